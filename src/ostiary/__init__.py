@@ -1,0 +1,19 @@
+"""The right credential on every hop between an AI agent and an MCP server.
+
+    cli           the commands
+    config        ostiary.yaml: one file, checked before anything runs
+    gateway       the broker: many MCP servers behind one guarded endpoint
+    cloudrun      Google Cloud Run, emulated on this machine
+    zoo           the example MCP server
+    credentials   what we send: tokens fetched, kept fresh, attached
+    identity      who is calling: tokens verified
+    telemetry     what happened: logs
+    transport     how bytes come and go
+    settings      the words that all configuration shares
+    oauth, mcp    the protocols' rules, pure
+    secrets       values that must not be seen
+
+Each may import what stands below it, never what stands above or beside it.
+"""
+
+__version__ = "0.1.0"

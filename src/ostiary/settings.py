@@ -1,0 +1,158 @@
+"""The words that all configuration shares.
+
+Every part writes its own model with these, so that a duration, a file, an address and a secret are
+written and refused alike everywhere in `ostiary.yaml`. Only `config/` knows the whole file.
+
+    Settings        base model: unknown keys are errors, values are frozen
+    Duration        "30s", "15m", "12h", "30d" → timedelta
+    ConfiguredPath  a file, found relative to the configuration that names it
+    SecretField     {env: NAME} or {file: PATH} → Secret; an inline secret is refused
+    Url             an http(s) URL in canonical form
+    ListenAddress   "127.0.0.1:8080" → host and port
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationInfo, WithJsonSchema
+
+from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
+from ostiary.secrets import Secret
+
+BASE_DIRECTORY = "base_directory"
+"""Key of the validation context: the folder that relative paths start from."""
+INLINE_SECRETS = "insecure_inline_secrets"
+"""Key of the validation context: whether a secret may stand in the file itself."""
+
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
+
+
+class Settings(BaseModel):
+    """What a person may write. Unknown keys are errors, so that a typo is not a silent default."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where a listener binds. An IPv6 host has no brackets here; port 0 takes any free one."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def read_duration(value: object) -> timedelta:
+    """`30s` → timedelta. Raises ValueError for anything without a unit."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a duration is a number with its unit, such as 30s, 15m, 12h or 30d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def read_listen(value: object) -> Listen:
+    """`127.0.0.1:8080` or `[::1]:8080` → Listen. Raises ValueError; of host names only localhost is taken."""
+    if isinstance(value, Listen):
+        return value
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+|localhost)):([0-9]{1,5})", str(value))
+    if match is None or int(match[3]) > 65535:
+        raise ValueError("an address to listen on is an IP address and a port, such as 127.0.0.1:8080")
+    host = match[1] or match[2]
+    if host != "localhost":
+        ipaddress.ip_address(host)
+    return Listen(host, int(match[3]))
+
+
+def _read_url(value: object) -> CanonicalUrl:
+    if isinstance(value, CanonicalUrl):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a URL is a string")  # noqa: TRY004 - pydantic collects ValueErrors
+    return canonical_url(value)
+
+
+def _read_path(value: object, info: ValidationInfo) -> Path:
+    if not isinstance(value, str | Path):
+        raise ValueError("a file is named by a string")  # noqa: TRY004
+    base = (info.context or {}).get(BASE_DIRECTORY)
+    path = Path(value).expanduser()
+    return Path(base) / path if base is not None else path
+
+
+def _read_secret(value: object, info: ValidationInfo) -> Secret:
+    match value:
+        case Secret():
+            return value
+        case {"env": str(name), **others} if not others:
+            return Secret.from_env(name)
+        case {"file": str(name), **others} if not others:
+            return Secret.from_file(_read_path(name, info))
+        case str() if (info.context or {}).get(INLINE_SECRETS):
+            return Secret(value)
+        case str():
+            raise ValueError(
+                "a secret does not stand in the file itself: write {env: NAME} or {file: PATH} "
+                "(or allow it for a test with insecure_inline_secrets: true)"
+            )
+    raise ValueError("a secret is written {env: NAME} or {file: PATH}")
+
+
+def _schema(description: str, **keywords: Any) -> WithJsonSchema:
+    return WithJsonSchema({"description": description, **keywords})
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(read_duration),
+    _schema("A duration with its unit: 30s, 15m, 12h, 30d", type="string", pattern="^[0-9]+(ms|s|m|h|d)$"),
+]
+ListenAddress = Annotated[
+    Listen,
+    BeforeValidator(read_listen),
+    PlainSerializer(str),
+    _schema("An IP address and a port: 127.0.0.1:8080", type="string"),
+]
+Url = Annotated[
+    CanonicalUrl,
+    BeforeValidator(_read_url),
+    PlainSerializer(str),
+    _schema("An http or https URL", type="string"),
+]
+ConfiguredPath = Annotated[
+    Path, BeforeValidator(_read_path), _schema("A file, relative to this configuration", type="string")
+]
+SecretField = Annotated[
+    Secret,
+    BeforeValidator(_read_secret),
+    PlainSerializer(repr),
+    _schema(
+        "Where the secret comes from",
+        oneOf=[
+            {
+                "type": "object",
+                "properties": {kind: {"type": "string"}},
+                "required": [kind],
+                "additionalProperties": False,
+            }
+            for kind in ("env", "file")
+        ],
+    ),
+]
