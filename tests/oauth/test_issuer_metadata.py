@@ -1,0 +1,47 @@
+"""An issuer's metadata, RFC 8414 and OpenID Connect Discovery."""
+
+import pytest
+
+from ostiary.oauth.issuer_metadata import MetadataRefused, jwks_uri, metadata_urls
+
+
+@pytest.mark.parametrize("issuer", ["https://auth.example", "https://auth.example/"])
+def test_an_issuer_without_a_path_is_looked_for_in_two_places(issuer: str) -> None:
+    assert [str(url) for url in metadata_urls(issuer)] == [
+        "https://auth.example/.well-known/oauth-authorization-server",
+        "https://auth.example/.well-known/openid-configuration",
+    ]
+
+
+def test_an_issuer_with_a_path_is_looked_for_in_three_places() -> None:
+    assert [str(url) for url in metadata_urls("https://auth.example/tenant1")] == [
+        "https://auth.example/.well-known/oauth-authorization-server/tenant1",
+        "https://auth.example/.well-known/openid-configuration/tenant1",
+        "https://auth.example/tenant1/.well-known/openid-configuration",
+    ]
+
+
+def test_the_keys_are_where_the_metadata_says() -> None:
+    document = {"issuer": "https://auth.example/", "jwks_uri": "https://keys.example/jwks"}
+    assert str(jwks_uri(document, issuer="https://auth.example/")) == "https://keys.example/jwks"
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ([], "the issuer's metadata is not a JSON object"),
+        (
+            {"issuer": "https://a.example/"},
+            "the metadata is of issuer 'https://a.example/', not 'https://a.example', letter for letter",
+        ),
+        ({"issuer": "https://a.example"}, "the issuer's metadata has no jwks_uri; set jwks_url"),
+        (
+            {"issuer": "https://a.example", "jwks_uri": "https://a.example/#"},
+            "the issuer's jwks_uri is refused: it has a fragment",
+        ),
+    ],
+)
+def test_a_document_that_is_not_the_issuers_own_is_refused(document: object, why: str) -> None:
+    with pytest.raises(MetadataRefused) as refused:
+        jwks_uri(document, issuer="https://a.example")
+    assert str(refused.value) == why
