@@ -1,0 +1,20 @@
+"""Protocol versions, and the keys of `_meta` that modern requests carry.
+
+Modern (2026-07-28) is stateless: every request says its version and capabilities. Legacy (2025-11-25
+and before) shakes hands and keeps a session.
+"""
+
+from __future__ import annotations
+
+MODERN = "2026-07-28"
+SUPPORTED_VERSIONS = (MODERN,)
+
+VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo"
+SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo"
+
+UNAVAILABLE_KEY = "dev.ostiary/unavailable"
+"""Servers that a list had to leave out: `[{server, step, since, next_try}]`."""
+HIDDEN_KEY = "dev.ostiary/hidden"
+"""Names that a list left out, because an earlier server has them too: `[{server, name}]`."""

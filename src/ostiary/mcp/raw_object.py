@@ -1,0 +1,107 @@
+"""A JSON object whose members stay raw, each read once.
+
+Parsers disagree on an object that has a key twice: some take the first, some the last. What we route
+and authorize by must be what the server behind us reads, so such an object is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from ostiary.mcp.errors import InvalidRequest, ParseError
+
+Raw = bytes | msgspec.Raw
+Members = dict[str, msgspec.Raw]
+
+_DECODER = msgspec.json.Decoder(Members)
+_OPEN = re.compile(rb"[ \t\n\r]*\{[ \t\n\r]*")
+_NAME = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*')
+_NEXT = re.compile(rb"[ \t\n\r]*[,}]")
+
+
+class RawObject:
+    """A JSON object as it was written, and its members.
+
+    is_compact: the text is exactly its members, with no white space between them, no escapes in keys
+    and no key twice; each of those would make it longer than the members that were found in it.
+    """
+
+    __slots__ = ("is_compact", "members", "text")
+
+    def __init__(self, text: Raw) -> None:
+        """Raises ParseError (not JSON), or InvalidRequest (not an object, or a key that is there twice)."""
+        self.text = text
+        self.members = members = _decode(text)
+        length = sum(map(len, members)) + sum(map(len, members.values())) + 4 * len(members) + 1
+        self.is_compact = length == len(text)
+        if not self.is_compact:
+            _refuse_repeated(bytes(text), members)
+
+    def with_members(self, changes: Mapping[str, bytes]) -> bytes:
+        """The object with these raw members in place of its own, or added."""
+        if len(changes) == 1 and self.is_compact:
+            [(key, value)] = changes.items()
+            if key in self.members:
+                return self._with_one(key, value)
+        return write_object({**self.members, **changes})
+
+    def _with_one(self, key: str, value: bytes) -> bytes:
+        """All else stays where it is, so nothing else is written anew."""
+        start = 1
+        for name, raw in self.members.items():
+            start += len(name) + 3
+            if name == key:
+                break
+            start += len(raw) + 1
+        text = bytes(self.text)
+        return b"%s%s%s" % (text[:start], value, text[start + len(self.members[key]) :])
+
+
+def read_members(text: Raw) -> Members:
+    """The members of the JSON object that `text` is. Raises ParseError or InvalidRequest."""
+    return RawObject(text).members
+
+
+def write_object(members: Mapping[str, Raw]) -> bytes:
+    """The JSON object with these raw members."""
+    return b"{%s}" % b",".join([b"%s:%s" % (msgspec.json.encode(name), raw) for name, raw in members.items()])
+
+
+def read_string(raw: Raw | None, what: str) -> str:
+    """The string that a raw value is. Raises InvalidRequest, naming `what`, when it is something else."""
+    if raw is not None:
+        try:
+            return msgspec.json.decode(raw, type=str)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            pass
+    raise InvalidRequest(f"{what} must be a string")
+
+
+def _decode(text: Raw) -> Members:
+    try:
+        return _DECODER.decode(text)
+    except msgspec.ValidationError:
+        raise InvalidRequest("a JSON object is wanted here") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ParseError("the body is not well-formed JSON") from None
+    except RecursionError:
+        raise ParseError("the body is nested too deeply") from None
+
+
+def _refuse_repeated(text: bytes, members: Members) -> None:
+    """Walk the text with the values found; where they do not fit, a key came more than once."""
+    match = _OPEN.match(text)
+    position = match.end() if match else 0
+    seen: set[str] = set()
+    while (match := _NAME.match(text, position)) is not None:
+        name = msgspec.json.decode(match[1], type=str)
+        value = bytes(members[name])
+        end = match.end() + len(value)
+        following = _NEXT.match(text, end)
+        if name in seen or text[match.end() : end] != value or following is None:
+            raise InvalidRequest(f"the key {name!r} is there twice")
+        seen.add(name)
+        position = following.end()
