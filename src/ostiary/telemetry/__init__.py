@@ -1,0 +1,8 @@
+"""What happened.
+
+    logs        one line an event, to standard error; readable on a terminal, JSON elsewhere
+    redaction   what no line may hold: secrets, tokens, characters that forge a second line
+
+A part takes its logger by `structlog.get_logger("ostiary.<part>")` and says what happened in a few fixed
+words, with the particulars as keys: `log.warning("call refused", server=name, reason=detail)`.
+"""

@@ -1,0 +1,58 @@
+"""What no log line may hold: secrets, tokens, and characters that forge a second line.
+
+The last step before a line is written, whoever wrote it. It is a net, not a licence: nothing secret is
+handed to a logger in the first place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ostiary.secrets import Secret
+
+HIDDEN = "***"
+
+_TOKENS = re.compile(
+    r"(?P<scheme>\b(?:(?:Bearer|Basic|DPoP)\s+|(?i:bearer|basic|dpop)\s+(?=[a-z]*[^a-z\s:;,'\"]|\S{16})))"
+    r"(?!(?:realm|error|resource_metadata|scope|algs)=)[\w.~+/=-]+"
+    r"|\beyJ[\w-]{4,}(?:\.[\w-]*)+"  # JOSE: base64url of '{"', then its dotted parts
+    r"|\bya29\.[\w.-]+"  # Google's access tokens
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    re.DOTALL,
+)
+_SECRET_KEY = re.compile(
+    r"(?:.*[_-])?(?:authorization|cookie|password|passwd|secret|token|api[_-]?key|private[_-]?key|assertion"
+    r"|code_verifier)",
+    re.IGNORECASE,
+)
+
+
+def redacted(value: Any, key: str = "") -> Any:
+    """The value as a log may have it: same shape, with secrets hidden and control characters escaped."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Secret) or _SECRET_KEY.fullmatch(key):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {one_line(str(name)): redacted(item, str(name)) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted(item) for item in value]
+    if isinstance(value, bytes | bytearray):
+        value = value.decode("latin-1")
+    return one_line(without_tokens(str(value)))
+
+
+def without_tokens(text: str) -> str:
+    """The text with everything that looks like a token or a private key hidden."""
+    return _TOKENS.sub(lambda found: (found["scheme"] or "") + HIDDEN, text)
+
+
+def one_line(text: str) -> str:
+    """The text with its control, separator and direction-changing characters escaped as Python does."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )

@@ -1,0 +1,126 @@
+"""Logs: one line an event, in which no secret and no forged line can stand."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from ostiary.secrets import Secret
+from ostiary.telemetry.logs import set_up_logs
+from ostiary.telemetry.redaction import one_line, redacted
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ2aXNpdG9yIn0.c2lnbmF0dXJl"
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    root, ours = logging.getLogger(), logging.getLogger("ostiary")
+    before = (root.handlers[:], root.level, ours.level)
+    yield
+    root.handlers[:], root.level, ours.level = before
+    structlog.reset_defaults()
+
+
+def broken(why: str) -> None:
+    raise ValueError(why)
+
+
+def lines_of(write: Any) -> list[dict[str, Any]]:
+    stream = io.StringIO()
+    set_up_logs(stream)
+    write(structlog.get_logger("ostiary.test"))
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_event_is_one_line_of_json_when_nobody_watches() -> None:
+    [line] = lines_of(lambda log: log.warning("call refused", server="zoo", status=401))
+    del line["timestamp"]
+    assert line == {
+        "event": "call refused",
+        "level": "warning",
+        "logger": "ostiary.test",
+        "server": "zoo",
+        "status": 401,
+    }
+
+
+def test_an_event_is_readable_on_a_terminal() -> None:
+    stream = io.StringIO()
+    set_up_logs(stream, readable=True)
+    structlog.get_logger("ostiary.test").info("call served", server="zoo")
+    assert stream.getvalue().partition("Z ")[2] == "[info     ] call served [ostiary.test] server=zoo\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Secret("hunter2"), "***"),
+        (JWT, "***"),
+        (f"token {JWT} was refused", "token *** was refused"),
+        (f"Authorization: Bearer {JWT}", "Authorization: Bearer ***"),
+        ("bearer abc123", "bearer ***"),
+        ("credential bearer for https://a: gone", "credential bearer for https://a: gone"),
+        ("Basic dXNlcjpwYXNz", "Basic ***"),
+        ("ya29.a0AfH6SMB", "***"),
+        (f"Bearer {JWT}".encode(), "Bearer ***"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "***"),
+        (
+            {"headers": {"Authorization": "x", "Accept": "y"}},
+            {"headers": {"Authorization": "***", "Accept": "y"}},
+        ),
+        ([{"client_secret": "x"}, JWT], [{"client_secret": "***"}, "***"]),
+        (ValueError(f"Bearer {JWT}"), "Bearer ***"),
+    ],
+)
+def test_no_secret_is_written_wherever_it_hides(value: object, shown: object) -> None:
+    [line] = lines_of(lambda log: log.info("seen", value=value))
+    assert line["value"] == shown
+
+
+def test_a_challenge_is_not_taken_for_a_token() -> None:
+    challenge = 'Bearer error="invalid_token", resource_metadata="https://mcp.example.com/x"'
+    assert redacted(challenge) == challenge
+
+
+def test_a_value_is_hidden_when_its_key_says_what_it_is() -> None:
+    [line] = lines_of(
+        lambda log: log.info("seen", access_token="opaque", token_uri="https://issuer.example.com")
+    )
+    assert (line["access_token"], line["token_uri"]) == ("***", "https://issuer.example.com")
+
+
+def test_an_argument_cannot_forge_a_second_line() -> None:
+    stream = io.StringIO()
+    set_up_logs(stream, readable=True)
+    structlog.get_logger("ostiary.test").info(
+        "called", species="lion\n2026-01-01 [info] all is well\x1b[2J\u202e"
+    )
+    [line] = stream.getvalue().splitlines()
+    assert line.endswith(r"species='lion\\n2026-01-01 [info] all is well\\x1b[2J\\u202e'")
+
+
+def test_what_is_printable_stays_as_it_is() -> None:
+    assert one_line("Pingüin 🐧 at 5°") == "Pingüin 🐧 at 5°"
+
+
+def test_a_traceback_shows_no_secret_and_forges_no_line() -> None:
+    stream = io.StringIO()
+    set_up_logs(stream, readable=True)
+    try:
+        broken(f"refused Bearer {JWT}\n2026-01-01 [info] all is well")
+    except ValueError:
+        structlog.get_logger("ostiary.test").exception("broke")
+    first, *rest = stream.getvalue().splitlines()
+    assert first.endswith("broke [ostiary.test]")
+    assert rest[-2:] == ["  | ValueError: refused Bearer ***", "  | 2026-01-01 [info] all is well"]
+
+
+def test_the_libraries_below_are_held_to_the_same() -> None:
+    [line] = lines_of(lambda _: logging.getLogger("aiohttp.client").warning("sent %s", f"Bearer {JWT}"))
+    assert (line["event"], line["logger"]) == ("sent Bearer ***", "aiohttp.client")
