@@ -1,0 +1,12 @@
+"""How bytes come and go.
+
+in      serving     uvicorn inside our own event loop, one listener a socket
+        listener    what every listener refuses: framing tricks, floods, slow senders
+        direct      requests answered inside the protocol, without ASGI: the gateway's calls
+        limits      how much one caller may make us hold
+        stepping    coroutines driven by the bytes themselves, without a task
+out     upstream    connections to one MCP server: pooled, bounded, streamed
+        fetch       small JSON documents: metadata, key sets
+        addresses   where an outgoing connection may lead
+        trust       whom TLS trusts, one context per set
+"""

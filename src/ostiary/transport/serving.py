@@ -1,0 +1,157 @@
+"""Serve ASGI on a socket: uvicorn inside our own event loop, one listener a socket.
+
+A process may hold several listeners. Signals are the process's business, so they are handled once,
+in `run`, and never by a listener.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from ostiary.settings import Listen
+from ostiary.transport.direct import DirectProtocol, Doors
+from ostiary.transport.limits import Limits
+
+T = TypeVar("T")
+
+BACKLOG = 2048
+DRAIN_SECONDS = 5
+SWEEP_SECONDS = 1.0
+
+
+class ListenRefused(Exception):
+    """The system does not let us listen there. The message says where and why."""
+
+
+class PortTaken(ListenRefused):
+    """Somebody else listens there already."""
+
+
+def bind(listen: Listen) -> socket.socket:
+    """A bound socket, not yet listening. Raises PortTaken or ListenRefused."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    sock = socket.socket(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((listen.host, listen.port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(f"{listen} is taken: stop what listens there, or choose another port") from None
+        raise ListenRefused(f"cannot listen on {listen}: {error.strerror}") from None
+    sock.setblocking(False)
+    return sock
+
+
+def bind_next_free(listen: Listen, tries: int = 50) -> socket.socket:
+    """A socket on this port, or on the first free one of the `tries` after it. Raises PortTaken."""
+    for port in range(listen.port, listen.port + tries):
+        try:
+            return bind(Listen(listen.host, port))
+        except PortTaken:
+            continue
+    raise PortTaken(f"{listen} and the {tries - 1} ports after it are taken")
+
+
+def address_of(sock: socket.socket) -> Listen:
+    """Where a socket is bound."""
+    host, port = sock.getsockname()[:2]
+    return Listen(host, port)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: ASGIApp,
+    sock: socket.socket,
+    *,
+    limits: Limits = Limits(),
+    hosts: frozenset[str] | None = None,
+    doors: Doors | None = None,
+) -> AsyncIterator[None]:
+    """Serve `app` on a bound socket while the block runs, then drain and close.
+
+    hosts: the `Host` values that are ours, lower case with port; None takes any one.
+    doors: paths whose POST requests are answered inside the protocol (see `direct`).
+    """
+    config = uvicorn.Config(
+        app,
+        http=cast(
+            "type[asyncio.Protocol]",
+            partial(DirectProtocol, limits=limits, hosts=_as_bytes(hosts), doors=doors or {}),
+        ),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=int(limits.idle_timeout),
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[sock])
+    sweeping = asyncio.create_task(_sweep(server))
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        await server.shutdown(sockets=[sock])
+
+
+def run(main: Coroutine[Any, Any, T]) -> T | None:
+    """Run the coroutine on the fastest event loop there is; SIGINT and SIGTERM cancel it, giving None."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_until_signalled(main))
+
+
+async def _until_signalled(main: Coroutine[Any, Any, T]) -> T | None:
+    task = asyncio.ensure_future(main)
+    loop = asyncio.get_running_loop()
+    signalled = False
+
+    def stop() -> None:
+        nonlocal signalled
+        signalled = True
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not signalled:
+            raise
+        return None
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop  # noqa: PLC0415 - it is not there on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _sweep(server: uvicorn.Server) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        for connection in list(server.server_state.connections):
+            if isinstance(connection, DirectProtocol):
+                connection.expire(loop.time())
+
+
+def _as_bytes(hosts: frozenset[str] | None) -> frozenset[bytes] | None:
+    return None if hosts is None else frozenset(host.encode() for host in hosts)

@@ -1,0 +1,146 @@
+"""Coroutines driven by the bytes themselves, without a task.
+
+An asyncio task costs several microseconds and a turn of the event loop at each wait. A call that is
+relayed waits once, for one answer, so it is stepped right where that answer is read.
+
+A stepped coroutine may await a `Reply` (resumed in place) or any asyncio future (resumed by its
+callback). What needs a current task, such as a time-out, is awaited through `in_task`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+Stepped = Coroutine[Any, Any, T]
+
+
+class Reply(Generic[T]):
+    """Something awaited once by one stepped coroutine, which goes on inside `set` or `fail`."""
+
+    __slots__ = ("_abandoned", "_done", "_error", "_value", "resume")
+
+    def __init__(self, abandoned: Callable[[], None] | None = None) -> None:
+        """abandoned: called when the coroutine that waits is cancelled."""
+        self._abandoned = abandoned
+        self.resume: Callable[[object], None] | None = None
+        self._done = False
+        self._value: T | None = None
+        self._error: BaseException | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it has been answered."""
+        return self._done
+
+    def set(self, value: T) -> None:
+        """Answer; whoever waits goes on before this returns. A second answer is ignored."""
+        if not self._done:
+            self._done, self._value = True, value
+            if self.resume is not None:
+                self.resume(self)
+
+    def fail(self, error: BaseException) -> None:
+        """Raise in whoever waits."""
+        if not self._done:
+            self._done, self._error = True, error
+            if self.resume is not None:
+                self.resume(self)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        if not self._done:
+            try:
+                yield self
+            except GeneratorExit:
+                self._done, self.resume = True, None  # a later answer is ignored
+                if self._abandoned is not None:
+                    self._abandoned()
+                raise
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]  # done without an error means set
+
+
+class Stepper(Generic[T]):
+    """Runs one coroutine from `start` on, and hands its outcome to `finished(value, error)`.
+
+    A coroutine that never waits is finished before `start` returns.
+    """
+
+    __slots__ = ("_coroutine", "_finished", "_waiting")
+
+    def __init__(
+        self, coroutine: Stepped[T], finished: Callable[[T | None, BaseException | None], None]
+    ) -> None:
+        self._coroutine = coroutine
+        self._finished = finished
+        self._waiting: object = None
+
+    def start(self) -> None:
+        """Run until the first wait."""
+        self._step(None)
+
+    def cancel(self) -> None:
+        """Stop waiting: its `finally` blocks run (they may not await), and `finished` is not called."""
+        self._waiting = None
+        self._coroutine.close()
+
+    def _step(self, source: object) -> None:
+        if source is not self._waiting:  # a late answer for a coroutine that was cancelled
+            return
+        try:
+            waiting = self._coroutine.send(None)
+        except StopIteration as stop:
+            self._finished(stop.value, None)
+        except BaseException as error:  # noqa: BLE001 - handed on, never swallowed
+            self._finished(None, error)
+        else:
+            self._wait_for(waiting)
+
+    def _wait_for(self, waiting: Any) -> None:
+        self._waiting = waiting
+        if type(waiting) is Reply:
+            waiting.resume = self._step
+        elif isinstance(waiting, asyncio.Future):
+            waiting._asyncio_future_blocking = False  # what a task does: the future was awaited properly
+            waiting.add_done_callback(self._step)
+        else:
+            self._waiting = None
+            error = RuntimeError(f"a stepped coroutine may not await {waiting!r}: use in_task")
+            self._coroutine.close()
+            self._finished(None, error)
+
+
+def in_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Run what needs a current task; a stepped coroutine awaits the result.
+
+    When the stepped coroutine is cancelled meanwhile, the task still runs to its end.
+    """
+    task = asyncio.get_running_loop().create_task(coroutine)
+    task.add_done_callback(_retrieve)
+    return task
+
+
+def as_future(coroutine: Stepped[T]) -> asyncio.Future[T]:
+    """Step a coroutine for somebody who awaits in a task."""
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def finished(value: T | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(value)  # type: ignore[arg-type]  # no error means a value
+
+    stepper = Stepper(coroutine, finished)
+    future.add_done_callback(lambda done: stepper.cancel() if done.cancelled() else None)
+    stepper.start()
+    return future
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,18 @@
+"""Connections to one MCP server: the gateway's own HTTP client.
+
+The data plane is what the gateway exists for, so it has its own client: one write for a request, one
+parser for its answer, no task in between.
+
+    pool         all connections to one server, with their deadlines
+    connection   one connection, one request at a time
+    answer       whole, or streamed
+    limits       how much, how long
+    errors       at which step it failed, and why
+"""
+
+from ostiary.transport.upstream.answer import Stream, UpstreamAnswer
+from ostiary.transport.upstream.errors import Step, UpstreamFailed
+from ostiary.transport.upstream.limits import UpstreamLimits
+from ostiary.transport.upstream.pool import Upstream
+
+__all__ = ["Step", "Stream", "Upstream", "UpstreamAnswer", "UpstreamFailed", "UpstreamLimits"]

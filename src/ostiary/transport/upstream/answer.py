@@ -1,0 +1,94 @@
+"""The answer of one MCP server to one request: whole, or in pieces as they come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from functools import lru_cache
+from typing import Protocol
+
+from ostiary.transport.upstream.errors import UpstreamFailed
+
+STREAM_HIGH_WATER = 256 * 1024
+
+
+@lru_cache(maxsize=64)
+def media_type(value: bytes) -> bytes:
+    """A Content-Type without its parameters, lower case."""
+    return value.partition(b";")[0].strip().lower()
+
+
+class Source(Protocol):
+    """The connection that a stream comes from."""
+
+    def pause(self) -> None:
+        """Whoever reads the stream is behind."""
+
+    def resume(self) -> None:
+        """Whoever reads the stream has caught up."""
+
+    def drop(self) -> None:
+        """Nobody reads the stream any more."""
+
+
+class UpstreamAnswer:
+    """The answer to one request: whole in `body`, or in pieces from `stream`.
+
+    Header names are lower case; of a repeated header the last value stands.
+    """
+
+    __slots__ = ("body", "content_type", "headers", "status", "stream")
+
+    def __init__(self, status: int, headers: dict[bytes, bytes]) -> None:
+        self.status = status
+        self.headers = headers
+        self.content_type = media_type(headers.get(b"content-type", b""))
+        self.body = b""
+        self.stream: Stream | None = None
+
+
+class Stream:
+    """The body of an event stream, as it comes. Read to its end it frees the connection; `close` drops it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._chunks: deque[bytes] = deque()
+        self._held = 0
+        self._ended = False
+        self._error: UpstreamFailed | None = None
+        self._wake: asyncio.Event = asyncio.Event()
+
+    def feed(self, data: bytes) -> None:
+        """A piece arrived."""
+        self._chunks.append(data)
+        self._held += len(data)
+        if self._held > STREAM_HIGH_WATER:
+            self._source.pause()
+        self._wake.set()
+
+    def end(self, error: UpstreamFailed | None = None) -> None:
+        """Nothing more will come."""
+        self._ended, self._error = True, error
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stop reading. A stream that has not ended is cancelled at the server by closing its connection."""
+        if not self._ended:
+            self._source.drop()
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._chunks:
+            if self._error is not None:
+                raise self._error
+            if self._ended:
+                raise StopAsyncIteration
+            self._wake.clear()
+            await self._wake.wait()
+        data = self._chunks.popleft()
+        self._held -= len(data)
+        if self._held <= STREAM_HIGH_WATER // 2:
+            self._source.resume()
+        return data

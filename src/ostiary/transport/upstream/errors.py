@@ -1,0 +1,25 @@
+"""Why an MCP server gave no answer: at which step, and in which words."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """How far a request to a server came."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    ANSWER = "answer"
+
+
+class UpstreamFailed(Exception):
+    """A server gave no usable answer. `str()` names server and reason, and may be shown to callers."""
+
+    def __init__(self, server: str, step: Step, reason: str) -> None:
+        super().__init__(f"server {server}: {reason}")
+        self.server = server
+        self.step = step
+        self.reason = reason

@@ -1,0 +1,213 @@
+"""All connections to one MCP server: opened when needed, reused, bounded, and never waited on for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections import deque
+from collections.abc import Awaitable
+
+from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.transport.addresses import AddressRefused, resolve
+from ostiary.transport.stepping import Reply, in_task
+from ostiary.transport.upstream.answer import UpstreamAnswer
+from ostiary.transport.upstream.connection import Connection
+from ostiary.transport.upstream.errors import Step, UpstreamFailed
+from ostiary.transport.upstream.limits import UpstreamLimits
+
+IDLE_SECONDS = 4.0
+"""Shorter than the 5 s after which many servers close, so that a request rarely meets a closing one."""
+SWEEP_SECONDS = 0.25
+
+
+class Upstream:
+    """All connections to one server."""
+
+    def __init__(
+        self,
+        name: str,
+        url: CanonicalUrl,
+        *,
+        tls: ssl.SSLContext | None = None,
+        private_network: bool = False,
+        limits: UpstreamLimits = UpstreamLimits(),
+    ) -> None:
+        self.name = name
+        self.url = url
+        self.limits = limits
+        self._tls = tls
+        self._private_network = private_network
+        self._idle: list[Connection] = []
+        self._busy: dict[Connection, float] = {}
+        self._opening = 0
+        self._queue: deque[tuple[float, Reply[Connection | None]]] = deque()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def exchange(self, message: bytes) -> Awaitable[UpstreamAnswer]:
+        """Send a whole HTTP/1.1 request and give its answer. Raises UpstreamFailed within the time-outs.
+
+        To be awaited in a stepped coroutine (see `stepping`). Cancelling it closes the connection.
+        """
+        if self._idle:
+            return self._send(self._idle.pop(), message)
+        return self._exchange_when_free(message)
+
+    def close(self) -> None:
+        """Drop every connection."""
+        for connection in [*self._idle, *self._busy]:
+            connection.drop()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+
+    def failed(self, step: Step, reason: str) -> UpstreamFailed:
+        """An error of this server at this step."""
+        return UpstreamFailed(self.name, step, reason)
+
+    # told by connections
+
+    def release(self, connection: Connection, *, keep: bool) -> None:
+        """Its answer is complete."""
+        self._busy.pop(connection, None)
+        if not keep or connection.transport.is_closing():
+            connection.drop()
+            return
+        waiter = self._next_waiter() if self._queue else None
+        if waiter is not None:
+            waiter.set(connection)
+        else:
+            connection.idle_since = self._loop.time()
+            self._idle.append(connection)
+
+    def forget(self, connection: Connection) -> None:
+        """It is closed."""
+        if self._busy.pop(connection, None) is None and connection in self._idle:
+            self._idle.remove(connection)
+        waiter = self._next_waiter()
+        if waiter is not None:
+            waiter.set(None)
+
+    def touch(self, connection: Connection) -> None:
+        """Its stream is alive."""
+        if connection in self._busy:
+            del self._busy[connection]  # so that the oldest deadline stays first
+            self._busy[connection] = self._loop.time() + self.limits.timeout
+
+    # inside
+
+    async def _exchange_when_free(self, message: bytes) -> UpstreamAnswer:
+        return await self._send(await self._connection(), message)
+
+    def _send(self, connection: Connection, message: bytes) -> Reply[UpstreamAnswer]:
+        self._busy[connection] = self._loop.time() + self.limits.timeout
+        if self._sweeper is None:
+            self._watch()
+        return connection.send(message)
+
+    async def _connection(self) -> Connection:
+        deadline = self._loop.time() + self.limits.timeout
+        while len(self._busy) + self._opening >= self.limits.connections:
+            connection = await self._turn(deadline)
+            if connection is not None:
+                return connection
+        self._opening += 1
+        opening = in_task(self._open())
+        try:
+            return await opening
+        except GeneratorExit:  # the caller left meanwhile; the next one can have what was opened for it
+            opening.add_done_callback(self._adopt)
+            raise
+
+    async def _turn(self, deadline: float) -> Connection | None:
+        """Wait until a connection is handed over, or (None) until one may be opened."""
+        turn: Reply[Connection | None] = Reply()
+        self._queue.append((deadline, turn))
+        self._watch()
+        return await turn
+
+    def _adopt(self, opening: asyncio.Task[Connection]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self.release(opening.result(), keep=True)
+
+    def _watch(self) -> None:
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    async def _open(self) -> Connection:
+        try:
+            return await self._open_in_time()
+        finally:
+            self._opening -= 1
+
+    async def _open_in_time(self) -> Connection:
+        try:
+            async with asyncio.timeout(self.limits.connect_timeout):
+                addresses = await resolve(self.url, private_network=self._private_network)
+                return await self._open_first(addresses)
+        except TimeoutError:
+            seconds = f"{self.limits.connect_timeout:g} s"
+            raise self.failed(
+                Step.CONNECT, f"no connection to {self.url.authority} within {seconds}"
+            ) from None
+        except AddressRefused as error:
+            raise self.failed(Step.RESOLVE, str(error)) from None
+        except ssl.SSLError as error:
+            raise self.failed(Step.TLS, f"{self.url.authority}: {_tls_reason(error)}") from None
+        except OSError as error:
+            raise self.failed(Step.CONNECT, f"{self.url.authority}: {_os_reason(error)}") from None
+
+    async def _open_first(self, addresses: list[str]) -> Connection:
+        for last, address in enumerate(addresses, start=1 - len(addresses)):
+            try:
+                _, connection = await self._loop.create_connection(
+                    lambda: Connection(self),
+                    address,
+                    self.url.port,
+                    ssl=self._tls,
+                    server_hostname=self.url.host.strip("[]") if self._tls else None,
+                )
+            except ssl.SSLError:
+                raise
+            except OSError:
+                if last == 0:
+                    raise
+            else:
+                return connection
+        raise OSError("no address")
+
+    def _next_waiter(self) -> Reply[Connection | None] | None:
+        while self._queue:
+            _, waiter = self._queue.popleft()
+            if not waiter.done:
+                return waiter
+        return None
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        self._sweeper = None
+        overdue = []
+        for connection, deadline in self._busy.items():
+            if deadline > now:
+                break
+            overdue.append(connection)
+        for connection in overdue:
+            connection.drop(self.failed(Step.TIMEOUT, f"no answer within {self.limits.timeout:g} s"))
+        while self._queue and self._queue[0][0] <= now:
+            _, waiter = self._queue.popleft()
+            waiter.fail(self.failed(Step.TIMEOUT, f"no free connection within {self.limits.timeout:g} s"))
+        for connection in [idle for idle in self._idle if idle.idle_since + IDLE_SECONDS < now]:
+            connection.drop()
+        if self._busy or self._idle or self._queue:
+            self._watch()
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    return f"TLS failed ({error.reason or 'handshake'})"
+
+
+def _os_reason(error: OSError) -> str:
+    return os.strerror(error.errno).lower() if error.errno else "no connection"

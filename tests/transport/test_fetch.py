@@ -1,0 +1,168 @@
+"""Documents are fetched within bounds, and what goes wrong is named with the URL."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import gzip
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
+from ostiary.transport.fetch import Fetcher, FetchError, Reach
+from ostiary.transport.trust import TrustSet
+
+
+async def answer(request: web.Request) -> web.StreamResponse:
+    match request.path:
+        case "/good":
+            return web.json_response({"encoding": request.headers["accept-encoding"]})
+        case "/long":
+            return web.Response(text="[" + "1," * 600_000 + "1]")
+        case "/bomb":
+            packed = gzip.compress(b"1" * 10_000_000)
+            return web.Response(body=packed, headers={"content-encoding": "gzip"})
+        case "/text":
+            return web.Response(text="<html>")
+        case "/moved":
+            return web.Response(status=302, headers={"location": "/good"})
+        case "/slow":
+            await asyncio.sleep(60)
+    return web.Response(status=404)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1 and its key, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = dt.datetime.now(dt.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - dt.timedelta(hours=1))
+    builder = builder.not_valid_after(now + dt.timedelta(hours=1)).add_extension(address, critical=False)
+    signed = builder.sign(key, hashes.SHA256())
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + private)
+    return path
+
+
+async def start(context: ssl.SSLContext | None = None) -> tuple[web.AppRunner, int]:
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    return runner, runner.addresses[0][1]
+
+
+@pytest.fixture
+async def plain() -> AsyncIterator[CanonicalUrl]:
+    runner, port = await start()
+    yield canonical_url(f"http://127.0.0.1:{port}")
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def secure(certificate: Path) -> AsyncIterator[CanonicalUrl]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    runner, port = await start(context)
+    yield canonical_url(f"https://127.0.0.1:{port}/good")
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def fetcher() -> AsyncIterator[Fetcher]:
+    async with Fetcher(timeout=0.5) as fetcher:
+        yield fetcher
+
+
+async def test_a_document_is_asked_for_uncompressed(fetcher: Fetcher, plain: CanonicalUrl) -> None:
+    assert await fetcher.get_json(canonical_url(f"{plain}/good")) == {"encoding": "identity"}
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/absent", "it answered 404, not 200"),
+        ("/moved", "it answered 302, not 200"),
+        ("/text", "the answer is not JSON"),
+        ("/long", "the answer is longer than 1048576 bytes"),
+        ("/bomb", "the answer is compressed although we asked for it plain"),
+        ("/slow", "no whole answer within 0.5 seconds"),
+    ],
+)
+async def test_a_faulty_answer_is_named_with_its_url(
+    fetcher: Fetcher, plain: CanonicalUrl, path: str, reason: str
+) -> None:
+    with pytest.raises(FetchError) as failed:
+        await fetcher.get_json(canonical_url(f"{plain}{path}"))
+    assert str(failed.value) == f"{plain}{path}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:1", "no connection (Connection refused)"),
+        ("https://nobody.invalid", "its host name is not known"),
+        ("http://example.com", "it is plain http to another machine; use https"),
+        (
+            "https://10.255.0.1",
+            "its host leads to a private address; if it should, set private_network: true",
+        ),
+    ],
+)
+async def test_a_server_that_cannot_be_reached_is_named_with_the_cause(
+    fetcher: Fetcher, url: str, reason: str
+) -> None:
+    with pytest.raises(FetchError) as failed:
+        await fetcher.get_json(canonical_url(url))
+    assert str(failed.value) == f"{url}: {reason}"
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(
+    fetcher: Fetcher, secure: CanonicalUrl
+) -> None:
+    with pytest.raises(FetchError) as failed:
+        await fetcher.get_json(secure)
+    assert failed.value.reason.startswith("its TLS certificate is not trusted (")
+
+
+async def test_a_ca_file_vouches_for_its_own_edge(
+    fetcher: Fetcher, secure: CanonicalUrl, certificate: Path
+) -> None:
+    reach = Reach(TrustSet(certificate))
+    assert await fetcher.get_json(secure, reach=reach) == {"encoding": "identity"}
+
+
+async def test_a_ca_file_without_certificates_is_said_so(
+    fetcher: Fetcher, secure: CanonicalUrl, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    for path, reason in (
+        (empty, "it holds no certificate"),
+        (tmp_path / "no.pem", "No such file or directory"),
+    ):
+        with pytest.raises(FetchError) as failed:
+            await fetcher.get_json(secure, reach=Reach(TrustSet(path)))
+        assert str(failed.value) == (
+            f"{secure}: ca_file {path} cannot be used: {reason}; name a PEM file of certificates"
+        )
+
+
+def test_sets_that_trust_alike_share_one_context(certificate: Path) -> None:
+    assert TrustSet(certificate).context is TrustSet(certificate).context
+    assert TrustSet(certificate).context is not TrustSet().context
