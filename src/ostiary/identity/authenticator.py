@@ -1,0 +1,161 @@
+"""A bearer token in, a principal out."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
+from ostiary.identity.google_id_token import require_allowed
+from ostiary.identity.inbound import GoogleIdTokenInbound, InboundSettings, OidcInbound
+from ostiary.identity.jwt_verifier import UnverifiedJwt, read_jwt, verify
+from ostiary.identity.key_sets import KeyLocation, KeySets
+from ostiary.identity.principal import Principal
+from ostiary.oauth.errors import InsufficientScope, InvalidToken, TokenRefused
+from ostiary.oauth.jwt_claims import check_claims, client_of, scopes_of
+from ostiary.oauth.refusal import Refusal
+from ostiary.transport.fetch import Reach
+from ostiary.transport.trust import TrustSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+REMEMBERED = 60.0
+"""Seconds for which a verdict is good without checking again; never beyond the token's own expiry."""
+MAX_REMEMBERED = 10_000
+"""Verdicts kept; the oldest goes first."""
+
+
+class Authenticator:
+    """Decides for one endpoint. `audiences` holds for the inbound entries that name none themselves."""
+
+    def __init__(
+        self,
+        inbound: Sequence[InboundSettings],
+        *,
+        audiences: tuple[str, ...],
+        key_sets: KeySets,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._rules = [_rule(entry, audiences) for entry in inbound]
+        self._key_sets = key_sets
+        self._clock = clock
+        self._remembered: dict[bytes, tuple[Principal, float]] = {}
+        self._generation = key_sets.generation
+
+    def known(self, token: str) -> Principal | None:
+        """Who this is, when the token was verified a moment ago and its issuer's keys are still the same."""
+        remembered = self._remembered.get(hashlib.sha256(token.encode()).digest())
+        if remembered is None or self._generation != self._key_sets.generation:
+            return None
+        principal, until = remembered
+        return principal if self._clock() < until else None
+
+    async def authenticate(self, token: str) -> Principal:
+        """Who this is. Raises InvalidToken, InsufficientScope, AccessDenied, or TemporarilyUnavailable."""
+        principal = self.known(token)
+        if principal is None:
+            principal = await self._verify(read_jwt(token))
+            self._remember(token, principal)
+        return principal
+
+    async def _verify(self, jwt: UnverifiedJwt) -> Principal:
+        """By the first rule for the token's issuer that accepts it; else what the first of them said."""
+        refused: TokenRefused | None = None
+        for rule in self._rules_for(jwt):
+            claims = verify(jwt, await self._key_sets.get(rule.location, kid=jwt.kid))
+            try:
+                return rule.admit(claims, now=self._clock())
+            except TokenRefused as error:
+                refused = refused or error
+        assert refused is not None  # noqa: S101 - for the type checker: there is a rule, and none accepted
+        raise refused
+
+    def _rules_for(self, jwt: UnverifiedJwt) -> Iterable[_Rule]:
+        rules = [rule for rule in self._rules if jwt.issuer in rule.issuers]
+        if not rules:
+            raise InvalidToken(
+                "the token is from an issuer that is not accepted here",
+                reason=Refusal.WRONG_ISSUER,
+                detail=f"issuer {(jwt.issuer or '(none)')[:200]!r} is not configured",
+            )
+        return rules
+
+    def _remember(self, token: str, principal: Principal) -> None:
+        if self._generation != self._key_sets.generation:
+            self._remembered.clear()
+            self._generation = self._key_sets.generation
+        if len(self._remembered) >= MAX_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        until = min(self._clock() + REMEMBERED, principal.expires_at)
+        self._remembered[hashlib.sha256(token.encode()).digest()] = (principal, until)
+
+
+class _Rule:
+    """One inbound entry, made ready."""
+
+    issuers: tuple[str, ...]
+    location: KeyLocation
+
+    def __init__(self, audience: str | None, audiences: tuple[str, ...]) -> None:
+        self._audiences = audiences if audience is None else (audience,)
+
+    def admit(self, claims: Mapping[str, Any], *, now: float) -> Principal:
+        """The principal whom verified claims name. Raises TokenRefused."""
+        check_claims(claims, issuers=self.issuers, audiences=self._audiences, now=now)
+        self.require(claims)
+        return Principal(
+            issuer=self.issuers[0],
+            subject=claims["sub"],
+            client_id=client_of(claims),
+            scopes=scopes_of(claims),
+            claims=MappingProxyType(claims if isinstance(claims, dict) else dict(claims)),
+            expires_at=float(claims["exp"]),
+        )
+
+    def require(self, claims: Mapping[str, Any]) -> None:
+        """What this kind of entry demands besides. Raises TokenRefused."""
+        raise NotImplementedError
+
+
+class _OidcRule(_Rule):
+    def __init__(self, entry: OidcInbound, audiences: tuple[str, ...]) -> None:
+        super().__init__(entry.audience, audiences)
+        self.issuers = (entry.issuer,)
+        self.location = KeyLocation(entry.issuer, entry.jwks_url, _reach(entry))
+        self._required_scopes = tuple(entry.required_scopes)
+
+    def require(self, claims: Mapping[str, Any]) -> None:
+        missing = [scope for scope in self._required_scopes if scope not in scopes_of(claims)]
+        if missing:
+            raise InsufficientScope(
+                f"the token lacks the scope {' '.join(missing)}",
+                scopes=self._required_scopes,
+                detail=f"subject {claims['sub']!r} has {' '.join(sorted(scopes_of(claims))) or 'no scope'}",
+            )
+
+
+class _GoogleRule(_Rule):
+    def __init__(self, entry: GoogleIdTokenInbound, audiences: tuple[str, ...]) -> None:
+        super().__init__(entry.audience, audiences)
+        self.issuers = GOOGLE_ISSUERS
+        self.location = KeyLocation(GOOGLE_ISSUERS[0], entry.jwks_url, _reach(entry))
+        self._allow = entry.allow
+
+    def require(self, claims: Mapping[str, Any]) -> None:
+        require_allowed(claims, self._allow)
+
+
+def _rule(entry: InboundSettings, audiences: tuple[str, ...]) -> _Rule:
+    match entry:
+        case OidcInbound():
+            return _OidcRule(entry, audiences)
+        case GoogleIdTokenInbound():
+            return _GoogleRule(entry, audiences)
+
+
+def _reach(entry: OidcInbound | GoogleIdTokenInbound) -> Reach:
+    return Reach(TrustSet(entry.ca_file), entry.private_network, entry.insecure_allow_http)

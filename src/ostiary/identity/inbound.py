@@ -1,0 +1,103 @@
+"""Whose tokens open a door: the entries of an `inbound:` list."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
+
+from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
+from ostiary.settings import ConfiguredPath, Settings, Url
+
+
+def _a_url_kept_as_written(issuer: str) -> str:
+    canonical_url(issuer)
+    return issuer
+
+
+Issuer = Annotated[str, AfterValidator(_a_url_kept_as_written)]
+"""Issuers are compared as plain strings (RFC 8414 section 3.3), so one is checked and kept as written."""
+ScopeToken = Annotated[str, StringConstraints(pattern=r"^[\x21\x23-\x5B\x5D-\x7E]+$")]
+"""One scope (RFC 6749 section 3.3)."""
+
+
+class KeyEdge(Settings):
+    """How an issuer's keys are reached."""
+
+    jwks_url: Url | None = None
+    """Where the keys are, if the issuer's metadata can't be reached. Default: as the metadata says."""
+    ca_file: ConfiguredPath | None = None
+    """PEM file of the authorities trusted for this issuer alone. Default: the system's."""
+    private_network: bool = False
+    """The issuer's address may be on a private network."""
+    insecure_allow_http: bool = False
+    """The issuer may be reached in the clear although it is not on this machine."""
+
+    def refuse_clear_text(self, url: CanonicalUrl) -> None:
+        """Raise ValueError when keys from this URL could be swapped on their way."""
+        if url.scheme == "http" and not url.is_loopback and not self.insecure_allow_http:
+            raise ValueError(
+                f"{url} is plain http to another machine, so anybody between could swap the keys: "
+                "use https, or say insecure_allow_http: true"
+            )
+
+
+class OidcInbound(KeyEdge):
+    """Accept access tokens (JWT) of an OIDC or RFC 8414 issuer."""
+
+    type: Literal["oidc"] = "oidc"
+    """The kind of entry; an entry without it is this one."""
+    issuer: Issuer
+    """The issuer, letter for letter as its tokens and metadata name it."""
+    audience: str | None = None
+    """What a token must name as its audience. Default: the resource that is called."""
+    required_scopes: tuple[ScopeToken, ...] = ()
+    """Scopes that every token must have."""
+
+    @model_validator(mode="after")
+    def _keys_arrive_unswapped(self) -> Self:
+        self.refuse_clear_text(self.jwks_url or canonical_url(self.issuer))
+        return self
+
+
+class AllowedGoogleAccount(Settings):
+    """One line of an allow-list: an e-mail address, a whole domain (`*@example.com`), or a subject."""
+
+    email: Annotated[str, StringConstraints(pattern=r"^(\*|[^@*\s]+)@[^@*\s]+$")] | None = None
+    """An address, or `*@` and a domain; letters' case does not matter. Only verified addresses match."""
+    sub: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """A Google account's number, which stays when its address changes."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.email is None) == (self.sub is None):
+            raise ValueError("an allowed account is either {email: ...} or {sub: ...}")
+        return self
+
+
+class GoogleIdTokenInbound(KeyEdge):
+    """Accept Google ID tokens, as Cloud Run does."""
+
+    type: Literal["google_id_token"]
+    """The kind of entry."""
+    audience: str | None = None
+    """What a token must name as its audience. Default: the resource that is called."""
+    allow: Annotated[tuple[AllowedGoogleAccount, ...], Field(min_length=1)]
+    """Who may come in. Any Google account can get a token for any audience, so the list can't be left out."""
+    jwks_url: Url = CanonicalUrl("https", "www.googleapis.com", 443, "/oauth2/v3/certs")
+    """Where Google's keys are; another address is for a local Google."""
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        self.refuse_clear_text(self.jwks_url)
+        return self
+
+
+def _kind(entry: Any) -> Any:
+    return entry.get("type", "oidc") if isinstance(entry, dict) else getattr(entry, "type", None)
+
+
+InboundSettings = Annotated[
+    Annotated[OidcInbound, Tag("oidc")] | Annotated[GoogleIdTokenInbound, Tag("google_id_token")],
+    Discriminator(_kind),
+]

@@ -1,0 +1,22 @@
+"""Who a verified token says is calling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller whose token was verified. Issuer and subject name it together; a subject alone does not."""
+
+    issuer: str
+    subject: str
+    client_id: str | None
+    """The OAuth client that acts for the subject (RFC 9068 section 2.2), else the authorized party `azp`."""
+    scopes: frozenset[str]
+    claims: Mapping[str, Any] = field(repr=False, hash=False)
+    """All claims of the token, verified; read only."""
+    expires_at: float
+    """Seconds since the epoch."""

@@ -1,0 +1,175 @@
+"""Issuers' keys: fetched once, believed for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey, RSAKey
+
+from ostiary.identity.authenticator import Authenticator
+from ostiary.identity.inbound import OidcInbound
+from ostiary.identity.key_set import read_key_set
+from ostiary.identity.key_sets import KeyLocation, KeySets
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.errors import InvalidToken, TemporarilyUnavailable
+
+
+@pytest.fixture
+def location(issuer: Any) -> KeyLocation:
+    return KeyLocation(issuer.url, canonical_url(issuer.jwks_url))
+
+
+async def test_a_hundred_at_once_fetch_once(key_sets: KeySets, location: KeyLocation, issuer: Any) -> None:
+    answers = await asyncio.gather(*(key_sets.get(location) for _ in range(100)))
+    assert issuer.requests == ["/jwks"]
+    assert all(keys is answers[0] for keys in answers)
+
+
+async def test_whoever_gives_up_waiting_does_not_end_the_fetch_for_others(
+    key_sets: KeySets, location: KeyLocation, issuer: Any
+) -> None:
+    first = asyncio.create_task(key_sets.get(location))
+    second = asyncio.create_task(key_sets.get(location))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).has("first")
+    assert issuer.requests == ["/jwks"]
+
+
+async def test_an_unknown_kid_is_looked_for_at_most_every_half_minute(
+    key_sets: KeySets, location: KeyLocation, issuer: Any
+) -> None:
+    await key_sets.get(location)
+    for _ in range(10):
+        await key_sets.get(location, kid="nobody's")
+    assert issuer.requests == ["/jwks"]
+    issuer.clock.now += 30
+    for _ in range(10):
+        await key_sets.get(location, kid="nobody's")
+    assert issuer.requests == ["/jwks"] * 2
+
+
+async def test_a_new_key_is_found_by_its_kid(key_sets: KeySets, location: KeyLocation, issuer: Any) -> None:
+    await key_sets.get(location)
+    issuer.keys.append(ECKey.generate_key("P-256", {"kid": "second"}))
+    issuer.clock.now += 30
+    assert (await key_sets.get(location, kid="second")).has("second")
+
+
+async def test_a_withdrawn_key_is_gone_within_ten_minutes(
+    key_sets: KeySets, location: KeyLocation, issuer: Any
+) -> None:
+    await key_sets.get(location)
+    issuer.keys = [ECKey.generate_key("P-256", {"kid": "second"})]
+    issuer.clock.now += 600
+    assert not (await key_sets.get(location, kid="first")).has("first")
+
+
+async def test_the_same_keys_fetched_again_change_nothing(
+    key_sets: KeySets, location: KeyLocation, issuer: Any
+) -> None:
+    before = await key_sets.get(location)
+    generation = key_sets.generation
+    issuer.clock.now += 600
+    assert await key_sets.get(location) is before
+    assert key_sets.generation == generation
+
+
+async def test_keys_are_believed_for_an_hour_while_the_issuer_is_down(
+    key_sets: KeySets, location: KeyLocation, issuer: Any
+) -> None:
+    await key_sets.get(location)
+    issuer.up = False
+    issuer.clock.now += 3599
+    assert (await key_sets.get(location, kid="first")).has("first")
+    issuer.clock.now += 1
+    with pytest.raises(TemporarilyUnavailable) as refused:
+        await key_sets.get(location, kid="first")
+    assert refused.value.detail == (
+        f"keys of issuer {issuer.url}: {issuer.jwks_url}: it answered 500, not 200"
+    )
+
+
+async def test_an_unknown_kid_of_an_issuer_that_is_down_is_not_called_unknown(
+    key_sets: KeySets, location: KeyLocation, issuer: Any
+) -> None:
+    await key_sets.get(location)
+    issuer.up = False
+    issuer.clock.now += 30
+    with pytest.raises(TemporarilyUnavailable):
+        await key_sets.get(location, kid="new")
+
+
+async def test_an_issuer_that_is_down_is_asked_every_five_seconds_and_then_believed_again(
+    key_sets: KeySets, location: KeyLocation, issuer: Any
+) -> None:
+    issuer.up = False
+    for _ in range(3):
+        with pytest.raises(TemporarilyUnavailable):
+            await key_sets.get(location)
+    assert issuer.requests == ["/jwks"]
+    issuer.up = True
+    issuer.clock.now += 5
+    assert (await key_sets.get(location)).has("first")
+
+
+async def test_metadata_of_another_issuer_gives_no_keys(key_sets: KeySets, issuer: Any) -> None:
+    with pytest.raises(TemporarilyUnavailable) as refused:
+        await key_sets.get(KeyLocation(f"{issuer.url}/"))
+    assert refused.value.detail == (
+        f"keys of issuer {issuer.url}/: "
+        f"{issuer.url}/.well-known/oauth-authorization-server: it answered 404, not 200; "
+        f"the metadata is of issuer '{issuer.url}', not '{issuer.url}/', letter for letter"
+    )
+
+
+async def test_of_two_keys_with_one_kid_either_verifies(key_sets: KeySets, issuer: Any, clock: Any) -> None:
+    issuer.keys = [ECKey.generate_key("P-256", {"kid": "same"}), ECKey.generate_key("P-256", {"kid": "same"})]
+    inbound = OidcInbound(issuer=issuer.url)
+    authenticator = Authenticator(
+        [inbound], audiences=(issuer.claims()["aud"],), key_sets=key_sets, clock=clock
+    )
+    for key in issuer.keys:
+        assert (await authenticator.authenticate(issuer.token(key=key))).subject == "ada"
+
+
+async def test_a_key_is_used_only_for_what_it_says_it_is_for(
+    key_sets: KeySets, issuer: Any, clock: Any
+) -> None:
+    key = RSAKey.generate_key(2048, {"kid": "k", "alg": "PS256"})
+    issuer.keys = [key]
+    inbound = OidcInbound(issuer=issuer.url)
+    authenticator = Authenticator(
+        [inbound], audiences=(issuer.claims()["aud"],), key_sets=key_sets, clock=clock
+    )
+    with pytest.raises(InvalidToken) as refused:
+        await authenticator.authenticate(
+            issuer.token(key=RSAKey.import_key(key.as_dict(private=True) | {"alg": "RS256"}))
+        )
+    assert refused.value.detail == "no RS256 key with kid 'k' in the issuer's key set"
+
+
+def test_secrets_short_keys_and_keys_for_encryption_are_left_out() -> None:
+    good = ECKey.generate_key("P-256", {"kid": "good"}).as_dict(private=False)
+    keys = read_key_set(
+        {
+            "keys": [
+                good,
+                {"kty": "oct", "k": "c2VjcmV0", "kid": "secret"},
+                ECKey.generate_key("P-256", {"kid": "enc", "use": "enc"}).as_dict(private=False),
+                {"kty": "AKP", "kid": "post-quantum", "pub": "AA"},
+                {"kty": "RSA", "kid": "broken"},
+                {"kty": "RSA", "kid": "short", "n": "wJ8" + "A" * 120 + "E", "e": "AQAB"},
+                "not a key",
+            ]
+        }
+    )
+    assert [key.kid for key in keys.keys] == ["good"]
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"keys": None}])
+def test_a_document_without_keys_is_refused(document: object) -> None:
+    with pytest.raises(ValueError, match=r'^the key set is not a JSON object with a list "keys"$'):
+        read_key_set(document)
