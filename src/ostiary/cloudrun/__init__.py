@@ -1,0 +1,1 @@
+"""Google Cloud Run: for now, one that runs on this machine (`emulator`)."""
