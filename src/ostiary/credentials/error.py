@@ -1,0 +1,34 @@
+"""When there is no credential to send.
+
+CredentialError is the root of everything that credentials raise. It says which credential, at which
+endpoint, what went wrong, and what to do; never a secret.
+
+    CredentialError
+    ├── CredentialMisconfigured   trying again won't help before somebody changes something
+    └── CredentialUnreachable     its issuer did not answer; it may later
+"""
+
+from __future__ import annotations
+
+
+class CredentialError(Exception):
+    """A credential could not be had."""
+
+    def __init__(self, problem: str, *, credential: str, endpoint: str, fix: str) -> None:
+        super().__init__(f"credential {credential} for {endpoint}: {problem}; {fix}")
+        self.problem = problem
+        """What went wrong, as a clause."""
+        self.credential = credential
+        """The credential's type, as in the configuration."""
+        self.endpoint = endpoint
+        """The server or audience that the credential is for."""
+        self.fix = fix
+        """What to do about it, as a clause."""
+
+
+class CredentialMisconfigured(CredentialError):
+    """Trying again won't help before somebody changes something."""
+
+
+class CredentialUnreachable(CredentialError):
+    """The credential's issuer did not answer, or not as it should; it may later."""

@@ -1,0 +1,60 @@
+"""A header whose value is configured: read when first needed, and again when the server refuses it.
+
+So a rotated secret needs no restart, and no request waits for a disk.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ostiary.credentials.error import CredentialMisconfigured
+from ostiary.credentials.header_value import is_header_value
+from ostiary.secrets import Secret, SecretUnavailable
+
+if TYPE_CHECKING:
+    from ostiary.credentials.headers import Headers
+    from ostiary.identity.principal import Principal
+
+
+class StaticHeaders:
+    """One header with a secret value, the same for every caller."""
+
+    def __init__(self, credential: str, name: str, value: Secret, *, endpoint: str, prefix: str = "") -> None:
+        self._credential = credential
+        self._name = name
+        self._value = value
+        self._prefix = prefix
+        self._endpoint = endpoint
+        self._headers: Headers | None = None
+
+    def ready(self, principal: Principal | None) -> Headers | None:  # noqa: ARG002 - the same for every caller
+        """The header, once it has been read."""
+        return self._headers
+
+    async def get(self, principal: Principal | None) -> Headers:  # noqa: ARG002
+        """The header. Raises CredentialMisconfigured when its secret is not where it should be."""
+        if self._headers is None:
+            self._headers = self._read()
+        return self._headers
+
+    def refused(self, headers: Headers) -> bool:
+        """Read the secret again; another try makes sense when it has changed."""
+        try:
+            self._headers = self._read()
+        except CredentialMisconfigured:
+            self._headers = None
+            return False
+        return self._headers != headers
+
+    def _read(self) -> Headers:
+        try:
+            value = self._prefix + self._value.reveal()
+        except SecretUnavailable as error:
+            raise self._misconfigured(str(error), "set it to the value that the server gave you") from None
+        if not is_header_value(value):
+            problem = f"{self._value.place} has a line break, a control character or a space at an end"
+            raise self._misconfigured(problem, "store the value alone, on one line")
+        return ((self._name, value),)
+
+    def _misconfigured(self, problem: str, fix: str) -> CredentialMisconfigured:
+        return CredentialMisconfigured(problem, credential=self._credential, endpoint=self._endpoint, fix=fix)

@@ -1,0 +1,33 @@
+"""A token and how long it is good for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ostiary.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What an issuer gave us."""
+
+    value: Secret
+    expires_at: float | None = None
+    """Seconds since the epoch; None when the issuer did not say."""
+
+
+class TokenSource(Protocol):
+    """The object that can fetch a token for a credential."""
+
+    @property
+    def credential(self) -> str:
+        """The credential's type, for errors."""
+
+    @property
+    def endpoint(self) -> str:
+        """What its tokens are for, for errors."""
+
+    async def fetch(self) -> Token:
+        """Ask the issuer. Bounded in time; raises CredentialError."""

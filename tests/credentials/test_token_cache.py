@@ -1,0 +1,250 @@
+"""Tokens are fetched once, renewed ahead of expiry, and no call waits for or fails on it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from ostiary.credentials.error import CredentialError
+from ostiary.credentials.token import Token
+from ostiary.credentials.token_cache import TokenCache
+from ostiary.credentials.token_headers import TokenHeaders
+from ostiary.secrets import Secret
+
+
+def value(token: Token | None) -> str:
+    return "(none)" if token is None else token.value.reveal()
+
+
+async def settle() -> None:
+    """Let what was started in the background finish."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_a_thousand_calls_on_a_cold_cache_fetch_once(cache: TokenCache, source: Any) -> None:
+    tokens = await asyncio.gather(*(cache.get("key", source) for _ in range(1000)))
+    assert source.fetches == 1
+    assert {value(token) for token in tokens} == {"token-1"}
+
+
+async def test_different_keys_have_different_tokens(cache: TokenCache, source: Any) -> None:
+    assert value(await cache.get("one", source)) == "token-1"
+    assert value(await cache.get("other", source)) == "token-2"
+
+
+async def test_a_token_is_renewed_in_the_background_between_70_and_85_percent_of_its_life(
+    cache: TokenCache, source: Any
+) -> None:
+    await cache.get("key", source)
+    source.clock.now += 0.69 * 3600
+    assert value(cache.ready("key")) == "token-1"
+    await settle()
+    assert source.fetches == 1
+    source.clock.now += 0.16 * 3600
+    assert value(cache.ready("key")) == "token-1"  # served while the next one is fetched
+    await settle()
+    assert value(cache.ready("key")) == "token-2"
+    assert source.fetches == 2
+
+
+async def test_tokens_fetched_together_are_not_renewed_together(cache: TokenCache, source: Any) -> None:
+    for number in range(100):
+        await cache.get(number, source)
+    source.clock.now += 0.775 * 3600
+    for number in range(100):
+        cache.ready(number)
+    await settle()
+    assert 120 < source.fetches < 180
+
+
+async def test_ten_thousand_steady_calls_across_many_expiries_never_wait(
+    cache: TokenCache, source: Any
+) -> None:
+    await cache.get("key", source)
+    for _ in range(10_000):
+        source.clock.now += 3.6
+        assert cache.ready("key") is not None
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert 10 <= source.fetches <= 16
+
+
+async def test_while_renewal_fails_the_good_token_is_served_and_renewal_repeated(
+    cache: TokenCache, source: Any
+) -> None:
+    await cache.get("key", source)
+    source.down = True
+    source.clock.now += 0.86 * 3600
+    for _ in range(450):
+        source.clock.now += 1
+        assert value(cache.ready("key")) == "token-1"
+        await settle()
+    assert 8 <= source.fetches <= 20  # doubling pauses, not one fetch a call
+    source.down = False
+    source.clock.now += 30
+    cache.ready("key")
+    await settle()
+    assert value(cache.ready("key")) not in {"(none)", "token-1"}
+
+
+async def test_a_token_that_is_over_is_not_served(cache: TokenCache, source: Any) -> None:
+    await cache.get("key", source)
+    source.clock.now += 3591
+    assert cache.ready("key") is None
+    assert value(await cache.get("key", source)) == "token-2"
+
+
+async def test_a_failed_first_fetch_is_heard_by_all_and_then_backed_off(
+    cache: TokenCache, source: Any
+) -> None:
+    source.down = True
+    waiting = [cache.get("key", source) for _ in range(100)]
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {str(answer) for answer in answers} == {
+        "credential counting for https://mcp.example.com: it is down; wait"
+    }
+    with pytest.raises(CredentialError):
+        await cache.get("key", source)
+    assert source.fetches == 1
+    source.down = False
+    source.clock.now += 1
+    assert value(await cache.get("key", source)) == "token-2"
+
+
+async def test_back_off_doubles_up_to_a_minute(cache: TokenCache, source: Any) -> None:
+    source.down = True
+    for _ in range(600):
+        source.clock.now += 1
+        with pytest.raises(CredentialError):
+            await cache.get("key", source)
+    assert 14 <= source.fetches <= 22
+
+
+async def test_a_waiter_that_is_cancelled_does_not_cancel_the_fetch(cache: TokenCache, source: Any) -> None:
+    first = asyncio.create_task(cache.get("key", source))
+    second = asyncio.create_task(cache.get("key", source))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert value(await second) == "token-1"
+    assert source.fetches == 1
+
+
+async def test_a_fetch_nobody_waits_for_still_fills_the_cache(cache: TokenCache, source: Any) -> None:
+    only = asyncio.create_task(cache.get("key", source))
+    await asyncio.sleep(0)
+    only.cancel()
+    await settle()
+    assert value(cache.ready("key")) == "token-1"
+
+
+async def test_a_token_without_an_expiry_is_kept_until_it_is_refused(cache: TokenCache, source: Any) -> None:
+    source.lifetime = None
+    token = await cache.get("key", source)
+    source.clock.now += 1e9
+    assert cache.ready("key") is token
+    assert cache.drop("key", token)
+    assert value(await cache.get("key", source)) == "token-2"
+
+
+async def test_a_token_over_on_arrival_is_an_error_about_the_clock(cache: TokenCache, source: Any) -> None:
+    source.lifetime = -7200
+    with pytest.raises(CredentialError) as refused:
+        await cache.get("key", source)
+    assert str(refused.value) == (
+        "credential counting for https://mcp.example.com: "
+        "its issuer gave a token that ended 7200 seconds ago by our clock; set the clock right, here or there"
+    )
+
+
+async def test_only_so_many_are_kept_and_the_oldest_goes_first(source: Any, clock: Any) -> None:
+    async with TokenCache(clock, limit=2) as cache:
+        for key in ("a", "b", "c"):
+            await cache.get(key, source)
+        assert [value(cache.ready(key)) for key in ("a", "b", "c")] == ["(none)", "token-2", "token-3"]
+
+
+async def test_closing_ends_what_is_under_way(source: Any, clock: Any) -> None:
+    cache = TokenCache(clock)
+    waiter = asyncio.create_task(cache.get("key", source))
+    await asyncio.sleep(0)
+    await cache.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+
+
+async def test_a_burst_of_refusals_fetches_one_new_token(cache: TokenCache, source: Any) -> None:
+    headers = TokenHeaders(source, key="key", cache=cache)
+
+    async def call() -> str:
+        sent = headers.ready(None) or await headers.get(None)
+        await asyncio.sleep(0)
+        if sent[0][1] == "Bearer token-1" and headers.refused(sent):
+            sent = await headers.get(None)
+        return sent[0][1]
+
+    assert set(await asyncio.gather(*(call() for _ in range(1000)))) == {"Bearer token-2"}
+    assert source.fetches == 2
+
+
+async def test_a_server_that_refuses_every_token_does_not_make_us_hammer_the_issuer(
+    cache: TokenCache, source: Any
+) -> None:
+    headers = TokenHeaders(source, key="key", cache=cache)
+    tries = [headers.refused(await headers.get(None)) for _ in range(10)]
+    assert tries == [True] + [False] * 9
+    assert source.fetches == 2
+    source.clock.now += 30
+    assert headers.refused(await headers.get(None))
+
+
+async def test_a_refused_token_that_was_renewed_meanwhile_is_not_dropped(
+    cache: TokenCache, source: Any
+) -> None:
+    headers = TokenHeaders(source, key="key", cache=cache)
+    old = await headers.get(None)
+    source.clock.now += 3595
+    new = await headers.get(None)
+    assert headers.refused(old)
+    assert headers.ready(None) is new
+
+
+async def test_the_headers_of_one_token_are_one_object(cache: TokenCache, source: Any) -> None:
+    headers = TokenHeaders(source, key="key", cache=cache)
+    assert headers.ready(None) is None
+    first = await headers.get(None)
+    assert first == (("authorization", "Bearer token-1"),)
+    assert headers.ready(None) is first
+    assert await headers.get(None) is first
+
+
+@pytest.mark.parametrize("token", ["a\r\nX-Admin: 1", "a\nb", "a\x00b", "ä", "a "])
+async def test_a_token_that_would_forge_a_header_is_refused(
+    cache: TokenCache, source: Any, token: str
+) -> None:
+    class Forging:
+        credential, endpoint = "forging", "https://mcp.example.com"
+
+        async def fetch(self) -> Token:
+            return Token(Secret(token))
+
+    with pytest.raises(CredentialError) as refused:
+        await TokenHeaders(Forging(), key="key", cache=cache).get(None)
+    assert str(refused.value) == (
+        "credential forging for https://mcp.example.com: "
+        "the token has a line break or another character that no header may have; see what its issuer answers"
+    )
+
+
+async def test_a_ready_token_costs_about_a_microsecond(source: Any) -> None:
+    async with TokenCache() as cache:
+        source.clock.now = time.time()
+        headers = TokenHeaders(source, key="key", cache=cache)
+        await headers.get(None)
+        started = time.perf_counter()
+        for _ in range(10_000):
+            headers.ready(None)
+        assert (time.perf_counter() - started) / 10_000 < 5e-6  # 0.3 µs on a quiet machine
