@@ -1,0 +1,145 @@
+"""The `gateway:` part of ostiary.yaml."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from ostiary.credentials import Credential, NoCredential
+from ostiary.identity.inbound import InboundSettings
+from ostiary.mcp.names import clashing_prefixes, default_prefix
+from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.settings import ConfiguredPath, Duration, Listen, ListenAddress, Settings, Url
+
+ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=40)]
+
+_NEVER_FORWARDED = re.compile(
+    r"authorization|proxy-.*|cookie|set-cookie|host|origin|connection|te|trailer|transfer-encoding|upgrade"
+    r"|content-.*|mcp-.*|x-forwarded-.*|forwarded|x-goog-.*|x-amzn-oidc-.*|x-ms-client-.*|x-serverless-authorization"
+)
+
+
+def _may_be_forwarded(name: str) -> str:
+    name = name.lower()
+    if not re.fullmatch(r"[a-z0-9-]+", name):
+        raise ValueError(f"{name!r} is not a header name")
+    if _NEVER_FORWARDED.fullmatch(name):
+        raise ValueError(f"{name} carries identity or framing and is never forwarded to a server")
+    return name
+
+
+class ServerSettings(Settings):
+    """One MCP server behind the gateway."""
+
+    url: Url
+    """The server's MCP endpoint."""
+    prefix: Prefix | None = None
+    """What its tools' and prompts' names begin with on /mcp. Default: its name and "_"; "" for none."""
+    credential: Credential = NoCredential()
+    """What the server wants to see on each request. Default: nothing."""
+    timeout: Duration = timedelta(seconds=30)
+    """How long one call may take until its answer begins, and an open stream may stay silent."""
+    connect_timeout: Duration = timedelta(seconds=5)
+    """How long a new connection to the server may take, TLS included."""
+    forward_headers: list[Annotated[str, AfterValidator(_may_be_forwarded)]] = []
+    """Further headers of the caller that go on to this server. Identity headers are refused."""
+    ca_file: ConfiguredPath | None = None
+    """PEM file of the authorities trusted for this server alone. Default: the system's."""
+    private_network: bool = False
+    """The server's address may be on a private network."""
+    insecure_allow_http: bool = False
+    """The server may be reached in the clear although it is not on this machine."""
+
+    @model_validator(mode="after")
+    def _in_the_clear_only_at_home(self) -> Self:
+        if self.url.scheme == "http" and not self.url.is_loopback and not self.insecure_allow_http:
+            raise ValueError(
+                f"{self.url} is plain http to another machine, so its credential would travel in the clear: "
+                "use https, or say insecure_allow_http: true"
+            )
+        return self
+
+
+class LimitSettings(Settings):
+    """What one caller may make the gateway hold. The defaults suit tools that take documents."""
+
+    body_bytes: Annotated[int, Field(gt=0)] = 4 * 1024 * 1024
+    """The longest request body."""
+    head_bytes: Annotated[int, Field(gt=0)] = 32 * 1024
+    """The longest request head: request line and all headers."""
+    header_count: Annotated[int, Field(gt=0)] = 100
+    """How many headers a request may have."""
+    head_timeout: Duration = timedelta(seconds=10)
+    """How long a request head may take to arrive."""
+    body_timeout: Duration = timedelta(seconds=30)
+    """How long a request body may take to arrive."""
+    idle_timeout: Duration = timedelta(seconds=75)
+    """How long a connection may stay open without a request."""
+    connections: Annotated[int, Field(gt=0)] = 10_000
+    """How many callers may be connected at once."""
+    answer_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
+    """The longest answer, and the longest event of a stream, that a server may send."""
+    server_connections: Annotated[int, Field(gt=0)] = 256
+    """How many calls may be under way at one server at once; more wait their turn."""
+
+
+class GatewaySettings(Settings):
+    """The broker: one guarded endpoint in front of many MCP servers."""
+
+    listen: ListenAddress = Listen("127.0.0.1", 8080)
+    """Where it listens."""
+    url: Url | None = None
+    """Its address as clients see it. Tokens are made for this plus the path. Default: where it listens."""
+    allowed_origins: list[str] = []
+    """Browser origins that may call. A request with another `Origin` gets 403; without one it may call."""
+    inbound: list[InboundSettings] = []
+    """Whose tokens open the door."""
+    allow_unauthenticated: bool = False
+    """Let callers in without a token. Only ever on this machine, unless insecure_public is set as well."""
+    insecure_public: bool = False
+    """Listen beyond this machine without TLS in front or inbound authentication."""
+    servers: dict[ServerName, ServerSettings] = {}
+    """The MCP servers, by name."""
+    limits: LimitSettings = LimitSettings()
+    """What one caller may make the gateway hold."""
+
+    @property
+    def public_url(self) -> CanonicalUrl:
+        """The gateway's address as clients see it."""
+        if self.url is not None:
+            return self.url
+        host = f"[{self.listen.host}]" if ":" in self.listen.host else self.listen.host
+        return CanonicalUrl("http", host, self.listen.port, "")
+
+    def prefix_of(self, name: str) -> str:
+        """What names of this server begin with on /mcp."""
+        prefix = self.servers[name].prefix
+        return default_prefix(name) if prefix is None else prefix
+
+    @model_validator(mode="after")
+    def _somebody_is_let_in(self) -> Self:
+        if not self.inbound and not self.allow_unauthenticated:
+            raise ValueError(
+                "nobody could call: name the issuers of accepted tokens under inbound, "
+                "or say allow_unauthenticated: true"
+            )
+        if self.allow_unauthenticated and not self.listen.is_loopback and not self.insecure_public:
+            raise ValueError(
+                f"listening on {self.listen} without authentication lets every machine that reaches it in: "
+                "listen on 127.0.0.1, configure inbound, or say insecure_public: true"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _prefixes_stay_apart(self) -> Self:
+        prefixes = {name: self.prefix_of(name) for name in self.servers}
+        for one, other in clashing_prefixes(prefixes):
+            raise ValueError(
+                f"servers {one} and {other} have prefixes ({prefixes[one]!r}, {prefixes[other]!r}) "
+                "of which one begins with the other, so a name could mean two tools: set prefix for one"
+            )
+        return self

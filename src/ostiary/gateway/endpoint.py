@@ -1,0 +1,53 @@
+"""One door of the gateway: the walk of a call."""
+
+from __future__ import annotations
+
+from ostiary.gateway import record
+from ostiary.gateway.authenticate import Guard
+from ostiary.gateway.receive import receive, require_origin
+from ostiary.gateway.refusals import refusal
+from ostiary.gateway.routes import Routes
+from ostiary.mcp.errors import InternalError, McpError
+from ostiary.transport.direct import Answer, Request, StreamedAnswer
+
+ACCEPTED = Answer(202, b"", b"")
+"""A notification is taken and dropped: modern MCP has none that a caller must send over HTTP."""
+
+
+class Endpoint:
+    """Answers the POST requests of one path. Raises nothing."""
+
+    def __init__(self, guard: Guard | None, routes: Routes, allowed_origins: frozenset[bytes]) -> None:
+        """guard: None lets everybody in, as nobody."""
+        self._guard = guard
+        self._routes = routes
+        self._allowed_origins = allowed_origins
+
+    async def __call__(self, request: Request) -> Answer | StreamedAnswer:
+        message_id: bytes | None = None
+        try:
+            if b"origin" in request.headers:
+                require_origin(request, self._allowed_origins)
+            principal = None
+            if self._guard is not None:
+                principal = self._guard.known(request) or await self._guard.admit(request)
+            message = receive(request)
+            message_id = message.id
+            if message_id is None:
+                return ACCEPTED
+            route = self._routes.route(message)
+            answer = await route.follow(message, principal, request)
+        except McpError as error:
+            answer = refusal(error, message_id)
+        except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not to the caller
+            record.crashed(error)
+            answer = refusal(InternalError("something broke in the gateway; its log says what"), message_id)
+        return _readable_by_its_page(request, answer) if b"origin" in request.headers else answer
+
+
+def _readable_by_its_page(request: Request, answer: Answer | StreamedAnswer) -> Answer | StreamedAnswer:
+    """Let a page of an allowed origin read the answer (CORS)."""
+    if answer.status != 403:
+        origin = request.headers[b"origin"]
+        answer.headers += b"access-control-allow-origin: %s\r\nvary: origin\r\n" % origin
+    return answer

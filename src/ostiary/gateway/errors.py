@@ -1,0 +1,70 @@
+"""What goes wrong at a gateway, with JSON-RPC codes from the range left to implementations.
+
+GatewayError
+├── Unauthorized -32001      401   the caller's token
+├── Forbidden -32003         403   the caller, the origin
+├── ServerUnavailable -32010 502   no connection to the server
+├── ServerTimedOut -32011    504   no answer in time
+├── BadAnswer -32012         502   an answer that is not MCP
+├── CredentialFailed -32013  502   the server's credential could not be had
+├── CredentialRefused -32014 502   the server refused the credential: never the caller's own 401
+└── TryLater -32015          503   we cannot decide now
+"""
+
+from __future__ import annotations
+
+from ostiary.mcp.errors import McpError
+
+
+class GatewayError(McpError):
+    """An answer of the gateway itself. `headers` are lines to send with it, each with its line break."""
+
+    headers: bytes = b""
+
+
+class Unauthorized(GatewayError):
+    """No token, or one that does not open this door (RFC 6750 section 3)."""
+
+    code, status = -32001, 401
+
+
+class Forbidden(GatewayError):
+    """The caller is known and may not, or calls from an origin that may not."""
+
+    code, status = -32003, 403
+
+
+class ServerUnavailable(GatewayError):
+    """No connection to the server."""
+
+    code, status = -32010, 502
+
+
+class ServerTimedOut(GatewayError):
+    """The server did not answer in time."""
+
+    code, status = -32011, 504
+
+
+class BadAnswer(GatewayError):
+    """The server answered something that is not MCP."""
+
+    code, status = -32012, 502
+
+
+class CredentialFailed(GatewayError):
+    """The credential that the server wants could not be had."""
+
+    code, status = -32013, 502
+
+
+class CredentialRefused(GatewayError):
+    """The server refused the credential that it is configured with."""
+
+    code, status = -32014, 502
+
+
+class TryLater(GatewayError):
+    """Something that is needed to decide is away; the same call may succeed later."""
+
+    code, status = -32015, 503

@@ -1,0 +1,151 @@
+"""Puts the gateway together on a listener."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from ostiary.credentials.token_cache import TokenCache
+from ostiary.gateway.authenticate import Guard
+from ostiary.gateway.availability import Availability
+from ostiary.gateway.config import GatewaySettings, ServerSettings
+from ostiary.gateway.endpoint import Endpoint
+from ostiary.gateway.pages import pages
+from ostiary.gateway.routes import Federation, Routes, SingleServer
+from ostiary.gateway.server import Server
+from ostiary.identity.authenticator import Authenticator
+from ostiary.identity.inbound import OidcInbound
+from ostiary.identity.key_sets import KeySets
+from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.oauth.protected_resource import metadata_path, metadata_url, protected_resource
+from ostiary.settings import Listen
+from ostiary.transport.direct import Door
+from ostiary.transport.fetch import Fetcher
+from ostiary.transport.limits import Limits
+from ostiary.transport.serving import address_of, serving
+from ostiary.transport.trust import TrustSet
+from ostiary.transport.upstream import Upstream, UpstreamLimits
+
+FEDERATED = "/mcp"
+
+
+class Gateway:
+    """A gateway with its connections, tokens and key sets. Use as an async context manager.
+
+    clock: seconds since the epoch, as `time.time`.
+    """
+
+    def __init__(self, settings: GatewaySettings, *, clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._fetcher = Fetcher()
+        self._key_sets = KeySets(self._fetcher, clock=clock)
+        self._tokens = TokenCache(clock=clock)
+        self._servers: dict[str, Server] = {}
+
+    async def __aenter__(self) -> Self:
+        self._servers = {name: self._server(name, server) for name, server in self.settings.servers.items()}
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for server in self._servers.values():
+            server.close()
+        await self._tokens.close()
+        await self._fetcher.close()
+
+    @contextlib.asynccontextmanager
+    async def listening(self, sock: socket.socket) -> AsyncIterator[None]:
+        """Answer on a bound socket while the block runs."""
+        doors: dict[bytes, Door] = {}
+        documents: dict[str, dict[str, Any]] = {}
+        for path, routes in self._endpoints().items():
+            doors[path.encode()] = Endpoint(self._guard(path), routes, self._origins())
+            documents[metadata_path(self._resource(path))] = self._metadata(path)
+        app = pages(documents, [path.decode() for path in doors], self.settings.allowed_origins)
+        hosts = self._hosts(address_of(sock))
+        async with serving(app, sock, limits=self._limits(), hosts=hosts, doors=doors):
+            yield
+
+    def _endpoints(self) -> dict[str, Routes]:
+        prefixed = [(server, self.settings.prefix_of(name)) for name, server in self._servers.items()]
+        endpoints: dict[str, Routes] = {FEDERATED: Federation(prefixed)}
+        for name, server in self._servers.items():
+            endpoints[f"/servers/{name}/mcp"] = SingleServer(server)
+        return endpoints
+
+    def _guard(self, path: str) -> Guard | None:
+        if not self.settings.inbound:
+            return None
+        resource = self._resource(path)
+        audiences = tuple(dict.fromkeys([str(resource), str(self._resource(FEDERATED))]))
+        return Guard(
+            Authenticator(
+                self.settings.inbound, audiences=audiences, key_sets=self._key_sets, clock=self._clock
+            ),
+            resource=str(resource),
+            metadata_url=metadata_url(resource),
+            scopes=self._scopes(),
+        )
+
+    def _metadata(self, path: str) -> dict[str, Any]:
+        issuers = [entry.issuer for entry in self.settings.inbound if isinstance(entry, OidcInbound)]
+        return protected_resource(self._resource(path), authorization_servers=issuers, scopes=self._scopes())
+
+    def _scopes(self) -> tuple[str, ...]:
+        entries = [entry for entry in self.settings.inbound if isinstance(entry, OidcInbound)]
+        return tuple(dict.fromkeys(scope for entry in entries for scope in entry.required_scopes))
+
+    def _resource(self, path: str) -> CanonicalUrl:
+        return replace(self.settings.public_url, path=self.settings.public_url.path + path)
+
+    def _origins(self) -> frozenset[bytes]:
+        return frozenset(origin.encode() for origin in self.settings.allowed_origins)
+
+    def _hosts(self, bound: Listen) -> frozenset[str] | None:
+        """The `Host` values that are ours; any, where the listener is reached by addresses we don't know."""
+        ours = {self.settings.public_url.authority}
+        if bound.is_loopback:
+            ours |= {str(bound), f"localhost:{bound.port}"}
+        elif self.settings.url is None:
+            return None
+        return frozenset(ours)
+
+    def _limits(self) -> Limits:
+        limits = self.settings.limits
+        return Limits(
+            body_bytes=limits.body_bytes,
+            head_bytes=limits.head_bytes,
+            header_count=limits.header_count,
+            head_timeout=limits.head_timeout.total_seconds(),
+            body_timeout=limits.body_timeout.total_seconds(),
+            idle_timeout=limits.idle_timeout.total_seconds(),
+            connections=limits.connections,
+        )
+
+    def _server(self, name: str, settings: ServerSettings) -> Server:
+        upstream = Upstream(
+            name,
+            settings.url,
+            tls=TrustSet(settings.ca_file).context if settings.url.scheme == "https" else None,
+            private_network=settings.private_network,
+            limits=UpstreamLimits(
+                timeout=settings.timeout.total_seconds(),
+                connect_timeout=settings.connect_timeout.total_seconds(),
+                connections=self.settings.limits.server_connections,
+                answer_bytes=self.settings.limits.answer_bytes,
+            ),
+        )
+        return Server(
+            name,
+            upstream,
+            settings.credential.attach(settings.url, cache=self._tokens),
+            carried=settings.forward_headers,
+            availability=Availability(name, self._clock),
+        )

@@ -1,0 +1,33 @@
+"""What operators read: who was turned away and why, which server failed and how.
+
+Nothing that a caller sent is logged but names that have been checked; tokens never are.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from ostiary.gateway.errors import GatewayError
+from ostiary.oauth.refusal import Refusal
+
+log = structlog.get_logger("ostiary.gateway")
+
+
+def refused(reason: Refusal, resource: str, detail: str = "") -> None:
+    """A caller was turned away at the door."""
+    log.warning("caller_refused", reason=reason.value, resource=resource, detail=detail)
+
+
+def server_failed(server: str, error: GatewayError) -> None:
+    """A server gave no usable answer."""
+    log.warning("server_failed", server=server, code=error.code, problem=error.message)
+
+
+def request_dropped(server: str, method: str) -> None:
+    """A server sent a request on a stream, which a modern server must not."""
+    log.warning("server_request_dropped", server=server, method=method)
+
+
+def crashed(error: Exception) -> None:
+    """Something that should not happen did; the log has the traceback, the caller does not."""
+    log.error("call_crashed", exc_info=error)

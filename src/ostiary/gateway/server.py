@@ -1,0 +1,131 @@
+"""One MCP server: its connections, the credential it wants, and a second try after a 401."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import count
+
+from ostiary import __version__
+from ostiary.credentials.error import CredentialError
+from ostiary.credentials.headers import CredentialHeaders, Headers
+from ostiary.gateway import record
+from ostiary.gateway.availability import Availability
+from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOut, ServerUnavailable
+from ostiary.identity.principal import Principal
+from ostiary.mcp.eras import MODERN
+from ostiary.mcp.headers import PARAMETER_HEADERS
+from ostiary.mcp.messages import Message
+from ostiary.transport.stepping import in_task
+from ostiary.transport.upstream import Step, Upstream, UpstreamAnswer, UpstreamFailed
+
+ALWAYS_CARRIED = (b"traceparent", b"tracestate")
+"""Headers that go on to every server: they identify a trace, not a person (W3C Trace Context)."""
+
+NEVER_CARRIED = frozenset(
+    b"host user-agent accept accept-encoding accept-language authorization connection content-length "
+    b"content-type mcp-protocol-version mcp-method mcp-name".split()
+)
+"""What most requests have and no server gets: when there is nothing else, there is nothing to look for."""
+
+
+class Exchange:
+    """A server's answer and the id it answers to."""
+
+    __slots__ = ("answer", "message_id")
+
+    def __init__(self, answer: UpstreamAnswer, message_id: bytes) -> None:
+        self.answer = answer
+        self.message_id = message_id
+
+
+class Server:
+    """Sends messages to one MCP server."""
+
+    def __init__(
+        self,
+        name: str,
+        upstream: Upstream,
+        credential: CredentialHeaders,
+        *,
+        carried: Iterable[str] = (),
+        availability: Availability,
+    ) -> None:
+        """carried: names of further headers of the caller that go on to this server."""
+        self.name = name
+        self.upstream = upstream
+        self.credential = credential
+        self.availability = availability
+        self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in carried))
+        self._ids = count(1)
+        self._own_lines = (
+            f"POST {upstream.url.target} HTTP/1.1\r\nhost: {upstream.url.authority}\r\n"
+            f"user-agent: ostiary/{__version__}\r\ncontent-type: application/json\r\n"
+            f"accept: application/json, text/event-stream\r\nmcp-protocol-version: {MODERN}\r\n"
+        ).encode()
+        self._attached: tuple[Headers | None, bytes] = (None, self._own_lines)
+
+    async def forward(
+        self,
+        message: Message,
+        changes: Mapping[str, bytes],
+        name_line: bytes,
+        principal: Principal | None,
+        headers: Mapping[bytes, bytes],
+    ) -> Exchange:
+        """Send the caller's message on with this server's own credential.
+
+        changes: parameters to replace; name_line: the `Mcp-Name` header, if any, with its line break;
+        headers: the caller's, of which only listed ones go on. Raises GatewayError.
+        """
+        message_id = b"%d" % next(self._ids)
+        body = message.written(message_id, changes)
+        if not headers.keys() <= NEVER_CARRIED:
+            name_line += self._carry(headers)
+        rest = b"mcp-method: %s\r\n%scontent-length: %d\r\n\r\n%s" % (
+            message.method,
+            name_line,
+            len(body),
+            body,
+        )
+        try:
+            attached = self.credential.ready(principal)
+            if attached is None:
+                attached = await in_task(self.credential.get(principal))
+            answer = await self.upstream.exchange(self._first_lines(attached) + rest)
+            if answer.status == 401 and self.credential.refused(attached):
+                attached = await in_task(self.credential.get(principal))
+                answer = await self.upstream.exchange(self._first_lines(attached) + rest)
+        except UpstreamFailed as error:
+            raise self._noted(_as_gateway_error(error), error.step) from None
+        except CredentialError as error:
+            raise self._noted(CredentialFailed(f"server {self.name}: {error}"), "credential") from None
+        if self.availability.state is not None:
+            self.availability.succeeded()
+        return Exchange(answer, message_id)
+
+    def close(self) -> None:
+        """Drop all connections."""
+        self.upstream.close()
+
+    def _first_lines(self, attached: Headers) -> bytes:
+        if attached is not self._attached[0]:
+            lines = "".join(f"{name}: {value}\r\n" for name, value in attached)
+            self._attached = (attached, self._own_lines + lines.encode("latin-1"))
+        return self._attached[1]
+
+    def _carry(self, headers: Mapping[bytes, bytes]) -> bytes:
+        return b"".join(
+            b"%s: %s\r\n" % (name, value)
+            for name, value in headers.items()
+            if name in self._carried or name.startswith(PARAMETER_HEADERS)
+        )
+
+    def _noted(self, error: GatewayError, step: str) -> GatewayError:
+        self.availability.failed(step)
+        record.server_failed(self.name, error)
+        return error
+
+
+def _as_gateway_error(error: UpstreamFailed) -> GatewayError:
+    kind = ServerTimedOut if error.step is Step.TIMEOUT else ServerUnavailable
+    return kind(str(error))

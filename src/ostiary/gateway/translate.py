@@ -1,0 +1,160 @@
+"""A server's answer → the caller's answer.
+
+The id becomes the caller's own, resource URIs get the name they have here, and nothing else changes.
+A server's refusal of our credential is never the caller's own 401.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+
+from ostiary.gateway import record
+from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ServerUnavailable
+from ostiary.gateway.server import Exchange, Server
+from ostiary.mcp.errors import McpError
+from ostiary.mcp.events import EventReader, EventTooLong, event_data, write_event
+from ostiary.mcp.links import rename_links
+from ostiary.mcp.messages import read_answer, write_answer
+from ostiary.mcp.raw_object import Members, Raw, read_members, read_string, write_object
+from ostiary.transport.direct import Answer, StreamedAnswer
+from ostiary.transport.upstream import Stream, UpstreamAnswer, UpstreamFailed
+
+Rename = Callable[[str], str]
+
+STREAM_HEADERS = (
+    b"content-type: text/event-stream\r\ncache-control: no-cache, no-transform\r\nx-accel-buffering: no\r\n"
+)
+ERROR_STATUSES = frozenset({200, 400, 404})
+"""With these a server may send a JSON-RPC error that is the caller's to read."""
+SUBSCRIPTION_KEY = "io.modelcontextprotocol/subscriptionId"
+
+
+def translate(
+    server: Server, exchange: Exchange, caller_id: bytes, rename: Rename | None
+) -> Answer | StreamedAnswer:
+    """The caller's answer. rename: server's resource URI → URI here. Raises GatewayError."""
+    answer = exchange.answer
+    if answer.stream is not None:
+        return StreamedAnswer(
+            200, _events(server, exchange, answer.stream, caller_id, rename), STREAM_HEADERS
+        )
+    kind, value = _read_whole(server, exchange)
+    if rename is not None and kind == "result" and b'"uri' in answer.body:
+        value = _renamed(server, value, rename)
+    return Answer(answer.status, write_answer(caller_id, kind, value))
+
+
+async def read_result(server: Server, exchange: Exchange) -> tuple[str, Raw]:
+    """("result" or "error", its raw value), whole or out of a stream. Raises GatewayError."""
+    stream = exchange.answer.stream
+    if stream is None:
+        return _read_whole(server, exchange)
+    reader = EventReader(server.upstream.limits.answer_bytes)
+    try:
+        async for chunk in stream:
+            for event in reader.feed(chunk):
+                data = event_data(event)
+                if data is not None and "method" not in read_members(data):
+                    return read_answer(data, exchange.message_id)
+    except UpstreamFailed as error:
+        raise ServerUnavailable(str(error)) from None
+    except (McpError, EventTooLong):
+        raise _bad(server, "its stream is not MCP") from None
+    finally:
+        stream.close()
+    raise _bad(server, "its stream ended before its answer")
+
+
+def _read_whole(server: Server, exchange: Exchange) -> tuple[str, Raw]:
+    answer = exchange.answer
+    if answer.status not in ERROR_STATUSES or answer.content_type != b"application/json":
+        raise _not_mcp(server, answer)
+    try:
+        return read_answer(answer.body, exchange.message_id)
+    except McpError as error:
+        raise _bad(server, error.message) from None
+
+
+async def _events(
+    server: Server, exchange: Exchange, stream: Stream, caller_id: bytes, rename: Rename | None
+) -> AsyncIterator[bytes]:
+    reader = EventReader(server.upstream.limits.answer_bytes)
+    try:
+        async for chunk in stream:
+            for event in reader.feed(chunk):
+                translated, is_last = _event(server, exchange, event, caller_id, rename)
+                yield translated
+                if is_last:
+                    return
+        raise _bad(server, "its stream ended before its answer")
+    except UpstreamFailed as error:
+        yield write_event(ServerUnavailable(str(error)).to_json(caller_id))
+    except EventTooLong:
+        yield write_event(_bad(server, "an event of its stream is too long").to_json(caller_id))
+    except GatewayError as error:
+        yield write_event(error.to_json(caller_id))
+    finally:
+        stream.close()
+
+
+def _event(
+    server: Server, exchange: Exchange, event: bytes, caller_id: bytes, rename: Rename | None
+) -> tuple[bytes, bool]:
+    """One event for the caller, and whether it is the answer itself."""
+    data = event_data(event)
+    if data is None:
+        return event, False
+    try:
+        members = read_members(data)
+        if "method" in members:
+            return _notification(server, members, event, exchange.message_id, caller_id), False
+        kind, value = read_answer(data, exchange.message_id)
+    except McpError as error:
+        raise _bad(server, error.message) from None
+    if rename is not None and kind == "result":
+        value = _renamed(server, value, rename)
+    return write_event(write_answer(caller_id, kind, value)), True
+
+
+def _notification(
+    server: Server, members: Members, event: bytes, message_id: bytes, caller_id: bytes
+) -> bytes:
+    if "id" in members:
+        record.request_dropped(server.name, read_string(members["method"], "method"))
+        return b""
+    if SUBSCRIPTION_KEY.encode() not in event:
+        return event
+    params = read_members(members["params"])
+    meta = read_members(params["_meta"]) if "_meta" in params else {}
+    if bytes(meta.get(SUBSCRIPTION_KEY, b"")) not in {message_id, b'"%s"' % message_id}:
+        return event
+    own = write_object({**meta, SUBSCRIPTION_KEY: caller_id})
+    return write_event(write_object({**members, "params": write_object({**params, "_meta": own})}))
+
+
+def _renamed(server: Server, value: Raw, rename: Rename) -> Raw:
+    try:
+        return rename_links(value, rename)
+    except (McpError, msgspec.DecodeError):
+        raise _bad(server, "its result has content that is not MCP") from None
+
+
+def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
+    if answer.status in {401, 403}:
+        error: GatewayError = CredentialRefused(
+            f"server {server.name}: it refused the credential it is configured with ({answer.status})"
+        )
+        server.availability.failed("credential")
+        record.server_failed(server.name, error)
+        return error
+    media = answer.content_type.decode("latin-1") or "no content type"
+    return _bad(server, f"it answered {answer.status} with {media} where a JSON-RPC answer is due")
+
+
+def _bad(server: Server, reason: str) -> GatewayError:
+    error = BadAnswer(f"server {server.name}: {reason}")
+    server.availability.failed("answer")
+    record.server_failed(server.name, error)
+    return error
