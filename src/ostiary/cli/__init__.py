@@ -1,0 +1,27 @@
+"""The commands: one file a group, each a thin shell around a part.
+
+    app                 the list of commands; what becomes of their errors
+    up, check, config   run, check and describe an ostiary.yaml
+    call, tools, token  talk to one MCP server
+    zoo, cloudrun       the example server; the local Google
+    demo                what `up` runs without a file: the secured zoo
+    demo_context        how other commands find the running demo
+
+Behind call, tools and token:
+    target              which server, and which credential for it
+    session             the SDK's client, and what a refusal says
+    arguments           k=v → JSON, by the tool's input schema
+    console             tables, text and JSON; safe to print whatever a server sent
+    failure             one sentence, and the exit code
+
+Modules are imported when a command needs them, so that `ostiary --help` is quick.
+"""
+
+import sys
+
+
+def main() -> None:
+    """The command `ostiary`."""
+    from ostiary.cli.app import run  # noqa: PLC0415 - importing the package should cost nothing
+
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""`ostiary call`: call one tool."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ostiary.cli import options
+from ostiary.cli.failure import JOB_FAILED, BadUsage, Failure
+
+if TYPE_CHECKING:
+    import mcp
+    from mcp_types import CallToolResult, Tool
+
+    from ostiary.cli.target import Target
+
+
+def call(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="URL TOOL [NAME=VALUE ...]",
+            help="The server (not with --server), the tool, its arguments; NAME:=JSON for a value in JSON.",
+        ),
+    ],
+    config: options.Config = None,
+    server: options.Server = None,
+    credential: options.CredentialText = None,
+    no_credential: options.NoCredential = False,
+    as_json: options.AsJson = False,
+) -> int:
+    """Call one tool of an MCP server."""
+    from ostiary.cli.target import Wish, choose  # noqa: PLC0415
+    from ostiary.transport.serving import run  # noqa: PLC0415
+
+    url, rest = (None, words) if server else (words[0], words[1:])
+    if not rest:
+        raise BadUsage("name the tool to call; `ostiary tools URL` lists them")
+    target = choose(Wish(url, server, config, credential, no_credential))
+    result = run(_call(target, rest[0], rest[1:]))
+    if result is None:
+        raise KeyboardInterrupt
+    return _print(result, as_json=as_json)
+
+
+async def _call(target: Target, name: str, words: list[str]) -> CallToolResult:
+    from ostiary.cli.arguments import read_arguments  # noqa: PLC0415
+    from ostiary.cli.session import connected  # noqa: PLC0415
+
+    async with connected(target) as client:
+        tool = await _tool(client, name)
+        return await client.call_tool(name, read_arguments(words, tool.input_schema))
+
+
+async def _tool(client: mcp.Client, name: str) -> Tool:
+    from ostiary.cli.listing import every  # noqa: PLC0415
+    from ostiary.config.nearest import suggestion  # noqa: PLC0415
+
+    tools = {tool.name: tool for tool in await every(client.list_tools, "tools")}
+    if name not in tools:
+        raise Failure(f"there is no tool {name}; {suggestion(name, tools)}")
+    found: Tool = tools[name]
+    return found
+
+
+def _print(result: CallToolResult, *, as_json: bool) -> int:
+    from ostiary.cli import console  # noqa: PLC0415
+
+    if as_json:
+        console.print_json(result.model_dump(by_alias=True, mode="json", exclude_none=True))
+    elif result.is_error:
+        print(_text(result), file=sys.stderr)  # noqa: T201
+    else:
+        data = _data(result.structured_content)
+        if console.is_table(data):
+            console.print_table(data)
+        else:
+            console.print_text("nothing was found" if data == [] else _text(result))
+    return JOB_FAILED if result.is_error else 0
+
+
+def _data(structured: Any) -> Any:
+    """What a result is about: the SDK wraps anything but an object in {"result": ...}."""
+    if isinstance(structured, dict) and structured.keys() == {"result"}:
+        return structured["result"]
+    return structured
+
+
+def _text(result: CallToolResult) -> str:
+    from ostiary.telemetry.redaction import one_line  # noqa: PLC0415
+
+    parts = [part.text if part.type == "text" else f"[{part.type}]" for part in result.content]
+    return "\n".join(one_line(line) for part in parts for line in part.splitlines())

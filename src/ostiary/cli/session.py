@@ -1,0 +1,139 @@
+"""A conversation with one MCP server: the official SDK's client, and what a refusal says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from ostiary.cli.challenge import refusal
+from ostiary.cli.failure import Failure
+from ostiary.credentials import CredentialError, NoCredential
+
+if TYPE_CHECKING:
+    import httpx2
+    import mcp
+    from mcp import MCPError
+
+    from ostiary.cli.target import Target
+
+TIMEOUT = 60.0
+"""Seconds that a server may stay silent."""
+
+
+class Refused(Failure):
+    """The server let us not in."""
+
+
+@contextlib.asynccontextmanager
+async def connected(target: Target) -> AsyncIterator[mcp.Client]:
+    """The SDK's client, connected to the target. Whatever goes wrong inside becomes a Failure."""
+    _require_modern_sdk()
+    import httpx2  # noqa: PLC0415
+    import mcp  # noqa: PLC0415
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
+
+    from ostiary.credentials.adapters.httpx2 import CredentialAuth  # noqa: PLC0415
+
+    logging.getLogger("mcp").setLevel(
+        logging.CRITICAL
+    )  # its errors reach us; nobody needs to read them twice
+    answers = _Answers()
+    auth = CredentialAuth(target.credential, server_url=str(target.url))
+    http = httpx2.AsyncClient(
+        auth=auth, event_hooks={"response": [answers.see]}, timeout=TIMEOUT, follow_redirects=False
+    )
+    try:
+        async with http, mcp.Client(streamable_http_client(str(target.url), http_client=http)) as client:
+            yield client
+    except Exception as error:
+        raise _cause(error, target, answers.no) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _No:
+    """An answer that was an error: the SDK keeps neither its status nor its challenge."""
+
+    status: int
+    challenge: str
+    message: str
+    """The JSON-RPC error's own words, "" when there was none."""
+
+
+class _Answers:
+    """The first error since the last success: what follows it is only the SDK trying an older handshake."""
+
+    def __init__(self) -> None:
+        self.no: _No | None = None
+
+    async def see(self, response: httpx2.Response) -> None:
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            self.no = None
+        elif self.no is None:
+            challenge = response.headers.get("www-authenticate", "")
+            self.no = _No(response.status_code, challenge, _rpc_message(await response.aread()))
+
+
+def _rpc_message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _cause(error: Exception, target: Target, no: _No | None) -> Exception:
+    """The error that a person can act on, out of the groups that task groups make of it."""
+    import httpx2  # noqa: PLC0415
+    from mcp import MCPError  # noqa: PLC0415
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    first = error
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    match first:
+        case Failure() | CredentialError():
+            return first
+        case httpx2.TimeoutException():
+            return Failure(f"{target.url} did not answer within {TIMEOUT:.0f} seconds")
+        case httpx2.TransportError():
+            return Failure(f"{target.url} cannot be reached: {_reason(first)}; is the server running?")
+        case MCPError():
+            return _answered(first, target, no)
+        case RuntimeError() | ValidationError():  # how the SDK says that an answer breaks its own schema
+            return Failure(
+                f"{target.url} gave an answer that is not valid: {str(first).partition(chr(10))[0]}"
+            )
+    return first
+
+
+def _answered(error: MCPError, target: Target, no: _No | None) -> Failure:
+    if no is None:
+        return Failure(f"{target.url} answered: {error.message} (JSON-RPC error {error.code})")
+    if no.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return Refused(_refusal(target, no))
+    status = f"{no.status} {HTTPStatus(no.status).phrase}"
+    if no.status == HTTPStatus.NOT_FOUND and not no.message:
+        return Failure(f"{target.url} answered {status}: no MCP server is at that path")
+    return Failure(f"{target.url} answered {status}: {no.message or error.message}")
+
+
+def _refusal(target: Target, no: _No) -> str:
+    sent = None if isinstance(target.credential, NoCredential) else target.credential.type
+    return refusal(str(target.url), no.status, HTTPStatus(no.status).phrase, no.challenge, sent=sent)
+
+
+def _reason(error: httpx2.TransportError) -> str:
+    return str(error) or type(error).__name__
+
+
+def _require_modern_sdk() -> None:
+    version = metadata.version("mcp")
+    if int(version.partition(".")[0]) < 2:
+        raise Failure(
+            f"this command needs mcp 2 or newer, and {version} is installed: pip install 'mcp>=2.3'"
+        )

@@ -1,0 +1,109 @@
+"""Which server a command talks to, and with which credential.
+
+--server NAME       URL and credential of that server in the configuration
+--credential        this one, said outright
+--no-credential     none
+URL alone           the credential of the server in the configuration that has this URL,
+                    else the running demo's, else none
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ostiary.cli.demo_context import demo_credential
+from ostiary.cli.failure import BadUsage
+from ostiary.config import ConfigurationError, OstiaryFile, load
+from ostiary.config.load import parse
+from ostiary.config.nearest import suggestion
+from ostiary.credentials import Credential, NoCredential
+from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
+from ostiary.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One MCP server, and what it is sent."""
+
+    url: CanonicalUrl
+    credential: Credential
+    found: str
+    """Where the credential comes from, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line says about it."""
+
+    url: str | None = None
+    server: str | None = None
+    config: Path | None = None
+    credential: str | None = None
+    no_credential: bool = False
+
+
+def choose(wish: Wish) -> Target:
+    """Decide. Raises BadUsage, or ConfigurationError for a file that is at fault."""
+    if wish.credential and wish.no_credential:
+        raise BadUsage("--credential and --no-credential exclude each other")
+    if wish.server is not None:
+        target = _configured(wish.server, wish.config)
+    elif wish.url is not None:
+        target = _by_url(_read(wish.url), wish)
+    else:
+        raise BadUsage("name the server: its URL, or --server NAME from the configuration")
+    if wish.no_credential:
+        return Target(target.url, NoCredential(), "--no-credential")
+    if wish.credential:
+        return Target(target.url, _outright(wish.credential), "--credential")
+    return target
+
+
+def _configured(name: str, config: Path | None) -> Target:
+    file = config or Path(OstiaryFile.default_name)
+    gateway = load(file).gateway
+    servers = gateway.servers if gateway else {}
+    if name not in servers:
+        raise BadUsage(f"{file} has no server {name}; {suggestion(name, servers)}")
+    return Target(servers[name].url, servers[name].credential, f"server {name} of {file}")
+
+
+def _by_url(url: CanonicalUrl, wish: Wish) -> Target:
+    if wish.credential or wish.no_credential:
+        return Target(url, NoCredential(), "")
+    file = wish.config or Path(OstiaryFile.default_name)
+    if wish.config is not None or file.exists():
+        gateway = load(file).gateway
+        for name, server in (gateway.servers if gateway else {}).items():
+            if server.url == url:
+                return Target(url, server.credential, f"server {name} of {file}")
+    if (left := demo_credential(str(url))) is not None:
+        return Target(url, _credential({"credential": left}), "the running demo")
+    return Target(url, NoCredential(), "none was found for this URL")
+
+
+def _read(url: str) -> CanonicalUrl:
+    try:
+        return canonical_url(url)
+    except UrlRefused as refused:
+        raise BadUsage(f"{url} is no URL that can be called: {refused}") from None
+
+
+class _Outright(Settings):
+    credential: Credential
+
+
+def _credential(values: dict[str, Any]) -> Credential:
+    return _Outright.model_validate(values).credential
+
+
+def _outright(text: str) -> Credential:
+    """`google_id_token`, or a whole credential as JSON (or YAML's flow style)."""
+    written = text if text.lstrip().startswith("{") else f"{{type: {text}}}"
+    try:
+        content = f"{{credential: {written}}}".encode()
+        return parse(content, _Outright, file=Path("--credential"), directory=Path.cwd()).settings.credential
+    except ConfigurationError as error:
+        raise BadUsage("\n".join(f"--credential: {fault.what}" for fault in error.faults)) from None

@@ -1,0 +1,100 @@
+"""`ostiary tools`: what a server offers, in which era, and with which credential we asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ostiary.cli import options
+
+if TYPE_CHECKING:
+    import mcp
+
+    from ostiary.cli.target import Target
+
+_KINDS = (
+    ("tools", "list_tools", "tools"),
+    ("prompts", "list_prompts", "prompts"),
+    ("resources", "list_resources", "resources"),
+    ("resources", "list_resource_templates", "resource_templates"),
+)
+"""Capability, the SDK's method, and the list in its answer."""
+MODERN = "2026-07-28"
+
+
+def tools(
+    url: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="The server (not with --server).")
+    ] = None,
+    config: options.Config = None,
+    server: options.Server = None,
+    credential: options.CredentialText = None,
+    no_credential: options.NoCredential = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """List a server's tools, prompts and resources."""
+    from ostiary.cli.console import print_json  # noqa: PLC0415
+    from ostiary.cli.target import Wish, choose  # noqa: PLC0415
+    from ostiary.transport.serving import run  # noqa: PLC0415
+
+    found = run(_offer(choose(Wish(url, server, config, credential, no_credential))))
+    if found is None:
+        raise KeyboardInterrupt
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+
+
+async def _offer(target: Target) -> dict[str, Any]:
+    from ostiary.cli.session import connected  # noqa: PLC0415
+
+    async with connected(target) as client:
+        version = client.protocol_version
+        return {
+            "url": str(target.url),
+            "era": "modern" if version >= MODERN else "legacy",
+            "protocolVersion": version,
+            "credential": {"type": target.credential.type, "found": target.found},
+            **{kind: await _entries(client, *names) for *names, kind in _KINDS},
+        }
+
+
+async def _entries(client: mcp.Client, capability: str, method: str) -> list[dict[str, Any]]:
+    from ostiary.cli.listing import every  # noqa: PLC0415
+
+    if getattr(client.server_capabilities, capability) is None:
+        return []
+    field = method.removeprefix("list_")
+    entries = await every(getattr(client, method), field)
+    return [entry.model_dump(by_alias=True, mode="json", exclude_none=True) for entry in entries]
+
+
+def _print(found: dict[str, Any]) -> None:
+    from ostiary.cli.console import print_table, print_text  # noqa: PLC0415
+
+    credential = found["credential"]
+    print_text(
+        f"{found['url']} speaks MCP {found['protocolVersion']} ({found['era']}); "
+        f"credential: {credential['type']} ({credential['found']})"
+    )
+    for title, key in (
+        ("tool", "tools"),
+        ("prompt", "prompts"),
+        ("resource", "resources"),
+        ("resource template", "resource_templates"),
+    ):
+        if found[key]:
+            print_table([_row(title, entry) for entry in found[key]])
+
+
+def _row(title: str, entry: dict[str, Any]) -> dict[str, str]:
+    name = entry.get("uri") or entry.get("uriTemplate") or entry["name"]
+    described = entry.get("description") or entry.get("title") or ""
+    row = {title: name}
+    if title == "tool":
+        row["arguments"] = " ".join(entry["inputSchema"].get("properties", {}))
+    elif title == "prompt":
+        row["arguments"] = " ".join(argument["name"] for argument in entry.get("arguments", ()))
+    return row | {"what it does" if title == "tool" else "about": described.partition("\n")[0]}

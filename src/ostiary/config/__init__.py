@@ -1,0 +1,19 @@
+"""ostiary.yaml: one file, checked before anything runs.
+
+    file        the whole file as one model, composed of the parts' own
+    load        read, check, and give the model; or every fault at once
+    document    YAML → plain values, and the line on which each stands
+    faults      pydantic's errors → "ostiary.yaml:12: gateway.servers.zoo.credental is not a setting ..."
+    nearest     what a name that does not exist was probably meant to be
+    presence    are the secrets and files that it names there?
+    schema      the JSON Schema, for editors
+
+The loader knows no setting by name: `ostiary cloudrun emulate` reads its own file with it. Reading builds
+nothing and changes nothing.
+"""
+
+from ostiary.config.faults import ConfigurationError, FileFault
+from ostiary.config.file import OstiaryFile
+from ostiary.config.load import Loaded, load, read
+
+__all__ = ["ConfigurationError", "FileFault", "Loaded", "OstiaryFile", "load", "read"]

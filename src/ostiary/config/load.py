@@ -1,0 +1,84 @@
+"""Read a configuration: its model, or every fault at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+
+from ostiary.config.document import MAX_BYTES, Document, NotYaml, Place, read_document
+from ostiary.config.faults import ConfigurationError, FileFault, dotted, explained
+from ostiary.config.file import OstiaryFile
+from ostiary.config.schema import file_schema
+from ostiary.config.shape import Shape
+from ostiary.settings import BASE_DIRECTORY, INLINE_SECRETS, Settings
+
+M = TypeVar("M", bound=Settings)
+
+_SMALLEST = "gateway: {allow_unauthenticated: true, servers: {zoo: {url: http://127.0.0.1:9000/mcp}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[M]):
+    """A configuration that was read, and where in its file everything stands."""
+
+    file: Path
+    settings: M
+    document: Document
+
+    def fault(self, place: Place, what: str) -> FileFault:
+        """A fault at one place of this file."""
+        return FileFault(self.file, self.document.line_of(place), f"{dotted(place)}: {what}")
+
+
+def load(file: Path) -> OstiaryFile:
+    """Read an ostiary.yaml. Raises ConfigurationError."""
+    return read(file, OstiaryFile).settings
+
+
+def read(file: Path, model: type[M]) -> Loaded[M]:
+    """Read a file as `model`, whichever it is. Raises ConfigurationError with every fault of the file."""
+    return parse(_content(file), model, file=file, directory=file.absolute().parent)
+
+
+def parse(content: bytes, model: type[M], *, file: Path, directory: Path) -> Loaded[M]:
+    """Read YAML (or JSON, which is YAML) as `model`.
+
+    file: what faults are said to be in; directory: where relative paths start. Raises ConfigurationError.
+    """
+    try:
+        document = read_document(content)
+    except NotYaml as refused:
+        raise ConfigurationError([FileFault(file, refused.line, str(refused))]) from None
+    faults = list(_repetitions(file, document))
+    values = {} if document.values is None else document.values
+    inline = isinstance(values, dict) and values.get(INLINE_SECRETS) is True
+    try:
+        settings = model.model_validate(values, context={BASE_DIRECTORY: directory, INLINE_SECRETS: inline})
+    except ValidationError as invalid:
+        shape = Shape.of_file(file_schema(model))
+        found = explained(invalid.errors(include_url=False, include_input=False), document, shape)
+        faults += [FileFault(file, line, what) for line, what in found]
+    if faults:
+        raise ConfigurationError(faults)
+    return Loaded(file, settings, document)
+
+
+def _content(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        what = f"there is no such file; name another with -c FILE, or begin one with: {_SMALLEST}"
+    except OSError as error:
+        what = f"it cannot be read: {error.strerror}"
+    raise ConfigurationError([FileFault(file, None, what)])
+
+
+def _repetitions(file: Path, document: Document) -> Iterator[FileFault]:
+    for place, line in document.repeated:
+        first = document.lines[place]
+        yield FileFault(file, line, f"{dotted(place)} stands here again; it is on line {first} already")

@@ -1,0 +1,43 @@
+"""Are the secrets and files that a configuration names there? Says the place, never the value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from ostiary.secrets import Secret, SecretUnavailable
+
+if TYPE_CHECKING:
+    from ostiary.config.document import Place
+    from ostiary.config.faults import FileFault
+    from ostiary.config.load import Loaded, M
+
+
+def absent(loaded: Loaded[M]) -> Iterator[FileFault]:
+    """A fault for each secret and each file that is not where the configuration says."""
+    for place, value in _leaves(loaded.settings, ()):
+        if isinstance(value, Secret):
+            try:
+                value.reveal()
+            except SecretUnavailable as unavailable:
+                yield loaded.fault(place, str(unavailable))
+        elif isinstance(value, Path) and not value.is_file():
+            yield loaded.fault(place, f"file {value} is not there")
+
+
+def _leaves(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
+    match value:
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _leaves(getattr(value, name), (*place, name))
+        case dict():
+            for name, item in value.items():
+                yield from _leaves(item, (*place, name))
+        case list() | tuple():
+            for index, item in enumerate(value):
+                yield from _leaves(item, (*place, index))
+        case _:
+            yield place, value

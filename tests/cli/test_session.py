@@ -1,0 +1,89 @@
+"""What a command says about a server that does not behave."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+Answering = Callable[[int, str, bytes], str]
+
+
+@pytest.fixture
+def answering() -> Iterator[Answering]:
+    """A server that answers every POST alike; gives its URL."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def started(status: int, content_type: str, body: bytes) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(status)
+                self.send_header("content-type", content_type)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - its name there
+                """Say nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        return f"http://127.0.0.1:{server.server_address[1]}/mcp"
+
+    yield started
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "body", "sentence"),
+    [
+        (
+            500,
+            "text/html",
+            b"<h1>oh</h1>",
+            "answered 500 Internal Server Error: Server returned an error response",
+        ),
+        (404, "text/html", b"<h1>no</h1>", "answered 404 Not Found: no MCP server is at that path"),
+        (
+            502,
+            "application/json",
+            b'{"jsonrpc": "2.0", "id": null, "error": {"code": -32010, "message": "zoo is away\\u001b[2J"}}',
+            "answered 502 Bad Gateway: zoo is away\\x1b[2J",
+        ),
+        (
+            200,
+            "text/html",
+            b"<h1>hi</h1>",
+            "answered: Unexpected content type: text/html (JSON-RPC error -32600)",
+        ),
+        (403, "text/html", b"<h1>no</h1>", "refused the call: 403 Forbidden; no token was sent."),
+    ],
+)
+def test_an_answer_that_is_no_mcp_is_told_in_one_sentence(
+    answering: Answering, ostiary: Any, status: int, content_type: str, body: bytes, sentence: str
+) -> None:
+    url = answering(status, content_type, body)
+    outcome = ostiary("tools", url)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith(f"{url} {sentence}")
+    assert outcome.err.count("\n") == 1
+
+
+def test_the_credential_that_cannot_be_had_is_named(
+    answering: Answering, ostiary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOT_THERE", raising=False)
+    url = answering(200, "text/html", b"")
+    outcome = ostiary("tools", url, "--credential", "{type: bearer, token: {env: NOT_THERE}}")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == (
+        f"credential bearer for {url.removesuffix('/mcp')}: environment variable NOT_THERE is not set; "
+        "set it to the value that the server gave you\n"
+    )

@@ -1,0 +1,125 @@
+"""The demo, brought up once as a person would: `ostiary up` in an empty directory."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+OSTIARY = (sys.executable, "-m", "ostiary")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demo, and a prompt in the directory beside it."""
+
+    process: subprocess.Popen[str]
+    directory: Path
+    environment: dict[str, str]
+    told: str
+    """What it printed at its start."""
+
+    @property
+    def gateway(self) -> str:
+        """Its URL."""
+        return self._url(r"^ gateway +(\S+)")
+
+    @property
+    def zoo(self) -> str:
+        """The URL of the zoo's front end."""
+        return self._url(r"^ zoo +(\S+)")
+
+    @property
+    def google(self) -> str:
+        """The origin of the local Google."""
+        return self._url(r"^ local Google +(\S+)")
+
+    @property
+    def visitor_key(self) -> Path:
+        """The key file of the visitor."""
+        return next(self.directory.glob("state/demo-*/visitor.json"))
+
+    def ostiary(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the command `ostiary` as somebody in a second terminal does."""
+        return subprocess.run(
+            [*OSTIARY, *words],
+            cwd=self.directory,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    def pasted(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Run a line that starts with however `ostiary` is called there."""
+        words = shlex.split(line)
+        return self.ostiary(*words[words.index("call") :])
+
+    def _url(self, pattern: str) -> str:
+        found = re.search(pattern, self.told, re.MULTILINE)
+        assert found is not None, self.told
+        return found[1]
+
+    def stop(self, number: signal.Signals) -> int:
+        """Stop it with a signal; its exit code."""
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(timeout=15)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End what may be left of it."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def start_demo(directory: Path) -> Demo:
+    """Bring a demo up, and wait until it stands."""
+    environment = os.environ | {"OSTIARY_STATE_DIR": str(directory / "state"), "NO_COLOR": "1"}
+    log = directory / "log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(
+            [*OSTIARY, "up"], cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
+        )
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            return Demo(process, directory, environment, "".join(lines))
+    process.stdout.close()
+    pytest.fail(f"the demo ended with {process.wait()}: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One running demo for all tests that look at it and leave it as it is."""
+    running = start_demo(tmp_path_factory.mktemp("demo"))
+    yield running
+    assert running.stop(signal.SIGINT) == 0
+
+
+@pytest.fixture
+def new_demo() -> Iterator[Callable[[Path], Demo]]:
+    """Bring up a demo of the test's own, in a directory, to be stopped by the test."""
+    running: list[Demo] = []
+
+    def started(directory: Path) -> Demo:
+        running.append(start_demo(directory))
+        return running[-1]
+
+    yield started
+    for one in running:
+        one.kill()
