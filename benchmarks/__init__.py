@@ -1,0 +1,11 @@
+"""How fast we are, beside peers, in one run on one machine.
+
+    python -m benchmarks [--quick]     run all, and rewrite benchmarks/README.md
+
+    gateway         a tool call through our gateway, nginx and FastMCP's proxy
+    peers           the programs that are compared, each started on one core
+    load            what wrk measures
+    report          medians and ratios, as a table
+
+Ratios are what to trust; absolute figures move with the machine. Everything stays on loopback.
+"""

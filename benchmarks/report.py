@@ -1,0 +1,43 @@
+"""Medians and ratios, as tables of one page."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One peer's figures, ready to be shown."""
+
+    name: str
+    cells: Sequence[str]
+
+
+def table(head: Sequence[str], rows: Sequence[Row]) -> str:
+    """A Markdown table, figures to the right."""
+    lines = [f"| | {' | '.join(head)} |", f"|---|{'---:|' * len(head)}"]
+    lines += [f"| {row.name} | {' | '.join(row.cells)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def write_page(page: Path, sections: Sequence[str]) -> None:
+    """Replace the page with these sections."""
+    python = f"Python {sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+    measured = f"Measured on {date.today():%d %B %Y}, {_cores()} cores, {python}, Linux {platform.release()}."  # noqa: DTZ011
+    page.write_text("\n\n".join([HEADING, measured, *sections]) + "\n")
+
+
+def _cores() -> int:
+    return len(Path("/proc/cpuinfo").read_text().split("\nprocessor")) if sys.platform == "linux" else 0
+
+
+HEADING = """\
+# Benchmarks
+
+`make bench` runs them and rewrites this page. It needs the Debian packages `wrk`, `nginx-light` and `gcc`.
+Compare ratios: absolute figures move with the machine."""
