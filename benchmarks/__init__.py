@@ -1,6 +1,7 @@
 """How fast we are, beside peers, in one run on one machine.
 
-    python -m benchmarks [--quick]     run all, and rewrite benchmarks/README.md
+    python -m benchmarks             run all, and rewrite benchmarks/README.md
+    python -m benchmarks --quick     see that it works: short runs, without the peer that must be installed
 
     gateway         a tool call through our gateway, nginx and FastMCP's proxy
     peers           the programs that are compared, each started on one core

@@ -13,17 +13,15 @@ PAGE = Path(__file__).parent / "README.md"
 
 
 def main() -> int:
-    quick = "--quick" in sys.argv[1:]
     try:
-        sections = [gateway.run(seconds=0.5 if quick else 3.0, repeats=1 if quick else 3)]
+        if "--quick" in sys.argv[1:]:
+            print(gateway.run(seconds=1, repeats=1, names=(gateway.UPSTREAM, gateway.NGINX, gateway.OSTIARY)))
+        else:
+            write_page(PAGE, [gateway.run(seconds=3, repeats=3)])
+            print(PAGE.read_text())
     except ToolMissing as missing:
         print(missing, file=sys.stderr)
         return 1
-    if quick:
-        print("\n\n".join(sections))
-    else:
-        write_page(PAGE, sections)
-        print(PAGE.read_text())
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks import peers
@@ -16,56 +17,60 @@ WORKS = {
     "an upstream that works 5.5 µs for each answer": 5.5,
 }
 TOOL = "get_animals_by_species"
-ORDER = ("the upstream alone", "nginx `proxy_pass`", "Ostiary", "FastMCP 4.1.6 `create_proxy(url)`")
+UPSTREAM, NGINX, OSTIARY = "the upstream alone", "nginx `proxy_pass`", "Ostiary"
+FASTMCP = "FastMCP 4.1.6 `create_proxy(url)`"
+ORDER = (UPSTREAM, NGINX, OSTIARY, FASTMCP)
 
 
 @dataclass(slots=True)
 class Peer:
-    """One of those compared, and what was measured so far."""
+    """One of those compared, and what was measured so far with one connection and with a crowd of 16."""
 
     url: str
     tool: str = TOOL
     alone: list[Measured] = field(default_factory=list)
     crowd: list[Measured] = field(default_factory=list)
 
+    def measure(self, token: str, seconds: float) -> None:
+        """One more run of each."""
+        core = peers.UPSTREAM_CORE
+        for connections, measured in ((1, self.alone), (16, self.crowd)):
+            measured.append(
+                load(self.url, self.tool, token, connections=connections, seconds=seconds, core=core)
+            )
 
-def run(*, seconds: float, repeats: int) -> str:
-    """The section of the page: one table for each upstream."""
+    @property
+    def calls_per_second(self) -> float:
+        """The median with a crowd."""
+        return statistics.median(one.calls_per_second for one in self.crowd)
+
+
+def run(*, seconds: float, repeats: int, names: Sequence[str] = ORDER) -> str:
+    """The section of the page: one table for each upstream, with the peers of these names."""
     peers.require("wrk", "nginx", "gcc", "taskset")
-    tables = [f"### With {name}\n\n{_compare(work, seconds, repeats)}" for name, work in WORKS.items()]
+    tables = [f"### With {name}\n\n{_compare(work, seconds, repeats, names)}" for name, work in WORKS.items()]
     return "\n\n".join(["## A tool call through a gateway", INTRODUCTION, *tables])
 
 
-def _compare(work: float, seconds: float, repeats: int) -> str:
+def _compare(work: float, seconds: float, repeats: int, names: Sequence[str]) -> str:
     with contextlib.ExitStack() as stack:
         key_set, token = stack.enter_context(issuer())
         target = stack.enter_context(peers.upstream(work))
-        compared = {
-            ORDER[0]: Peer(target),
-            ORDER[1]: Peer(stack.enter_context(peers.nginx(target))),
-            ORDER[2]: Peer(stack.enter_context(peers.ostiary(target, key_set)), f"zoo_{TOOL}"),
-            ORDER[3]: Peer(stack.enter_context(peers.fastmcp(target))),
+        start = {
+            UPSTREAM: lambda: Peer(target),
+            NGINX: lambda: Peer(stack.enter_context(peers.nginx(target))),
+            OSTIARY: lambda: Peer(stack.enter_context(peers.ostiary(target, key_set)), f"zoo_{TOOL}"),
+            FASTMCP: lambda: Peer(stack.enter_context(peers.fastmcp(target))),
         }
+        compared = {name: start[name]() for name in names}
         for _ in range(repeats):
             for peer in compared.values():
-                for connections, measured in ((1, peer.alone), (16, peer.crowd)):
-                    measured.append(
-                        load(
-                            peer.url,
-                            peer.tool,
-                            token,
-                            connections=connections,
-                            seconds=seconds,
-                            core=peers.UPSTREAM_CORE,
-                        )
-                    )
+                peer.measure(token, seconds)
     return _table(compared)
 
 
 def _table(compared: dict[str, Peer]) -> str:
-    rates = {
-        name: statistics.median(one.calls_per_second for one in peer.crowd) for name, peer in compared.items()
-    }
+    rates = {name: peer.calls_per_second for name, peer in compared.items()}
     rows = [
         Row(
             name,
@@ -73,8 +78,8 @@ def _table(compared: dict[str, Peer]) -> str:
                 f"{statistics.median(one.p50 for one in peer.alone):,.0f} µs",
                 f"{rates[name]:,.0f}",
                 f"{statistics.median(one.p50 for one in peer.crowd):,.0f} µs",
-                f"{rates[name] / rates[ORDER[1]]:.2f}",
-                f"{rates[name] / rates[ORDER[3]]:,.0f}",
+                f"{rates[name] / rates[NGINX]:.2f}",
+                f"{rates[name] / rates[FASTMCP]:,.0f}" if FASTMCP in rates else "",
                 str(sum(one.failed for one in peer.alone + peer.crowd)),
             ],
         )

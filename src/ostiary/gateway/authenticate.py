@@ -34,7 +34,10 @@ class Guard:
 
     def known(self, request: Request) -> Principal | None:
         """The caller, when their token was verified a moment ago; else `admit` says."""
-        return self._authenticator.known(_bearer_token(request))
+        header = request.headers.get(b"authorization", b"")
+        if not header.startswith(b"Bearer "):
+            return None
+        return self._authenticator.known(header[7:].decode("latin-1"))
 
     async def admit(self, request: Request) -> Principal:
         """The caller. Raises Unauthorized, Forbidden or TryLater."""

@@ -101,7 +101,7 @@ class GatewaySettings(Settings):
     allow_unauthenticated: bool = False
     """Let callers in without a token. Only ever on this machine, unless insecure_public is set as well."""
     insecure_public: bool = False
-    """Listen beyond this machine without TLS in front or inbound authentication."""
+    """Listen beyond this machine without inbound authentication, or without TLS in front (an https `url`)."""
     servers: dict[ServerName, ServerSettings] = {}
     """The MCP servers, by name."""
     limits: LimitSettings = LimitSettings()
@@ -127,10 +127,28 @@ class GatewaySettings(Settings):
                 "nobody could call: name the issuers of accepted tokens under inbound, "
                 "or say allow_unauthenticated: true"
             )
-        if self.allow_unauthenticated and not self.listen.is_loopback and not self.insecure_public:
+        return self
+
+    @model_validator(mode="after")
+    def _the_public_door_is_guarded(self) -> Self:
+        if self.listen.is_loopback:
+            return self
+        if self.url is None:
+            raise ValueError(
+                f"listening on {self.listen}, it cannot know its address as clients see it: set url, "
+                "such as https://mcp.example.com"
+            )
+        if self.insecure_public:
+            return self
+        if self.allow_unauthenticated:
             raise ValueError(
                 f"listening on {self.listen} without authentication lets every machine that reaches it in: "
-                "listen on 127.0.0.1, configure inbound, or say insecure_public: true"
+                "listen on 127.0.0.1, drop allow_unauthenticated, or say insecure_public: true"
+            )
+        if self.url.scheme != "https":
+            raise ValueError(
+                f"with {self.url} as its address, tokens would travel in the clear: "
+                "put TLS in front and say https, or say insecure_public: true"
             )
         return self
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from ostiary.gateway import record
 from ostiary.gateway.authenticate import Guard
-from ostiary.gateway.receive import receive, require_origin
+from ostiary.gateway.receive import receive, require_one_meaning, require_origin
 from ostiary.gateway.refusals import refusal
 from ostiary.gateway.routes import Routes
 from ostiary.mcp.errors import InternalError, McpError
 from ostiary.transport.direct import Answer, Request, StreamedAnswer
-
-ACCEPTED = Answer(202, b"", b"")
-"""A notification is taken and dropped: modern MCP has none that a caller must send over HTTP."""
 
 
 class Endpoint:
@@ -25,6 +22,7 @@ class Endpoint:
 
     async def __call__(self, request: Request) -> Answer | StreamedAnswer:
         message_id: bytes | None = None
+        answer: Answer | StreamedAnswer
         try:
             if b"origin" in request.headers:
                 require_origin(request, self._allowed_origins)
@@ -34,15 +32,22 @@ class Endpoint:
             message = receive(request)
             message_id = message.id
             if message_id is None:
-                return ACCEPTED
-            route = self._routes.route(message)
-            answer = await route.follow(message, principal, request)
+                answer = _accepted()
+            else:
+                require_one_meaning(message, request)
+                route = self._routes.route(message)
+                answer = await route.follow(message, principal, request)
         except McpError as error:
             answer = refusal(error, message_id)
         except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not to the caller
             record.crashed(error)
             answer = refusal(InternalError("something broke in the gateway; its log says what"), message_id)
         return _readable_by_its_page(request, answer) if b"origin" in request.headers else answer
+
+
+def _accepted() -> Answer:
+    """A notification is taken and dropped: modern MCP has none that a caller must send over HTTP."""
+    return Answer(202, b"", b"")
 
 
 def _readable_by_its_page(request: Request, answer: Answer | StreamedAnswer) -> Answer | StreamedAnswer:

@@ -24,7 +24,7 @@ from ostiary.mcp.merging import (
     merge_pages,
     read_page,
 )
-from ostiary.mcp.messages import Message, write_answer
+from ostiary.mcp.messages import Change, Message, write_answer
 from ostiary.mcp.raw_object import Raw, read_members, read_string
 from ostiary.transport.direct import Answer, Request, StreamedAnswer
 from ostiary.transport.stepping import Stepped, as_future
@@ -66,7 +66,7 @@ class MergedDiscovery:
     ) -> Answer | StreamedAnswer:
         """What the federation can do."""
         ask = _Asking(message, principal, request.headers)
-        found, missing = await _gather(self.servers, ask.result)
+        found, missing = await _gather(self.servers, ask.discovery)
         capabilities = merge_capabilities([result for _, result in found])
         result = discover_result(capabilities, _instructions(found), missing, SERVER_INFO)
         return Answer(200, write_answer(message.id or b"null", "result", result))
@@ -80,12 +80,20 @@ class _Asking:
     principal: Principal | None
     headers: Mapping[bytes, bytes]
 
-    async def result(self, server: Server, changes: Mapping[str, bytes] | None = None) -> Raw:
-        exchange = await server.forward(self.message, changes or {}, b"", self.principal, self.headers)
-        kind, value = await read_result(server, exchange)
+    async def result(self, server: Server, change: Change | None = None) -> Raw:
+        answer, message_id = await server.forward(self.message, change, b"", self.principal, self.headers)
+        kind, value = await read_result(server, answer, message_id)
         if kind == "error":
             raise _refused(server, self.message.method.decode(), value)
         return value
+
+    async def discovery(self, server: Server) -> Raw:
+        """Its answer to `server/discover`, with what is merged of it in its proper form."""
+        result = await self.result(server)
+        members = read_members(result)
+        read_members(members.get("capabilities", b"{}"))
+        read_string(members.get("instructions", b'""'), "instructions")
+        return result
 
     async def whole_list(self, server: Server, kind: ListKind) -> Page | None:
         """All pages as one; None when the server has no such list."""
@@ -108,8 +116,8 @@ class _Asking:
         return whole
 
     async def _page(self, server: Server, kind: ListKind, cursor: str | None) -> Page:
-        changes = {} if cursor is None else {"cursor": msgspec.json.encode(cursor)}
-        return read_page(kind, await self.result(server, changes))
+        change = None if cursor is None else ("cursor", msgspec.json.encode(cursor))
+        return read_page(kind, await self.result(server, change))
 
 
 async def _gather(

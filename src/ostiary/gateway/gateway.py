@@ -108,14 +108,10 @@ class Gateway:
     def _origins(self) -> frozenset[bytes]:
         return frozenset(origin.encode() for origin in self.settings.allowed_origins)
 
-    def _hosts(self, bound: Listen) -> frozenset[str] | None:
-        """The `Host` values that are ours; any, where the listener is reached by addresses we don't know."""
-        ours = {self.settings.public_url.authority}
-        if bound.is_loopback:
-            ours |= {str(bound), f"localhost:{bound.port}"}
-        elif self.settings.url is None:
-            return None
-        return frozenset(ours)
+    def _hosts(self, bound: Listen) -> frozenset[str]:
+        """The `Host` values that are ours. Others are how web pages reach it by DNS rebinding."""
+        at_home = {str(bound), f"localhost:{bound.port}"} if bound.is_loopback else set()
+        return frozenset(at_home | {self.settings.public_url.authority})
 
     def _limits(self) -> Limits:
         limits = self.settings.limits

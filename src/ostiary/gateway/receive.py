@@ -16,15 +16,17 @@ def require_origin(request: Request, allowed: frozenset[bytes]) -> None:
 
 
 def receive(request: Request) -> Message:
-    """Read the message. Raises McpError."""
+    """Read the message. Raises ParseError, InvalidRequest or InvalidParams."""
     content_type = request.headers.get(b"content-type", b"")
     if content_type != b"application/json" and not _is_json(content_type):
         raise InvalidRequest("the request's Content-Type is not application/json")
-    message = read_message(request.body)
-    if message.id is not None:
-        message.require_modern()
-        require_agreement(message, request.headers, request.repeated)
-    return message
+    return read_message(request.body)
+
+
+def require_one_meaning(message: Message, request: Request) -> None:
+    """Raise McpError unless it is a whole modern request whose headers say what its body says."""
+    message.require_modern()
+    require_agreement(message, request.headers, request.repeated)
 
 
 def _is_json(content_type: bytes) -> bool:

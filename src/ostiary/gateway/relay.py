@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ostiary.gateway.server import Server
 from ostiary.gateway.translate import Rename, translate
 from ostiary.identity.principal import Principal
-from ostiary.mcp.messages import Message
+from ostiary.mcp.messages import Change, Message
 from ostiary.transport.direct import Answer, Request, StreamedAnswer
 
 
@@ -16,20 +15,20 @@ from ostiary.transport.direct import Answer, Request, StreamedAnswer
 class Relay:
     """A route to one server.
 
-    name_line: its `Mcp-Name` header; changes: parameters as that server knows them, raw;
+    name_line: its `Mcp-Name` header; change: the parameter that is another there;
     rename: the server's resource URI → the URI here.
     """
 
     server: Server
     name_line: bytes = b""
-    changes: Mapping[str, bytes] = field(default_factory=dict)
+    change: Change | None = None
     rename: Rename | None = None
 
     async def follow(
         self, message: Message, principal: Principal | None, request: Request
     ) -> Answer | StreamedAnswer:
         """The caller's answer. Raises McpError."""
-        exchange = await self.server.forward(
-            message, self.changes, self.name_line, principal, request.headers
+        answer, message_id = await self.server.forward(
+            message, self.change, self.name_line, principal, request.headers
         )
-        return translate(self.server, exchange, message.id or b"null", self.rename)
+        return translate(self.server, answer, message_id, message.id or b"null", self.rename)

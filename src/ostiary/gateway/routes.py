@@ -91,7 +91,7 @@ class Federation:
 
     def _relay(self, server: Server, key: str, own: str) -> Relay:
         raw = msgspec.json.encode(own)
-        return Relay(server, _name_line(raw), {key: raw}, self._renames.get(server.name))
+        return Relay(server, _name_line(raw), (key, raw), self._renames.get(server.name))
 
     def _completion(self, message: Message) -> Relay:
         if "ref" not in message.params:
@@ -101,7 +101,7 @@ class Federation:
         meant = read_string(reference.get(key), f"params.ref.{key}")
         server, own = self._split_uri(meant) if key == "uri" else self._split_name(meant)
         own_reference = write_object({**reference, key: msgspec.json.encode(own)})
-        return Relay(server, changes={"ref": own_reference})
+        return Relay(server, change=("ref", own_reference))
 
     def _split_name(self, name: str) -> tuple[Server, str]:
         for prefix, server in self._prefixed:

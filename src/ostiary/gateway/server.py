@@ -14,7 +14,7 @@ from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOu
 from ostiary.identity.principal import Principal
 from ostiary.mcp.eras import MODERN
 from ostiary.mcp.headers import PARAMETER_HEADERS
-from ostiary.mcp.messages import Message
+from ostiary.mcp.messages import Change, Message
 from ostiary.transport.stepping import in_task
 from ostiary.transport.upstream import Step, Upstream, UpstreamAnswer, UpstreamFailed
 
@@ -26,16 +26,6 @@ NEVER_CARRIED = frozenset(
     b"content-type mcp-protocol-version mcp-method mcp-name".split()
 )
 """What most requests have and no server gets: when there is nothing else, there is nothing to look for."""
-
-
-class Exchange:
-    """A server's answer and the id it answers to."""
-
-    __slots__ = ("answer", "message_id")
-
-    def __init__(self, answer: UpstreamAnswer, message_id: bytes) -> None:
-        self.answer = answer
-        self.message_id = message_id
 
 
 class Server:
@@ -67,18 +57,18 @@ class Server:
     async def forward(
         self,
         message: Message,
-        changes: Mapping[str, bytes],
+        change: Change | None,
         name_line: bytes,
         principal: Principal | None,
         headers: Mapping[bytes, bytes],
-    ) -> Exchange:
-        """Send the caller's message on with this server's own credential.
+    ) -> tuple[UpstreamAnswer, bytes]:
+        """Send the caller's message on with this server's own credential: its answer, and the id it got.
 
-        changes: parameters to replace; name_line: the `Mcp-Name` header, if any, with its line break;
-        headers: the caller's, of which only listed ones go on. Raises GatewayError.
+        change: the parameter that is another there; name_line: the `Mcp-Name` header, if any, with its
+        line break; headers: the caller's, of which only listed ones go on. Raises GatewayError.
         """
         message_id = b"%d" % next(self._ids)
-        body = message.written(message_id, changes)
+        body = message.written(message_id, change)
         if not headers.keys() <= NEVER_CARRIED:
             name_line += self._carry(headers)
         rest = b"mcp-method: %s\r\n%scontent-length: %d\r\n\r\n%s" % (
@@ -101,7 +91,7 @@ class Server:
             raise self._noted(CredentialFailed(f"server {self.name}: {error}"), "credential") from None
         if self.availability.state is not None:
             self.availability.succeeded()
-        return Exchange(answer, message_id)
+        return answer, message_id
 
     def close(self) -> None:
         """Drop all connections."""

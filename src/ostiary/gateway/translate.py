@@ -12,7 +12,7 @@ import msgspec
 
 from ostiary.gateway import record
 from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ServerUnavailable
-from ostiary.gateway.server import Exchange, Server
+from ostiary.gateway.server import Server
 from ostiary.mcp.errors import McpError
 from ostiary.mcp.events import EventReader, EventTooLong, event_data, write_event
 from ostiary.mcp.links import rename_links
@@ -32,32 +32,34 @@ SUBSCRIPTION_KEY = "io.modelcontextprotocol/subscriptionId"
 
 
 def translate(
-    server: Server, exchange: Exchange, caller_id: bytes, rename: Rename | None
+    server: Server, answer: UpstreamAnswer, message_id: bytes, caller_id: bytes, rename: Rename | None
 ) -> Answer | StreamedAnswer:
-    """The caller's answer. rename: server's resource URI → URI here. Raises GatewayError."""
-    answer = exchange.answer
+    """The caller's answer.
+
+    message_id: the id that the server was given; rename: its resource URI → the URI here.
+    Raises GatewayError.
+    """
     if answer.stream is not None:
-        return StreamedAnswer(
-            200, _events(server, exchange, answer.stream, caller_id, rename), STREAM_HEADERS
-        )
-    kind, value = _read_whole(server, exchange)
+        events = _events(server, answer.stream, message_id, caller_id, rename)
+        return StreamedAnswer(200, events, STREAM_HEADERS)
+    kind, value = _read_whole(server, answer, message_id)
     if rename is not None and kind == "result" and b'"uri' in answer.body:
         value = _renamed(server, value, rename)
     return Answer(answer.status, write_answer(caller_id, kind, value))
 
 
-async def read_result(server: Server, exchange: Exchange) -> tuple[str, Raw]:
+async def read_result(server: Server, answer: UpstreamAnswer, message_id: bytes) -> tuple[str, Raw]:
     """("result" or "error", its raw value), whole or out of a stream. Raises GatewayError."""
-    stream = exchange.answer.stream
+    stream = answer.stream
     if stream is None:
-        return _read_whole(server, exchange)
+        return _read_whole(server, answer, message_id)
     reader = EventReader(server.upstream.limits.answer_bytes)
     try:
         async for chunk in stream:
             for event in reader.feed(chunk):
                 data = event_data(event)
                 if data is not None and "method" not in read_members(data):
-                    return read_answer(data, exchange.message_id)
+                    return read_answer(data, message_id)
     except UpstreamFailed as error:
         raise ServerUnavailable(str(error)) from None
     except (McpError, EventTooLong):
@@ -67,24 +69,23 @@ async def read_result(server: Server, exchange: Exchange) -> tuple[str, Raw]:
     raise _bad(server, "its stream ended before its answer")
 
 
-def _read_whole(server: Server, exchange: Exchange) -> tuple[str, Raw]:
-    answer = exchange.answer
+def _read_whole(server: Server, answer: UpstreamAnswer, message_id: bytes) -> tuple[str, Raw]:
     if answer.status not in ERROR_STATUSES or answer.content_type != b"application/json":
         raise _not_mcp(server, answer)
     try:
-        return read_answer(answer.body, exchange.message_id)
+        return read_answer(answer.body, message_id)
     except McpError as error:
         raise _bad(server, error.message) from None
 
 
 async def _events(
-    server: Server, exchange: Exchange, stream: Stream, caller_id: bytes, rename: Rename | None
+    server: Server, stream: Stream, message_id: bytes, caller_id: bytes, rename: Rename | None
 ) -> AsyncIterator[bytes]:
     reader = EventReader(server.upstream.limits.answer_bytes)
     try:
         async for chunk in stream:
             for event in reader.feed(chunk):
-                translated, is_last = _event(server, exchange, event, caller_id, rename)
+                translated, is_last = _event(server, event, message_id, caller_id, rename)
                 yield translated
                 if is_last:
                     return
@@ -100,7 +101,7 @@ async def _events(
 
 
 def _event(
-    server: Server, exchange: Exchange, event: bytes, caller_id: bytes, rename: Rename | None
+    server: Server, event: bytes, message_id: bytes, caller_id: bytes, rename: Rename | None
 ) -> tuple[bytes, bool]:
     """One event for the caller, and whether it is the answer itself."""
     data = event_data(event)
@@ -109,8 +110,8 @@ def _event(
     try:
         members = read_members(data)
         if "method" in members:
-            return _notification(server, members, event, exchange.message_id, caller_id), False
-        kind, value = read_answer(data, exchange.message_id)
+            return _notification(server, members, event, message_id, caller_id), False
+        kind, value = read_answer(data, message_id)
     except McpError as error:
         raise _bad(server, error.message) from None
     if rename is not None and kind == "result":

@@ -27,6 +27,7 @@ ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 )
 """Asymmetric ones only: with a shared secret, whoever verifies could sign."""
+_GOOGLE_ACCESS_TOKEN = "ya29"  # noqa: S105 - how all of them begin; many have three parts, as a JWT has
 
 
 class _Registry(jws.JWSRegistry):
@@ -59,8 +60,10 @@ def read_jwt(token: str) -> UnverifiedJwt:
     if len(token) > MAX_BYTES:
         raise _refused("the token is too long", Refusal.TOO_LARGE, f"{len(token)} characters")
     parts = token.split(".")
-    if len(parts) != 3 or not token.isascii():
+    if len(parts) != 3 or not token.isascii() or parts[0] == _GOOGLE_ACCESS_TOKEN:
         detail = "it is encrypted (JWE)" if len(parts) == 5 else "it has not the three parts of a JWT"
+        if parts[0] == _GOOGLE_ACCESS_TOKEN:
+            detail = "it is a Google access token"
         raise _refused("the token is not a signed JWT", Refusal.OPAQUE_TOKEN, detail)
     header, claims = _json_object(parts[0], "header"), _json_object(parts[1], "payload")
     alg, kid = header.get("alg"), header.get("kid")

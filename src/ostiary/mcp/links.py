@@ -21,7 +21,7 @@ _DEEPEST = 8
 
 def rename_links(result: Raw, rename: Callable[[str], str]) -> Raw:
     """The result with every resource URI of its content renamed. Raises McpError when it can't be read."""
-    return _renamed(result, rename, _DEEPEST)
+    return _renamed(bytes(result).strip(b" \t\r\n"), rename, _DEEPEST)
 
 
 def _renamed(value: Raw, rename: Callable[[str], str], depth: int) -> Raw:

@@ -66,9 +66,12 @@ def read_page(kind: ListKind, result: Raw) -> Page:
         raw_items = _ITEMS.decode(members[kind.items])
     except (KeyError, msgspec.DecodeError):
         raise InvalidRequest(f"its answer to {kind.method} has no list of {kind.items}") from None
+    items = [read_members(item) for item in raw_items]
+    for item in items:
+        read_string(item.get(kind.key), kind.key)
     cursor = members.get("nextCursor")
     return Page(
-        items=[read_members(item) for item in raw_items],
+        items=items,
         next_cursor=None if cursor is None or bytes(cursor) == b"null" else read_string(cursor, "nextCursor"),
         ttl_ms=_whole_number(members.get("ttlMs")),
         is_public=bytes(members.get("cacheScope", b"")) == b'"public"',

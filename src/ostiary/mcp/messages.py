@@ -16,10 +16,12 @@ from ostiary.mcp.eras import CAPABILITIES_KEY, SUPPORTED_VERSIONS, VERSION_KEY
 from ostiary.mcp.errors import InvalidParams, InvalidRequest, McpError, ParseError, UnsupportedProtocolVersion
 from ostiary.mcp.raw_object import Members, Raw, RawObject, read_members, read_string
 
+Change = tuple[str, bytes]
+"""A parameter and its raw JSON."""
 NAME_KEYS: Mapping[str, str] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """Method → the parameter that says what is meant, repeated in the `Mcp-Name` header."""
 
-_ID = rb'"(?:[^"\\\x00-\x1f]|\\.){0,128}"|-?[0-9]{1,20}'
+_ID = rb'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4}){0,128}"|-?(?:0|[1-9][0-9]{0,19})'
 _METHOD = rb"[A-Za-z0-9_/]{1,100}"
 _IS_ID = re.compile(_ID)
 _IS_METHOD = re.compile(_METHOD)
@@ -35,7 +37,7 @@ _LONGEST_REMEMBERED = 1024
 class Meta:
     """What a request says of its sender's protocol. missing: required keys that are not there."""
 
-    __slots__ = ("members", "missing", "raw", "version", "version_header")
+    __slots__ = ("is_modern", "members", "missing", "raw", "version", "version_header")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
@@ -44,6 +46,7 @@ class Meta:
         self.version = None if version is None else read_string(version, VERSION_KEY)
         self.version_header = (self.version or "").encode()
         self.missing = [key for key in (VERSION_KEY, CAPABILITIES_KEY) if key not in self.members]
+        self.is_modern = not self.missing and self.version in SUPPORTED_VERSIONS
 
 
 class Message:
@@ -67,20 +70,21 @@ class Message:
 
     def require_modern(self) -> None:
         """Raise unless this is a whole request of a version that is spoken here."""
+        if self.meta.is_modern:
+            return
         missing = self.meta.missing
         if missing:
             if self.method == b"initialize":
                 raise _unsupported("the handshake of MCP 2025-11-25 and before", self.params)
             raise InvalidParams(f"params._meta has no {' and no '.join(missing)}")
-        if self.meta.version not in SUPPORTED_VERSIONS:
-            raise _unsupported(f"version {self.meta.version}", self.params, self.meta.version)
+        raise _unsupported(f"version {self.meta.version}", self.params, self.meta.version)
 
-    def written(self, message_id: bytes, changes: Mapping[str, bytes]) -> bytes:
-        """The request with another id and these parameters (raw JSON) in place of the caller's."""
+    def written(self, message_id: bytes, change: Change | None) -> bytes:
+        """The request with another id and, if any, one parameter in place of the caller's."""
         return b'{"jsonrpc":"2.0","id":%s,"method":"%s","params":%s}' % (
             message_id,
             self.method,
-            self._object.with_members(changes) if changes else self._object.text,
+            self._object.text if change is None else self._object.with_member(*change),
         )
 
     def asking(self, method: str) -> Message:

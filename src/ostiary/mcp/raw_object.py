@@ -40,16 +40,10 @@ class RawObject:
         if not self.is_compact:
             _refuse_repeated(bytes(text), members)
 
-    def with_members(self, changes: Mapping[str, bytes]) -> bytes:
-        """The object with these raw members in place of its own, or added."""
-        if len(changes) == 1 and self.is_compact:
-            [(key, value)] = changes.items()
-            if key in self.members:
-                return self._with_one(key, value)
-        return write_object({**self.members, **changes})
-
-    def _with_one(self, key: str, value: bytes) -> bytes:
-        """All else stays where it is, so nothing else is written anew."""
+    def with_member(self, key: str, value: bytes) -> bytes:
+        """The object with this raw member in place of its own, or added. All else stays as it was written."""
+        if not self.is_compact or key not in self.members:
+            return write_object({**self.members, key: value})
         start = 1
         for name, raw in self.members.items():
             start += len(name) + 3
@@ -57,7 +51,7 @@ class RawObject:
                 break
             start += len(raw) + 1
         text = bytes(self.text)
-        return b"%s%s%s" % (text[:start], value, text[start + len(self.members[key]) :])
+        return text[:start] + value + text[start + len(raw) :]
 
 
 def read_members(text: Raw) -> Members:

@@ -29,7 +29,7 @@ class Request:
     __slots__ = ("body", "door", "headers", "keep_alive", "repeated")
 
     def __init__(
-        self, door: Door, headers: dict[bytes, bytes], *, repeated: frozenset[bytes], keep_alive: bool
+        self, door: Door, headers: dict[bytes, bytes], repeated: frozenset[bytes], keep_alive: bool
     ) -> None:
         self.door = door
         self.headers = headers
@@ -86,18 +86,20 @@ class DirectProtocol(GuardedProtocol):
     def on_headers_complete(self) -> None:
         headers = dict(self.headers)
         self.head_is_read(headers)
-        door = self.doors.get(self.url.partition(b"?")[0]) if self.doors else None
+        door = self.doors.get(self.url)
+        if door is None and b"?" in self.url:
+            door = self.doors.get(self.url.partition(b"?")[0])
         if door is None or self.parser.get_method() != b"POST":
             self._hand_on(headers)
         else:
             self._begin(door, headers)
 
     def on_body(self, body: bytes) -> None:
-        if self.reading is None:
-            super().on_body(body)
-        else:
-            self.count_body(len(body))
+        self.count_body(len(body))
+        if self.reading is not None:
             self.body_parts.append(body)
+        else:
+            self.hand_on_body(body)
 
     def on_message_complete(self) -> None:
         request = self.reading
@@ -106,10 +108,9 @@ class DirectProtocol(GuardedProtocol):
             return
         self.phase = BETWEEN
         self.since = None
-        parts = self.body_parts
-        request.body = parts[0] if len(parts) == 1 else b"".join(parts)
+        request.body = b"".join(self.body_parts)
+        self.body_parts.clear()
         self.reading = None
-        self.body_parts = []
         if self.current is None:
             self._call(request)
         else:
@@ -123,9 +124,7 @@ class DirectProtocol(GuardedProtocol):
         if b"expect" in headers and self.current is None:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         repeated = NOTHING_REPEATED if len(headers) == len(self.headers) else self._repeated()
-        self.reading = Request(
-            door, headers, repeated=repeated, keep_alive=bool(self.parser.should_keep_alive())
-        )
+        self.reading = Request(door, headers, repeated, self.parser.should_keep_alive())
 
     def _hand_on(self, headers: dict[bytes, bytes]) -> None:
         if self.current is not None:

@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from ostiary.transport.addresses import may_reach
 from ostiary.transport.trust import SYSTEM_TRUST, TrustSet, TrustUnusable
 
 if TYPE_CHECKING:
@@ -50,15 +51,16 @@ PUBLIC = Reach()
 """https to public addresses, with the system's authorities."""
 
 
-class _AddressRefused(OSError):
+class _NotPublic(OSError):
     """The name leads to an address that is not public."""
 
 
 def _socket_for_public_addresses(address: aiohttp.AddrInfoType) -> socket.socket:
     """Refuse at the last moment, on the very address that is connected to: a resolver may change its mind."""
     family, kind, protocol, _, where = address
-    if not ipaddress.ip_address(str(where[0]).partition("%")[0]).is_global:
-        raise _AddressRefused("its host leads to a private address; if it should, set private_network: true")
+    reached = ipaddress.ip_address(str(where[0]).partition("%")[0])
+    if not may_reach(reached, loopback=False, private_network=False):
+        raise _NotPublic("its host leads to a private address; if it should, set private_network: true")
     return socket.socket(family, kind, protocol)
 
 
@@ -139,7 +141,7 @@ def _in_words(error: Exception) -> str:
             return "its host name is not known"
         case aiohttp.ClientConnectorCertificateError():
             return f"its TLS certificate is not trusted ({error.certificate_error})"
-        case aiohttp.ClientConnectorError(os_error=_AddressRefused() as refused):
+        case aiohttp.ClientConnectorError(os_error=_NotPublic() as refused):
             return str(refused)
         case aiohttp.ClientConnectorError():
             return f"no connection ({_cause(error.os_error)})"

@@ -126,7 +126,8 @@ class GuardedProtocol(HttpToolsProtocol):
         elif int(headers.get(b"content-length", 0)) > self.limits.body_bytes:
             raise _too_long_body(self.limits.body_bytes)
         host = headers.get(b"host", b"")
-        if not host or (self.hosts is not None and host.lower() not in self.hosts):
+        hosts = self.hosts
+        if not host or (hosts is not None and host not in hosts and host.lower() not in hosts):
             raise Refused(HTTPStatus.BAD_REQUEST, "the request names no Host, or another one")
         self.phase = BODY
         self.since = None
@@ -142,6 +143,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self.count_body(len(body))
+        self.hand_on_body(body)
+
+    def hand_on_body(self, body: bytes) -> None:
+        """Let uvicorn have this piece of the body."""
         super().on_body(body)
 
     def count_body(self, size: int) -> None:

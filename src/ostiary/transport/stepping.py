@@ -91,26 +91,24 @@ class Stepper(Generic[T]):
         if source is not self._waiting:  # a late answer for a coroutine that was cancelled
             return
         try:
-            waiting = self._coroutine.send(None)
+            self._waiting = waiting = self._coroutine.send(None)
         except StopIteration as stop:
             self._finished(stop.value, None)
         except BaseException as error:  # noqa: BLE001 - handed on, never swallowed
             self._finished(None, error)
         else:
-            self._wait_for(waiting)
+            if type(waiting) is Reply:
+                waiting.resume = self._step
+            else:
+                self._wait_for_future(waiting)
 
-    def _wait_for(self, waiting: Any) -> None:
-        self._waiting = waiting
-        if type(waiting) is Reply:
-            waiting.resume = self._step
-        elif isinstance(waiting, asyncio.Future):
+    def _wait_for_future(self, waiting: Any) -> None:
+        if isinstance(waiting, asyncio.Future):
             waiting._asyncio_future_blocking = False  # what a task does: the future was awaited properly
             waiting.add_done_callback(self._step)
         else:
-            self._waiting = None
-            error = RuntimeError(f"a stepped coroutine may not await {waiting!r}: use in_task")
-            self._coroutine.close()
-            self._finished(None, error)
+            self.cancel()
+            self._finished(None, RuntimeError(f"a stepped coroutine may not await {waiting!r}: use in_task"))
 
 
 def in_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
