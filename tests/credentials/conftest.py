@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ostiary.credentials.error import CredentialUnreachable
+from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.token import Token
 from ostiary.credentials.token_cache import TokenCache
 from ostiary.secrets import Secret
@@ -61,3 +62,9 @@ def source(clock: Clock) -> CountingSource:
 async def cache(clock: Clock) -> AsyncIterator[TokenCache]:
     async with TokenCache(clock) as cache:
         yield cache
+
+
+@pytest.fixture
+async def runtime() -> AsyncIterator[Runtime]:
+    async with Runtime() as runtime:
+        yield runtime

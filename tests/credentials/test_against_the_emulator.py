@@ -11,7 +11,8 @@ from ostiary.cloudrun.emulator.config import EmulatorSettings
 from ostiary.cloudrun.emulator.emulator import Emulator
 from ostiary.credentials import GoogleIdToken
 from ostiary.credentials.google_id_token_source import IAM_ENDPOINT_OVERRIDE
-from ostiary.credentials.token_cache import TokenCache
+from ostiary.credentials.headers import Outgoing
+from ostiary.credentials.runtime import Runtime
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import GoogleIdTokenInbound
 from ostiary.identity.key_sets import KeySets
@@ -19,6 +20,7 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.fetch import Fetcher
 
 SERVER = canonical_url("https://mcp.example.com/mcp")
+REQUEST = Outgoing("POST", SERVER)
 
 
 @pytest.mark.parametrize("impersonate", [None, "runtime@demo-project.iam.gserviceaccount.com"])
@@ -36,10 +38,10 @@ async def test_a_token_of_the_local_google_names_its_account(
             },
         }
     )
-    async with Emulator(settings) as emulator, TokenCache() as cache, Fetcher() as fetcher:
+    async with Emulator(settings) as emulator, Runtime() as runtime, Fetcher() as fetcher:
         monkeypatch.setenv(IAM_ENDPOINT_OVERRIDE, emulator.google_url)
         credential = GoogleIdToken(key_file=key_file, impersonate=impersonate)
-        [(_, value)] = await credential.attach(SERVER, cache=cache).get(None)
+        [(_, value)] = await credential.attach(SERVER, runtime=runtime).get(REQUEST)
         allow = [{"email": "*@demo-project.iam.gserviceaccount.com"}]
         inbound = GoogleIdTokenInbound.model_validate(
             {"type": "google_id_token", "allow": allow, "jwks_url": emulator.jwks_url}

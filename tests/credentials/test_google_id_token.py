@@ -19,10 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ostiary.credentials import CredentialError, GoogleIdToken
 from ostiary.credentials.google_id_token_source import IAM_ENDPOINT_OVERRIDE
-from ostiary.credentials.token_cache import TokenCache
+from ostiary.credentials.headers import Outgoing
+from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 
 SERVER = canonical_url("https://zoo-123.europe-west1.run.app/mcp")
+REQUEST = Outgoing("POST", SERVER)
 ORIGIN = "https://zoo-123.europe-west1.run.app"
 PRIVATE_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -107,36 +109,30 @@ def key_file(google: LittleGoogle, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-async def real_cache() -> AsyncIterator[TokenCache]:
-    async with TokenCache() as cache:
-        yield cache
-
-
 async def test_a_key_file_gives_a_token_for_the_origin_of_the_server(
-    google: LittleGoogle, key_file: Path, real_cache: TokenCache
+    google: LittleGoogle, key_file: Path, runtime: Runtime
 ) -> None:
-    headers = GoogleIdToken(key_file=key_file).attach(SERVER, cache=real_cache)
-    [(name, value)] = await headers.get(None)
+    headers = GoogleIdToken(key_file=key_file).attach(SERVER, runtime=runtime)
+    [(name, value)] = await headers.get(REQUEST)
     assert (name, value) == ("authorization", f"Bearer {value.removeprefix('Bearer ')}")
     assert google.requests == [("id_token", ORIGIN)]
-    assert headers.ready(None) == ((name, value),)
+    assert headers.ready(REQUEST) == ((name, value),)
 
 
 async def test_two_servers_of_one_audience_share_a_token(
-    google: LittleGoogle, key_file: Path, real_cache: TokenCache
+    google: LittleGoogle, key_file: Path, runtime: Runtime
 ) -> None:
     credential = GoogleIdToken(key_file=key_file, audience="zoo")
-    one, two = credential.attach(SERVER, cache=real_cache), credential.attach(SERVER, cache=real_cache)
-    assert await one.get(None) == await two.get(None)
+    one, two = credential.attach(SERVER, runtime=runtime), credential.attach(SERVER, runtime=runtime)
+    assert await one.get(REQUEST) == await two.get(REQUEST)
     assert google.requests == [("id_token", "zoo")]
 
 
 async def test_application_default_credentials_may_be_a_key_file(
-    google: LittleGoogle, key_file: Path, real_cache: TokenCache, monkeypatch: pytest.MonkeyPatch
+    google: LittleGoogle, key_file: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key_file))
-    await GoogleIdToken().attach(SERVER, cache=real_cache).get(None)
+    await GoogleIdToken().attach(SERVER, runtime=runtime).get(REQUEST)
     assert google.requests == [("id_token", ORIGIN)]
 
 
@@ -144,7 +140,7 @@ async def test_application_default_credentials_may_be_a_key_file(
 async def test_another_service_account_is_impersonated_by_iamcredentials(
     google: LittleGoogle,
     key_file: Path,
-    real_cache: TokenCache,
+    runtime: Runtime,
     monkeypatch: pytest.MonkeyPatch,
     by_default: bool,
 ) -> None:
@@ -154,7 +150,7 @@ async def test_another_service_account_is_impersonated_by_iamcredentials(
     credential = GoogleIdToken(
         impersonate="zoo@demo.iam.gserviceaccount.com", key_file=None if by_default else key_file
     )
-    await credential.attach(SERVER, cache=real_cache).get(None)
+    await credential.attach(SERVER, runtime=runtime).get(REQUEST)
     assert google.requests == [
         ("access_token", "https://www.googleapis.com/auth/cloud-platform"),
         (
@@ -165,13 +161,13 @@ async def test_another_service_account_is_impersonated_by_iamcredentials(
 
 
 async def test_a_refused_impersonation_names_the_role(
-    google: LittleGoogle, key_file: Path, real_cache: TokenCache, monkeypatch: pytest.MonkeyPatch
+    google: LittleGoogle, key_file: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(IAM_ENDPOINT_OVERRIDE, google.url)
     google.iam_status = 403
     credential = GoogleIdToken(impersonate="zoo@demo.iam.gserviceaccount.com", key_file=key_file)
     with pytest.raises(CredentialError) as refused:
-        await credential.attach(SERVER, cache=real_cache).get(None)
+        await credential.attach(SERVER, runtime=runtime).get(REQUEST)
     assert str(refused.value) == (
         f"credential google_id_token for {ORIGIN}: "
         "iamcredentials answered 403 when asked for a token of zoo@demo.iam.gserviceaccount.com; "
@@ -191,13 +187,13 @@ async def test_a_refused_impersonation_names_the_role(
     ],
 )
 async def test_a_key_file_that_is_none_is_said_so(
-    tmp_path: Path, real_cache: TokenCache, content: str | None, problem: str
+    tmp_path: Path, runtime: Runtime, content: str | None, problem: str
 ) -> None:
     path = tmp_path / "broken.json"
     if content is not None:
         path.write_text(content)
     with pytest.raises(CredentialError) as refused:
-        await GoogleIdToken(key_file=path).attach(SERVER, cache=real_cache).get(None)
+        await GoogleIdToken(key_file=path).attach(SERVER, runtime=runtime).get(REQUEST)
     assert str(refused.value) == (
         f"credential google_id_token for {ORIGIN}: {problem}; "
         "see whether the key file is as Google gave it to you"
@@ -207,13 +203,15 @@ async def test_a_key_file_that_is_none_is_said_so(
 FETCH = """
 import asyncio, sys
 from ostiary.credentials import CredentialError, GoogleIdToken
-from ostiary.credentials.token_cache import TokenCache
+from ostiary.credentials.headers import Outgoing
+from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 
 async def main():
     assert "google.auth" not in sys.modules
-    async with TokenCache() as cache:
-        await GoogleIdToken().attach(canonical_url(sys.argv[1]), cache=cache).get(None)
+    async with Runtime() as runtime:
+        server = canonical_url(sys.argv[1])
+        await GoogleIdToken().attach(server, runtime=runtime).get(Outgoing("POST", server))
 
 try:
     asyncio.run(main())

@@ -10,13 +10,16 @@ from pydantic import TypeAdapter, ValidationError
 
 import ostiary.credentials
 from ostiary.credentials import Bearer, Credential, CredentialError, GoogleIdToken, Header, NoCredential
-from ostiary.credentials.token_cache import TokenCache
+from ostiary.credentials.headers import Outgoing, Refusal
+from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
 from ostiary.settings import BASE_DIRECTORY
 
 CREDENTIAL: TypeAdapter[Any] = TypeAdapter(Credential)
 SERVER = canonical_url("https://mcp.example.com/mcp")
+REQUEST = Outgoing("POST", SERVER)
+REFUSED = Refusal(401)
 
 
 def test_the_public_face_is_what_is_listed() -> None:
@@ -77,45 +80,45 @@ def test_no_secret_is_seen_in_a_credential() -> None:
     assert "hunter2" not in f"{credential!r} {credential} {credential.model_dump_json()}"
 
 
-async def test_no_credential_sends_nothing(cache: TokenCache) -> None:
-    headers = NoCredential().attach(SERVER, cache=cache)
-    assert headers.ready(None) == await headers.get(None) == ()
-    assert not headers.refused(())
+async def test_no_credential_sends_nothing(runtime: Runtime) -> None:
+    headers = NoCredential().attach(SERVER, runtime=runtime)
+    assert headers.ready(REQUEST) == await headers.get(REQUEST) == ()
+    assert not headers.refused(REQUEST, (), REFUSED)
 
 
 async def test_a_bearer_token_is_read_once_and_again_when_it_is_refused(
-    cache: TokenCache, tmp_path: Path
+    runtime: Runtime, tmp_path: Path
 ) -> None:
     file = tmp_path / "a.token"
     file.write_text("one\n")
-    headers = Bearer(token=Secret.from_file(file)).attach(SERVER, cache=cache)
-    assert headers.ready(None) is None
-    sent = await headers.get(None)
+    headers = Bearer(token=Secret.from_file(file)).attach(SERVER, runtime=runtime)
+    assert headers.ready(REQUEST) is None
+    sent = await headers.get(REQUEST)
     assert sent == (("authorization", "Bearer one"),)
-    assert headers.ready(None) is sent
-    assert not headers.refused(sent)
+    assert headers.ready(REQUEST) is sent
+    assert not headers.refused(REQUEST, sent, REFUSED)
     file.write_text("two\n")
-    assert headers.refused(sent)
-    assert headers.ready(None) == (("authorization", "Bearer two"),)
+    assert headers.refused(REQUEST, sent, REFUSED)
+    assert headers.ready(REQUEST) == (("authorization", "Bearer two"),)
 
 
 async def test_a_missing_secret_says_where_it_should_be(
-    cache: TokenCache, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ZOO_KEY", raising=False)
-    headers = Header(name="X-Api-Key", value=Secret.from_env("ZOO_KEY")).attach(SERVER, cache=cache)
+    headers = Header(name="X-Api-Key", value=Secret.from_env("ZOO_KEY")).attach(SERVER, runtime=runtime)
     with pytest.raises(CredentialError) as refused:
-        await headers.get(None)
+        await headers.get(REQUEST)
     assert str(refused.value) == (
         "credential header for https://mcp.example.com: environment variable ZOO_KEY is not set; "
         "set it to the value that the server gave you"
     )
 
 
-async def test_a_secret_with_a_line_break_is_refused_and_not_shown(cache: TokenCache) -> None:
-    headers = Header(name="X-Api-Key", value=Secret("abc\r\nX-Admin: 1")).attach(SERVER, cache=cache)
+async def test_a_secret_with_a_line_break_is_refused_and_not_shown(runtime: Runtime) -> None:
+    headers = Header(name="X-Api-Key", value=Secret("abc\r\nX-Admin: 1")).attach(SERVER, runtime=runtime)
     with pytest.raises(CredentialError) as refused:
-        await headers.get(None)
+        await headers.get(REQUEST)
     assert str(refused.value) == (
         "credential header for https://mcp.example.com: "
         "an inline value has a line break, a control character or a space at an end; "

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
 
 from ostiary.credentials.error import CredentialError
+from ostiary.credentials.headers import Outgoing, Refusal
 from ostiary.credentials.token import Token
 from ostiary.credentials.token_cache import TokenCache
 from ostiary.credentials.token_headers import TokenHeaders
+from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
+
+REQUEST = Outgoing("POST", canonical_url("https://mcp.example.com/mcp"))
+REFUSED = Refusal(401)
 
 
 def value(token: Token | None) -> str:
@@ -180,10 +184,10 @@ async def test_a_burst_of_refusals_fetches_one_new_token(cache: TokenCache, sour
     headers = TokenHeaders(source, key="key", cache=cache)
 
     async def call() -> str:
-        sent = headers.ready(None) or await headers.get(None)
+        sent = headers.ready(REQUEST) or await headers.get(REQUEST)
         await asyncio.sleep(0)
-        if sent[0][1] == "Bearer token-1" and headers.refused(sent):
-            sent = await headers.get(None)
+        if sent[0][1] == "Bearer token-1" and headers.refused(REQUEST, sent, REFUSED):
+            sent = await headers.get(REQUEST)
         return sent[0][1]
 
     assert set(await asyncio.gather(*(call() for _ in range(1000)))) == {"Bearer token-2"}
@@ -194,31 +198,31 @@ async def test_a_server_that_refuses_every_token_does_not_make_us_hammer_the_iss
     cache: TokenCache, source: Any
 ) -> None:
     headers = TokenHeaders(source, key="key", cache=cache)
-    tries = [headers.refused(await headers.get(None)) for _ in range(10)]
+    tries = [headers.refused(REQUEST, await headers.get(REQUEST), REFUSED) for _ in range(10)]
     assert tries == [True] + [False] * 9
     assert source.fetches == 2
     source.clock.now += 30
-    assert headers.refused(await headers.get(None))
+    assert headers.refused(REQUEST, await headers.get(REQUEST), REFUSED)
 
 
 async def test_a_refused_token_that_was_renewed_meanwhile_is_not_dropped(
     cache: TokenCache, source: Any
 ) -> None:
     headers = TokenHeaders(source, key="key", cache=cache)
-    old = await headers.get(None)
+    old = await headers.get(REQUEST)
     source.clock.now += 3595
-    new = await headers.get(None)
-    assert headers.refused(old)
-    assert headers.ready(None) is new
+    new = await headers.get(REQUEST)
+    assert headers.refused(REQUEST, old, REFUSED)
+    assert headers.ready(REQUEST) is new
 
 
 async def test_the_headers_of_one_token_are_one_object(cache: TokenCache, source: Any) -> None:
     headers = TokenHeaders(source, key="key", cache=cache)
-    assert headers.ready(None) is None
-    first = await headers.get(None)
+    assert headers.ready(REQUEST) is None
+    first = await headers.get(REQUEST)
     assert first == (("authorization", "Bearer token-1"),)
-    assert headers.ready(None) is first
-    assert await headers.get(None) is first
+    assert headers.ready(REQUEST) is first
+    assert await headers.get(REQUEST) is first
 
 
 @pytest.mark.parametrize("token", ["a\r\nX-Admin: 1", "a\nb", "a\x00b", "ä", "a "])
@@ -232,19 +236,8 @@ async def test_a_token_that_would_forge_a_header_is_refused(
             return Token(Secret(token))
 
     with pytest.raises(CredentialError) as refused:
-        await TokenHeaders(Forging(), key="key", cache=cache).get(None)
+        await TokenHeaders(Forging(), key="key", cache=cache).get(REQUEST)
     assert str(refused.value) == (
         "credential forging for https://mcp.example.com: "
         "the token has a line break or another character that no header may have; see what its issuer answers"
     )
-
-
-async def test_a_ready_token_costs_about_a_microsecond(source: Any) -> None:
-    async with TokenCache() as cache:
-        source.clock.now = time.time()
-        headers = TokenHeaders(source, key="key", cache=cache)
-        await headers.get(None)
-        started = time.perf_counter()
-        for _ in range(10_000):
-            headers.ready(None)
-        assert (time.perf_counter() - started) / 10_000 < 5e-6  # 0.3 µs on a quiet machine

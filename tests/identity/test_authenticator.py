@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import time
 from typing import Any
 
 import pytest
@@ -83,11 +82,12 @@ async def test_garbage_is_refused(authenticator: Authenticator) -> None:
 
 
 async def test_an_access_token_where_a_jwt_is_due_is_refused(authenticator: Authenticator) -> None:
-    assert await refusal(authenticator, "ya29.a0AfB_byC") == (
-        "opaque_token",
-        "the token is not a signed JWT",
-        "it has not the three parts of a JWT",
-    )
+    for token in ("ya29.a0AfB_byC", "ya29.c.c0AfB_byC"):
+        assert await refusal(authenticator, token) == (
+            "opaque_token",
+            "the token is not a signed JWT",
+            "it is a Google access token",
+        )
 
 
 async def test_a_token_longer_than_16_kib_is_refused_unread(
@@ -239,15 +239,6 @@ async def test_a_verdict_is_forgotten_when_the_keys_change(
     await authenticator.authenticate(issuer.token(key=second))
     assert authenticator.known(token) is None
     assert (await refusal(authenticator, token))[0] == "unknown_kid"
-
-
-async def test_a_known_token_is_recognised_in_microseconds(authenticator: Authenticator, issuer: Any) -> None:
-    token = issuer.token()
-    await authenticator.authenticate(token)
-    started = time.perf_counter()
-    for _ in range(10_000):
-        authenticator.known(token)
-    assert (time.perf_counter() - started) / 10_000 < 10e-6  # about 1 µs on a quiet machine
 
 
 async def test_an_issuer_that_is_down_is_a_503_and_nobody_is_let_in(

@@ -53,10 +53,12 @@ def _for_audience(credential: Credential, audience: str) -> Credential:
 
 
 async def _headers(target: Target) -> tuple[tuple[str, str], ...]:
-    from ostiary.credentials.token_cache import TokenCache  # noqa: PLC0415
+    from ostiary.credentials.headers import Outgoing  # noqa: PLC0415
+    from ostiary.credentials.runtime import Runtime  # noqa: PLC0415
 
-    async with TokenCache() as cache:
-        return await target.credential.attach(target.url, cache=cache).get(None)
+    async with Runtime() as runtime:
+        headers = target.credential.attach(target.url, runtime=runtime)
+        return await headers.get(Outgoing("POST", target.url))
 
 
 def _print(target: Target, headers: tuple[tuple[str, str], ...], *, reveal: bool, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from ostiary.credentials.static_headers import StaticHeaders
 from ostiary.settings import SecretField, Settings
 
 if TYPE_CHECKING:
-    from ostiary.credentials.token_cache import TokenCache
+    from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
@@ -20,7 +20,7 @@ class Bearer(Settings):
     token: SecretField
     """The token, without the word Bearer."""
 
-    def attach(self, server_url: CanonicalUrl, *, cache: TokenCache) -> StaticHeaders:  # noqa: ARG002 - every kind's signature
+    def attach(self, server_url: CanonicalUrl, *, runtime: Runtime) -> StaticHeaders:
         """What a server at this URL is sent."""
         return StaticHeaders(
             self.type, "authorization", self.token, prefix="Bearer ", endpoint=server_url.origin

@@ -19,7 +19,7 @@ from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.settings import ConfiguredPath, Settings
 
 if TYPE_CHECKING:
-    from ostiary.credentials.token_cache import TokenCache
+    from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
@@ -50,8 +50,8 @@ class GoogleIdToken(Settings):
     impersonate: Annotated[str, StringConstraints(pattern=r"^[^@/\s]+@[^@/\s]+$")] | None = None
     """E-mail address of a service account to act as; needs roles/iam.serviceAccountOpenIdTokenCreator"""
 
-    def attach(self, server_url: CanonicalUrl, *, cache: TokenCache) -> TokenHeaders:
+    def attach(self, server_url: CanonicalUrl, *, runtime: Runtime) -> TokenHeaders:
         """What a server at this URL is sent."""
         audience = self.audience or server_url.origin
         source = GoogleIdTokenSource(audience, key_file=self.key_file, impersonate=self.impersonate)
-        return TokenHeaders(source, key=repr(source), cache=cache)
+        return TokenHeaders(source, key=repr(source), cache=runtime.tokens)

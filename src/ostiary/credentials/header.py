@@ -11,7 +11,7 @@ from ostiary.credentials.static_headers import StaticHeaders
 from ostiary.settings import SecretField, Settings
 
 if TYPE_CHECKING:
-    from ostiary.credentials.token_cache import TokenCache
+    from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -39,6 +39,6 @@ class Header(Settings):
     value: SecretField
     """The header's whole value."""
 
-    def attach(self, server_url: CanonicalUrl, *, cache: TokenCache) -> StaticHeaders:  # noqa: ARG002 - every kind's signature
+    def attach(self, server_url: CanonicalUrl, *, runtime: Runtime) -> StaticHeaders:
         """What a server at this URL is sent."""
         return StaticHeaders(self.type, self.name, self.value, endpoint=server_url.origin)

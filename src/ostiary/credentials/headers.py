@@ -2,28 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from ostiary.identity.principal import Principal
+from ostiary.identity.principal import Principal
+from ostiary.oauth.canonical_url import CanonicalUrl
 
 Headers = tuple[tuple[str, str], ...]
 
+MOST_TRIES = 3
+"""How often one request is sent at most: refused once for its token, once more for a nonce or a scope."""
+
+
+class Outgoing:
+    """A request that is about to be sent. principal: the caller whom we act for, None when for ourselves."""
+
+    __slots__ = ("body", "method", "principal", "url")
+
+    def __init__(
+        self, method: str, url: CanonicalUrl, body: bytes = b"", principal: Principal | None = None
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.body = body
+        self.principal = principal
+
+
+class Refusal:
+    """How a server refused a request: 401, or 403 for want of scope.
+
+    challenge: its WWW-Authenticate header, several joined by commas; dpop_nonce: its DPoP-Nonce header.
+    """
+
+    __slots__ = ("challenge", "dpop_nonce", "status")
+
+    def __init__(self, status: int, challenge: str = "", dpop_nonce: str | None = None) -> None:
+        self.status = status
+        self.challenge = challenge
+        self.dpop_nonce = dpop_nonce
+
+    @staticmethod
+    def is_one(status: int) -> bool:
+        """Whether an answer with this status is worth hearing about."""
+        return status in {401, 403}
+
 
 class CredentialHeaders(Protocol):
-    """A credential attached to a server. `principal`: the caller we act for, None when for ourselves."""
+    """A credential attached to a server: asked for the headers of each request, and told of refusals."""
 
-    def ready(self, principal: Principal | None) -> Headers | None:
+    def ready(self, request: Outgoing) -> Headers | None:
         """What is at hand now, or None when `get` must be awaited.
 
-        Called for every request, in the event loop. The same tuple object while the token is the same.
+        Called for every request inside the event loop. The same tuple object as long as the headers are the
+        same.
         """
 
-    async def get(self, principal: Principal | None) -> Headers:
+    async def get(self, request: Outgoing) -> Headers:
         """Fetch what is needed, once for however many wait. Raises CredentialError."""
 
-    def refused(self, headers: Headers) -> bool:
-        """Hear that the server answered 401 to these headers.
+    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+        """Hear that the server refused a request with these headers.
 
-        What made them is dropped, unless it has been renewed since. True when a second try makes sense.
+        What they were made of is dropped, unless it has been renewed since. True when another try makes
+        sense.
         """

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ostiary.credentials.headers import Headers
+from ostiary.credentials.headers import Headers, Outgoing, Refusal
 from ostiary.settings import Settings
 
 if TYPE_CHECKING:
-    from ostiary.credentials.token_cache import TokenCache
-    from ostiary.identity.principal import Principal
+    from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
@@ -19,7 +18,7 @@ class NoCredential(Settings):
     type: Literal["none"] = "none"
     """The kind of credential."""
 
-    def attach(self, server_url: CanonicalUrl, *, cache: TokenCache) -> NoHeaders:  # noqa: ARG002 - every kind's signature
+    def attach(self, server_url: CanonicalUrl, *, runtime: Runtime) -> NoHeaders:
         """What a server at this URL is sent."""
         return NoHeaders()
 
@@ -27,14 +26,14 @@ class NoCredential(Settings):
 class NoHeaders:
     """Always ready, always empty."""
 
-    def ready(self, principal: Principal | None) -> Headers:  # noqa: ARG002 - nobody gets anything
+    def ready(self, request: Outgoing) -> Headers:
         """Nothing."""
         return ()
 
-    async def get(self, principal: Principal | None) -> Headers:  # noqa: ARG002
+    async def get(self, request: Outgoing) -> Headers:
         """Nothing."""
         return ()
 
-    def refused(self, headers: Headers) -> bool:  # noqa: ARG002
+    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
         """A second try would be the same."""
         return False

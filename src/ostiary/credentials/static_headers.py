@@ -5,6 +5,7 @@ So a rotated secret needs no restart, and no request waits for a disk.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.credentials.error import CredentialMisconfigured
@@ -12,8 +13,7 @@ from ostiary.credentials.header_value import is_header_value
 from ostiary.secrets import Secret, SecretUnavailable
 
 if TYPE_CHECKING:
-    from ostiary.credentials.headers import Headers
-    from ostiary.identity.principal import Principal
+    from ostiary.credentials.headers import Headers, Outgoing, Refusal
 
 
 class StaticHeaders:
@@ -27,18 +27,20 @@ class StaticHeaders:
         self._endpoint = endpoint
         self._headers: Headers | None = None
 
-    def ready(self, principal: Principal | None) -> Headers | None:  # noqa: ARG002 - the same for every caller
+    def ready(self, request: Outgoing) -> Headers | None:
         """The header, once it has been read."""
         return self._headers
 
-    async def get(self, principal: Principal | None) -> Headers:  # noqa: ARG002
+    async def get(self, request: Outgoing) -> Headers:
         """The header. Raises CredentialMisconfigured when its secret is not where it should be."""
         if self._headers is None:
             self._headers = self._read()
         return self._headers
 
-    def refused(self, headers: Headers) -> bool:
-        """Read the secret again; another try makes sense when it has changed."""
+    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+        """Read the secret again after a 401; another try makes sense when it has changed."""
+        if refusal.status != HTTPStatus.UNAUTHORIZED:
+            return False
         try:
             self._headers = self._read()
         except CredentialMisconfigured:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.credentials.error import CredentialUnreachable
@@ -10,10 +11,9 @@ from ostiary.credentials.header_value import is_header_value
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from ostiary.credentials.headers import Headers
+    from ostiary.credentials.headers import Headers, Outgoing, Refusal
     from ostiary.credentials.token import Token, TokenSource
     from ostiary.credentials.token_cache import TokenCache
-    from ostiary.identity.principal import Principal
 
 
 class TokenHeaders:
@@ -29,20 +29,22 @@ class TokenHeaders:
         self._token: Token | None = None
         self._headers: Headers = ()
 
-    def ready(self, principal: Principal | None) -> Headers | None:  # noqa: ARG002 - the same for every caller
+    def ready(self, request: Outgoing) -> Headers | None:
         """The header when a token is at hand."""
         token = self._cache.ready(self._key)
         if token is None:
             return None
         return self._headers if token is self._token else self._write(token)
 
-    async def get(self, principal: Principal | None) -> Headers:  # noqa: ARG002
+    async def get(self, request: Outgoing) -> Headers:
         """The header, its token fetched when needed. Raises CredentialError."""
         token = await self._cache.get(self._key, self._source)
         return self._headers if token is self._token else self._write(token)
 
-    def refused(self, headers: Headers) -> bool:
-        """Drop the token that these headers carried, unless a newer one is in use."""
+    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+        """After a 401, drop the token that these headers carried, unless a newer one is in use."""
+        if refusal.status != HTTPStatus.UNAUTHORIZED:
+            return False
         if self._token is None or headers != self._headers:
             return True
         return self._cache.drop(self._key, self._token)

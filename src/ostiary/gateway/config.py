@@ -19,7 +19,7 @@ Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_leng
 
 _NEVER_FORWARDED = re.compile(
     r"authorization|proxy-.*|cookie|set-cookie|host|origin|connection|te|trailer|transfer-encoding|upgrade"
-    r"|content-.*|mcp-.*|x-forwarded-.*|forwarded|x-goog-.*|x-amzn-oidc-.*|x-ms-client-.*|x-serverless-authorization"
+    r"|accept|accept-encoding|user-agent|expect|keep-alive|content-.*|mcp-.*|x-forwarded-.*|forwarded|x-goog-.*|x-amzn-oidc-.*|x-ms-client-.*|x-serverless-authorization"
 )
 
 

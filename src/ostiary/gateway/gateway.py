@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from ostiary.credentials.token_cache import TokenCache
+from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.authenticate import Guard
 from ostiary.gateway.availability import Availability
 from ostiary.gateway.config import GatewaySettings, ServerSettings
@@ -25,7 +25,6 @@ from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.protected_resource import metadata_path, metadata_url, protected_resource
 from ostiary.settings import Listen
 from ostiary.transport.direct import Door
-from ostiary.transport.fetch import Fetcher
 from ostiary.transport.limits import Limits
 from ostiary.transport.serving import address_of, serving
 from ostiary.transport.trust import TrustSet
@@ -43,9 +42,8 @@ class Gateway:
     def __init__(self, settings: GatewaySettings, *, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
         self._clock = clock
-        self._fetcher = Fetcher()
-        self._key_sets = KeySets(self._fetcher, clock=clock)
-        self._tokens = TokenCache(clock=clock)
+        self._runtime = Runtime(clock=clock)
+        self._key_sets = KeySets(self._runtime.fetcher, clock=clock)
         self._servers: dict[str, Server] = {}
 
     async def __aenter__(self) -> Self:
@@ -57,8 +55,7 @@ class Gateway:
     ) -> None:
         for server in self._servers.values():
             server.close()
-        await self._tokens.close()
-        await self._fetcher.close()
+        await self._runtime.close()
 
     @contextlib.asynccontextmanager
     async def listening(self, sock: socket.socket) -> AsyncIterator[None]:
@@ -141,7 +138,7 @@ class Gateway:
         return Server(
             name,
             upstream,
-            settings.credential.attach(settings.url, cache=self._tokens),
+            settings.credential.attach(settings.url, runtime=self._runtime),
             carried=settings.forward_headers,
             availability=Availability(name, self._clock),
         )

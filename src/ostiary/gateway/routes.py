@@ -21,6 +21,9 @@ from ostiary.mcp.names import scheme_prefixed
 from ostiary.mcp.raw_object import read_members, read_string, write_object
 from ostiary.transport.direct import Answer, Request, StreamedAnswer
 
+LONGEST_REMEMBERED = 256
+"""Bytes of a name whose route is kept: callers choose the names, and could fill our memory with long ones."""
+
 
 class Route(Protocol):
     """Where a message goes."""
@@ -69,8 +72,10 @@ class Federation:
     def route(self, message: Message) -> Route:
         """By the method, then by the name."""
         if message.name is not None:
-            find = self._resource if message.method == b"resources/read" else self._named
-            return find(message.name)
+            is_resource = message.method == b"resources/read"
+            if len(message.name) > LONGEST_REMEMBERED:
+                return (self._find_resource if is_resource else self._find_named)(message.name)
+            return (self._resource if is_resource else self._named)(message.name)
         method = message.method.decode()
         if method in LIST_KINDS:
             kind = LIST_KINDS[method]

@@ -7,7 +7,7 @@ from itertools import count
 
 from ostiary import __version__
 from ostiary.credentials.error import CredentialError
-from ostiary.credentials.headers import CredentialHeaders, Headers
+from ostiary.credentials.headers import MOST_TRIES, CredentialHeaders, Headers, Outgoing, Refusal
 from ostiary.gateway import record
 from ostiary.gateway.availability import Availability
 from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOut, ServerUnavailable
@@ -25,7 +25,8 @@ NEVER_CARRIED = frozenset(
     b"host user-agent accept accept-encoding accept-language authorization connection content-length "
     b"content-type mcp-protocol-version mcp-method mcp-name".split()
 )
-"""What most requests have and no server gets: when there is nothing else, there is nothing to look for."""
+"""What most requests have and no server gets, unless it is configured to: when there is nothing else,
+there is nothing to look for."""
 
 
 class Server:
@@ -46,6 +47,7 @@ class Server:
         self.credential = credential
         self.availability = availability
         self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in carried))
+        self._passed_over = NEVER_CARRIED.difference(self._carried)
         self._ids = count(1)
         self._own_lines = (
             f"POST {upstream.url.target} HTTP/1.1\r\nhost: {upstream.url.authority}\r\n"
@@ -69,7 +71,8 @@ class Server:
         """
         message_id = b"%d" % next(self._ids)
         body = message.written(message_id, change)
-        if not headers.keys() <= NEVER_CARRIED:
+        request = Outgoing("POST", self.upstream.url, body, principal)
+        if not headers.keys() <= self._passed_over:
             name_line += self._carry(headers)
         rest = b"mcp-method: %s\r\n%scontent-length: %d\r\n\r\n%s" % (
             message.method,
@@ -78,15 +81,17 @@ class Server:
             body,
         )
         try:
-            attached = self.credential.ready(principal)
-            if attached is None:
-                attached = await in_task(self.credential.get(principal))
-            answer = await self.upstream.exchange(self._first_lines(attached) + rest)
-            if answer.status == 401 and self.credential.refused(attached):
-                attached = await in_task(self.credential.get(principal))
+            for _ in range(MOST_TRIES):
+                attached = self.credential.ready(request)
+                if attached is None:
+                    attached = await in_task(self.credential.get(request))
                 answer = await self.upstream.exchange(self._first_lines(attached) + rest)
+                if not Refusal.is_one(answer.status):
+                    break
+                if not self.credential.refused(request, attached, _refusal(answer)):
+                    break
         except UpstreamFailed as error:
-            raise self._noted(_as_gateway_error(error), error.step) from None
+            raise self.failure(error) from None
         except CredentialError as error:
             raise self._noted(CredentialFailed(f"server {self.name}: {error}"), "credential") from None
         if self.availability.state is not None:
@@ -110,12 +115,18 @@ class Server:
             if name in self._carried or name.startswith(PARAMETER_HEADERS)
         )
 
+    def failure(self, error: UpstreamFailed) -> GatewayError:
+        """Note that it gave no answer: the error for the caller."""
+        kind = ServerTimedOut if error.step is Step.TIMEOUT else ServerUnavailable
+        return self._noted(kind(str(error)), error.step)
+
     def _noted(self, error: GatewayError, step: str) -> GatewayError:
         self.availability.failed(step)
         record.server_failed(self.name, error)
         return error
 
 
-def _as_gateway_error(error: UpstreamFailed) -> GatewayError:
-    kind = ServerTimedOut if error.step is Step.TIMEOUT else ServerUnavailable
-    return kind(str(error))
+def _refusal(answer: UpstreamAnswer) -> Refusal:
+    challenge = answer.headers.get(b"www-authenticate", b"").decode("latin-1")
+    nonce = answer.headers.get(b"dpop-nonce")
+    return Refusal(answer.status, challenge, None if nonce is None else nonce.decode("latin-1"))

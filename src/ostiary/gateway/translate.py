@@ -6,12 +6,13 @@ A server's refusal of our credential is never the caller's own 401.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
 from ostiary.gateway import record
-from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ServerUnavailable
+from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError
 from ostiary.gateway.server import Server
 from ostiary.mcp.errors import McpError
 from ostiary.mcp.events import EventReader, EventTooLong, event_data, write_event
@@ -19,7 +20,7 @@ from ostiary.mcp.links import rename_links
 from ostiary.mcp.messages import read_answer, write_answer
 from ostiary.mcp.raw_object import Members, Raw, read_members, read_string, write_object
 from ostiary.transport.direct import Answer, StreamedAnswer
-from ostiary.transport.upstream import Stream, UpstreamAnswer, UpstreamFailed
+from ostiary.transport.upstream import Step, Stream, UpstreamAnswer, UpstreamFailed
 
 Rename = Callable[[str], str]
 
@@ -54,14 +55,17 @@ async def read_result(server: Server, answer: UpstreamAnswer, message_id: bytes)
     if stream is None:
         return _read_whole(server, answer, message_id)
     reader = EventReader(server.upstream.limits.answer_bytes)
+    give_up_at = asyncio.get_running_loop().time() + server.upstream.limits.timeout
     try:
         async for chunk in stream:
+            if asyncio.get_running_loop().time() > give_up_at:  # it talks on and on, and says nothing
+                raise server.upstream.failed(Step.TIMEOUT, "no answer in its stream within its timeout")
             for event in reader.feed(chunk):
                 data = event_data(event)
                 if data is not None and "method" not in read_members(data):
                     return read_answer(data, message_id)
     except UpstreamFailed as error:
-        raise ServerUnavailable(str(error)) from None
+        raise server.failure(error) from None
     except (McpError, EventTooLong):
         raise _bad(server, "its stream is not MCP") from None
     finally:
@@ -91,7 +95,7 @@ async def _events(
                     return
         raise _bad(server, "its stream ended before its answer")
     except UpstreamFailed as error:
-        yield write_event(ServerUnavailable(str(error)).to_json(caller_id))
+        yield write_event(server.failure(error).to_json(caller_id))
     except EventTooLong:
         yield write_event(_bad(server, "an event of its stream is too long").to_json(caller_id))
     except GatewayError as error:
@@ -127,7 +131,7 @@ def _notification(
         return b""
     if SUBSCRIPTION_KEY.encode() not in event:
         return event
-    params = read_members(members["params"])
+    params = read_members(members.get("params", b"{}"))
     meta = read_members(params["_meta"]) if "_meta" in params else {}
     if bytes(meta.get(SUBSCRIPTION_KEY, b"")) not in {message_id, b'"%s"' % message_id}:
         return event

@@ -17,6 +17,7 @@ from ostiary.identity.principal import Principal
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, TokenRefused
 from ostiary.oauth.jwt_claims import check_claims, client_of, scopes_of
 from ostiary.oauth.refusal import Refusal
+from ostiary.secrets import Secret
 from ostiary.transport.fetch import Reach
 from ostiary.transport.trust import TrustSet
 
@@ -68,7 +69,7 @@ class Authenticator:
         for rule in self._rules_for(jwt):
             claims = verify(jwt, await self._key_sets.get(rule.location, kid=jwt.kid))
             try:
-                return rule.admit(claims, now=self._clock())
+                return rule.admit(claims, token=Secret(jwt.token), now=self._clock())
             except TokenRefused as error:
                 refused = refused or error
         assert refused is not None  # noqa: S101 - for the type checker: there is a rule, and none accepted
@@ -103,7 +104,7 @@ class _Rule:
     def __init__(self, audience: str | None, audiences: tuple[str, ...]) -> None:
         self._audiences = audiences if audience is None else (audience,)
 
-    def admit(self, claims: Mapping[str, Any], *, now: float) -> Principal:
+    def admit(self, claims: Mapping[str, Any], *, token: Secret, now: float) -> Principal:
         """The principal whom verified claims name. Raises TokenRefused."""
         check_claims(claims, issuers=self.issuers, audiences=self._audiences, now=now)
         self.require(claims)
@@ -114,6 +115,7 @@ class _Rule:
             scopes=scopes_of(claims),
             claims=MappingProxyType(claims if isinstance(claims, dict) else dict(claims)),
             expires_at=float(claims["exp"]),
+            token=token,
         )
 
     def require(self, claims: Mapping[str, Any]) -> None:

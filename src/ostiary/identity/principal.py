@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ostiary.secrets import Secret
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -20,3 +22,5 @@ class Principal:
     """All claims of the token, verified; read only."""
     expires_at: float
     """Seconds since the epoch."""
+    token: Secret = field(repr=False, compare=False)
+    """The token itself: it never travels on, but an exchange may present it as its subject."""

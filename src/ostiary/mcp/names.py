@@ -17,11 +17,11 @@ def default_prefix(server: str) -> str:
 def clashing_prefixes(prefixes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Pairs of servers of which one prefix begins with the other, so that a name could mean two things.
 
-    prefixes: server → prefix. The empty prefix clashes with none: it is asked last.
+    prefixes: server → prefix. The empty prefix clashes with another empty one alone: it is asked last.
     """
     for one, other in combinations(sorted(prefixes), 2):
         mine, theirs = prefixes[one], prefixes[other]
-        if mine and theirs and (mine.startswith(theirs) or theirs.startswith(mine)):
+        if mine == theirs or (mine and theirs and (mine.startswith(theirs) or theirs.startswith(mine))):
             yield one, other
 
 

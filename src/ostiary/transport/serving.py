@@ -40,7 +40,8 @@ class PortTaken(ListenRefused):
 def bind(listen: Listen) -> socket.socket:
     """A bound socket, not yet listening. Raises PortTaken or ListenRefused."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    sock = socket.socket(family)
+    # asyncio turns Nagle's delays off only for sockets that name their protocol.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((listen.host, listen.port))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from ostiary.credentials.token_cache import TokenCache
+from ostiary.credentials.headers import MOST_TRIES, Outgoing, Refusal
+from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 
 if TYPE_CHECKING:
@@ -21,47 +23,60 @@ class CredentialAuth(httpx2.Auth):
     """Attach a credential to the requests that go to the server's origin.
 
     A 401 drops the token, fetches a new one once, and tries once more; a redirect elsewhere gets nothing.
-    cache: shared with other adapters, so that servers which want the same token share it.
+    runtime: shared with other adapters, so that servers which want the same token share it.
     Raises CredentialError from the request when the credential can't be had.
     """
 
     requires_request_body = True  # so that it can be sent twice
 
     def __init__(
-        self, credential: Credential, *, server_url: str | CanonicalUrl, cache: TokenCache | None = None
+        self, credential: Credential, *, server_url: str | CanonicalUrl, runtime: Runtime | None = None
     ) -> None:
         url = server_url if isinstance(server_url, CanonicalUrl) else canonical_url(server_url)
         self._origin = url.origin
-        self._headers = credential.attach(url, cache=cache or TokenCache())
+        self._headers = credential.attach(url, runtime=runtime or Runtime())
 
     async def async_auth_flow(
         self, request: httpx2.Request
     ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Send with the credential; refused, once more with a new one."""
-        if not self._is_ours(request):
+        url = _url(request)
+        if url is None or url.origin != self._origin:
             yield request
             return
-        await request.aread()
-        headers = await self._current()
+        outgoing = Outgoing(request.method, url, await request.aread())
         dressing = _Dressing(request)
-        response = yield dressing.put_on(headers)
-        if response.status_code == 401 and self._headers.refused(headers):
-            yield dressing.put_on(await self._current())
+        for _ in range(MOST_TRIES):
+            headers = await self._current(outgoing)
+            response = yield dressing.put_on(headers)
+            if not Refusal.is_one(response.status_code):
+                return
+            if not self._headers.refused(outgoing, headers, _refusal(response)):
+                return
 
-    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:  # noqa: ARG002
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Refuse, rather than send a request without its credential."""
         raise TypeError("CredentialAuth fetches tokens asynchronously: use httpx2.AsyncClient")
 
-    async def _current(self) -> Headers:
-        ready = self._headers.ready(None)
-        return await self._headers.get(None) if ready is None else ready
+    async def _current(self, outgoing: Outgoing) -> Headers:
+        ready = self._headers.ready(outgoing)
+        return await self._headers.get(outgoing) if ready is None else ready
 
-    def _is_ours(self, request: httpx2.Request) -> bool:
-        root = str(request.url.copy_with(path="/", query=None, fragment=None))
-        try:
-            return canonical_url(root).origin == self._origin
-        except UrlRefused:
-            return False
+
+def _url(request: httpx2.Request) -> CanonicalUrl | None:
+    """The request's URL, with its origin read as we read it and its path as the client sends it."""
+    target = request.url.raw_path.decode("ascii")
+    path, _, query = target.partition("?")
+    try:
+        root = canonical_url(str(request.url.copy_with(path="/", query=None, fragment=None)))
+    except UrlRefused:
+        return None
+    return replace(root, path="" if path == "/" else path, query=query if "?" in target else None)
+
+
+def _refusal(response: httpx2.Response) -> Refusal:
+    challenge = ", ".join(response.headers.get_list("www-authenticate"))
+    return Refusal(response.status_code, challenge, response.headers.get("dpop-nonce"))
 
 
 class _Dressing:

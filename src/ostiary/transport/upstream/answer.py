@@ -34,7 +34,7 @@ class Source(Protocol):
 class UpstreamAnswer:
     """The answer to one request: whole in `body`, or in pieces from `stream`.
 
-    Header names are lower case; of a repeated header the last value stands.
+    Header names are lower case; the values of a repeated header are joined by commas.
     """
 
     __slots__ = ("body", "content_type", "headers", "status", "stream")

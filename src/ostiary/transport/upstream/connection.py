@@ -140,7 +140,9 @@ class Connection(asyncio.Protocol):
         self.headers = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers[name.lower()] = value
+        name = name.lower()
+        known = self.headers.get(name)
+        self.headers[name] = value if known is None else known + b", " + value
 
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
