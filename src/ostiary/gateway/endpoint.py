@@ -42,7 +42,9 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not to the caller
             record.crashed(error)
             answer = refusal(InternalError("something broke in the gateway; its log says what"), message_id)
-        return _readable_by_its_page(request, answer) if b"origin" in request.headers else answer
+        if request.headers.get(b"origin") in self._allowed_origins:
+            _let_its_page_read(request, answer)
+        return answer
 
 
 def _accepted() -> Answer:
@@ -50,9 +52,8 @@ def _accepted() -> Answer:
     return Answer(202, b"", b"")
 
 
-def _readable_by_its_page(request: Request, answer: Answer | StreamedAnswer) -> Answer | StreamedAnswer:
-    """Let a page of an allowed origin read the answer (CORS)."""
-    if answer.status != 403:
-        origin = request.headers[b"origin"]
-        answer.headers += b"access-control-allow-origin: %s\r\nvary: origin\r\n" % origin
-    return answer
+def _let_its_page_read(request: Request, answer: Answer | StreamedAnswer) -> None:
+    """Let a page of an allowed origin see the answer and its challenge (CORS)."""
+    origin = request.headers[b"origin"]
+    answer.headers += b"access-control-allow-origin: %s\r\nvary: origin\r\n" % origin
+    answer.headers += b"access-control-expose-headers: www-authenticate\r\n"

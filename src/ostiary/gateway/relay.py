@@ -31,4 +31,7 @@ class Relay:
         answer, message_id = await self.server.forward(
             message, self.change, self.name_line, principal, request.headers
         )
-        return translate(self.server, answer, message_id, message.id or b"null", self.rename)
+        translated = translate(self.server, answer, message_id, message.id or b"null", self.rename)
+        if self.server.availability.state is not None:
+            self.server.availability.succeeded()
+        return translated

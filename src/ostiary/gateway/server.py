@@ -94,8 +94,6 @@ class Server:
             raise self.failure(error) from None
         except CredentialError as error:
             raise self._noted(CredentialFailed(f"server {self.name}: {error}"), "credential") from None
-        if self.availability.state is not None:
-            self.availability.succeeded()
         return answer, message_id
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ def translate(
     """
     if answer.stream is not None:
         events = _events(server, answer.stream, message_id, caller_id, rename)
-        return StreamedAnswer(200, events, STREAM_HEADERS)
+        return StreamedAnswer(200, events, STREAM_HEADERS, answer.stream.close)
     kind, value = _read_whole(server, answer, message_id)
     if rename is not None and kind == "result" and b'"uri' in answer.body:
         value = _renamed(server, value, rename)
@@ -151,7 +151,6 @@ def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
         error: GatewayError = CredentialRefused(
             f"server {server.name}: it refused the credential it is configured with ({answer.status})"
         )
-        server.availability.failed("credential")
         record.server_failed(server.name, error)
         return error
     media = answer.content_type.decode("latin-1") or "no content type"
@@ -160,6 +159,5 @@ def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
 
 def _bad(server: Server, reason: str) -> GatewayError:
     error = BadAnswer(f"server {server.name}: {reason}")
-    server.availability.failed("answer")
     record.server_failed(server.name, error)
     return error

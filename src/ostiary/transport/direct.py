@@ -49,11 +49,15 @@ class Answer:
 
 @dataclass(slots=True)
 class StreamedAnswer:
-    """An answer that goes out as it is made. `chunks` is closed when the caller leaves."""
+    """An answer that goes out as it is made.
+
+    close: called when no more of it is wanted, also when none of it ever was.
+    """
 
     status: int
     chunks: AsyncIterator[bytes]
     headers: bytes
+    close: Callable[[], None]
 
 
 Door = Callable[[Request], Stepped[Answer | StreamedAnswer]]
@@ -108,6 +112,7 @@ class DirectProtocol(GuardedProtocol):
             return
         self.phase = BETWEEN
         self.since = None
+        self.excused_bytes = self.chunk_bytes
         request.body = b"".join(self.body_parts)
         self.body_parts.clear()
         self.reading = None
@@ -151,6 +156,8 @@ class DirectProtocol(GuardedProtocol):
     def _finished(self, answer: Answer | StreamedAnswer | None, error: BaseException | None) -> None:
         request, self.stepper = self.current, None
         if request is None or self.transport.is_closing():
+            if isinstance(answer, StreamedAnswer):
+                answer.close()
             return
         if answer is None:
             log.error("call_crashed", exc_info=error)
@@ -161,7 +168,9 @@ class DirectProtocol(GuardedProtocol):
             self._write(request, answer)
             self._next(request)
         elif isinstance(answer, StreamedAnswer):
+            close = answer.close
             self.streaming = self.loop.create_task(self._stream(request, answer))
+            self.streaming.add_done_callback(lambda _: close())
 
     def _write(self, request: Request, answer: Answer) -> None:
         self.transport.write(
@@ -181,9 +190,14 @@ class DirectProtocol(GuardedProtocol):
             self.transport.close()
         elif self.waiting:
             self.flow.resume_reading()
-            self._call(self.waiting.popleft())
+            self.current = self.waiting.popleft()
+            self.loop.call_soon(self._call_in_turn, self.current)  # not from here: many would be many deep
         elif self.phase is BETWEEN:
             self.since = self.loop.time()
+
+    def _call_in_turn(self, request: Request) -> None:
+        if self.current is request:  # unless the connection was lost meanwhile
+            self._call(request)
 
     async def _stream(self, request: Request, answer: StreamedAnswer) -> None:
         self.transport.write(
@@ -205,7 +219,6 @@ class DirectProtocol(GuardedProtocol):
             request.keep_alive = False
         finally:
             self.streaming = None
-            await _close(answer.chunks)
         self._next(request)
 
     # leaving
@@ -234,9 +247,3 @@ class DirectProtocol(GuardedProtocol):
             self.current.keep_alive = False  # the answer under way is still owed; what follows it is not read
             self.waiting.clear()
             self.flow.pause_reading()
-
-
-async def _close(chunks: AsyncIterator[bytes]) -> None:
-    aclose = getattr(chunks, "aclose", None)
-    if aclose is not None:
-        await aclose()

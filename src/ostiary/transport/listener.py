@@ -18,6 +18,8 @@ from uvicorn.server import ServerState
 
 from ostiary.transport.limits import Limits
 
+TOO_LONG = frozenset({HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE})
+
 
 class Refused(Exception):
     """A request that is answered without being read further, and after which the connection closes."""
@@ -34,9 +36,12 @@ class Phase(IntEnum):
     BETWEEN = 0
     HEAD = 1
     BODY = 2
+    LEAVING = 3
 
 
-BETWEEN, HEAD, BODY = Phase
+BETWEEN, HEAD, BODY, LEAVING = Phase
+LINGER_SECONDS = 2.0
+"""How long we read on after refusing something long: closing on unread bytes would destroy our answer."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -60,6 +65,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.phase = HEAD
         self.since: float | None = None
         self.chunk_bytes = 0
+        self.excused_bytes = 0
         self.head_bytes = 0
         self.body_bytes = 0
 
@@ -78,7 +84,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self.refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "the request head took too long"))
         elif self.phase is BODY and waited > self.limits.body_timeout:
             self.refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "the request body took too long"))
-        elif self.phase is BETWEEN and waited > self.limits.idle_timeout:
+        elif (self.phase is BETWEEN and waited > self.limits.idle_timeout) or (
+            self.phase is LEAVING and waited > LINGER_SECONDS
+        ):
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -87,17 +95,19 @@ class GuardedProtocol(HttpToolsProtocol):
         self.chunk_bytes = len(data)
         if self.phase is HEAD:
             self.head_bytes += len(data)
+        elif self.phase is LEAVING:
+            return
+        else:
+            self.excused_bytes = 0
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # answered as the plain request it also is; nothing is ever upgraded
         except httptools.HttpParserCallbackError as error:
             self._refuse_for(error)
             return
         except httptools.HttpParserError:
             self.refuse(Refused(HTTPStatus.BAD_REQUEST, "this is not a well-formed HTTP request"))
             return
-        if self.phase is HEAD and self.head_bytes > self.limits.head_bytes:
+        if self.phase is HEAD and self.head_bytes - self.excused_bytes > self.limits.head_bytes:
             self.refuse(_too_long_head(self.limits.head_bytes))
         elif self.phase is not BETWEEN and self.since is None:
             self.since = self.loop.time()
@@ -120,6 +130,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._check_size()
         if len(headers) != len(self.headers):
             self._check_repeated()
+        if self.parser.should_upgrade():  # the parser would take the body for another protocol, or request
+            raise Refused(HTTPStatus.BAD_REQUEST, "nothing is upgraded here; leave out Upgrade")
         coding = headers.get(b"transfer-encoding")
         if coding is not None:
             self._check_coding(coding, headers)
@@ -158,11 +170,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self.phase = BETWEEN
         self.since = None
+        self.excused_bytes = self.chunk_bytes  # a head that begins behind it has less than this of the chunk
         super().on_message_complete()
 
     def refuse(self, refused: Refused) -> None:
         """Answer and close, unless an answer is already on its way."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.phase is LEAVING:
             return
         answering = bool(self.cycle) and self.cycle.response_started and not self.cycle.response_complete
         if not answering:
@@ -172,7 +185,11 @@ class GuardedProtocol(HttpToolsProtocol):
                 b"connection: close\r\n\r\n%s"
                 % (refused.status, refused.status.phrase.encode(), len(body), body)
             )
-        self.transport.close()
+        if refused.status in TOO_LONG and self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.phase, self.since = LEAVING, self.loop.time()
+        else:
+            self.transport.close()
 
     def _refuse_for(self, error: httptools.HttpParserCallbackError) -> None:
         cause = error.__context__

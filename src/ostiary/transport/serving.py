@@ -92,6 +92,7 @@ async def serving(
             partial(DirectProtocol, limits=limits, hosts=_as_bytes(hosts), doors=doors or {}),
         ),
         ws="none",
+        interface="asgi3",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -85,9 +85,7 @@ class Upstream:
         """It is closed."""
         if self._busy.pop(connection, None) is None and connection in self._idle:
             self._idle.remove(connection)
-        waiter = self._next_waiter()
-        if waiter is not None:
-            waiter.set(None)
+        self._let_one_open()
 
     def touch(self, connection: Connection) -> None:
         """Its stream is alive."""
@@ -137,9 +135,13 @@ class Upstream:
 
     async def _open(self) -> Connection:
         try:
-            return await self._open_in_time()
-        finally:
+            connection = await self._open_in_time()
+        except BaseException:
             self._opening -= 1
+            self._let_one_open()
+            raise
+        self._opening -= 1
+        return connection
 
     async def _open_in_time(self) -> Connection:
         try:
@@ -177,6 +179,11 @@ class Upstream:
                 return connection
         raise OSError("no address")
 
+    def _let_one_open(self) -> None:
+        waiter = self._next_waiter()
+        if waiter is not None:
+            waiter.set(None)
+
     def _next_waiter(self) -> Reply[Connection | None] | None:
         while self._queue:
             _, waiter = self._queue.popleft()
@@ -193,6 +200,9 @@ class Upstream:
                 break
             overdue.append(connection)
         for connection in overdue:
+            if connection.paused:  # its reader is slow, not the server
+                self.touch(connection)
+                continue
             connection.drop(self.failed(Step.TIMEOUT, f"no answer within {self.limits.timeout:g} s"))
         while self._queue and self._queue[0][0] <= now:
             _, waiter = self._queue.popleft()
