@@ -1,0 +1,310 @@
+"""Many servers behind one door: lists merged, names told apart, and whatever is missing named."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from tests.gateway.conftest import Clock, error, result
+
+from ostiary import __version__
+
+if TYPE_CHECKING:
+    from tests.gateway.conftest import Caller, McpServer, Reply, Seen, StartGateway
+
+INFO = {"io.modelcontextprotocol/serverInfo": {"name": "ostiary", "version": __version__}}
+DEAD = {"url": "http://127.0.0.1:1/mcp"}
+StartServer = Callable[[], Awaitable["McpServer"]]
+
+
+def answering(results: dict[str, Any]) -> Reply:
+    """A server's behaviour: these results, by method; any other method is unknown to it."""
+
+    async def reply(seen: Seen, _request: web.Request) -> web.StreamResponse:
+        if seen.method in results:
+            return result(seen, results[seen.method])
+        return error(seen, -32601, "no such method", status=404)
+
+    return reply
+
+
+def tools(*names: str, **more: Any) -> dict[str, Any]:
+    return {"tools/list": {"tools": [{"name": name} for name in names], **more}}
+
+
+async def listed(caller: Caller, method: str = "tools/list") -> dict[str, Any]:
+    answered = await caller.ask(method)
+    assert answered.status_code == 200, answered.text
+    value: dict[str, Any] = answered.json()["result"]
+    return value
+
+
+async def test_one_dead_server_is_named_and_the_others_are_listed(
+    start_gateway: StartGateway, server: McpServer
+) -> None:
+    server.reply = answering(tools("b", "a", ttlMs=60_000, cacheScope="public"))
+    before = time.time()
+    caller = await start_gateway(servers={"s": {"url": server.url}, "dead": DEAD})
+    merged = await listed(caller)
+    [missing] = merged["_meta"].pop("dev.ostiary/unavailable")
+    assert merged == {
+        "resultType": "complete",
+        "tools": [{"name": "s_b"}, {"name": "s_a"}],
+        "ttlMs": 0,
+        "cacheScope": "private",
+        "_meta": INFO,
+    }
+    assert (missing["server"], missing["step"]) == ("dead", "connect")
+    assert before <= missing["since"] < missing["next_try"] <= missing["since"] + 1
+
+
+async def test_a_dead_server_is_left_alone_for_a_while_and_then_asked_again(
+    start_gateway: StartGateway, server: McpServer
+) -> None:
+    clock = Clock()
+
+    async def broken(_seen: Seen, _request: web.Request) -> web.StreamResponse:
+        return web.Response(status=500)
+
+    server.reply = broken
+    caller = await start_gateway(clock, servers={"s": {"url": server.url}})
+    for _ in range(3):
+        assert (await listed(caller))["_meta"]["dev.ostiary/unavailable"][0]["step"] == "answer"
+    assert len(server.seen) == 1
+    server.reply = answering(tools("a"))
+    clock.ahead = 31
+    merged = await listed(caller)
+    assert (merged["tools"], merged["_meta"]) == ([{"name": "s_a"}], INFO)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"tools/list": {"tools": [{"name": 7}]}},
+        {"tools/list": {"tools": [{"title": "nameless"}]}},
+        {"tools/list": {"tools": "none"}},
+        {"tools/list": {"tools": [], "nextCursor": 7}},
+        {"tools/list": {"tools": [], "nextCursor": "the same for ever"}},
+        {"tools/list": []},
+        {"tools/list": None},
+    ],
+)
+async def test_one_server_that_talks_nonsense_is_named_and_the_others_are_listed(
+    start_gateway: StartGateway, start_server: StartServer, odd: dict[str, Any]
+) -> None:
+    good, bad = await start_server(), await start_server()
+    good.reply, bad.reply = answering(tools("a")), answering(odd)
+    caller = await start_gateway(servers={"bad": {"url": bad.url}, "good": {"url": good.url}})
+    merged = await listed(caller)
+    assert merged["tools"] == [{"name": "good_a"}]
+    [missing] = merged["_meta"]["dev.ostiary/unavailable"]
+    assert (missing["server"], missing["step"]) == ("bad", "answer")
+
+
+async def test_a_server_that_never_ends_its_list_is_named_within_its_timeout(
+    start_gateway: StartGateway, start_server: StartServer
+) -> None:
+    good, bad = await start_server(), await start_server()
+    good.reply = answering(tools("a"))
+
+    async def comments_for_ever(_seen: Seen, request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await answer.prepare(request)
+        clock = Clock()
+        end = clock() + 5
+        while clock() < end:
+            await answer.write(b": still here\n\n")
+            await asyncio.sleep(0.05)
+        return answer
+
+    bad.reply = comments_for_ever
+    caller = await start_gateway(
+        servers={"bad": {"url": bad.url, "timeout": "300ms"}, "good": {"url": good.url}}
+    )
+    began = time.monotonic()
+    merged = await listed(caller)
+    assert time.monotonic() - began < 2
+    assert merged["tools"] == [{"name": "good_a"}]
+    assert merged["_meta"]["dev.ostiary/unavailable"][0]["server"] == "bad"
+
+
+async def test_all_pages_of_a_server_are_listed(start_gateway: StartGateway, server: McpServer) -> None:
+    async def paged(seen: Seen, _request: web.Request) -> web.StreamResponse:
+        number = int(seen.body["params"].get("cursor", "0"))
+        page: dict[str, Any] = {"tools": [{"name": f"t{number}"}], "ttlMs": 100 - number}
+        return result(seen, page if number == 2 else page | {"nextCursor": str(number + 1)})
+
+    server.reply = paged
+    caller = await start_gateway(servers={"s": {"url": server.url}})
+    merged = await listed(caller)
+    assert [tool["name"] for tool in merged["tools"]] == ["s_t0", "s_t1", "s_t2"]
+    assert (merged["ttlMs"], "nextCursor" in merged) == (98, False)
+
+
+async def test_a_list_may_come_as_a_stream(start_gateway: StartGateway, server: McpServer) -> None:
+    async def streamed(seen: Seen, _request: web.Request) -> web.StreamResponse:
+        whole = result(seen, {"tools": [{"name": "a"}]}).text
+        notice = '{"jsonrpc":"2.0","method":"notifications/message","params":{}}'
+        text = f": hello\n\ndata: {notice}\n\nevent: message\ndata: {whole}\n\n"
+        return web.Response(text=text, content_type="text/event-stream")
+
+    server.reply = streamed
+    caller = await start_gateway(servers={"s": {"url": server.url}})
+    assert (await listed(caller))["tools"] == [{"name": "s_a"}]
+
+
+async def test_a_server_without_such_a_list_is_not_missing(
+    start_gateway: StartGateway, server: McpServer
+) -> None:
+    server.reply = answering({})
+    caller = await start_gateway(servers={"s": {"url": server.url}})
+    merged = await listed(caller, "prompts/list")
+    assert (merged["prompts"], merged["_meta"]) == ([], INFO)
+
+
+async def test_names_that_clash_are_hidden_and_told(
+    start_gateway: StartGateway, start_server: StartServer
+) -> None:
+    bare, other = await start_server(), await start_server()
+    bare.reply = answering(tools("a", "other_a"))
+    other.reply = answering(tools("a", "b"))
+    caller = await start_gateway(
+        servers={"bare": {"url": bare.url, "prefix": ""}, "other": {"url": other.url}}
+    )
+    merged = await listed(caller)
+    assert [tool["name"] for tool in merged["tools"]] == ["a", "other_a", "other_b"]
+    assert merged["_meta"]["dev.ostiary/hidden"] == [{"server": "other", "name": "a"}]
+
+
+async def test_a_name_goes_to_the_server_with_its_prefix_and_any_other_to_the_one_without(
+    start_gateway: StartGateway, start_server: StartServer
+) -> None:
+    bare, other = await start_server(), await start_server()
+    caller = await start_gateway(
+        servers={"bare": {"url": bare.url, "prefix": ""}, "other": {"url": other.url, "prefix": "x-"}}
+    )
+    for name in ("x-get", "get", "other_get"):
+        await caller.ask("tools/call", {"name": name})
+    for uri in ("other+a://1", "a://2", "bare+a://3"):
+        await caller.ask("resources/read", {"uri": uri})
+    sent = [
+        [seen.body["params"].get("name") or seen.body["params"]["uri"] for seen in server.seen]
+        for server in (bare, other)
+    ]
+    assert sent == [["get", "other_get", "a://2", "bare+a://3"], ["get", "a://1"]]
+
+
+async def test_resources_carry_their_servers_scheme_everywhere(
+    start_gateway: StartGateway, server: McpServer
+) -> None:
+    link = {"type": "resource_link", "uri": "note://1", "name": "one"}
+    embedded = {"type": "resource", "resource": {"uri": "note://2", "text": "note://2"}}
+    server.reply = answering(
+        {
+            "resources/list": {"resources": [{"uri": "note://1", "name": "one"}]},
+            "resources/templates/list": {
+                "resourceTemplates": [{"uriTemplate": "note://{number}", "name": "note"}]
+            },
+            "resources/read": {"contents": [{"uri": "note://1", "text": "note://1"}]},
+            "tools/call": {"content": [link, embedded], "structuredContent": {"uri": "note://1"}},
+            "prompts/get": {"messages": [{"role": "user", "content": embedded}]},
+        }
+    )
+    caller = await start_gateway(servers={"zoo": {"url": server.url}})
+    resources = await listed(caller, "resources/list")
+    templates = await listed(caller, "resources/templates/list")
+    assert resources["resources"] == [{"uri": "zoo+note://1", "name": "one"}]
+    assert templates["resourceTemplates"] == [{"uriTemplate": "zoo+note://{number}", "name": "note"}]
+    read = (await caller.ask("resources/read", {"uri": "zoo+note://1"})).json()["result"]
+    assert read == {"contents": [{"uri": "zoo+note://1", "text": "note://1"}]}
+    assert server.seen[-1].body["params"]["uri"] == "note://1"
+    here = {"type": "resource", "resource": {"uri": "zoo+note://2", "text": "note://2"}}
+    called = (await caller.ask("tools/call", {"name": "zoo_get"})).json()["result"]
+    assert called == {
+        "content": [link | {"uri": "zoo+note://1"}, here],
+        "structuredContent": {"uri": "note://1"},
+    }
+    prompted = (await caller.ask("prompts/get", {"name": "zoo_ask"})).json()["result"]
+    assert prompted == {"messages": [{"role": "user", "content": here}]}
+
+
+async def test_a_servers_own_door_leaves_all_names_as_they_are(
+    start_gateway: StartGateway, server: McpServer
+) -> None:
+    link = {"type": "resource_link", "uri": "note://1", "name": "one"}
+    server.reply = answering(tools("a", nextCursor="2") | {"tools/call": {"content": [link]}})
+    caller = await start_gateway(servers={"zoo": {"url": server.url}})
+    door = "/servers/zoo/mcp"
+    assert (await caller.ask("tools/list", path=door)).json()["result"] == {
+        "tools": [{"name": "a"}],
+        "nextCursor": "2",
+    }
+    called = await caller.ask("tools/call", {"name": "a"}, path=door)
+    assert called.json()["result"] == {"content": [link]}
+    unknown = await caller.ask("tools/burn", path=door, message_id=9)
+    assert (unknown.status_code, unknown.json()) == (
+        404,
+        {"jsonrpc": "2.0", "id": 9, "error": {"code": -32601, "message": "no such method"}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "sent"),
+    [
+        ({"type": "ref/prompt", "name": "s_find"}, {"type": "ref/prompt", "name": "find"}),
+        ({"type": "ref/resource", "uri": "s+a://{x}"}, {"type": "ref/resource", "uri": "a://{x}"}),
+    ],
+)
+async def test_completion_goes_to_the_server_that_is_meant(
+    caller: Caller, server: McpServer, reference: dict[str, str], sent: dict[str, str]
+) -> None:
+    argument = {"name": "animal", "value": "p"}
+    answered = await caller.ask("completion/complete", {"ref": reference, "argument": argument})
+    assert answered.status_code == 200
+    assert server.seen[0].body["params"]["ref"] == sent
+    assert server.seen[0].body["params"]["argument"] == argument
+
+
+async def test_completion_of_nothing_is_refused(caller: Caller) -> None:
+    answered = await caller.ask("completion/complete", {"argument": {"name": "a", "value": ""}})
+    assert answered.json()["error"] == {
+        "code": -32602,
+        "message": "params.ref is missing: it says what is completed",
+    }
+
+
+async def test_discovery_says_what_all_can_do(start_gateway: StartGateway, start_server: StartServer) -> None:
+    one, two, odd = [await start_server() for _ in range(3)]
+    one.reply = answering({"server/discover": {"capabilities": {"tools": {"listChanged": True}}}})
+    two.reply = answering({"server/discover": {"capabilities": {"prompts": {}}, "instructions": "Ask."}})
+    odd.reply = answering({"server/discover": {"capabilities": [], "instructions": 7}})
+    servers = {"one": {"url": one.url}, "two": {"url": two.url}, "odd": {"url": odd.url}}
+    found = await listed(await start_gateway(servers=servers), "server/discover")
+    [missing] = found["_meta"].pop("dev.ostiary/unavailable")
+    assert missing["server"] == "odd"
+    assert found == {
+        "resultType": "complete",
+        "supportedVersions": ["2026-07-28"],
+        "capabilities": {"prompts": {}, "tools": {}},
+        "instructions": "two: Ask.",
+        "ttlMs": 0,
+        "cacheScope": "private",
+        "_meta": INFO,
+    }
+
+
+async def test_a_gateway_without_servers_lists_nothing(start_gateway: StartGateway) -> None:
+    merged = await listed(await start_gateway())
+    assert (merged["tools"], merged["_meta"]) == ([], INFO)
+
+
+async def test_a_name_of_any_length_finds_its_server(caller: Caller, server: McpServer) -> None:
+    for length in (1, 255, 256, 257, 5000):
+        await caller.ask("tools/call", {"name": "s_" + "x" * length})
+        await caller.ask("resources/read", {"uri": "s+a:" + "x" * length})
+    sent = [seen.body["params"].get("name") or seen.body["params"]["uri"] for seen in server.seen]
+    assert [len(name) for name in sent] == [1, 3, 255, 257, 256, 258, 257, 259, 5000, 5002]

@@ -1,0 +1,166 @@
+"""A listener on loopback, and raw sockets to speak to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from ostiary.settings import Listen
+from ostiary.transport.direct import Answer, Request, StreamedAnswer
+from ostiary.transport.limits import Limits
+from ostiary.transport.serving import address_of, bind, serving
+
+HOST = "mcp.example.com"
+JSON = "content-type: application/json\r\n"
+
+
+@dataclass
+class Behind:
+    """What stands behind the listener: doors, and an ASGI app for all else. Notes what it was sent."""
+
+    seen: list[str] = field(default_factory=list)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def call(self, request: Request) -> Answer | StreamedAnswer:
+        """A door that answers with the body it got; one that begins with `wait` when it may."""
+        self.seen.append(request.body.decode())
+        if request.body.startswith(b"wait"):
+            try:
+                await asyncio.ensure_future(self.let_go.wait())
+            finally:
+                if not self.let_go.is_set():
+                    self.cancelled.set()
+        if request.body.startswith(b"stream"):
+            return StreamedAnswer(200, self.parts(), b"content-type: text/event-stream\r\n", self.closed.set)
+        return Answer(200, request.body)
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """A first part, and a last one when it may."""
+        try:
+            yield b"first"
+            await self.let_go.wait()
+            yield b"last"
+        finally:
+            if not self.let_go.is_set():
+                self.cancelled.set()
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers with the path and the length of the body; `/wait` when it may."""
+        if scope["type"] != "http":
+            return
+        body = b""
+        more = True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        self.seen.append(scope["path"])
+        if scope["path"] == "/wait":
+            await self.let_go.wait()
+        text = f"{scope['path']} {len(body)}".encode()
+        headers = [(b"content-length", b"%d" % len(text))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": text})
+
+
+@dataclass
+class Client:
+    """One connection to the listener."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def send(self, *parts: str | bytes) -> None:
+        for part in parts:
+            self.writer.write(part.encode() if isinstance(part, str) else part)
+        await self.writer.drain()
+
+    async def answer(self) -> str:
+        """The next answer: status, and body after a space."""
+        async with asyncio.timeout(5):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
+            length = next(
+                (line[16:] for line in head.split("\r\n") if line.startswith("content-length: ")), "0"
+            )
+            return f"{head.split(' ')[1]} {(await self.reader.readexactly(int(length))).decode()}"
+
+    async def rest(self) -> bytes:
+        """All until the listener closes."""
+        async with asyncio.timeout(5):
+            return await self.reader.read()
+
+
+class Connect:
+    """Opens connections that are closed when the test ends."""
+
+    def __init__(self, port: int, running: AsyncExitStack) -> None:
+        self._port = port
+        self._running = running
+
+    async def __call__(self) -> Client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._running.callback(writer.close)
+        return Client(reader, writer)
+
+    async def told(self, *parts: str | bytes) -> bytes:
+        """What these bytes get, until the listener closes."""
+        client = await self()
+        await client.send(*parts)
+        return await client.rest()
+
+
+class StartListener:
+    """Starts listeners that run until the test ends."""
+
+    def __init__(self, behind: Behind, running: AsyncExitStack) -> None:
+        self._behind = behind
+        self._running = running
+
+    async def __call__(self, limits: Limits = Limits()) -> Connect:
+        sock = bind(Listen("127.0.0.1", 0))
+        listener = serving(
+            self._behind.app,
+            sock,
+            limits=limits,
+            hosts=frozenset({HOST}),
+            doors={b"/call": self._behind.call},
+        )
+        await self._running.enter_async_context(listener)
+        return Connect(address_of(sock).port, self._running)
+
+
+@pytest.fixture
+async def behind() -> Behind:
+    return Behind()
+
+
+@pytest.fixture
+async def start_listener(behind: Behind) -> AsyncIterator[StartListener]:
+    async with AsyncExitStack() as running:
+        yield StartListener(behind, running)
+        behind.let_go.set()
+
+
+@pytest.fixture
+async def connect(start_listener: StartListener) -> Connect:
+    """To a listener with the usual limits."""
+    return await start_listener()
+
+
+def call(body: str, *headers: str) -> str:
+    """A request to the door."""
+    lines = "".join(f"{line}\r\n" for line in (f"Host: {HOST}", f"Content-Length: {len(body)}", *headers))
+    return f"POST /call HTTP/1.1\r\n{lines}\r\n{body}"
+
+
+def get(path: str, *headers: str) -> str:
+    """A request that goes to ASGI."""
+    lines = "".join(f"{line}\r\n" for line in (f"Host: {HOST}", *headers))
+    return f"GET {path} HTTP/1.1\r\n{lines}\r\n"

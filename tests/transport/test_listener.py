@@ -1,0 +1,214 @@
+"""What a listener refuses, attack by attack, over raw sockets: RFC 9112 sections 3, 5, 6 and 11."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.transport.conftest import HOST, call, get
+
+from ostiary.transport.limits import Limits
+
+if TYPE_CHECKING:
+    from tests.transport.conftest import Behind, Connect, StartListener
+
+PATHS = ["/call", "/asgi"]
+BAD = "this is not a well-formed HTTP request"
+
+
+def refusal(status: str, reason: str) -> bytes:
+    return (
+        f"HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+        f"content-length: {len(reason) + 1}\r\nconnection: close\r\n\r\n{reason}\n"
+    ).encode()
+
+
+def post(path: str, *headers: str, body: str = "") -> str:
+    return "\r\n".join([f"POST {path} HTTP/1.1", *headers, "", body])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_gets_through(behind: Behind) -> Iterator[None]:
+    """Whatever an attack carried, nothing behind the listener saw any of it."""
+    yield
+    assert behind.seen == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_two_content_lengths(connect: Connect, path: str) -> None:
+    for first, second in (("3", "5"), ("3", "3")):
+        lengths = (f"Content-Length: {first}", f"Content-Length: {second}")
+        told = await connect.told(post(path, f"Host: {HOST}", *lengths, body="abcde"))
+        assert told == refusal("400 Bad Request", BAD)
+
+
+@pytest.mark.parametrize("length", ["+3", "-3", "3,3", "0x3", "3 3", "", "99999999999999999999"])
+async def test_a_content_length_that_is_no_number(connect: Connect, length: str) -> None:
+    told = await connect.told(post("/call", f"Host: {HOST}", f"Content-Length: {length}", body="abc"))
+    assert told.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 413 "))
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_content_length_beside_a_transfer_encoding(connect: Connect, path: str) -> None:
+    for pair in (
+        ("Content-Length: 3", "Transfer-Encoding: chunked"),
+        ("Transfer-Encoding: chunked", "Content-Length: 3"),
+    ):
+        told = await connect.told(post(path, f"Host: {HOST}", *pair, body="0\r\n\r\n"))
+        assert told.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "coding", ["gzip, chunked", "chunked, gzip", "identity", "chunked, chunked", "xchunked", "chunked;x=1"]
+)
+async def test_a_transfer_encoding_that_is_not_just_chunked(connect: Connect, path: str, coding: str) -> None:
+    told = await connect.told(post(path, f"Host: {HOST}", f"Transfer-Encoding: {coding}", body="0\r\n\r\n"))
+    assert told.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_two_transfer_encodings(connect: Connect) -> None:
+    codings = ("Transfer-Encoding: chunked", "Transfer-Encoding: identity")
+    told = await connect.told(post("/call", f"Host: {HOST}", *codings, body="0\r\n\r\n"))
+    assert told.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_folded_header(connect: Connect, path: str) -> None:
+    told = await connect.told(post(path, f"Host: {HOST}", "X-A: 1", " Transfer-Encoding: chunked"))
+    assert told == refusal("400 Bad Request", BAD)
+
+
+@pytest.mark.parametrize("line", ["X-A : 1", "X A: 1", ": 1", "X-A\x00: 1", "X-A: \x00", "X-A"])
+async def test_a_header_that_is_none(connect: Connect, line: str) -> None:
+    told = await connect.told(post("/call", f"Host: {HOST}", line, "Content-Length: 0"))
+    assert told == refusal("400 Bad Request", BAD)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "host",
+    [
+        "Host: evil.example.com", f"Host: {HOST}.evil.com", f"Host: {HOST}:81", f"Host: a@{HOST}", "Host:",
+        f"Host: {HOST}, evil.example.com", "X-Forwarded-Host: mcp.example.com",
+    ],
+)  # fmt: skip
+async def test_a_foreign_host_or_none(connect: Connect, path: str, host: str) -> None:
+    told = await connect.told(post(path, host, "Content-Length: 0"))
+    assert told == refusal("400 Bad Request", "the request names no Host, or another one")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_two_hosts(connect: Connect, path: str) -> None:
+    told = await connect.told(post(path, f"Host: {HOST}", "Host: evil.example.com", "Content-Length: 0"))
+    assert told == refusal("400 Bad Request", "the request has more than one host header")
+
+
+async def test_two_authorizations(connect: Connect) -> None:
+    pair = ("Authorization: Bearer a", "Authorization: Bearer b")
+    told = await connect.told(post("/call", f"Host: {HOST}", *pair, "Content-Length: 0"))
+    assert told == refusal("400 Bad Request", "the request has more than one authorization header")
+
+
+TOO_LONG = refusal("431 Request Header Fields Too Large", "the request head is longer than 32768 bytes")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_one_huge_header(connect: Connect, path: str) -> None:
+    assert await connect.told(post(path, f"Host: {HOST}", f"X-A: {'x' * 33_000}")) == TOO_LONG
+
+
+async def test_a_huge_header_without_end(connect: Connect) -> None:
+    assert await connect.told(f"POST /call HTTP/1.1\r\nX-A: {'x' * 40_000}") == TOO_LONG
+
+
+async def test_a_huge_path(connect: Connect) -> None:
+    assert await connect.told(get("/" + "x" * 33_000)) == TOO_LONG
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_many_headers(connect: Connect, path: str) -> None:
+    told = await connect.told(post(path, f"Host: {HOST}", *(f"X-{n}: 1" for n in range(100))))
+    reason = "the request has more than 100 headers"
+    assert told == refusal("431 Request Header Fields Too Large", reason)
+
+
+TOO_BIG = refusal("413 Request Entity Too Large", "the request body is longer than 1000 bytes")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_body_too_big_that_is_only_declared(start_listener: StartListener, path: str) -> None:
+    connect = await start_listener(Limits(body_bytes=1000))
+    told = await connect.told(post(path, f"Host: {HOST}", "Content-Length: 1001"))
+    assert told.split(b"\r\n", 1)[1] == TOO_BIG.split(b"\r\n", 1)[1]
+    assert told.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_body_too_big_in_chunks(start_listener: StartListener) -> None:
+    connect = await start_listener(Limits(body_bytes=1000))
+    chunk = f"1f4\r\n{'x' * 500}\r\n"
+    told = await connect.told(post("/call", f"Host: {HOST}", "Transfer-Encoding: chunked", body=chunk * 3))
+    assert told.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("sent", ["POST /call HTTP/1.1\r\nHo", post("/call", f"Host: {HOST}"), ""])
+async def test_a_slow_head(start_listener: StartListener, sent: str) -> None:
+    connect = await start_listener(Limits(head_timeout=0.1))
+    head = sent.removesuffix("\r\n")
+    told = await connect.told(head)
+    assert told == refusal("408 Request Timeout", "the request head took too long")
+
+
+@pytest.mark.parametrize("path", PATHS[:1])
+async def test_a_slow_body(start_listener: StartListener, path: str) -> None:
+    connect = await start_listener(Limits(body_timeout=0.1))
+    told = await connect.told(post(path, f"Host: {HOST}", "Content-Length: 10", body="abc"))
+    assert told == refusal("408 Request Timeout", "the request body took too long")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"SSH-2.0-x\r\n", b"GET\r\n\r\n", b"\x00" * 20],
+    ids=["TLS", "SSH", "half a request line", "zeros"],
+)
+async def test_bytes_that_are_not_http(connect: Connect, sent: bytes) -> None:
+    assert await connect.told(sent) == refusal("400 Bad Request", BAD)
+
+
+async def test_http_2_with_prior_knowledge(connect: Connect) -> None:
+    told = await connect.told("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    assert told.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_an_upgrade_whose_body_is_another_request(connect: Connect, path: str) -> None:
+    hidden = call("hidden")
+    head = post(
+        path, f"Host: {HOST}", "Connection: upgrade", "Upgrade: h2c", f"Content-Length: {len(hidden)}"
+    )
+    client = await connect()
+    await client.send(head)
+    await asyncio.sleep(0.01)
+    await client.send(hidden)
+    assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_tunnel(connect: Connect) -> None:
+    told = await connect.told(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
+    assert told.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_too_many_connections(start_listener: StartListener) -> None:
+    connect = await start_listener(Limits(connections=2))
+    kept = [await connect() for _ in range(2)]
+    await asyncio.sleep(0.01)
+    told = await (await connect()).rest()
+    assert told == refusal("503 Service Unavailable", "too many connections; try again later")
+    kept[0].writer.close()
+    await asyncio.sleep(0.05)
+    client = await connect()
+    await client.send("GET /")
+    await asyncio.sleep(0.01)
+    assert not client.reader.at_eof()

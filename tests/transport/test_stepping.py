@@ -1,0 +1,135 @@
+"""Coroutines driven by the bytes themselves: resumed in place, cancelled with their `finally`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ostiary.transport.stepping import Reply, Stepper, as_future, in_task
+
+
+class Outcome:
+    """What a stepped coroutine came to."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.times = 0
+
+    def __call__(self, value: Any, error: BaseException | None) -> None:
+        self.value, self.error, self.times = value, error, self.times + 1
+
+
+async def test_a_coroutine_that_never_waits_is_done_when_start_returns() -> None:
+    async def at_once() -> int:
+        return 7
+
+    outcome = Outcome()
+    Stepper(at_once(), outcome).start()
+    assert (outcome.value, outcome.times) == (7, 1)
+
+
+async def test_a_reply_resumes_whoever_waits_before_set_returns() -> None:
+    reply: Reply[int] = Reply()
+
+    async def waiting() -> int:
+        return await reply + 1
+
+    outcome = Outcome()
+    Stepper(waiting(), outcome).start()
+    assert outcome.times == 0
+    reply.set(1)
+    reply.set(5)
+    reply.fail(ValueError())
+    assert (outcome.value, outcome.error, outcome.times, reply.done) == (2, None, 1, True)
+
+
+async def test_a_reply_that_was_set_before_is_not_waited_for() -> None:
+    reply: Reply[int] = Reply()
+    reply.set(3)
+    assert await as_future(_awaiting(reply)) == 3
+
+
+async def test_a_failed_reply_raises_in_whoever_waits() -> None:
+    reply: Reply[int] = Reply()
+    future = as_future(_awaiting(reply))
+    reply.fail(ValueError("no"))
+    with pytest.raises(ValueError, match="no"):
+        await future
+
+
+async def test_a_future_resumes_too() -> None:
+    future = asyncio.get_running_loop().create_future()
+    stepped = as_future(_awaiting(future))
+    future.set_result(4)
+    assert await stepped == 4
+
+
+async def test_what_needs_a_task_is_awaited_through_one() -> None:
+    async def timed() -> str:
+        async with asyncio.timeout(1):
+            await asyncio.sleep(0)
+            return "done"
+
+    async def stepped() -> str:
+        return await in_task(timed())
+
+    assert await as_future(stepped()) == "done"
+
+
+async def test_what_cannot_be_stepped_is_an_error_and_no_hang() -> None:
+    async def wrong() -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="a stepped coroutine may not await None: use in_task"):
+        await as_future(wrong())
+
+
+async def test_cancelling_runs_finally_and_tells_what_was_awaited() -> None:
+    told: list[str] = []
+    reply: Reply[int] = Reply(lambda: told.append("abandoned"))
+
+    async def waiting() -> None:
+        try:
+            await reply
+        finally:
+            told.append("finally")
+
+    outcome = Outcome()
+    stepper = Stepper(waiting(), outcome)
+    stepper.start()
+    stepper.cancel()
+    assert told == ["abandoned", "finally"]
+    reply.set(1)
+    assert outcome.times == 0
+
+
+async def test_cancelling_the_future_cancels_the_coroutine() -> None:
+    left = asyncio.Event()
+
+    async def waiting() -> None:
+        try:
+            await Reply()
+        finally:
+            left.set()
+
+    future = as_future(waiting())
+    future.cancel()
+    await asyncio.wait_for(left.wait(), 1)
+
+
+async def test_a_late_future_does_not_wake_a_cancelled_coroutine() -> None:
+    future = asyncio.get_running_loop().create_future()
+    outcome = Outcome()
+    stepper = Stepper(_awaiting(future), outcome)
+    stepper.start()
+    stepper.cancel()
+    future.set_result(1)
+    await asyncio.sleep(0)
+    assert outcome.times == 0
+
+
+async def _awaiting(awaitable: Any) -> Any:
+    return await awaitable

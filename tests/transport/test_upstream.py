@@ -1,0 +1,466 @@
+"""Connections to one MCP server: pooled, bounded, streamed, and never waited on for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import ipaddress
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.transport.stepping import as_future
+from ostiary.transport.trust import TrustSet
+from ostiary.transport.upstream import Step, Upstream, UpstreamAnswer, UpstreamFailed, UpstreamLimits
+
+ASK = b"POST /mcp HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class RawServer:
+    """A server that says bytes. `talk` is what it does for one request."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.connections = 0
+        self.open = 0
+        self.most_open = 0
+        self.requests = 0
+        self.asked = asyncio.Event()
+        self.left = asyncio.Event()
+        self.talk: Talk = says(OK)
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.tasks.add(asyncio.create_task(self.serve(reader, writer)))
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        try:
+            while not writer.is_closing():
+                await reader.readuntil(b"\r\n\r\n")
+                self.requests += 1
+                self.asked.set()
+                await self.talk(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.open -= 1
+            self.left.set()
+            writer.transport.abort()
+
+
+def says(*parts: bytes, close: bool = False, pause: float = 0) -> Talk:
+    async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            if pause:
+                await asyncio.sleep(pause)
+        if close:
+            writer.close()
+
+    return talk
+
+
+async def stays_silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+@contextlib.asynccontextmanager
+async def listening(server: RawServer, context: ssl.SSLContext | None = None) -> AsyncIterator[None]:
+    listener = await asyncio.start_server(server.accept, "127.0.0.1", 0, ssl=context)
+    server.port = listener.sockets[0].getsockname()[1]
+    yield
+    listener.close()
+    await server.stop()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[RawServer]:
+    raw = RawServer()
+    async with listening(raw):
+        yield raw
+
+
+Connecting = Callable[..., Upstream]
+
+
+@pytest.fixture
+async def connecting(server: RawServer) -> AsyncIterator[Connecting]:
+    """Makes pools to the server, with these limits."""
+    made: list[Upstream] = []
+
+    def to(url: str = "", tls: ssl.SSLContext | None = None, **limits: Any) -> Upstream:
+        url = url or f"http://127.0.0.1:{server.port}/mcp"
+        made.append(Upstream("s", canonical_url(url), tls=tls, limits=UpstreamLimits(**limits)))
+        return made[-1]
+
+    yield to
+    for upstream in made:
+        upstream.close()
+    await asyncio.sleep(0.01)
+
+
+def asked(upstream: Upstream) -> asyncio.Future[UpstreamAnswer]:
+    async def exchange() -> UpstreamAnswer:
+        return await upstream.exchange(ASK)
+
+    return as_future(exchange())
+
+
+async def failure(upstream: Upstream) -> tuple[Step, str]:
+    with pytest.raises(UpstreamFailed) as failed:
+        async with asyncio.timeout(5):
+            await asked(upstream)
+    return failed.value.step, str(failed.value)
+
+
+async def test_a_connection_is_used_again(server: RawServer, connecting: Connecting) -> None:
+    upstream = connecting()
+    for _ in range(5):
+        answer = await asked(upstream)
+        assert (answer.status, answer.content_type, answer.body) == (200, b"application/json", b"{}")
+    assert (server.connections, server.requests) == (1, 5)
+
+
+@pytest.mark.parametrize(
+    ("parts", "body"),
+    [
+        ((OK[:10], OK[10:50], OK[50:]), b"{}"),
+        ((b"HTTP/1.1 100 Continue\r\n\r\n", OK), b"{}"),
+        ((b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" + OK,), b"{}"),
+        (
+            (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\n{\r\n", b"1\r\n}\r\n0\r\n\r\n"),
+            b"{}",
+        ),
+        ((b"HTTP/1.1 204 No Content\r\n\r\n",), b""),
+        ((b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",), b""),
+    ],
+)
+async def test_an_answer_is_read_whole_however_it_comes(
+    server: RawServer, connecting: Connecting, parts: tuple[bytes, ...], body: bytes
+) -> None:
+    server.talk = says(*parts, pause=0.001)
+    upstream = connecting()
+    assert [(await asked(upstream)).body for _ in range(2)] == [body, body]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\n"])
+async def test_an_answer_may_end_with_its_connection(
+    server: RawServer, connecting: Connecting, head: bytes
+) -> None:
+    server.talk = says(head, b"{", b"}", close=True)
+    upstream = connecting()
+    assert [(await asked(upstream)).body for _ in range(2)] == [b"{}", b"{}"]
+    assert server.connections == 2
+
+
+async def test_a_connection_that_is_to_close_is_not_used_again(
+    server: RawServer, connecting: Connecting
+) -> None:
+    server.talk = says(OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+    upstream = connecting()
+    for _ in range(3):
+        assert (await asked(upstream)).body == b"{}"
+    assert server.connections == 3
+
+
+async def test_an_idle_connection_that_the_server_closed_is_not_used_again(
+    server: RawServer, connecting: Connecting
+) -> None:
+    server.talk = says(OK, close=True)
+    upstream = connecting()
+    for _ in range(3):
+        assert (await asked(upstream)).body == b"{}"
+        await asyncio.sleep(0.02)
+
+
+NOT_HTTP = (Step.ANSWER, "server s: its answer is not HTTP")
+CLOSED = (Step.ANSWER, "server s: it closed the connection before its answer was complete")
+
+
+@pytest.mark.parametrize(
+    ("talk", "failed"),
+    [
+        (says(b"<html>"), NOT_HTTP),
+        (says(b"\x15\x03\x01"), NOT_HTTP),
+        (says(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}"), NOT_HTTP),
+        (says(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"), NOT_HTTP),
+        (says(close=True), CLOSED),
+        (says(OK[:-1], close=True), CLOSED),
+        (says(OK[:20], close=True), CLOSED),
+        (says(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n", close=True), CLOSED),
+        (says(OK + OK), (Step.ANSWER, "server s: it sent more than one answer")),
+        (says(OK + b"x"), (Step.ANSWER, "server s: it sent more than one answer")),
+        (stays_silent, (Step.TIMEOUT, "server s: no answer within 0.3 s")),
+        (says(OK[:-1], pause=9), (Step.TIMEOUT, "server s: no answer within 0.3 s")),
+        (
+            says(b"HTTP/1.1 200 OK\r\nx: ", *([b"x" * 10_000] * 20)),
+            (Step.ANSWER, "server s: its answer is longer than 100000 bytes"),
+        ),
+        (
+            says(b"HTTP/1.1 200 OK\r\n\r\n", *([b"x" * 10_000] * 20)),
+            (Step.ANSWER, "server s: its answer is longer than 100000 bytes"),
+        ),
+    ],
+    ids=[
+        "HTML", "TLS", "two lengths", "a bad chunk", "closes", "closes in the body", "closes in the head",
+        "closes in a chunk", "two answers", "a byte too many", "silent", "silent in the body", "endless head",
+        "endless body",
+    ],
+)  # fmt: skip
+async def test_what_is_no_answer_is_named_with_the_server(
+    server: RawServer, connecting: Connecting, talk: Talk, failed: tuple[Step, str]
+) -> None:
+    server.talk = talk
+    upstream = connecting(timeout=0.3, answer_bytes=100_000)
+    began = time.monotonic()
+    assert await failure(upstream) == failed
+    assert time.monotonic() - began < 1
+    server.talk = says(OK)
+    assert (await asked(upstream)).body == b"{}"
+    assert server.connections == 2
+
+
+async def test_an_answer_that_nobody_asked_for_is_never_the_next_ones(
+    server: RawServer, connecting: Connecting
+) -> None:
+    server.talk = says(OK, OK.replace(b"{}", b"[]"), pause=0.02)
+    upstream = connecting()
+    for _ in range(3):
+        assert (await asked(upstream)).body == b"{}"
+        await asyncio.sleep(0.05)
+
+
+async def test_cancelling_closes_the_connection(server: RawServer, connecting: Connecting) -> None:
+    server.talk = stays_silent
+    asking = asked(connecting())
+    await asyncio.wait_for(server.asked.wait(), 1)
+    asking.cancel()
+    await asyncio.wait_for(server.left.wait(), 0.25)
+
+
+async def test_only_so_many_connections_are_open_and_the_rest_wait_their_turn(
+    server: RawServer, connecting: Connecting
+) -> None:
+    server.talk = says(b"", OK, pause=0.005)
+    answers = await asyncio.gather(*(asked(upstream) for upstream in [connecting(connections=4)] * 40))
+    assert [answer.body for answer in answers] == [b"{}"] * 40
+    assert (server.connections, server.most_open) == (4, 4)
+
+
+async def test_waiting_for_a_free_connection_ends_too(server: RawServer, connecting: Connecting) -> None:
+    server.talk = says(b"", OK, pause=0.25)
+    upstream = connecting(connections=1, timeout=0.4)
+    outcomes = await asyncio.gather(*(asked(upstream) for _ in range(3)), return_exceptions=True)
+    assert "server s: no free connection within 0.4 s" in [str(outcome) for outcome in outcomes]
+
+
+async def test_who_waits_behind_a_cancelled_call_goes_on(server: RawServer, connecting: Connecting) -> None:
+    server.talk = stays_silent
+    upstream = connecting(connections=1)
+    first, second, third = asked(upstream), asked(upstream), asked(upstream)
+    await asyncio.wait_for(server.asked.wait(), 1)
+    server.talk = says(OK)
+    second.cancel()
+    first.cancel()
+    assert (await asyncio.wait_for(third, 1)).body == b"{}"
+
+
+async def test_all_who_wait_hear_at_once_that_nobody_listens(connecting: Connecting) -> None:
+    upstream = connecting("http://127.0.0.1:1/mcp", connections=1)
+    began = time.monotonic()
+    outcomes = await asyncio.gather(*(asked(upstream) for _ in range(5)), return_exceptions=True)
+    assert {str(outcome) for outcome in outcomes} == {"server s: 127.0.0.1:1: connection refused"}
+    assert time.monotonic() - began < 1
+
+
+PRIVATE = "a private network: if it is meant, set private_network: true for it"
+
+
+@pytest.mark.parametrize(
+    ("url", "step", "message"),
+    [
+        ("http://127.0.0.1:1/mcp", Step.CONNECT, "127.0.0.1:1: connection refused"),
+        (
+            "https://10.255.255.1/mcp",
+            Step.RESOLVE,
+            f"10.255.255.1 is at 10.255.255.1, on {PRIVATE}",
+        ),
+        (
+            "https://169.254.169.254/mcp",
+            Step.RESOLVE,
+            f"169.254.169.254 is at 169.254.169.254, on {PRIVATE}",
+        ),
+    ],
+)
+async def test_a_server_that_cannot_be_reached_is_named_with_the_cause(
+    connecting: Connecting, url: str, step: Step, message: str
+) -> None:
+    assert await failure(connecting(url)) == (step, f"server s: {message}")
+
+
+async def test_a_name_that_does_not_resolve(connecting: Connecting) -> None:
+    step, message = await failure(connecting("https://nobody.invalid/mcp"))
+    assert step is Step.RESOLVE
+    assert message.startswith("server s: nobody.invalid does not resolve: ")
+
+
+# streams
+
+
+async def test_a_stream_comes_as_it_is_sent_and_frees_its_connection(
+    server: RawServer, connecting: Connecting
+) -> None:
+    server.talk = says(EVENTS, b"3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n", pause=0.005)
+    upstream = connecting()
+    for _ in range(2):
+        answer = await asked(upstream)
+        assert answer.stream is not None
+        assert b"".join([part async for part in answer.stream]) == b"onetwo"
+    assert server.connections == 1
+
+
+async def test_a_stream_that_is_closed_early_closes_its_connection(
+    server: RawServer, connecting: Connecting
+) -> None:
+    server.talk = says(EVENTS, b"3\r\none\r\n", pause=0.2)
+    answer = await asked(connecting())
+    assert answer.stream is not None
+    answer.stream.close()
+    await asyncio.wait_for(server.left.wait(), 12)
+
+
+async def test_a_stream_that_nobody_reads_stops_the_server(server: RawServer, connecting: Connecting) -> None:
+    sent = 0
+
+    async def eager(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(EVENTS)
+        while sent < 50_000_000:
+            writer.write(b"10000\r\n%s\r\n" % (b"x" * 65_536))
+            await writer.drain()
+            sent += 65_536
+        writer.write(b"0\r\n\r\n")
+
+    server.talk = eager
+    answer = await asked(connecting())
+    assert answer.stream is not None
+    await asyncio.sleep(0.1)
+    assert sent < 20_000_000
+    assert sum([len(part) async for part in answer.stream]) == sent
+
+
+async def test_a_stream_that_breaks_off_says_so(server: RawServer, connecting: Connecting) -> None:
+    server.talk = says(EVENTS, b"3\r\none\r\n", close=True)
+    answer = await asked(connecting())
+    assert answer.stream is not None
+    with pytest.raises(UpstreamFailed) as failed:
+        [part async for part in answer.stream]
+    assert (failed.value.step, str(failed.value)) == CLOSED
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an authority's certificate, `ca.pem`, and a server's for 127.0.0.1, `server.pem`."""
+    folder = tmp_path_factory.mktemp("tls")
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca_name, name = (
+        x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)]) for text in ("our CA", "server")
+    )
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    ca = _certificate(
+        ca_name, ca_key.public_key(), x509.BasicConstraints(ca=True, path_length=0), ca_name, ca_key
+    )
+    leaf = _certificate(name, key.public_key(), address, ca_name, ca_key)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "ca.pem").write_bytes(ca)
+    (folder / "server.pem").write_bytes(leaf + private)
+    return folder
+
+
+def _certificate(
+    subject: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    extension: x509.ExtensionType,
+    issuer: x509.Name,
+    issuer_key: ec.EllipticCurvePrivateKey,
+) -> bytes:
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number())
+    builder = builder.not_valid_before(now - dt.timedelta(hours=1)).not_valid_after(
+        now + dt.timedelta(hours=1)
+    )
+    signed = builder.add_extension(extension, critical=True).sign(issuer_key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture
+async def secure(authority: Path) -> AsyncIterator[RawServer]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority / "server.pem")
+    raw = RawServer()
+    async with listening(raw, context):
+        yield raw
+
+
+async def test_a_certificate_of_a_trusted_authority_is_taken(
+    secure: RawServer, connecting: Connecting, authority: Path
+) -> None:
+    tls = TrustSet(authority / "ca.pem").context
+    upstream = connecting(f"https://127.0.0.1:{secure.port}/mcp", tls)
+    assert [(await asked(upstream)).body for _ in range(2)] == [b"{}", b"{}"]
+    assert secure.connections == 1
+
+
+async def test_a_certificate_of_an_unknown_authority_is_refused(
+    secure: RawServer, connecting: Connecting
+) -> None:
+    step, message = await failure(connecting(f"https://127.0.0.1:{secure.port}/mcp", TrustSet().context))
+    assert step is Step.TLS
+    assert message.startswith(f"server s: 127.0.0.1:{secure.port}: its certificate is not trusted (")
+    assert secure.requests == 0
+
+
+async def test_a_certificate_for_another_name_is_refused(
+    secure: RawServer, connecting: Connecting, authority: Path
+) -> None:
+    tls = TrustSet(authority / "ca.pem").context
+    step, message = await failure(connecting(f"https://localhost:{secure.port}/mcp", tls))
+    assert step is Step.TLS
+    assert "localhost" in message
+    assert secure.requests == 0
+
+
+async def test_a_server_without_tls_is_named(server: RawServer, connecting: Connecting) -> None:
+    server.talk = says(b"HTTP/1.1 400 Bad Request\r\n\r\n", close=True)
+    step, message = await failure(
+        connecting(f"https://127.0.0.1:{server.port}/mcp", TrustSet().context, connect_timeout=0.5)
+    )
+    assert step in {Step.TLS, Step.CONNECT}
+    assert message.startswith("server s: ")
