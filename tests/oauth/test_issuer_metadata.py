@@ -2,7 +2,7 @@
 
 import pytest
 
-from ostiary.oauth.issuer_metadata import MetadataRefused, jwks_uri, metadata_urls
+from ostiary.oauth.issuer_metadata import MetadataRefused, jwks_uri, metadata_urls, token_endpoint
 
 
 @pytest.mark.parametrize("issuer", ["https://auth.example", "https://auth.example/"])
@@ -44,4 +44,31 @@ def test_the_keys_are_where_the_metadata_says() -> None:
 def test_a_document_that_is_not_the_issuers_own_is_refused(document: object, why: str) -> None:
     with pytest.raises(MetadataRefused) as refused:
         jwks_uri(document, issuer="https://a.example")
+    assert str(refused.value) == why
+
+
+def test_who_shows_a_certificate_asks_at_the_alias() -> None:
+    metadata: dict[str, object] = {
+        "token_endpoint": "https://idp.example.com/token",
+        "mtls_endpoint_aliases": {"token_endpoint": "https://mtls.example.com/token"},
+    }
+    assert str(token_endpoint(metadata)) == "https://idp.example.com/token"
+    assert str(token_endpoint(metadata, mutual_tls=True)) == "https://mtls.example.com/token"
+    del metadata["mtls_endpoint_aliases"]
+    assert str(token_endpoint(metadata, mutual_tls=True)) == "https://idp.example.com/token"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "why"),
+    [
+        ({}, "the issuer's metadata has no token_endpoint"),
+        (
+            {"token_endpoint": "https://a@b.example/"},
+            "the issuer's token_endpoint is refused: it has a user name or password in it",
+        ),
+    ],
+)
+def test_metadata_without_a_place_to_ask_is_refused(metadata: dict[str, str], why: str) -> None:
+    with pytest.raises(MetadataRefused) as refused:
+        token_endpoint(metadata)
     assert str(refused.value) == why

@@ -3,9 +3,26 @@
     canonical_url        one reading of a URL                                  RFC 3986 6.2, RFC 8707 2
     errors               the error codes                                       RFC 6749, RFC 6750
     refusal              why a caller was turned away, in one word for the log
-    challenge            WWW-Authenticate                                      RFC 6750 3, RFC 9728 5.1
+    challenge            WWW-Authenticate, written and read                    RFC 6750 3, RFC 9728 5.1
     protected_resource   what a resource says of itself, and where             RFC 9728
-    issuer_metadata      where an issuer describes itself, and if it's true  RFC 8414, OIDC Discovery 4
+    issuer_metadata      where an issuer describes itself, and if it's true    RFC 8414, OIDC Discovery 4
+    jwt_parts            a JWT taken apart without its key                     RFC 7515 7.1
+    token_kind           what kind of token it is, by its looks
+    token_explanation    what a token says, and what is odd about it
+    time_in_words        a span and a moment, for people
+    pkce                 proof that who redeems a code asked for it            RFC 7636
+    authorization_request   ask a person for a code                            RFC 6749 4.1.1, RFC 8707
+    authorization_response  the code, or why there is none                     RFC 6749 4.1.2
+    issuer_identification   which issuer answered                              RFC 9207
+    client_registration  make ourselves known to an issuer                     RFC 7591
+    redirect_uri         where the answer comes back to                        RFC 8252
+    person               who signed in, to be shown
+    jwt_bearer           a JWT as a grant, and as a client's proof             RFC 7523
+    token_exchange       a token for another one                               RFC 8693
+    id_jag               a company's IdP vouches at a server's issuer          RFC 8693, RFC 7523
+    client_authentication  how a client proves who it is                       RFC 6749 2.3, RFC 7523 2.2
+    token_response       what a token endpoint answers                         RFC 6749 5, RFC 8693 2.2
+    dpop                 proof that a token is ours                            RFC 9449
     jwt_claims           what a verified token must claim                      RFC 7519 4.1, RFC 9068 4
 
 No network, no web, no clock: whoever asks brings the time.

@@ -3,8 +3,59 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 _NOT_IN_A_DESCRIPTION = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
+_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_PARAMETER = re.compile(rf"({_WORD})[ \t]*=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|({_WORD}))")
+_SCHEME = re.compile(rf"({_WORD})(?:[ \t]+|$|(?=,))")
+_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
+_BETWEEN = re.compile(r"[ \t,]*")
+LONGEST = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One challenge of a server: its scheme in lower case, and its parameters, names in lower case."""
+
+    scheme: str
+    parameters: Mapping[str, str]
+
+    @property
+    def error(self) -> str | None:
+        """Why the token was refused (RFC 6750 section 3.1); None when none was sent."""
+        return self.parameters.get("error")
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What the token should have."""
+        return tuple(self.parameters.get("scope", "").split())
+
+
+def read_challenges(value: str) -> list[Challenge]:
+    """All challenges of a WWW-Authenticate header, several joined by commas; up to what can't be read.
+
+    RFC 9110 section 11.6.1: commas part both challenges and parameters, so a word is a scheme unless a
+    parameter stands there.
+    """
+    value = value[:LONGEST]
+    found: list[tuple[str, dict[str, str]]] = []
+    at = _BETWEEN.match(value).end()  # type: ignore[union-attr]  # it matches nothing, too
+    while at < len(value):
+        if found and (parameter := _PARAMETER.match(value, at)):
+            name, quoted, plain = parameter.groups()
+            found[-1][1].setdefault(
+                name.lower(), plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+            )
+            step = parameter
+        elif scheme := _SCHEME.match(value, at):
+            found.append((scheme[1].lower(), {}))
+            step = _TOKEN68.match(value, scheme.end()) or scheme
+        else:
+            break
+        at = _BETWEEN.match(value, step.end()).end()  # type: ignore[union-attr]
+    return [Challenge(scheme, parameters) for scheme, parameters in found]
 
 
 def bearer_challenge(

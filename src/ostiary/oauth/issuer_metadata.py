@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
@@ -27,11 +28,11 @@ def metadata_urls(issuer: str) -> list[CanonicalUrl]:
     return [CanonicalUrl(url.scheme, url.host, url.port, at) for at in paths]
 
 
-def jwks_uri(document: Any, *, issuer: str) -> CanonicalUrl:
-    """The address of the issuer's keys. Raises MetadataRefused.
+def read_issuer_metadata(document: Any, *, issuer: str) -> dict[str, Any]:
+    """The document, if it is the issuer's own. Raises MetadataRefused.
 
-    The document must name the very issuer (RFC 8414 section 3.3, compared as plain strings); otherwise
-    one issuer could hand out keys for another.
+    It must name the very issuer (RFC 8414 section 3.3, compared as plain strings); otherwise one issuer
+    could hand out keys, or take requests, for another.
     """
     if not isinstance(document, dict):
         raise MetadataRefused("the issuer's metadata is not a JSON object")
@@ -39,9 +40,26 @@ def jwks_uri(document: Any, *, issuer: str) -> CanonicalUrl:
         raise MetadataRefused(
             f"the metadata is of issuer {document.get('issuer')!r}, not {issuer!r}, letter for letter"
         )
-    if not isinstance(document.get("jwks_uri"), str):
-        raise MetadataRefused("the issuer's metadata has no jwks_uri; set jwks_url")
+    return document
+
+
+def jwks_uri(document: Any, *, issuer: str) -> CanonicalUrl:
+    """The address of the issuer's keys. Raises MetadataRefused."""
+    return _address(read_issuer_metadata(document, issuer=issuer), "jwks_uri", advice="; set jwks_url")
+
+
+def token_endpoint(metadata: Mapping[str, Any], *, mutual_tls: bool = False) -> CanonicalUrl:
+    """Where to ask for tokens: with a certificate, at its alias if there is one (RFC 8705 section 5)."""
+    aliases = metadata.get("mtls_endpoint_aliases")
+    if mutual_tls and isinstance(aliases, dict) and "token_endpoint" in aliases:
+        return _address(aliases, "token_endpoint")
+    return _address(metadata, "token_endpoint")
+
+
+def _address(document: Mapping[str, Any], name: str, *, advice: str = "") -> CanonicalUrl:
+    if not isinstance(document.get(name), str):
+        raise MetadataRefused(f"the issuer's metadata has no {name}{advice}")
     try:
-        return canonical_url(document["jwks_uri"])
+        return canonical_url(document[name])
     except UrlRefused as refused:
-        raise MetadataRefused(f"the issuer's jwks_uri is refused: {refused}") from None
+        raise MetadataRefused(f"the issuer's {name} is refused: {refused}") from None

@@ -1,0 +1,99 @@
+"""Make ourselves known to an authorization server that has never heard of us. RFC 7591.
+
+Which client to be, in the order of MCP's authorization specification: one that was registered by hand, one
+that describes itself at its own URL (a Client ID Metadata Document), one that is registered now.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NONE = "none"
+_METHODS = (NONE, "client_secret_basic", "client_secret_post")
+"""How we can say who we are when a secret is all we have; a program on a person's machine keeps none well."""
+
+
+class RegistrationRefused(ValueError):
+    """The authorization server does not take us, or not in a way that we can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredClient:
+    """Who we are at one authorization server."""
+
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    auth_method: str = NONE
+    secret_expires_at: float | None = None
+    """Seconds since the epoch; None for never."""
+
+
+def takes_metadata_documents(metadata: Mapping[str, Any]) -> bool:
+    """Whether a client's id may be the URL of its own description."""
+    return metadata.get("client_id_metadata_document_supported") is True
+
+
+def registration_request(redirect_uri: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What to say of ourselves (section 2): a native application (OpenID Connect Registration section 2)."""
+    return {
+        "client_name": "Ostiary",
+        "application_type": "native",
+        "redirect_uris": [redirect_uri],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": _method_to_ask(metadata),
+    }
+
+
+def read_registration(status: int, body: bytes, *, asked: Mapping[str, Any]) -> RegisteredClient:
+    """The client that the answer makes us (section 3.2). Raises RegistrationRefused.
+
+    asked: our request; a server may register something else, and says so (section 3.2.1).
+    """
+    answer = _json_object(status, body)
+    if status not in {200, 201}:
+        words = ": ".join(str(answer[name]) for name in ("error", "error_description") if answer.get(name))
+        raise RegistrationRefused(words or f"it answered {status}")
+    client_id, secret = answer.get("client_id"), answer.get("client_secret")
+    if not isinstance(client_id, str) or not client_id or not isinstance(secret, str | None):
+        raise RegistrationRefused("its answer has no proper client_id")
+    method = answer.get("token_endpoint_auth_method", asked["token_endpoint_auth_method"])
+    if method not in _METHODS:
+        raise RegistrationRefused(f"it wants us to authenticate by {method!r}, which needs a key")
+    if method != NONE and not secret:
+        raise RegistrationRefused(f"it wants us to authenticate by {method}, and gave no client_secret")
+    return RegisteredClient(
+        client_id, secret if method != NONE else None, method, _expiry(answer.get("client_secret_expires_at"))
+    )
+
+
+def _method_to_ask(metadata: Mapping[str, Any]) -> str:
+    offered = metadata.get("token_endpoint_auth_methods_supported")
+    if not isinstance(offered, list):
+        return NONE
+    for method in _METHODS:
+        if method in offered:
+            return method
+    raise RegistrationRefused(
+        f"it authenticates clients only by {', '.join(map(str, offered))}, which needs a key"
+    )
+
+
+def _json_object(status: int, body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise RegistrationRefused(f"it answered {status} without a JSON object")
+    return answer
+
+
+def _expiry(value: object) -> float | None:
+    """Zero means never (section 3.2.1)."""
+    return float(value) if isinstance(value, int | float) and value > 0 else None

@@ -1,0 +1,54 @@
+"""The answer to an authorization request, RFC 6749 4.1.2."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+
+from ostiary.oauth.authorization_response import AuthorizationRefused, NotOurs, belongs_to, read_code
+from ostiary.oauth.issuer_identification import WrongIssuer
+
+ISSUER = "https://auth.example.com"
+
+
+def read(**parameters: str) -> str:
+    return read_code(urlencode(parameters), state="mine", issuer=ISSUER, metadata={})
+
+
+def test_the_code_is_read() -> None:
+    assert read(code="abc", state="mine", iss=ISSUER) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("code=abc", "the answer does not carry our state"),
+        ("code=abc&state=theirs", "the answer does not carry our state"),
+        ("code=abc&state=mine&state=mine", "the answer does not carry our state"),
+        ("code=abc&code=def&state=mine", "the answer has a parameter twice"),
+        ("state=mine", "the answer has neither a code nor an error"),
+        ("code=&state=mine", "the answer has neither a code nor an error"),
+    ],
+)
+def test_what_is_no_answer_to_our_question_is_refused(query: str, why: str) -> None:
+    with pytest.raises(NotOurs) as refused:
+        read_code(query, state="mine", issuer=ISSUER, metadata={})
+    assert str(refused.value) == why
+
+
+def test_a_refusal_is_told_in_the_server_s_words() -> None:
+    with pytest.raises(AuthorizationRefused) as refused:
+        read(error="access_denied", error_description="You said no", state="mine")
+    assert str(refused.value) == "access_denied: You said no"
+
+
+def test_a_refusal_of_somebody_else_is_not_even_quoted() -> None:
+    with pytest.raises(WrongIssuer) as refused:
+        read(error="access_denied", error_description="call 0900-EVIL", state="mine", iss="https://evil")
+    assert "EVIL" not in str(refused.value)
+
+
+def test_an_answer_belongs_to_the_question_with_its_state() -> None:
+    assert belongs_to("code=a&state=mine", state="mine")
+    assert not belongs_to("code=a&state=%C3%A9", state="mine")
