@@ -92,6 +92,5 @@ async def issuer(clock: Clock) -> AsyncIterator[Issuer]:
 
 
 @pytest.fixture
-async def key_sets(clock: Clock) -> AsyncIterator[KeySets]:
-    async with Fetcher() as fetcher:
-        yield KeySets(fetcher, clock)
+def key_sets(clock: Clock) -> KeySets:
+    return KeySets(Fetcher(), clock)

@@ -6,6 +6,8 @@ import asyncio
 import datetime as dt
 import gzip
 import ipaddress
+import json
+import os
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,14 +17,19 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from multidict import CIMultiDict
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.transport.fetch import Fetcher, FetchError, Reach
 from ostiary.transport.trust import TrustSet
 
 
-async def answer(request: web.Request) -> web.StreamResponse:
+async def answer(request: web.Request) -> web.StreamResponse:  # noqa: PLR0911 - one a path
     match request.path:
+        case "/said":
+            said = {"type": request.content_type, "body": await request.text(), "x": request.headers.get("x")}
+            headers = [("WWW-Authenticate", "Bearer"), ("www-authenticate", "DPoP")]
+            return web.json_response(said, status=401, headers=CIMultiDict(headers))
         case "/good":
             return web.json_response({"encoding": request.headers["accept-encoding"]})
         case "/long":
@@ -60,7 +67,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def start(context: ssl.SSLContext | None = None) -> tuple[web.AppRunner, int]:
     app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
+    app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
@@ -84,9 +91,8 @@ async def secure(certificate: Path) -> AsyncIterator[CanonicalUrl]:
 
 
 @pytest.fixture
-async def fetcher() -> AsyncIterator[Fetcher]:
-    async with Fetcher(timeout=0.5) as fetcher:
-        yield fetcher
+def fetcher() -> Fetcher:
+    return Fetcher(timeout=0.5)
 
 
 async def test_a_document_is_asked_for_uncompressed(fetcher: Fetcher, plain: CanonicalUrl) -> None:
@@ -166,3 +172,60 @@ async def test_a_ca_file_without_certificates_is_said_so(
 def test_sets_that_trust_alike_share_one_context(certificate: Path) -> None:
     assert TrustSet(certificate).context is TrustSet(certificate).context
     assert TrustSet(certificate).context is not TrustSet().context
+
+
+async def test_a_form_is_posted_and_whatever_is_answered_is_handed_back(
+    fetcher: Fetcher, plain: CanonicalUrl
+) -> None:
+    url = canonical_url(f"{plain}/said")
+    document = await fetcher.post_form(url, [("a", "1 & 2"), ("a", "ü")], headers={"x": "y"})
+    assert document.status == 401
+    assert document.headers["www-authenticate"] == "Bearer, DPoP"
+    assert json.loads(document.body) == {
+        "type": "application/x-www-form-urlencoded",
+        "body": "a=1+%26+2&a=%C3%BC",
+        "x": "y",
+    }
+
+
+async def test_a_redirect_is_handed_back_and_not_followed(fetcher: Fetcher, plain: CanonicalUrl) -> None:
+    document = await fetcher.post_form(canonical_url(f"{plain}/moved"), {"client_secret": "tiger"})
+    assert (document.status, document.headers["location"]) == (302, "/good")
+
+
+async def test_a_url_that_a_stranger_wrote_may_not_name_this_machine(
+    fetcher: Fetcher, plain: CanonicalUrl
+) -> None:
+    with pytest.raises(FetchError) as refused:
+        await fetcher.get(plain, reach=Reach(loopback=False))
+    assert str(refused.value) == f"{plain}: it names this machine, and who wrote it is on another"
+
+
+async def test_a_client_certificate_that_is_none_is_said_so(
+    fetcher: Fetcher, secure: CanonicalUrl, certificate: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    for files, reason in (
+        (
+            (empty, certificate),
+            f"certificate {empty} cannot be used with key {certificate}; name a PEM certificate and its key",
+        ),
+        (
+            (certificate, tmp_path / "no.pem"),
+            f"{tmp_path / 'no.pem'} cannot be read: No such file or directory; name a PEM file",
+        ),
+    ):
+        with pytest.raises(FetchError) as failed:
+            await fetcher.post_form(secure, {}, reach=Reach(TrustSet(certificate)), client_certificate=files)
+        assert failed.value.reason == reason
+
+
+def test_a_client_certificate_is_read_again_when_it_changes(certificate: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.pem"
+    copy.write_bytes(certificate.read_bytes())
+    trust = TrustSet(certificate)
+    before = trust.presenting(copy, certificate)
+    assert trust.presenting(copy, certificate) is before
+    os.utime(copy, ns=(1, 1))
+    assert trust.presenting(copy, certificate) is not before

@@ -6,7 +6,8 @@ in      serving     uvicorn inside our own event loop, one listener a socket
         limits      how much one caller may make us hold
         stepping    coroutines driven by the bytes themselves, without a task
 out     upstream    connections to one MCP server: pooled, bounded, streamed
-        fetch       small JSON documents: metadata, key sets
+        fetch       small documents: metadata, key sets, answers to forms
+        retry_after when a server wants to be asked again
         addresses   where an outgoing connection may lead
         trust       whom TLS trusts, one context per set
 """

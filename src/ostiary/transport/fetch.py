@@ -1,4 +1,4 @@
-"""Fetch a JSON document: bounded in size and time, no redirects, and no farther than the operator allowed."""
+"""Small documents, fetched: bounded in size and time, no redirects, no farther than the operator allowed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import ipaddress
 import os
 import socket
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -17,7 +18,9 @@ from ostiary.transport.addresses import may_reach
 from ostiary.transport.trust import SYSTEM_TRUST, TrustSet, TrustUnusable
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    import ssl
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from ostiary.oauth.canonical_url import CanonicalUrl
 
@@ -36,19 +39,42 @@ class FetchError(Exception):
         self.reason = reason
 
 
+class NotTrusted(FetchError):
+    """The server's certificate is none that we trust."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What the operator allows for one edge. Loopback URLs, being configured, may always be plain http."""
+    """What the operator allows for one edge. Loopback URLs, being configured, may be plain http."""
 
     trust: TrustSet = SYSTEM_TRUST
     private_network: bool = False
     """Whether names may lead to private addresses."""
     insecure_allow_http: bool = False
     """Whether documents may come in the clear from another machine."""
+    loopback: bool = True
+    """Whether URLs may name this machine; not when it is a stranger who wrote them."""
 
 
 PUBLIC = Reach()
 """https to public addresses, with the system's authorities."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An answer, whole. Header names are lower case; one that came several times is joined by commas."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    method: str
+    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    client_certificate: tuple[Path, Path] | None = None
 
 
 class _NotPublic(OSError):
@@ -65,50 +91,88 @@ def _socket_for_public_addresses(address: aiohttp.AddrInfoType) -> socket.socket
 
 
 class Fetcher:
-    """Fetches documents. Use as an async context manager, or close it."""
+    """Fetches documents, each over a connection of its own.
+
+    They are fetched minutes apart, and a connection opened with leave to go anywhere must not serve a
+    fetch without it. So nothing is kept, and one fetcher serves any number of event loops.
+    """
 
     def __init__(self, *, timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES) -> None:
         self._timeout = timeout
         self._max_bytes = max_bytes
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """End all connections."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
 
     async def get_json(self, url: CanonicalUrl, *, reach: Reach = PUBLIC) -> Any:
-        """The decoded document. Raises FetchError."""
+        """The decoded document. Raises FetchError, also when the answer is not 200 or not JSON."""
+        document = await self.get(url, reach=reach)
+        if document.status != 200:
+            raise FetchError(url, f"it answered {document.status}, not 200")
+        try:
+            return msgspec.json.decode(document.body)
+        except msgspec.DecodeError:
+            raise FetchError(url, "the answer is not JSON") from None
+
+    async def get(
+        self, url: CanonicalUrl, *, headers: Mapping[str, str] = {}, reach: Reach = PUBLIC
+    ) -> Document:
+        """Whatever is answered, a redirect too. Raises FetchError."""
+        return await self._ask(url, _Question("GET", headers=headers), reach)
+
+    async def post(
+        self, url: CanonicalUrl, body: bytes, *, headers: Mapping[str, str] = {}, reach: Reach = PUBLIC
+    ) -> Document:
+        """Whatever is answered to a body, whose type `headers` tells. Raises FetchError."""
+        return await self._ask(url, _Question("POST", body, headers), reach)
+
+    async def post_form(
+        self,
+        url: CanonicalUrl,
+        form: Mapping[str, str] | Sequence[tuple[str, str]],
+        *,
+        headers: Mapping[str, str] = {},
+        reach: Reach = PUBLIC,
+        client_certificate: tuple[Path, Path] | None = None,
+    ) -> Document:
+        """Whatever is answered to a form. Raises FetchError.
+
+        client_certificate: PEM files of a certificate and its key, for mutual TLS.
+        """
+        typed = {**headers, "content-type": "application/x-www-form-urlencoded"}
+        return await self._ask(
+            url, _Question("POST", urlencode(form).encode("ascii"), typed, client_certificate), reach
+        )
+
+    async def _ask(self, url: CanonicalUrl, question: _Question, reach: Reach) -> Document:
+        if url.is_loopback and not reach.loopback:
+            raise FetchError(url, "it names this machine, and who wrote it is on another")
         if url.scheme == "http" and not (url.is_loopback or reach.insecure_allow_http):
             raise FetchError(url, "it is plain http to another machine; use https")
         try:
             async with asyncio.timeout(self._timeout):
-                return msgspec.json.decode(await self._get(url, reach))
+                return await self._exchange(url, question, reach)
         except TimeoutError:
             raise FetchError(url, f"no whole answer within {self._timeout:g} seconds") from None
-        except msgspec.DecodeError:
-            raise FetchError(url, "the answer is not JSON") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            problem = f"its TLS certificate is not trusted ({error.certificate_error})"
+            raise NotTrusted(url, problem) from None
         except (aiohttp.ClientError, TrustUnusable) as error:
             raise FetchError(url, _in_words(error)) from None
 
-    async def _get(self, url: CanonicalUrl, reach: Reach) -> bytes:
-        session = self._session(anywhere=url.is_loopback or reach.private_network)
-        tls = reach.trust.context if url.scheme == "https" else True
-        async with session.get(URL(str(url), encoded=True), ssl=tls, allow_redirects=False) as response:
-            if response.status != 200:
-                raise FetchError(url, f"it answered {response.status}, not 200")
+    async def _exchange(self, url: CanonicalUrl, question: _Question, reach: Reach) -> Document:
+        async with (
+            _session(anywhere=url.is_loopback or reach.private_network) as session,
+            session.request(
+                question.method,
+                URL(str(url), encoded=True),
+                data=question.body,
+                headers=question.headers,
+                ssl=_tls(reach, question.client_certificate) if url.scheme == "https" else True,
+                allow_redirects=False,
+            ) as response,
+        ):
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise FetchError(url, "the answer is compressed although we asked for it plain")
-            return await self._bounded(url, response.content)
+            headers = {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
+            return Document(response.status, headers, await self._bounded(url, response.content))
 
     async def _bounded(self, url: CanonicalUrl, content: aiohttp.StreamReader) -> bytes:
         body = bytearray()
@@ -118,29 +182,27 @@ class Fetcher:
                 raise FetchError(url, f"the answer is longer than {self._max_bytes} bytes")
         return bytes(body)
 
-    def _session(self, *, anywhere: bool) -> aiohttp.ClientSession:
-        """Made inside the loop, when first needed.
 
-        Connections are not kept: one opened with leave to go anywhere must not serve a fetch without it,
-        and documents are fetched minutes apart.
-        """
-        if anywhere not in self._sessions:
-            guard = None if anywhere else _socket_for_public_addresses
-            self._sessions[anywhere] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(force_close=True, socket_factory=guard),
-                headers={"accept": "application/json", "accept-encoding": "identity"},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-            )
-        return self._sessions[anywhere]
+def _session(*, anywhere: bool) -> aiohttp.ClientSession:
+    guard = None if anywhere else _socket_for_public_addresses
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True, socket_factory=guard),
+        headers={"accept": "application/json", "accept-encoding": "identity"},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    )
+
+
+def _tls(reach: Reach, client_certificate: tuple[Path, Path] | None) -> ssl.SSLContext:
+    if client_certificate is None:
+        return reach.trust.context
+    return reach.trust.presenting(*client_certificate)
 
 
 def _in_words(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorDNSError():
             return "its host name is not known"
-        case aiohttp.ClientConnectorCertificateError():
-            return f"its TLS certificate is not trusted ({error.certificate_error})"
         case aiohttp.ClientConnectorError(os_error=_NotPublic() as refused):
             return str(refused)
         case aiohttp.ClientConnectorError():

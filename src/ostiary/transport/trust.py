@@ -26,9 +26,17 @@ class TrustSet:
         """For a client: host names and certificates are checked. Raises TrustUnusable."""
         return _context(self.ca_file)
 
+    def presenting(self, certificate: Path, key: Path) -> ssl.SSLContext:
+        """The same, showing a certificate of our own; read again when it changes. Raises TrustUnusable."""
+        return _context_presenting(self.ca_file, certificate, key, _version(certificate), _version(key))
+
 
 @lru_cache(maxsize=64)
 def _context(ca_file: Path | None) -> ssl.SSLContext:
+    return _new_context(ca_file)
+
+
+def _new_context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
@@ -38,6 +46,27 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
         raise TrustUnusable(
             f"ca_file {ca_file} cannot be used: {reason}; name a PEM file of certificates"
         ) from None
+
+
+@lru_cache(maxsize=64)
+def _context_presenting(
+    ca_file: Path | None, certificate: Path, key: Path, *_versions: int
+) -> ssl.SSLContext:
+    context = _new_context(ca_file)
+    try:
+        context.load_cert_chain(certificate, key)
+    except ssl.SSLError:
+        raise TrustUnusable(
+            f"certificate {certificate} cannot be used with key {key}; name a PEM certificate and its key"
+        ) from None
+    return context
+
+
+def _version(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError as error:
+        raise TrustUnusable(f"{file} cannot be read: {error.strerror}; name a PEM file") from None
 
 
 SYSTEM_TRUST = TrustSet()
