@@ -10,8 +10,8 @@ import pytest
 from ostiary.cloudrun.emulator.config import EmulatorSettings
 from ostiary.cloudrun.emulator.emulator import Emulator
 from ostiary.credentials import GoogleIdToken
-from ostiary.credentials.google_id_token_source import IAM_ENDPOINT_OVERRIDE
-from ostiary.credentials.headers import Outgoing
+from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.google.iam import IAM_ENDPOINT_OVERRIDE
 from ostiary.credentials.runtime import Runtime
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import GoogleIdTokenInbound
@@ -38,7 +38,7 @@ async def test_a_token_of_the_local_google_names_its_account(
             },
         }
     )
-    async with Emulator(settings) as emulator, Runtime() as runtime, Fetcher() as fetcher:
+    async with Emulator(settings) as emulator, Runtime() as runtime:
         monkeypatch.setenv(IAM_ENDPOINT_OVERRIDE, emulator.google_url)
         credential = GoogleIdToken(key_file=key_file, impersonate=impersonate)
         [(_, value)] = await credential.attach(SERVER, runtime=runtime).get(REQUEST)
@@ -46,7 +46,7 @@ async def test_a_token_of_the_local_google_names_its_account(
         inbound = GoogleIdTokenInbound.model_validate(
             {"type": "google_id_token", "allow": allow, "jwks_url": emulator.jwks_url}
         )
-        key_sets = KeySets(fetcher, time.time)
+        key_sets = KeySets(Fetcher(), time.time)
         authenticator = Authenticator([inbound], audiences=(SERVER.origin,), key_sets=key_sets)
         principal = await authenticator.authenticate(value.removeprefix("Bearer "))
     assert principal.claims["email"] == (impersonate or "caller@demo-project.iam.gserviceaccount.com")

@@ -9,8 +9,21 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 import ostiary.credentials
-from ostiary.credentials import Bearer, Credential, CredentialError, GoogleIdToken, Header, NoCredential
-from ostiary.credentials.headers import Outgoing, Refusal
+from ostiary.credentials import (
+    AwsSigV4,
+    Bearer,
+    Credential,
+    CredentialError,
+    GoogleAccessToken,
+    GoogleIdToken,
+    Header,
+    IdJag,
+    NoCredential,
+    TokenExchange,
+    WorkloadJwt,
+)
+from ostiary.credentials.attached.headers import Outgoing, Refusal
+from ostiary.credentials.id_jag import IdpSettings
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
@@ -20,12 +33,15 @@ CREDENTIAL: TypeAdapter[Any] = TypeAdapter(Credential)
 SERVER = canonical_url("https://mcp.example.com/mcp")
 REQUEST = Outgoing("POST", SERVER)
 REFUSED = Refusal(401)
+ROLE = "arn:aws:iam::123456789012:role/reader"
 
 
 def test_the_public_face_is_what_is_listed() -> None:
     submodules = {path.stem for path in Path(ostiary.credentials.__file__).parent.iterdir()}
     visible = {name for name in vars(ostiary.credentials) if not name.startswith("_")} - submodules
-    assert visible - {"Annotated", "Field", "annotations"} == set(ostiary.credentials.__all__)
+    assert visible - {"Annotated", "Discriminator", "Field", "Tag", "annotations"} == set(
+        ostiary.credentials.__all__
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,6 +56,27 @@ def test_the_public_face_is_what_is_listed() -> None:
         (
             {"type": "google_id_token", "key_file": "key.json"},
             GoogleIdToken(key_file=Path("/etc/key.json")),
+        ),
+        (
+            {"type": "google_access_token", "impersonate": "a@b.example"},
+            GoogleAccessToken(impersonate="a@b.example"),
+        ),
+        ({"type": "workload_jwt", "file": "token"}, WorkloadJwt(file=Path("/etc/token"))),
+        (
+            {
+                "type": "token_exchange",
+                "issuer": "https://sts.example.com",
+                "subject": {"type": "workload_jwt", "file": "token"},
+            },
+            TokenExchange(issuer="https://sts.example.com", subject=WorkloadJwt(file=Path("/etc/token"))),
+        ),
+        (
+            {"type": "id_jag", "idp": {"issuer": "https://sso.example.com"}},
+            IdJag(idp=IdpSettings(issuer="https://sso.example.com")),
+        ),
+        (
+            {"type": "aws_sigv4", "region": "eu-central-1", "role": ROLE},
+            AwsSigV4(region="eu-central-1", role=ROLE),
         ),
     ],
 )

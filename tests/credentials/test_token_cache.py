@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ostiary.credentials.error import CredentialError
-from ostiary.credentials.headers import Outgoing, Refusal
-from ostiary.credentials.token import Token
-from ostiary.credentials.token_cache import TokenCache
-from ostiary.credentials.token_headers import TokenHeaders
+from ostiary.credentials.attached.bearing import TokenHeaders
+from ostiary.credentials.attached.headers import Outgoing, Refusal
+from ostiary.credentials.error import CredentialError, CredentialMisconfigured, CredentialUnreachable
+from ostiary.credentials.tokens.cache import TokenCache, TokenKey, TokenStatus
+from ostiary.credentials.tokens.token import Token
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
 
@@ -223,6 +223,106 @@ async def test_the_headers_of_one_token_are_one_object(cache: TokenCache, source
     assert first == (("authorization", "Bearer token-1"),)
     assert headers.ready(REQUEST) is first
     assert await headers.get(REQUEST) is first
+
+
+class Refusing:
+    """An issuer that says no; `says` is what it raises, and `secret` what it was configured with."""
+
+    credential, endpoint = "refusing", "https://mcp.example.com"
+
+    def __init__(self, says: CredentialError) -> None:
+        self.says: CredentialError | None = says
+        self.secret = "old"
+        self.fetches = 0
+
+    def version(self) -> str:
+        return self.secret
+
+    async def fetch(self) -> Token:
+        self.fetches += 1
+        if self.says is not None:
+            raise self.says
+        return Token(Secret("good"))
+
+
+WORDS = {"credential": "refusing", "endpoint": "https://mcp.example.com", "fix": "mend it"}
+
+
+async def test_a_no_for_good_is_not_asked_about_again_and_needs_attention(
+    cache: TokenCache, clock: Any
+) -> None:
+    source = Refusing(CredentialMisconfigured("it says invalid_client", **WORDS))
+    for _ in range(299):
+        clock.now += 1
+        with pytest.raises(CredentialMisconfigured):
+            await cache.get("key", source)
+    assert source.fetches == 1
+    said = "credential refusing for https://mcp.example.com: it says invalid_client; mend it"
+    assert cache.status("key") == TokenStatus(None, None, said, needs_attention=True)
+    clock.now += 2  # it may have been mended at the issuer
+    source.says = None
+    assert value(await cache.get("key", source)) == "good"
+
+
+async def test_a_changed_secret_is_tried_at_once(cache: TokenCache) -> None:
+    source = Refusing(CredentialMisconfigured("it says invalid_client", **WORDS))
+    with pytest.raises(CredentialMisconfigured):
+        await cache.get("key", source)
+    source.secret, source.says = "new", None
+    assert value(await cache.get("key", source)) == "good"
+
+
+async def test_a_token_that_is_still_good_outlives_a_no_for_good(cache: TokenCache, source: Any) -> None:
+    token = await cache.get("key", source)
+    refusing = Refusing(CredentialMisconfigured("it says invalid_client", **WORDS))
+    source.clock.now += 0.86 * 3600
+    assert cache.ready("key", refusing) is token
+    await settle()
+    for _ in range(100):
+        source.clock.now += 1
+        assert cache.ready("key", refusing) is token
+        await settle()
+    assert refusing.fetches == 1
+    status = cache.status("key")
+    assert status is not None
+    assert (status.expires_at, status.needs_attention) == (token.expires_at, True)
+
+
+async def test_an_issuer_that_says_when_is_asked_then(cache: TokenCache, clock: Any) -> None:
+    source = Refusing(CredentialUnreachable("it is busy", **WORDS, retry_after=120.0))
+    for _ in range(121):
+        with pytest.raises(CredentialUnreachable):
+            await cache.get("key", source)
+        clock.now += 1
+    assert source.fetches == 2
+
+
+async def test_an_issuer_cannot_put_us_off_for_ever(cache: TokenCache, clock: Any) -> None:
+    source = Refusing(CredentialUnreachable("it is busy", **WORDS, retry_after=1e9))
+    with pytest.raises(CredentialUnreachable):
+        await cache.get("key", source)
+    source.says = None
+    clock.now += 3600
+    assert value(await cache.get("key", source)) == "good"
+
+
+async def test_the_status_says_how_long_a_token_lives_and_when_it_is_renewed(
+    cache: TokenCache, source: Any
+) -> None:
+    assert cache.status("key") is None
+    began = source.clock.now
+    await cache.get("key", source)
+    status = cache.status("key")
+    assert status is not None
+    assert status.renew_after is not None
+    assert began + 0.70 * 3600 <= status.renew_after <= began + 0.85 * 3600
+    assert status == TokenStatus(began + 3600, status.renew_after, None, needs_attention=False)
+
+
+def test_the_words_of_a_token_are_its_name() -> None:
+    assert TokenKey("a", 1) == TokenKey("a", 1)
+    assert hash(TokenKey("a", 1)) == hash(TokenKey("a", 1))
+    assert TokenKey("a", 1) != TokenKey("a", 2)
 
 
 @pytest.mark.parametrize("token", ["a\r\nX-Admin: 1", "a\nb", "a\x00b", "ä", "a "])

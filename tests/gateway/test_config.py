@@ -138,7 +138,7 @@ def test_what_is_no_header_is_not_forwarded(header: str) -> None:
         ({"limits": {"head_timeout": 10}}, "limits.head_timeout"),
         ({"listen": "localhost"}, "listen"),
         ({"servers": {"zoo": {"url": "https://u:p@example.com/mcp"}}}, "servers.zoo.url"),
-        ({"servers": {"zoo": {"url": URL, "credential": {"type": "beerer"}}}}, "servers.zoo.credential"),
+        ({"servers": {"zoo": {"url": URL, "credential": {"type": "beerer"}}}}, "servers.zoo.credential.one"),
     ],
 )
 def test_every_fault_is_said_with_its_place(settings: dict[str, Any], place: str) -> None:

@@ -4,6 +4,7 @@ CredentialError is the root of everything that credentials raise. It says which 
 endpoint, what went wrong, and what to do; never a secret.
 
     CredentialError
+    ├── CallerUnknown             it acts for the caller of a request, and this one has none
     ├── CredentialMisconfigured   trying again won't help before somebody changes something
     └── CredentialUnreachable     its issuer did not answer; it may later
 """
@@ -26,9 +27,20 @@ class CredentialError(Exception):
         """What to do about it, as a clause."""
 
 
+class CallerUnknown(CredentialError):
+    """It acts for the caller of a request, and this one has none."""
+
+
 class CredentialMisconfigured(CredentialError):
     """Trying again won't help before somebody changes something."""
 
 
 class CredentialUnreachable(CredentialError):
     """The credential's issuer did not answer, or not as it should; it may later."""
+
+    def __init__(
+        self, problem: str, *, credential: str, endpoint: str, fix: str, retry_after: float | None = None
+    ) -> None:
+        super().__init__(problem, credential=credential, endpoint=endpoint, fix=fix)
+        self.retry_after = retry_after
+        """Seconds after which the issuer wants to be asked again; None when it did not say."""

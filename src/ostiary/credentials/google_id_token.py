@@ -1,10 +1,12 @@
 """A Google ID token, as a Cloud Run service with "Require authentication" wants it.
 
-Where it comes from, by google-auth's own flows:
+Where it comes from (`google_identity`):
 
-    key_file        a service account's key, exchanged at the token endpoint that it names
-    impersonate     a service account, acted as by whom key_file or the default credentials name
-    neither         application default credentials: GOOGLE_APPLICATION_CREDENTIALS, else metadata server
+    a service account's key              Google's token endpoint
+    workload identity federation         iamcredentials, as the service account that its file names
+    impersonate                          iamcredentials, as that service account
+    none of these, on Google             the metadata server
+    a person's login alone               nowhere: such tokens are for gcloud's own client
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, StringConstraints
 
-from ostiary.credentials.google_id_token_source import GoogleIdTokenSource
-from ostiary.credentials.token_headers import TokenHeaders
+from ostiary.credentials.attached.bearing import TokenHeaders
+from ostiary.credentials.google.id_tokens import GoogleIdTokenSource
+from ostiary.credentials.google.settings import GoogleSettings
+from ostiary.credentials.tokens.cache import TokenKey
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
-from ostiary.settings import ConfiguredPath, Settings
 
 if TYPE_CHECKING:
     from ostiary.credentials.runtime import Runtime
@@ -35,7 +38,7 @@ def _without_the_path(audience: str) -> str:
     return audience
 
 
-class GoogleIdToken(Settings):
+class GoogleIdToken(GoogleSettings):
     """Send a Google ID token; it is fetched once, kept, and renewed ahead of its expiry."""
 
     type: Literal["google_id_token"] = "google_id_token"
@@ -45,13 +48,12 @@ class GoogleIdToken(Settings):
     ) = None
     """Whom the token is for: the service's address without a path, or a custom audience of it.
     Default: the origin of the server's URL."""
-    key_file: ConfiguredPath | None = None
-    """A service account's key (JSON). Default: the application default credentials."""
-    impersonate: Annotated[str, StringConstraints(pattern=r"^[^@/\s]+@[^@/\s]+$")] | None = None
-    """E-mail address of a service account to act as; needs roles/iam.serviceAccountOpenIdTokenCreator"""
+    header: Literal["authorization", "x-serverless-authorization"] = "authorization"
+    """Which header carries it. Cloud Run reads x-serverless-authorization first, and hands authorization on
+    untouched: so a second credential can be for the server itself."""
 
     def attach(self, server_url: CanonicalUrl, *, runtime: Runtime) -> TokenHeaders:
         """What a server at this URL is sent."""
-        audience = self.audience or server_url.origin
-        source = GoogleIdTokenSource(audience, key_file=self.key_file, impersonate=self.impersonate)
-        return TokenHeaders(source, key=repr(source), cache=runtime.tokens)
+        source = GoogleIdTokenSource(self.identity, self.audience or server_url.origin)
+        key = TokenKey(self.type, source)
+        return TokenHeaders(source, key=key, cache=runtime.tokens, name=self.header)

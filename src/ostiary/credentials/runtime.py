@@ -1,23 +1,48 @@
-"""What all credentials of a process share: tokens, one HTTP client for issuers, the clock."""
+"""What all credentials of a process share: tokens, one HTTP client for issuers, what these say, the clock."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from ostiary.credentials.token_cache import TokenCache
+from ostiary.credentials.issuer.discovery import Discoveries
+from ostiary.credentials.person.state_directory import state_directory
+from ostiary.credentials.person.vault import system_vault
+from ostiary.credentials.tokens.cache import TokenCache
 from ostiary.transport.fetch import Fetcher
+
+if TYPE_CHECKING:
+    from ostiary.credentials.person.browser import Browser
+    from ostiary.credentials.person.vault import TokenVault
+    from ostiary.credentials.tokens.shared import SharedTokens
 
 
 class Runtime:
-    """Use as an async context manager, or close it. clock: seconds since the epoch, as `time.time`."""
+    """Use as an async context manager, or close it. clock: seconds since the epoch, as `time.time`.
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+    browser: shows a page to the person who is at hand to sign in; None when nobody is;
+    vault: keeps what a person's sign-ins give. Default: the user's own;
+    fetcher: for issuers, with other bounds than the usual;
+    shared: where replicas find each other's tokens. It is closed by whoever made it.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        browser: Browser | None = None,
+        vault: TokenVault | None = None,
+        fetcher: Fetcher | None = None,
+        shared: SharedTokens | None = None,
+    ) -> None:
         self.clock = clock
-        self.tokens = TokenCache(clock)
-        self.fetcher = Fetcher()
+        self.browser = browser
+        self._vault = vault
+        self.tokens = TokenCache(clock, shared=shared)
+        self.fetcher = fetcher or Fetcher()
+        self.discoveries = Discoveries(self.fetcher, clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -27,7 +52,14 @@ class Runtime:
     ) -> None:
         await self.close()
 
+    @property
+    def vault(self) -> TokenVault:
+        """Looked for when it is first wanted: most credentials never do."""
+        if self._vault is None:
+            self._vault = system_vault(state_directory())
+        return self._vault
+
     async def close(self) -> None:
-        """Stop fetches that are under way, and end all connections."""
+        """Stop fetches that are under way."""
         await self.tokens.close()
-        await self.fetcher.close()
+        await self.discoveries.close()

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.authenticate import Guard
@@ -30,23 +30,36 @@ from ostiary.transport.serving import address_of, serving
 from ostiary.transport.trust import TrustSet
 from ostiary.transport.upstream import Upstream, UpstreamLimits
 
+if TYPE_CHECKING:
+    from ostiary.credentials.tokens.stored import StoredTokens
+    from ostiary.storage.config import StorageSettings
+
 FEDERATED = "/mcp"
 
 
 class Gateway:
     """A gateway with its connections, tokens and key sets. Use as an async context manager.
 
-    clock: seconds since the epoch, as `time.time`.
+    storage: where it finds the tokens of its other replicas; clock: seconds since the epoch, as `time.time`.
     """
 
-    def __init__(self, settings: GatewaySettings, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        storage: StorageSettings | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.settings = settings
         self._clock = clock
-        self._runtime = Runtime(clock=clock)
+        self._stored = None if storage is None else _stored_tokens(storage, clock)
+        self._runtime = Runtime(clock=clock, shared=self._stored)
         self._key_sets = KeySets(self._runtime.fetcher, clock=clock)
         self._servers: dict[str, Server] = {}
 
     async def __aenter__(self) -> Self:
+        if self._stored is not None:
+            await self._stored.prepare()
         self._servers = {name: self._server(name, server) for name, server in self.settings.servers.items()}
         return self
 
@@ -56,6 +69,8 @@ class Gateway:
         for server in self._servers.values():
             server.close()
         await self._runtime.close()
+        if self._stored is not None:
+            await self._stored.close()
 
     @contextlib.asynccontextmanager
     async def listening(self, sock: socket.socket) -> AsyncIterator[None]:
@@ -139,6 +154,13 @@ class Gateway:
             name,
             upstream,
             settings.credential.attach(settings.url, runtime=self._runtime),
+            credential_type=settings.credential.type,
             carried=settings.forward_headers,
             availability=Availability(name, self._clock),
         )
+
+
+def _stored_tokens(storage: StorageSettings, clock: Callable[[], float]) -> StoredTokens:
+    from ostiary.credentials.tokens.stored import StoredTokens  # noqa: PLC0415 - SQLAlchemy takes its time
+
+    return StoredTokens.of(storage, clock)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 
 from ostiary import __version__
+from ostiary.credentials.attached.headers import MOST_TRIES, CredentialHeaders, Headers, Outgoing, Refusal
 from ostiary.credentials.error import CredentialError
-from ostiary.credentials.headers import MOST_TRIES, CredentialHeaders, Headers, Outgoing, Refusal
 from ostiary.gateway import record
 from ostiary.gateway.availability import Availability
 from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOut, ServerUnavailable
@@ -38,13 +38,15 @@ class Server:
         upstream: Upstream,
         credential: CredentialHeaders,
         *,
+        credential_type: str,
         carried: Iterable[str] = (),
         availability: Availability,
     ) -> None:
-        """carried: names of further headers of the caller that go on to this server."""
+        """credential_type: for errors; carried: further headers of the caller that go on to this server."""
         self.name = name
         self.upstream = upstream
         self.credential = credential
+        self.credential_type = credential_type
         self.availability = availability
         self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in carried))
         self._passed_over = NEVER_CARRIED.difference(self._carried)

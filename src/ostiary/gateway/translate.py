@@ -149,7 +149,8 @@ def _renamed(server: Server, value: Raw, rename: Rename) -> Raw:
 def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
     if answer.status in {401, 403}:
         error: GatewayError = CredentialRefused(
-            f"server {server.name}: it refused the credential it is configured with ({answer.status})"
+            f"server {server.name}: {server.upstream.url} refused credential {server.credential_type} with "
+            f"{answer.status}; `ostiary doctor --server {server.name}` finds out why"
         )
         record.server_failed(server.name, error)
         return error

@@ -8,12 +8,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from ostiary.credentials.attached.header_value import is_header_value
 from ostiary.credentials.error import CredentialMisconfigured
-from ostiary.credentials.header_value import is_header_value
 from ostiary.secrets import Secret, SecretUnavailable
 
 if TYPE_CHECKING:
-    from ostiary.credentials.headers import Headers, Outgoing, Refusal
+    from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
 
 
 class StaticHeaders:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from ostiary.credentials.issuer.dpop_key import DpopKey
     from ostiary.secrets import Secret
 
 
@@ -16,6 +17,10 @@ class Token:
     value: Secret
     expires_at: float | None = None
     """Seconds since the epoch; None when the issuer did not say."""
+    dpop_key: DpopKey | None = None
+    """The key that it is bound to, and that each request proves (RFC 9449); None for a bearer token."""
+    scopes: tuple[str, ...] = ()
+    """What it was asked with."""
 
 
 class TokenSource(Protocol):

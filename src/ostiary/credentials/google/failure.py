@@ -1,0 +1,69 @@
+"""What google-auth says when it fails, as one of our errors: which credential, for what, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ostiary.credentials.error import CredentialError, CredentialMisconfigured, CredentialUnreachable
+
+FOR_GOOD = ("invalid_grant", "invalid_client", "invalid_scope", "unauthorized_client")
+"""How google-auth's words begin when the token endpoint said no for good (RFC 6749 section 5.2)."""
+LOG_IN = "log in again: gcloud auth application-default login"
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleFailure:
+    """How one source speaks of its failures."""
+
+    credential: str
+    endpoint: str
+    without_identity: str
+    """What to do when nothing says who we are."""
+    role_wanted: str | None = None
+    """The role, and on which account, that an impersonation needs."""
+    is_a_persons_login: bool = False
+    file: Path | None = None
+    """The credentials file that was read."""
+
+    def explained(self, error: Exception) -> CredentialError:
+        """The error for what google-auth raised, or what reading a file or an answer did."""
+        from google.auth import exceptions  # noqa: PLC0415 - see google_requests
+
+        match error:
+            case CredentialError():
+                return error
+            case exceptions.DefaultCredentialsError() if not isinstance(error, exceptions.MalformedError):
+                return self.misconfigured(in_words(error), self.without_identity)
+            case exceptions.TransportError():
+                return self.unreachable(in_words(error), "see whether this machine reaches it")
+            case exceptions.RefreshError():
+                for_good = in_words(error).startswith(FOR_GOOD)
+                refused = self.misconfigured if for_good else self.unreachable
+                return refused(in_words(error), self.what_google_may_miss())
+            case LookupError() | TypeError() | AttributeError():
+                # google-auth trusts the shape of what it is answered
+                return self.unreachable("it was not Google that answered", "see what does")
+        return self.misconfigured(in_words(error), f"see whether {self.file} is as Google gave it to you")
+
+    def what_google_may_miss(self) -> str:
+        """What to do when Google refuses."""
+        if self.role_wanted is not None:
+            return f"grant the caller {self.role_wanted}"
+        if self.is_a_persons_login:
+            return LOG_IN
+        return "see whether the service account and its key still exist"
+
+    def misconfigured(self, problem: str, fix: str) -> CredentialMisconfigured:
+        """Trying again won't help."""
+        return CredentialMisconfigured(problem, credential=self.credential, endpoint=self.endpoint, fix=fix)
+
+    def unreachable(self, problem: str, fix: str) -> CredentialUnreachable:
+        """It may work later."""
+        return CredentialUnreachable(problem, credential=self.credential, endpoint=self.endpoint, fix=fix)
+
+
+def in_words(error: Exception) -> str:
+    """One line of an error; never its further arguments, which may be a whole answer with a token in it."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else (error.args or (error,))[0]
+    return " ".join(str(said).split())[:300].rstrip(".")

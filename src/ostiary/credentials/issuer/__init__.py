@@ -1,0 +1,10 @@
+"""How an OAuth issuer is asked for a token.
+
+settings            which issuer, and as which client
+client_settings     how we prove who we are, as settings
+client_proof        the proof itself: secrets read, assertions signed
+discovery           where the token endpoint is
+token_endpoint      one request there, and what may go wrong
+client_credentials  the client credentials grant
+dpop_key            the key that tokens are bound to
+"""

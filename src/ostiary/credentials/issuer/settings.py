@@ -1,0 +1,81 @@
+"""Whom we ask for tokens, and as whom: a client's settings and where its issuer is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import StringConstraints
+
+from ostiary.credentials.issuer.client_settings import ClientSettings, Issuer
+from ostiary.credentials.issuer.discovery import FoundEndpoint, find_token_endpoint
+from ostiary.credentials.issuer.token_endpoint import TokenEndpoint
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.settings import Url
+
+if TYPE_CHECKING:
+    from ostiary.credentials.issuer.dpop_key import DpopKey
+    from ostiary.credentials.runtime import Runtime
+    from ostiary.oauth.canonical_url import CanonicalUrl
+
+Named = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$")]
+"""A name that goes into a form: an audience, a token type."""
+
+
+class IssuerSettings(ClientSettings):
+    """An OAuth client at one issuer."""
+
+    token_url: Url | None = None
+    """The issuer's token endpoint. Default: as the issuer's metadata says."""
+    issuer: Issuer | None = None
+    """The issuer, letter for letter as it names itself.
+    Default: the first that the server's metadata names."""
+
+    def service_or(self, server_url: CanonicalUrl) -> CanonicalUrl:
+        """Where tokens are asked for, as far as the settings tell; else the server's own URL."""
+        return self.token_url or (canonical_url(self.issuer) if self.issuer else server_url)
+
+    async def find(self, server_url: CanonicalUrl, runtime: Runtime, credential: str) -> FoundEndpoint:
+        """The token endpoint. Raises CredentialError."""
+        return await find_token_endpoint(
+            token_url=self.token_url,
+            issuer=self.issuer,
+            server_url=server_url,
+            runtime=runtime,
+            reach=self.reach,
+            credential=credential,
+            mutual_tls=self.certificates is not None,
+        )
+
+    def at(
+        self,
+        found: FoundEndpoint,
+        server_url: CanonicalUrl,
+        runtime: Runtime,
+        credential: str,
+        *,
+        dpop: DpopKey | None = None,
+    ) -> TokenEndpoint:
+        """What asks there, as this client. dpop: the key to bind tokens to, if any."""
+        return TokenEndpoint(
+            url=found.url,
+            issuer=found.issuer,
+            client=self,
+            runtime=runtime,
+            credential=credential,
+            endpoint=server_url.origin,
+            reach=found.reach,
+            methods_supported=found.methods_supported,
+            dpop=dpop,
+        )
+
+
+def resource_of(
+    configured: str | Literal[False] | None, found: FoundEndpoint, server_url: CanonicalUrl
+) -> str | None:
+    """Whom a token is for (RFC 8707): as configured, else as the server calls itself, else its URL.
+
+    None when it is configured not to be said.
+    """
+    if configured is False:
+        return None
+    return configured or (str(server_url) if found.server is None else found.server.resource)

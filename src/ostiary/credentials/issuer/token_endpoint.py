@@ -1,0 +1,249 @@
+"""Ask a token endpoint, as the client that the configuration names. RFC 6749 section 3.2."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreachable
+from ostiary.credentials.issuer.client_proof import ClientProof, ProofUnavailable
+from ostiary.credentials.issuer.client_settings import NEEDED
+from ostiary.credentials.tokens.token import Token
+from ostiary.oauth.token_response import (
+    TokenRequestRefused,
+    TokenResponse,
+    TokenResponseUnreadable,
+    in_brief,
+    read_token_response,
+)
+from ostiary.secrets import Secret, SecretUnavailable
+from ostiary.transport.fetch import FetchError, NotTrusted
+from ostiary.transport.retry_after import retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ostiary.credentials.error import CredentialError
+    from ostiary.credentials.issuer.client_settings import ClientSettings
+    from ostiary.credentials.issuer.dpop_key import DpopKey
+    from ostiary.credentials.runtime import Runtime
+    from ostiary.oauth.canonical_url import CanonicalUrl
+    from ostiary.oauth.client_authentication import ClientAuthentication
+    from ostiary.transport.fetch import Document, Reach
+
+ASSUMED_LIFETIME = 300.0
+"""Seconds for which a token is used whose issuer does not say how long it is good for."""
+
+SETTINGS_TO_MEND = {
+    "invalid_client": "see whether client_id, auth_method and {proof} are as the issuer knows them",
+    "invalid_grant": "see whether what the token was asked with has ended or was meant for another client",
+    "invalid_scope": "set scopes to what the issuer gives this client",
+    "invalid_target": "set resource and audience to what the issuer knows",
+    "unauthorized_client": "allow this client this kind of grant at the issuer",
+    "unsupported_grant_type": "see whether token_url or issuer is the right one",
+}
+"""Errors that stay until somebody changes something, and what that is (RFC 6749 section 5.2, RFC 8707)."""
+SHOWN_TO_NOBODY = (
+    "client_assertion",
+    "assertion",
+    "subject_token",
+    "actor_token",
+    "refresh_token",
+    "code",
+    "code_verifier",
+)
+"""Fields of a form whose values are secrets."""
+
+logger = logging.getLogger("ostiary.credentials")
+
+
+class ClientRefused(CredentialMisconfigured):
+    """The issuer does not know the client, or not by this proof (`invalid_client`)."""
+
+
+class DpopWanted(CredentialUnreachable):
+    """The issuer gives tokens only to clients that bind them to a key (RFC 9449 section 5)."""
+
+
+class TokenEndpoint:
+    """One endpoint, for one credential.
+
+    issuer: whom assertions are for, the endpoint itself when unknown; credential, endpoint: for errors, the
+    credential's type and what its tokens are for; reach: for an endpoint that a stranger named, default the
+    client's; methods_supported: of the issuer's metadata; dpop: the key to bind tokens to, if any.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is one fact about the request
+        self,
+        *,
+        url: CanonicalUrl,
+        issuer: str | None,
+        client: ClientSettings,
+        runtime: Runtime,
+        credential: str,
+        endpoint: str,
+        reach: Reach | None = None,
+        methods_supported: Sequence[str] = (),
+        dpop: DpopKey | None = None,
+    ) -> None:
+        self.url = url
+        self._client = client
+        self._proof = ClientProof(client, issuer or str(url), str(url), methods_supported, runtime.clock)
+        self._runtime = runtime
+        self._credential = credential
+        self._endpoint = endpoint
+        self._reach = reach or client.reach
+        self._dpop = dpop
+
+    async def request(self, form: Mapping[str, str], *, wanted_type: str | None = None) -> TokenResponse:
+        """The issuer's answer to this form. Raises CredentialMisconfigured or CredentialUnreachable.
+
+        wanted_type: the `token_type` to insist on; default Bearer, or DPoP with a key.
+        """
+        wanted_type = wanted_type or ("Bearer" if self._dpop is None else "DPoP")
+        document, sent = await self._post(form)
+        try:
+            return read_token_response(
+                document.status,
+                document.headers.get("content-type", ""),
+                document.body,
+                wanted_type=wanted_type,
+            )
+        except TokenRequestRefused as refused:
+            raise self._refused(refused, document, sent) from None
+        except TokenResponseUnreadable as unreadable:
+            fix = "see whether token_url or issuer is right, and what answers there"
+            raise self._unreachable(unreadable.reason, fix, document) from None
+
+    async def _post(self, form: Mapping[str, str]) -> tuple[Document, Mapping[str, str]]:
+        """The answer, and what was sent for it."""
+        document, sent = await self._post_once(form)
+        nonce = document.headers.get("dpop-nonce")
+        if self._dpop is not None and nonce is not None:
+            self._dpop.take_nonce(str(self.url), nonce)
+            if _wants_nonce(document):
+                return await self._post_once(form)
+        return document, sent
+
+    async def _post_once(self, form: Mapping[str, str]) -> tuple[Document, Mapping[str, str]]:
+        who = await self._authenticate()
+        headers, sent = dict(who.headers), {**form, **who.form}
+        if self._dpop is not None:
+            headers["dpop"] = self._dpop.proof("POST", self.url, nonce_of=str(self.url))
+        try:
+            document = await self._runtime.fetcher.post_form(
+                self.url,
+                sent,
+                headers=headers,
+                reach=self._reach,
+                client_certificate=self._client.certificates,
+            )
+        except NotTrusted as error:
+            raise self._unreachable(
+                error.reason, "set ca_file to the authority that vouches for it"
+            ) from None
+        except FetchError as error:
+            fix = "see whether token_url or issuer is right and this machine reaches it"
+            raise self._unreachable(error.reason, fix) from None
+        return document, sent
+
+    async def _authenticate(self) -> ClientAuthentication:
+        """In a thread: it reads files, and signs."""
+        try:
+            return await asyncio.to_thread(self._proof.make)
+        except ProofUnavailable as error:
+            raise self._misconfigured(str(error), error.fix) from None
+
+    def _refused(
+        self, refused: TokenRequestRefused, document: Document, sent: Mapping[str, str]
+    ) -> CredentialError:
+        hidden = [sent[name] for name in SHOWN_TO_NOBODY if sent.get(name)]
+        with contextlib.suppress(SecretUnavailable):
+            hidden += [] if self._client.client_secret is None else [self._client.client_secret.reveal()]
+        description = refused.description and _without(hidden, refused.description)
+        problem = f"it refused with {in_brief(_without(hidden, refused.error), description)}"
+        if refused.error in SETTINGS_TO_MEND and refused.status < 500:
+            proof = " and ".join(NEEDED[self._client.method]) or "its registration"
+            return self._misconfigured(
+                f"token endpoint {self.url}: {problem}",
+                SETTINGS_TO_MEND[refused.error].format(proof=proof),
+                ClientRefused if refused.error == "invalid_client" else CredentialMisconfigured,
+            )
+        if self._dpop is None and refused.error in {"use_dpop_nonce", "invalid_dpop_proof"}:
+            return self._unreachable(
+                problem, "leave dpop to the issuer, or set it to true", document, DpopWanted
+            )
+        return self._unreachable(problem, "see what its issuer says about that", document)
+
+    def _misconfigured(
+        self, problem: str, fix: str, kind: type[CredentialMisconfigured] = CredentialMisconfigured
+    ) -> CredentialMisconfigured:
+        return kind(problem, credential=self._credential, endpoint=self._endpoint, fix=fix)
+
+    def _unreachable(
+        self,
+        problem: str,
+        fix: str,
+        document: Document | None = None,
+        kind: type[CredentialUnreachable] = CredentialUnreachable,
+    ) -> CredentialUnreachable:
+        header = None if document is None else document.headers.get("retry-after")
+        return kind(
+            f"token endpoint {self.url}: {problem}",
+            credential=self._credential,
+            endpoint=self._endpoint,
+            fix=fix,
+            retry_after=retry_after(header, now=self._runtime.clock()),
+        )
+
+
+def token_of(
+    response: TokenResponse, *, now: float, dpop_key: DpopKey | None = None, scopes: Iterable[str] = ()
+) -> Token:
+    """The token to send, and its end: as told, else the JWT's `exp`, else five minutes from now."""
+    if response.expires_in is not None:
+        expires_at = now + response.expires_in
+    else:
+        told = expiry_of_jwt(response.access_token)
+        if told is None:
+            logger.info("a token has neither expires_in nor exp: it is used for %.0f s", ASSUMED_LIFETIME)
+        expires_at = now + ASSUMED_LIFETIME if told is None else told
+    return Token(Secret(response.access_token), expires_at, dpop_key, tuple(scopes))
+
+
+def expiry_of_jwt(token: str) -> float | None:
+    """The `exp` claim of a token that is a JWT, unverified: it is ours, and whoever takes it verifies it."""
+    try:
+        payload = token.split(".")[1]
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return float(claims["exp"])
+    except (IndexError, ValueError, TypeError, KeyError, msgspec.DecodeError):
+        return None
+
+
+def _wants_nonce(document: Document) -> bool:
+    try:
+        read_token_response(document.status, "", document.body, wanted_type="DPoP")
+    except TokenRequestRefused as refused:
+        return refused.error == "use_dpop_nonce"
+    except TokenResponseUnreadable:
+        return False
+    return False
+
+
+def _proof_of(client: ClientSettings) -> list[str]:
+    return [
+        name for name in ("client_secret", "private_key", "certificate") if getattr(client, name) is not None
+    ]
+
+
+def _without(hidden: Iterable[str], said: str) -> str:
+    """An issuer may repeat what it was sent; nobody else shall read it."""
+    for value in hidden:
+        said = said.replace(value, "***")
+    return said

@@ -1,0 +1,65 @@
+"""One person's own token: authorization code with PKCE, by their browser. RFC 6749 4.1, RFC 7636, RFC 8252.
+
+The person signs in once, by `ostiary login URL`; from then on the token is renewed without them for as long
+as the issuer lets it be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import AfterValidator, model_validator
+
+from ostiary.credentials.issuer.client_settings import ClientSettings, Issuer, Scope
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.redirect_uri import LoopbackRedirect, loopback_redirect
+
+if TYPE_CHECKING:
+    from ostiary.credentials.attached.oauth_user import OAuthUserHeaders
+    from ostiary.credentials.runtime import Runtime
+    from ostiary.oauth.canonical_url import CanonicalUrl
+
+
+def _a_document(text: str) -> str:
+    url = canonical_url(text)
+    if url.scheme != "https" or not url.path:
+        raise ValueError("a client_id_metadata_document is at an https URL with a path")
+    return text
+
+
+def _on_this_machine(text: str) -> str:
+    loopback_redirect(text)
+    return text
+
+
+class OAuthUser(ClientSettings):
+    """Send the token of a person who signed in with `ostiary login URL`."""
+
+    type: Literal["oauth_user"] = "oauth_user"
+    """The kind of credential."""
+    issuer: Issuer | None = None
+    """The authorization server, as it names itself. Default: the one that the server names."""
+    client_id_metadata_document: Annotated[str, AfterValidator(_a_document)] | None = None
+    """URL of a document that describes the client, for servers that take such a URL as client_id."""
+    redirect_uri: Annotated[str, AfterValidator(_on_this_machine)] = "http://127.0.0.1/callback"
+    """Where the browser comes back to, as the client is registered; without a port, any that is free."""
+    scopes: tuple[Scope, ...] = ()
+    """What to ask for, beside what the server demands.
+    Default: all that its metadata lists, if it demands nothing."""
+
+    @model_validator(mode="after")
+    def _one_client(self) -> Self:
+        if self.client_id is not None and self.client_id_metadata_document is not None:
+            raise ValueError("client_id and client_id_metadata_document exclude each other")
+        return self
+
+    @property
+    def redirect(self) -> LoopbackRedirect:
+        """redirect_uri, taken apart."""
+        return loopback_redirect(self.redirect_uri)
+
+    def attach(self, server_url: CanonicalUrl, *, runtime: Runtime) -> OAuthUserHeaders:
+        """What a server at this URL is sent."""
+        from ostiary.credentials.attached.oauth_user import OAuthUserHeaders  # noqa: PLC0415 - needs us
+
+        return OAuthUserHeaders(self, server_url, runtime=runtime)

@@ -1,0 +1,56 @@
+"""What names a token for all replicas: its key in the cache, as bytes that are the same in every process.
+
+Secrets are not in the name, only where they come from: the name stands in the store. But what is in the store
+is bound to the secrets themselves, so it opens only for who has the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable
+from hashlib import sha256
+from pathlib import PurePath
+from typing import Any
+
+from ostiary.credentials.tokens.cache import TokenKey
+from ostiary.credentials.tokens.settings_key import key_of
+from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.secrets import Secret
+from ostiary.storage.shared_tokens import SharedKey
+
+
+class Unnameable(Exception):
+    """A part of the key means something in this process alone."""
+
+
+def shared_key(key: Hashable) -> SharedKey:
+    """The name. Raises Unnameable, or SecretUnavailable."""
+    parts = key_of(key.parts if isinstance(key, TokenKey) else key)
+    name = _digest(parts, lambda secret: secret.place)
+    return SharedKey(name.hex(), _digest(parts, Secret.reveal))
+
+
+def _digest(parts: Hashable, shown: Callable[[Secret], str]) -> bytes:
+    return sha256(json.dumps(_plain(parts, shown)).encode()).digest()
+
+
+def _plain(part: Hashable, shown: Callable[[Secret], str]) -> Any:
+    """As JSON, in which values of two types are never written alike."""
+    match part:
+        case None | bool() | int() | float() | str():
+            return part
+        case tuple():
+            return [_plain(inner, shown) for inner in part]
+        case Secret():
+            return {"secret": shown(part)}
+        case bytes():
+            return {"bytes": part.hex()}
+        case CanonicalUrl():
+            return {"url": str(part)}
+        case PurePath():
+            return {"path": str(part)}
+        case type():
+            return {"type": f"{part.__module__}.{part.__qualname__}"}
+        case TokenKey():
+            return {"key": _plain(part.parts, shown)}
+    raise Unnameable(type(part).__name__)
