@@ -1,22 +1,10 @@
-"""What a WWW-Authenticate header asks for, and the sentence for a refused call."""
+"""The sentence for a refused call."""
 
 from __future__ import annotations
 
-from ostiary.cli.challenge import challenge_parameters, refusal
+from ostiary.cli.challenge import refusal
 
 URL = "https://mcp.example.com/mcp"
-
-
-def test_parameters_are_read_quoted_or_plain() -> None:
-    assert challenge_parameters('Bearer realm="a \\"b\\"", error=invalid_token, scope="x y"') == {
-        "realm": 'a "b"',
-        "error": "invalid_token",
-        "scope": "x y",
-    }
-
-
-def test_what_is_no_challenge_has_no_parameters() -> None:
-    assert challenge_parameters("nonsense, , =x") == {}
 
 
 def test_without_a_token_the_sentence_says_how_to_send_one() -> None:
@@ -24,7 +12,8 @@ def test_without_a_token_the_sentence_says_how_to_send_one() -> None:
     assert refusal(URL, 401, "Unauthorized", challenge, sent=None) == (
         "https://mcp.example.com/mcp refused the call: 401 Unauthorized; no token was sent. "
         "Which tokens it takes, it says at https://mcp.example.com/.well-known/oauth-protected-resource/mcp. "
-        "Name a credential with --credential TYPE, or --server NAME from an ostiary.yaml."
+        "`ostiary doctor https://mcp.example.com/mcp` finds out which credential it wants; "
+        "name it with --credential TYPE, or --server NAME from an ostiary.yaml."
     )
 
 

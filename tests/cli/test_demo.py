@@ -45,7 +45,8 @@ def test_the_same_without_a_credential_prints_the_refusal_and_why(demo: Any) -> 
         (
             f"{demo.gateway} refused the call: 401 Unauthorized; no token was sent. "
             f"Which tokens it takes, it says at {metadata}. "
-            "Name a credential with --credential TYPE, or --server NAME from an ostiary.yaml.\n"
+            f"`ostiary doctor {demo.gateway}` finds out which credential it wants; "
+            "name it with --credential TYPE, or --server NAME from an ostiary.yaml.\n"
         ),
     )
 

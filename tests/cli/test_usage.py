@@ -38,7 +38,10 @@ def test_bad_usage_is_told_in_one_sentence(ostiary: Any, words: list[str], sente
 def test_without_a_word_the_commands_are_listed() -> None:
     listed = subprocess.run([sys.executable, "-m", "ostiary"], capture_output=True, text=True, check=True)
     commands = [line.split()[0] for line in listed.stdout.partition("Commands:\n")[2].splitlines()]
-    assert commands == ["up", "check", "call", "tools", "token", "zoo", "config", "cloudrun"]
+    assert commands == [
+        *("up", "check", "call", "tools", "token", "doctor", "explain", "bridge", "client-config"),
+        *("login", "logout", "zoo", "config", "cloudrun"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,22 @@
     app                 the list of commands; what becomes of their errors
     up, check, config   run, check and describe an ostiary.yaml
     call, tools, token  talk to one MCP server
+    login, logout       sign a person in at a server, forget it again
+    doctor, explain     why a call is refused; what a token says
+    bridge              stdio ⇄ HTTP; client_config prints how clients start it
     zoo, cloudrun       the example server; the local Google
     demo                what `up` runs without a file: the secured zoo
     demo_context        how other commands find the running demo
 
-Behind call, tools and token:
+Behind the commands that talk to a server:
     target              which server, and which credential for it
+    signing             for which server, and by which credential, a person signs in
     session             the SDK's client, and what a refusal says
     arguments           k=v → JSON, by the tool's input schema
     console             tables, text and JSON; safe to print whatever a server sent
     failure             one sentence, and the exit code
+    diagnosis/          what doctor sees, and the rules by which it names the cause
+    bridging/           what bridge carries, and how
 
 Modules are imported when a command needs them, so that `ostiary --help` is quick.
 """

@@ -9,7 +9,22 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from ostiary.cli import call, check, cloudrun, config, token, tools, up, zoo
+from ostiary.cli import (
+    bridge,
+    call,
+    check,
+    client_config,
+    cloudrun,
+    config,
+    doctor,
+    explain,
+    login,
+    logout,
+    token,
+    tools,
+    up,
+    zoo,
+)
 from ostiary.cli.failure import BAD_USAGE, outcome
 
 INTERRUPTED = 130
@@ -26,6 +41,12 @@ app.command()(check.check)
 app.command()(call.call)
 app.command()(tools.tools)
 app.command()(token.token)
+app.command()(doctor.doctor)
+app.command()(explain.explain)
+app.command()(bridge.bridge)
+app.command("client-config")(client_config.client_config)
+app.command()(login.login)
+app.command()(logout.logout)
 app.command()(zoo.zoo)
 app.add_typer(config.app, name="config")
 app.add_typer(cloudrun.app, name="cloudrun")

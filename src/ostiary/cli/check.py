@@ -36,6 +36,13 @@ def check(config: options.Config = None, as_json: options.AsJson = False) -> Non
 def _what_runs(file: OstiaryFile) -> Iterator[dict[str, Any]]:
     if file.gateway is not None:
         yield from _gateway(file.gateway)
+        if file.storage is not None:
+            yield {
+                "what": "storage",
+                "where": file.storage.url,
+                "behind it": f"sealed with {file.storage.encryption_key.path}",
+                "lets in": "the gateway and its replicas",
+            }
 
 
 def _gateway(gateway: GatewaySettings) -> Iterator[dict[str, Any]]:

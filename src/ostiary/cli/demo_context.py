@@ -14,19 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-STATE_DIRECTORY = "OSTIARY_STATE_DIR"
-"""Environment variable: where state is kept instead of the user's state directory."""
+from ostiary.credentials.person.state_directory import state_directory
+
 _CONTEXT = "context.json"
 _PREFIX = "demo-"
-
-
-def state_directory() -> Path:
-    """Where Ostiary keeps what belongs to this user and is no configuration."""
-    if named := os.environ.get(STATE_DIRECTORY):
-        return Path(named)
-    from platformdirs import user_state_path  # noqa: PLC0415
-
-    return user_state_path("ostiary")
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ def outcome(error: Exception) -> Failure | None:
     from ostiary.cloudrun.emulator.service_accounts import KeyFileRefused  # noqa: PLC0415
     from ostiary.config import ConfigurationError  # noqa: PLC0415
     from ostiary.credentials import CredentialError  # noqa: PLC0415
+    from ostiary.storage.errors import StorageError  # noqa: PLC0415
     from ostiary.transport.serving import ListenRefused  # noqa: PLC0415
     from ostiary.zoo.server import SdkTooOld  # noqa: PLC0415
 
@@ -33,6 +34,13 @@ def outcome(error: Exception) -> Failure | None:
             return error
         case ConfigurationError():
             return BadUsage(str(error))
-        case ContainerFailed() | CredentialError() | KeyFileRefused() | ListenRefused() | SdkTooOld():
+        case (
+            ContainerFailed()
+            | CredentialError()
+            | KeyFileRefused()
+            | ListenRefused()
+            | SdkTooOld()
+            | StorageError()
+        ):
             return Failure(str(error))
     return None

@@ -33,7 +33,7 @@ class Refused(Failure):
 @contextlib.asynccontextmanager
 async def connected(target: Target) -> AsyncIterator[mcp.Client]:
     """The SDK's client, connected to the target. Whatever goes wrong inside becomes a Failure."""
-    _require_modern_sdk()
+    require_modern_sdk()
     import httpx2  # noqa: PLC0415
     import mcp  # noqa: PLC0415
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
@@ -131,7 +131,7 @@ def _reason(error: httpx2.TransportError) -> str:
     return str(error) or type(error).__name__
 
 
-def _require_modern_sdk() -> None:
+def require_modern_sdk() -> None:
     version = metadata.version("mcp")
     if int(version.partition(".")[0]) < 2:
         raise Failure(

@@ -101,7 +101,7 @@ def _credential(values: dict[str, Any]) -> Credential:
 
 def _outright(text: str) -> Credential:
     """`google_id_token`, or a whole credential as JSON (or YAML's flow style)."""
-    written = text if text.lstrip().startswith("{") else f"{{type: {text}}}"
+    written = text if text.lstrip().startswith(("{", "[")) else f"{{type: {text}}}"
     try:
         content = f"{{credential: {written}}}".encode()
         return parse(content, _Outright, file=Path("--credential"), directory=Path.cwd()).settings.credential

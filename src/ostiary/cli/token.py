@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,7 +51,7 @@ def _for_audience(credential: Credential, audience: str) -> Credential:
 
 
 async def _headers(target: Target) -> tuple[tuple[str, str], ...]:
-    from ostiary.credentials.headers import Outgoing  # noqa: PLC0415
+    from ostiary.credentials.attached.headers import Outgoing  # noqa: PLC0415
     from ostiary.credentials.runtime import Runtime  # noqa: PLC0415
 
     async with Runtime() as runtime:
@@ -63,9 +61,13 @@ async def _headers(target: Target) -> tuple[tuple[str, str], ...]:
 
 def _print(target: Target, headers: tuple[tuple[str, str], ...], *, reveal: bool, as_json: bool) -> None:
     from ostiary.cli.console import print_json, print_text  # noqa: PLC0415
+    from ostiary.oauth.jwt_parts import unverified_claims  # noqa: PLC0415
 
     claims = {
-        name: value for _, header in headers for name, value in _claims(header).items() if name in _TOLD
+        name: value
+        for _, header in headers
+        for name, value in unverified_claims(header.rpartition(" ")[2]).items()
+        if name in _TOLD
     }
     shown = {name: value if reveal else _masked(value) for name, value in headers}
     if as_json:
@@ -83,18 +85,6 @@ def _print(target: Target, headers: tuple[tuple[str, str], ...], *, reveal: bool
 def _masked(value: str) -> str:
     scheme, space, _ = value.partition(" ")
     return f"{scheme} {MASKED}" if space else MASKED
-
-
-def _claims(header: str) -> dict[str, Any]:
-    """The claims of a JWT in a header's value, unverified: it is the issuer's word to somebody else."""
-    parts = header.rpartition(" ")[2].split(".")
-    if len(parts) != 3:
-        return {}
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
-        return {}
-    return claims if isinstance(claims, dict) else {}
 
 
 def _readable(name: str, value: Any) -> Any:

@@ -14,6 +14,7 @@ from ostiary.cli.failure import BadUsage
 
 if TYPE_CHECKING:
     from ostiary.gateway.config import GatewaySettings
+    from ostiary.storage.config import StorageSettings
 
 
 class Part(StrEnum):
@@ -35,14 +36,14 @@ def up(
     here = Path(OstiaryFile.default_name)
     set_up_logs()
     if config is not None or here.exists():
-        run(_gateway(_settings(config or here)))
+        run(_gateway(*_settings(config or here)))
     elif only is not None:
         raise BadUsage(f"--only chooses from a file: name one with -c FILE, or write {here}")
     else:
         run(demo())
 
 
-def _settings(file: Path) -> GatewaySettings:
+def _settings(file: Path) -> tuple[GatewaySettings, StorageSettings | None]:
     from ostiary.config import ConfigurationError, OstiaryFile, read  # noqa: PLC0415
     from ostiary.config.presence import absent  # noqa: PLC0415
 
@@ -51,16 +52,16 @@ def _settings(file: Path) -> GatewaySettings:
         raise ConfigurationError(faults)
     if loaded.settings.gateway is None:
         raise BadUsage(f"{file} runs nothing: add a gateway")
-    return loaded.settings.gateway
+    return loaded.settings.gateway, loaded.settings.storage
 
 
-async def _gateway(settings: GatewaySettings) -> None:
+async def _gateway(settings: GatewaySettings, storage: StorageSettings | None) -> None:
     from ostiary.cli.console import print_text  # noqa: PLC0415
     from ostiary.gateway import Gateway  # noqa: PLC0415
     from ostiary.transport.serving import bind  # noqa: PLC0415
 
     sock = bind(settings.listen)
-    async with Gateway(settings) as gateway, gateway.listening(sock):
+    async with Gateway(settings, storage=storage) as gateway, gateway.listening(sock):
         servers = ", ".join(settings.servers) or "no server yet"
         print_text(
             f"The gateway answers at {settings.public_url}/mcp, in front of {servers}. Ctrl-C stops it."

@@ -1,0 +1,95 @@
+"""An HTTP client whose every failure is a JSON-RPC error that says what is wrong, where, and what to do.
+
+The SDK's transport hands on a JSON-RPC error in an answer, with the id of its request; of anything else
+that goes wrong it tells the client little, or ends.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from ostiary.cli.challenge import refusal
+from ostiary.credentials import CredentialError, NoCredential
+from ostiary.credentials.adapters.httpx2 import CredentialAuth
+from ostiary.telemetry.redaction import without_tokens
+from ostiary.transport.trust import SYSTEM_TRUST
+
+if TYPE_CHECKING:
+    from ostiary.cli.target import Target
+    from ostiary.credentials.runtime import Runtime
+
+UNREACHABLE, BAD_ANSWER, CREDENTIAL_FAILED, CREDENTIAL_REFUSED = -32010, -32012, -32013, -32014
+"""The codes that the gateway has for the same."""
+CONNECT_TIMEOUT = 30.0
+"""Seconds. An answer may take as long as the client likes to wait for it."""
+FAREWELL = httpx2.Timeout(5.0)
+_SESSION = "mcp-session-id"
+
+
+class TellingClient(httpx2.AsyncClient):
+    """Answers in the server's place when the server can't."""
+
+    def __init__(self, target: Target, runtime: Runtime) -> None:
+        super().__init__(
+            auth=CredentialAuth(target.credential, server_url=target.url, runtime=runtime),
+            verify=SYSTEM_TRUST.context,
+            timeout=httpx2.Timeout(CONNECT_TIMEOUT, read=None),
+        )
+        self._target = target
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send, and tell in JSON-RPC what went wrong."""
+        if request.method == "DELETE":  # the end of a session, which nobody waits for
+            request.extensions = {**request.extensions, "timeout": FAREWELL.as_dict()}
+        try:
+            response = await super().send(request, **options)
+            if request.method != "POST" or not _is_short(response):
+                return response
+            await response.aread()
+        except CredentialError as error:
+            return _answer(request, 502, CREDENTIAL_FAILED, str(error))
+        except httpx2.TransportError as error:
+            said = f"{self._target.url} cannot be reached: {str(error) or type(error).__name__}"
+            return _answer(request, 502, UNREACHABLE, f"{said}; is the server running?")
+        return self._told(request, response)
+
+    def _told(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
+        if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            return _answer(request, response.status_code, CREDENTIAL_REFUSED, self._refusal(response))
+        if response.status_code < HTTPStatus.BAD_REQUEST or _is_json(response):
+            return response
+        if response.status_code == HTTPStatus.NOT_FOUND and _SESSION in request.headers:
+            return response  # it is the session that is gone, and the SDK says so
+        status = f"{response.status_code} {response.reason_phrase}"
+        hint = ": no MCP server is at that path" if response.status_code == HTTPStatus.NOT_FOUND else ""
+        return _answer(
+            request, response.status_code, BAD_ANSWER, f"{self._target.url} answered {status}{hint}"
+        )
+
+    def _refusal(self, response: httpx2.Response) -> str:
+        url, credential = str(self._target.url), self._target.credential
+        sent = None if isinstance(credential, NoCredential) else credential.type
+        challenge = response.headers.get("www-authenticate", "")
+        said = refusal(url, response.status_code, response.reason_phrase, challenge, sent=sent)
+        return said if sent is None else f"{said} `ostiary doctor {url}` finds out why."
+
+
+def _is_short(response: httpx2.Response) -> bool:
+    """Whether it is read here: an error, or one JSON document; a stream is left to come."""
+    return response.status_code >= HTTPStatus.BAD_REQUEST or _is_json(response)
+
+
+def _is_json(response: httpx2.Response) -> bool:
+    return str(response.headers.get("content-type", "")).lower().startswith("application/json")
+
+
+def _answer(request: httpx2.Request, status: int, code: int, message: str) -> httpx2.Response:
+    error = {"code": code, "message": without_tokens(message)}
+    body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode()
+    return httpx2.Response(
+        status, headers={"content-type": "application/json"}, content=body, request=request
+    )

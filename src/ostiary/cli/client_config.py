@@ -1,0 +1,131 @@
+"""`ostiary client-config`: what to write where, so that a client reaches a server through the bridge."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ostiary.cli import options
+from ostiary.cli.client_settings import Bridge, Client, ClientSettings, settings_for
+from ostiary.cli.failure import BadUsage
+
+if TYPE_CHECKING:
+    from ostiary.cli.target import Wish
+    from ostiary.credentials import Credential
+    from ostiary.secrets import Secret
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class Wanted(StrEnum):
+    """One client, or all of them."""
+
+    ALL = "all"
+    CLAUDE_CODE = Client.CLAUDE_CODE
+    GEMINI_CLI = Client.GEMINI_CLI
+    VSCODE = Client.VSCODE
+    CURSOR = Client.CURSOR
+    INSPECTOR = Client.INSPECTOR
+
+
+def client_config(
+    name: Annotated[str, typer.Argument(help="How the client is to call the server.")],
+    url: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="The server (not with --server).")
+    ] = None,
+    client: Annotated[Wanted, typer.Option(help="For this client.")] = Wanted.ALL,
+    config: options.Config = None,
+    server: options.Server = None,
+    credential: options.CredentialText = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Print the settings by which a client reaches a server through the bridge; no token is in them."""
+    from ostiary.cli.console import print_json  # noqa: PLC0415
+    from ostiary.cli.target import Wish, choose  # noqa: PLC0415
+
+    if _NAME.fullmatch(name) is None:
+        raise BadUsage(f"{name} is no name that every client takes: use letters, digits, - and _")
+    wish = Wish(url, server, config, credential)
+    target = choose(wish)
+    bridge = Bridge((*_ourselves(), "bridge", *_words(wish)))
+    chosen = list(Client) if client is Wanted.ALL else [Client(client.value)]
+    snippets = [settings_for(one, name, bridge) for one in chosen]
+    variables = _variables(target.credential)
+    if as_json:
+        print_json({"clients": [_as_data(snippet) for snippet in snippets], "environment": variables})
+    else:
+        _print(snippets, variables)
+
+
+def _ourselves() -> tuple[str, ...]:
+    """By its whole path: clients that are started from a desktop have another PATH than a shell."""
+    ours = Path(sys.executable).parent / "ostiary"
+    return (str(ours),) if ours.exists() else (sys.executable, "-m", "ostiary")
+
+
+def _words(wish: Wish) -> list[str]:
+    """The target, in words that mean the same wherever the client starts the command."""
+    from ostiary.config import OstiaryFile  # noqa: PLC0415
+
+    here = Path(OstiaryFile.default_name)
+    words = ["--server", wish.server] if wish.server else [str(wish.url)]
+    if wish.credential:
+        words += ["--credential", wish.credential]
+    elif wish.config is not None or here.exists():
+        words += ["--config", str((wish.config or here).absolute())]
+    if wish.server and "--config" not in words:
+        words += ["--config", str((wish.config or here).absolute())]
+    return words
+
+
+def _variables(credential: Credential) -> list[str]:
+    """The environment variables that its secrets come from."""
+    places = dict.fromkeys(secret.place for secret in _secrets(credential))
+    variable = "environment variable "
+    return [place.removeprefix(variable) for place in places if place.startswith(variable)]
+
+
+def _secrets(value: object) -> Iterator[Secret]:
+    from pydantic import BaseModel  # noqa: PLC0415
+
+    from ostiary.secrets import Secret  # noqa: PLC0415
+
+    match value:
+        case Secret():
+            yield value
+        case BaseModel():
+            for _, part in value:
+                yield from _secrets(part)
+        case tuple():
+            for part in value:
+                yield from _secrets(part)
+
+
+def _as_data(snippet: ClientSettings) -> dict[str, object]:
+    return {
+        "client": snippet.client.value,
+        "file": snippet.file,
+        "settings": snippet.settings,
+        "command": snippet.or_run,
+    }
+
+
+def _print(snippets: Sequence[ClientSettings], variables: Sequence[str]) -> None:
+    from ostiary.cli.console import print_text  # noqa: PLC0415
+
+    for snippet in snippets:
+        print_text(f"{snippet.title}: {snippet.file}")
+        print_text("")
+        print_text(json.dumps(snippet.settings, indent=2, ensure_ascii=False))
+        if snippet.or_run:
+            print_text(f"\nor run: {snippet.or_run}")
+        print_text("")
+    for variable in variables:
+        print_text(f"The client has to have {variable} in its environment.")

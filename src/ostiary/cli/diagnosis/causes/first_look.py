@@ -1,0 +1,60 @@
+"""What the first answer gives away: moved, broken, or with somebody else in front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ostiary.cli.diagnosis.diagnosis import Cause, Diagnosis
+from ostiary.cli.diagnosis.wanted import Wanted, is_from_iap
+from ostiary.oauth.token_kind import TokenKind
+
+if TYPE_CHECKING:
+    from ostiary.cli.diagnosis.evidence import Evidence
+
+
+def server_has_moved(evidence: Evidence) -> Diagnosis | None:
+    """A redirect: a credential does not follow it, so the new address has to be named."""
+    answer = evidence.call or evidence.probe
+    if answer is None or not 300 <= answer.status < 400 or is_from_iap(answer):
+        return None
+    where = answer.headers.get("location", "").partition("?")[0] or "an address that it does not name"
+    return Diagnosis(
+        Cause.MOVED,
+        f"{evidence.url} sends callers on to {where} ({answer.status_line}), and no credential "
+        "follows there.",
+        "Use the new address, once you are sure that it is the server's own.",
+    )
+
+
+def server_is_broken(evidence: Evidence) -> Diagnosis | None:
+    """5xx without a word of JSON-RPC."""
+    answer = evidence.call or evidence.probe
+    if answer is None or answer.status < 500 or answer.message is not None:
+        return None
+    return Diagnosis(
+        Cause.SERVER_BROKEN,
+        f"{evidence.url} is there and does not work: it answers {answer.status_line}.",
+        "The cause is in the server's log; no credential changes it.",
+    )
+
+
+def identity_aware_proxy_is_in_front(evidence: Evidence) -> Diagnosis | None:
+    """IAP wants a token for itself, or for its OAuth client, not for the service."""
+    answer = evidence.call or evidence.probe
+    if answer is None or evidence.wanted is not Wanted.IAP or not (is_from_iap(answer) or answer.is_refusal):
+        return None
+    jwt = evidence.sent.token.jwt if evidence.sent and evidence.sent.token else None
+    ours = "no token was sent"
+    if evidence.sent is not None:
+        ours = (
+            f"ours is for {', '.join(jwt.audiences)}" if jwt and jwt.audiences else "ours names no audience"
+        )
+    if evidence.sent and evidence.sent.token and evidence.sent.token.kind is TokenKind.GOOGLE_ACCESS_TOKEN:
+        ours = "ours is an access token"
+    return Diagnosis(
+        Cause.IAP_IN_FRONT,
+        f"Identity-Aware Proxy stands in front of {evidence.url.origin} and wants an ID token for its own "
+        f"OAuth client; {ours}.",
+        "Use a credential google_id_token with audience: the client ID that IAP's settings name "
+        "(....apps.googleusercontent.com), and give its account roles/iap.httpsResourceAccessor.",
+    )

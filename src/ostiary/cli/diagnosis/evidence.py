@@ -1,0 +1,178 @@
+"""Everything that was seen when a server was asked; nothing of it is judged here."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from ostiary.oauth.challenge import Challenge, read_challenges
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ostiary.cli.diagnosis.wanted import Wanted
+    from ostiary.oauth.canonical_url import CanonicalUrl
+    from ostiary.oauth.token_explanation import Explanation
+
+
+class Unreachable(StrEnum):
+    """Where the way to the server ends."""
+
+    NAME = "its name does not resolve"
+    CONNECTION = "nothing takes the connection"
+    CERTIFICATE = "its certificate is not trusted"
+    TLS = "TLS fails"
+    SILENCE = "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The way ended here; `detail` has the system's own words."""
+
+    end: Unreachable
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, with our time when it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: str
+    received_at: float
+    """Seconds since the epoch, by our clock."""
+
+    @property
+    def status_line(self) -> str:
+        """`401 Unauthorized`."""
+        try:
+            return f"{self.status} {HTTPStatus(self.status).phrase}"
+        except ValueError:
+            return str(self.status)
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether we were not let in."""
+        return self.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+    @property
+    def challenge(self) -> Mapping[str, str]:
+        """The parameters of the challenge that asks for a token, else of the first."""
+        return self._challenge.parameters
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of that challenge, in lower case; "" without one."""
+        return self._challenge.scheme
+
+    @property
+    def _challenge(self) -> Challenge:
+        found = read_challenges(self.headers.get("www-authenticate", ""))
+        tokens = (one for one in found if one.scheme in {"bearer", "dpop"})
+        return next(tokens, found[0] if found else Challenge("", {}))
+
+    @property
+    def is_html(self) -> bool:
+        """Whether it is a page for people."""
+        return self.headers.get("content-type", "").lower().startswith("text/html")
+
+    @property
+    def message(self) -> dict[str, Any] | None:
+        """The JSON-RPC message in it, plain or as the last event of a stream."""
+        text = self.body
+        if self.headers.get("content-type", "").lower().startswith("text/event-stream"):
+            data = [line[5:] for line in text.splitlines() if line.startswith("data:") and line[5:].strip()]
+            text = data[-1] if data else ""
+        try:
+            message = json.loads(text)
+        except ValueError:
+            return None
+        return message if isinstance(message, dict) and message.get("jsonrpc") == "2.0" else None
+
+    @property
+    def error_code(self) -> int | None:
+        """The code of the JSON-RPC error in it."""
+        error = (self.message or {}).get("error")
+        code = error.get("code") if isinstance(error, dict) else None
+        return code if isinstance(code, int) else None
+
+    @property
+    def said(self) -> str:
+        """The server's own words about what is wrong, "" when it has none."""
+        asked, error = self.challenge, (self.message or {}).get("error")
+        in_body = error.get("message", "") if isinstance(error, dict) else ""
+        return str(asked.get("error_description") or in_body or asked.get("error") or "")[:300]
+
+    @property
+    def works(self) -> bool:
+        """Whether it is an MCP server's result."""
+        return self.status == HTTPStatus.OK and "result" in (self.message or {})
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceMetadata:
+    """What the server says of itself (RFC 9728)."""
+
+    url: str
+    resource: str | None = None
+    issuers: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The credential as it was sent. The token itself is not kept."""
+
+    headers: tuple[str, ...]
+    """Names in lower case."""
+    fetched: bool
+    """Whether the token was issued just now, so that its `iat` shows the issuer's clock."""
+    at: float
+    """When, by our clock."""
+    token: Explanation | None = None
+
+    @property
+    def carries_a_bearer_token(self) -> bool:
+        """Whether it is where servers look for bearer tokens."""
+        return not {"authorization", "x-serverless-authorization"}.isdisjoint(self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class NoToken:
+    """The credential could not be had, and why."""
+
+    problem: str
+    fix: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one server and one credential."""
+
+    url: CanonicalUrl
+    credential: str
+    """Its type."""
+    wanted: Wanted
+    chosen_by_us: bool = False
+    """Whether nobody named the credential, and it was tried because the server seems to want it."""
+    dead: Dead | None = None
+    probe: Answer | None = None
+    """The answer without a credential."""
+    metadata: ResourceMetadata | None = None
+    no_token: NoToken | None = None
+    sent: Sent | None = None
+    call: Answer | None = None
+    """The answer with the credential; that without one, when there is none to send."""
+    mcp_is_at: CanonicalUrl | None = None
+    """Where an MCP server answers, when it is not here."""
+
+    @property
+    def works(self) -> bool:
+        """Whether the call works."""
+        return self.call is not None and self.call.works

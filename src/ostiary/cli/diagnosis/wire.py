@@ -1,0 +1,108 @@
+"""One question to a server and its answer, as they travel: server/discover, else initialize."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from ostiary.cli.diagnosis.evidence import Answer, Unreachable
+from ostiary.cli.diagnosis.way import DeadEnd
+from ostiary.mcp.eras import CAPABILITIES_KEY, CLIENT_INFO_KEY, MODERN, VERSION_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ostiary.oauth.canonical_url import CanonicalUrl
+
+LEGACY = "2025-11-25"
+MOST_BYTES = 256 * 1024
+PATIENCE = 30.0
+"""Seconds that a server may stay silent."""
+_SESSION = "mcp-session-id"
+
+
+class Wire:
+    """Asks one server, and whoever answers in its place."""
+
+    def __init__(self, http: httpx2.AsyncClient, clock: Callable[[], float]) -> None:
+        self._http = http
+        self._clock = clock
+
+    async def ask(self, url: CanonicalUrl) -> Answer:
+        """The answer that says most: of the modern question, else of the legacy one. Raises DeadEnd."""
+        modern = await self._post(
+            url, _DISCOVER, {"mcp-protocol-version": MODERN, "mcp-method": "server/discover"}
+        )
+        if modern.works or not _may_be_legacy(modern):
+            return modern
+        legacy = await self._post(url, _INITIALIZE, {})
+        if _SESSION in legacy.headers:
+            await self._end_session(url, legacy.headers[_SESSION])
+        return legacy if legacy.works or legacy.is_refusal else modern
+
+    async def _post(self, url: CanonicalUrl, message: dict[str, Any], headers: Mapping[str, str]) -> Answer:
+        accepted = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+        try:
+            async with self._http.stream(
+                "POST", str(url), json=message, headers={**accepted, **headers}
+            ) as response:
+                return await self._read(response)
+        except httpx2.TimeoutException:
+            raise DeadEnd(Unreachable.SILENCE, f"nothing came within {PATIENCE:.0f} seconds") from None
+        except httpx2.TransportError as error:
+            raise DeadEnd(Unreachable.SILENCE, str(error) or type(error).__name__) from None
+
+    async def _read(self, response: httpx2.Response) -> Answer:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        body = bytearray()
+
+        def answer() -> Answer:
+            return Answer(response.status_code, headers, body.decode(errors="replace"), self._clock())
+
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MOST_BYTES or (_ends_an_event(body) and answer().message is not None):
+                break  # a stream may stay open after the one answer that we want
+        return answer()
+
+    async def _end_session(self, url: CanonicalUrl, session: str) -> None:
+        headers = {_SESSION: session, "mcp-protocol-version": LEGACY}
+        try:
+            await self._http.delete(str(url), headers=headers)
+        except httpx2.HTTPError:
+            return  # it will end by itself
+
+
+def spoken(answer: Answer) -> str:
+    """Which MCP the answer is in: `MCP 2026-07-28 (modern)`."""
+    result = (answer.message or {}).get("result")
+    version = result.get("protocolVersion") if isinstance(result, dict) else None
+    return f"MCP {MODERN} (modern)" if version is None else f"MCP {version} (legacy)"
+
+
+def _may_be_legacy(answer: Answer) -> bool:
+    return HTTPStatus.OK <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and not (
+        answer.is_refusal or 300 <= answer.status < 400
+    )
+
+
+def _ends_an_event(body: bytearray) -> bool:
+    return body.endswith((b"\n\n", b"\r\n\r\n"))
+
+
+_US = {"name": "ostiary", "version": metadata.version("ostiary")}
+_DISCOVER = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "server/discover",
+    "params": {"_meta": {VERSION_KEY: MODERN, CAPABILITIES_KEY: {}, CLIENT_INFO_KEY: _US}},
+}
+_INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 2,
+    "method": "initialize",
+    "params": {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": _US},
+}

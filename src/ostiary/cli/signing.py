@@ -1,0 +1,31 @@
+"""For which server, and by which credential, a person signs in or out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ostiary.cli.failure import BadUsage
+from ostiary.cli.target import Wish, choose
+from ostiary.credentials import Chain, NoCredential, OAuthUser
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ostiary.oauth.canonical_url import CanonicalUrl
+
+
+def choose_user(
+    url: str | None, server: str | None, config: Path | None, credential: str | None
+) -> tuple[CanonicalUrl, OAuthUser]:
+    """The server, and its oauth_user; one with all defaults for a server that no credential is known for."""
+    target = choose(Wish(url, server, config, credential))
+    chosen = target.credential
+    for one in chosen.root if isinstance(chosen, Chain) else (chosen,):
+        if isinstance(one, OAuthUser):
+            return target.url, one
+    if isinstance(chosen, NoCredential) and server is None and credential is None:
+        return target.url, OAuthUser()
+    raise BadUsage(
+        f"nobody signs in at {target.url}: its credential is {chosen.type} ({target.found}); "
+        "--credential oauth_user takes a person's own instead"
+    )
