@@ -7,6 +7,7 @@
     zoo           the example MCP server
     credentials   what we send: tokens fetched, kept fresh, attached
     identity      who is calling: tokens verified
+    storage       what must survive, sealed
     telemetry     what happened: logs
     transport     how bytes come and go
     settings      the words that all configuration shares

@@ -43,6 +43,21 @@ def test_a_good_file_is_called_good_and_shown(ostiary: Any, monkeypatch: pytest.
     }
 
 
+def test_a_store_is_shown_and_neither_it_nor_its_key_is_made(
+    ostiary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("ostiary.yaml").write_text(FILE + "storage: {}\n")
+    monkeypatch.setenv("ZOO_TOKEN", "hunter2")
+    here = Path.cwd()
+    assert json.loads(ostiary("check", "--json").out)["runs"][-1] == {
+        "what": "storage",
+        "where": f"sqlite:///{here}/ostiary.db",
+        "behind it": f"sealed with {here}/ostiary.key",
+        "lets in": "the gateway and its replicas",
+    }
+    assert [path.name for path in here.glob("ostiary.*")] == ["ostiary.yaml"]
+
+
 def test_for_a_person_it_is_a_table(ostiary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("ostiary.yaml").write_text(FILE)
     monkeypatch.setenv("ZOO_TOKEN", "hunter2")
@@ -69,7 +84,8 @@ def test_each_fault_is_a_line(ostiary: Any) -> None:
         2,
         (
             "mine.yaml:1: gatewy is not a setting of this file; did you mean gateway?\n"
-            "mine.yaml:2: x is not a setting of this file; there is gateway, insecure_inline_secrets\n"
+            "mine.yaml:2: x is not a setting of this file; "
+            "there is gateway, insecure_inline_secrets, storage\n"
         ),
     )
 

@@ -498,7 +498,8 @@ async def test_a_server_that_refuses_the_gateways_credential(
 
     server.reply = refuse
     answered = await admitted.ask(*CALL)
-    message = f"server s: {server.url} refused credential header with {status}; `ostiary doctor --server s` finds out why"
+    refused = f"server s: {server.url} refused credential header with {status}"
+    message = f"{refused}; `ostiary doctor --server s` finds out why"
     assert refusal(answered) == (502, -32014, message)
     assert "www-authenticate" not in answered.headers
 

@@ -144,7 +144,8 @@ async def test_a_server_that_refuses_every_fresh_credential_is_not_asked_for_eve
     credential = {"type": "header", "name": "x-api-key", "value": {"file": str(key_file.path)}}
     caller = await start_gateway(servers={"s": {"url": server.url, "credential": credential}})
     answered = await caller.ask(*CALL)
-    message = f"server s: {server.url} refused credential header with 401; `ostiary doctor --server s` finds out why"
+    refused = f"server s: {server.url} refused credential header with 401"
+    message = f"{refused}; `ostiary doctor --server s` finds out why"
     assert (answered.status_code, answered.json()["error"]) == (502, {"code": -32014, "message": message})
     assert [seen.header("x-api-key") for seen in server.seen] == ["old", "key 1", "key 2"]
 

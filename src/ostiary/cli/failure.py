@@ -34,13 +34,8 @@ def outcome(error: Exception) -> Failure | None:
             return error
         case ConfigurationError():
             return BadUsage(str(error))
-        case (
-            ContainerFailed()
-            | CredentialError()
-            | KeyFileRefused()
-            | ListenRefused()
-            | SdkTooOld()
-            | StorageError()
-        ):
+        case ContainerFailed() | CredentialError() | KeyFileRefused() | ListenRefused():
+            return Failure(str(error))
+        case SdkTooOld() | StorageError():
             return Failure(str(error))
     return None

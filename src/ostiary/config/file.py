@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ostiary.gateway.config import GatewaySettings
 from ostiary.settings import Settings
+from ostiary.storage.config import StorageSettings
 
 
 class OstiaryFile(Settings):
@@ -15,5 +16,7 @@ class OstiaryFile(Settings):
 
     gateway: GatewaySettings | None = None
     """The broker: one guarded endpoint in front of many MCP servers."""
+    storage: StorageSettings | None = None
+    """Where replicas find each other's tokens, sealed. Default: each fetches its own."""
     insecure_inline_secrets: bool = False
     """Secrets may stand in this file itself. For tests only: files are copied, committed and shown."""

@@ -113,7 +113,7 @@ class IdJagSource:
 
     @property
     def shareable(self) -> bool:
-        """The caller's, whom its key names; another subject may be another one on another machine."""
+        """The caller's, whom its key names; other subjects may differ by machine."""
         return self.settings.subject == "inbound"
 
     def version(self) -> Hashable:

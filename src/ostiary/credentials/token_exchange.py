@@ -152,7 +152,7 @@ class ExchangeSource:
 
     @property
     def shareable(self) -> bool:
-        """The caller's, whom its key names; another subject or actor may be another one on another machine."""
+        """The caller's, whom its key names; other subjects and actors may differ by machine."""
         return self.settings.subject == "inbound" and self.actor is None
 
     def version(self) -> Hashable:

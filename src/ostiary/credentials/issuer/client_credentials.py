@@ -56,7 +56,7 @@ class ClientCredentialsSource:
 
     @property
     def shareable(self) -> bool:
-        """Unless it is bound to a key, which never leaves the process: it is the client's, wherever that runs."""
+        """The client's, wherever that runs; unless bound to a key, which never leaves the process."""
         return not self._bound
 
     def version(self) -> Hashable:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Shareable(Protocol):
     """A token source whose tokens may be another replica's.
 
-    Only where key and secrets say all about whose token it is: never for what a machine, a pod or a person is.
+    Only where key and secrets say all about whose token it is: never what a machine, a pod or a person is.
     """
 
     @property

@@ -36,21 +36,24 @@ def _digest(parts: Hashable, shown: Callable[[Secret], str]) -> bytes:
 
 def _plain(part: Hashable, shown: Callable[[Secret], str]) -> Any:
     """As JSON, in which values of two types are never written alike."""
+    plain: Any
     match part:
         case None | bool() | int() | float() | str():
-            return part
+            plain = part
         case tuple():
-            return [_plain(inner, shown) for inner in part]
-        case Secret():
-            return {"secret": shown(part)}
-        case bytes():
-            return {"bytes": part.hex()}
-        case CanonicalUrl():
-            return {"url": str(part)}
-        case PurePath():
-            return {"path": str(part)}
-        case type():
-            return {"type": f"{part.__module__}.{part.__qualname__}"}
+            plain = [_plain(inner, shown) for inner in part]
         case TokenKey():
-            return {"key": _plain(part.parts, shown)}
-    raise Unnameable(type(part).__name__)
+            plain = {"key": _plain(part.parts, shown)}
+        case Secret():
+            plain = {"secret": shown(part)}
+        case bytes():
+            plain = {"bytes": part.hex()}
+        case CanonicalUrl():
+            plain = {"url": str(part)}
+        case PurePath():
+            plain = {"path": str(part)}
+        case type():
+            plain = {"type": f"{part.__module__}.{part.__qualname__}"}
+        case _:
+            raise Unnameable(type(part).__name__)
+    return plain

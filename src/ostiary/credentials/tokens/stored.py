@@ -127,7 +127,10 @@ class StoredTokens:
 def _usable(stored: SharedToken, refused: Token | None, now: float) -> Token | None:
     if now >= stored.renew_at:
         return None
-    sealed = msgspec.json.decode(stored.plain, type=_Sealed)
+    try:
+        sealed = msgspec.json.decode(stored.plain, type=_Sealed)
+    except msgspec.DecodeError:
+        return None  # another version of ours wrote it
     if refused is not None and refused.value.reveal() == sealed.value:
         return None
     return Token(Secret(sealed.value), stored.expires_at, scopes=sealed.scopes)

@@ -1,0 +1,12 @@
+"""What must survive a process, or be known to more than one.
+
+    config          the `storage:` part of ostiary.yaml
+    sealing         AES-256-GCM under a key ring: nothing secret stands in the store in the clear
+    database        SQLite or PostgreSQL, brought up to date before its first use
+    schema          the tables as they are now
+    migrations/     how they came to be so (Alembic)
+    shared_tokens   tokens that one replica fetched for all
+    errors          what can be wrong with a store
+
+Time is a parameter: whoever calls says what time it is.
+"""

@@ -1,0 +1,137 @@
+"""Tokens that one replica fetched for all, and whose turn it is to fetch the next.
+
+A lease is taken by one statement that changes the row and says whether it did, so two replicas never have
+it both. It ends by itself when its holder does. No transaction is open while a token is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Table, Update, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ostiary.storage.database import Database
+from ostiary.storage.schema import shared_tokens
+from ostiary.storage.sealing import KeyRing
+
+_TABLE = shared_tokens.name
+_row = shared_tokens.c
+
+
+@dataclass(frozen=True, slots=True)
+class SharedKey:
+    """Which token."""
+
+    hash: str
+    """What stands in the store."""
+    bound_to: bytes
+    """What does not stand there, and is needed to open what does."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedToken:
+    """A token as the store has it. Times are seconds since the epoch."""
+
+    plain: bytes
+    sealed: bytes
+    expires_at: float
+    renew_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to fetch one token, until then."""
+
+    key: SharedKey
+    holder: str
+    until: float
+
+
+class SharedTokenTable:
+    """All methods raise StorageUnavailable."""
+
+    def __init__(self, database: Database, keys: KeyRing) -> None:
+        self._database = database
+        self._keys = keys
+
+    async def get(self, key: SharedKey) -> SharedToken | None:
+        """The token, opened. Raises SealedOtherwise."""
+        wanted = select(_row.sealed, _row.expires_at, _row.renew_at).where(_row.key_hash == key.hash)
+        async with self._database.connection() as connection:
+            found = (await connection.execute(wanted)).first()
+        if found is None or found.sealed is None:
+            return None
+        plain = self._keys.open(found.sealed, table=_TABLE, key=_bound(key))
+        return SharedToken(plain, found.sealed, found.expires_at, found.renew_at)
+
+    async def take(self, lease: Lease, *, seen: SharedToken | None, now: float) -> bool:
+        """Whether the lease is now ours: nobody else has one, and the token is still the one that we saw."""
+        sealed = None if seen is None else seen.sealed
+        async with self._database.connection() as connection:
+            insert = _insert_of(connection)
+            free = _row.lease_until <= now
+            taking = (
+                insert(shared_tokens)
+                .values(
+                    key_hash=lease.key.hash,
+                    expires_at=lease.until,
+                    renew_at=0.0,
+                    lease_until=lease.until,
+                    lease_holder=lease.holder,
+                )
+                .on_conflict_do_update(
+                    index_elements=[_row.key_hash],
+                    set_={"lease_until": lease.until, "lease_holder": lease.holder},
+                    where=free & _row.sealed.is_not_distinct_from(sealed),
+                )
+                .returning(_row.lease_holder)
+            )
+            return (await connection.execute(taking)).first() is not None
+
+    async def put(self, lease: Lease, plain: bytes, *, expires_at: float, renew_at: float) -> None:
+        """Give the token to all and the lease back, unless it was another's by now."""
+        values = {
+            "sealed": self._keys.seal(plain, table=_TABLE, key=_bound(lease.key)),
+            "expires_at": expires_at,
+            "renew_at": renew_at,
+            "lease_until": 0.0,
+            "lease_holder": None,
+        }
+        async with self._database.connection() as connection:
+            await connection.execute(_held(lease).values(values))
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back without a token."""
+        async with self._database.connection() as connection:
+            await connection.execute(_held(lease).values(lease_until=0.0, lease_holder=None))
+
+    async def forget_ended(self, now: float) -> None:
+        """Delete what is of no use to anybody any more."""
+        ended = delete(shared_tokens).where(_row.expires_at <= now, _row.lease_until <= now)
+        async with self._database.connection() as connection:
+            await connection.execute(ended)
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._database.close()
+
+    async def prepare(self) -> None:
+        """Make or migrate the tables."""
+        await self._database.prepare()
+
+
+def _held(lease: Lease) -> Update:
+    mine = (_row.key_hash == lease.key.hash) & (_row.lease_holder == lease.holder)
+    return update(shared_tokens).where(mine)
+
+
+def _bound(key: SharedKey) -> bytes:
+    return key.hash.encode() + key.bound_to
+
+
+def _insert_of(connection: AsyncConnection) -> Callable[[Table], sqlite.Insert | postgresql.Insert]:
+    """The two have the same words for "or change what is there", and SQLAlchemy no common one."""
+    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
