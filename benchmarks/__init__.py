@@ -3,10 +3,14 @@
     python -m benchmarks             run all, and rewrite benchmarks/README.md
     python -m benchmarks --quick     see that it works: short runs, without the peer that must be installed
 
-    gateway         a tool call through our gateway, nginx and FastMCP's proxy
-    peers           the programs that are compared, each started on one core
-    load            what wrk measures
-    report          medians and ratios, as a table
+    gateway             a tool call through our gateway, nginx and FastMCP's proxy
+    credentials         a cached token on a request, ours and those of the SDK, FastMCP and ADK
+    token_trap_table    how often they ask for a token, and whom they make wait
+    token_callers       each of them as a client
+    counting_servers    what they call, and who gives them tokens
+    peers               the programs that are compared, each started on one core
+    load                what wrk measures
+    report              medians and ratios, as a table
 
 Ratios are what to trust; absolute figures move with the machine. Everything stays on loopback.
 """

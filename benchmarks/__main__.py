@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks import gateway
+from benchmarks import credentials, gateway, token_trap_table
 from benchmarks.peers import ToolMissing
 from benchmarks.report import write_page
 
@@ -17,7 +17,10 @@ def main() -> int:
         if "--quick" in sys.argv[1:]:
             print(gateway.run(seconds=1, repeats=1, names=(gateway.UPSTREAM, gateway.NGINX, gateway.OSTIARY)))
         else:
-            write_page(PAGE, [gateway.run(seconds=3, repeats=3)])
+            through_gateway = gateway.run(seconds=3, repeats=3)
+            at_hand = credentials.run(requests=5000, repeats=5)
+            fetched = token_trap_table.run(refused=5, renewing=10)
+            write_page(PAGE, [through_gateway, at_hand, fetched])
             print(PAGE.read_text())
     except ToolMissing as missing:
         print(missing, file=sys.stderr)
