@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from ostiary.transport.listener import BETWEEN, GuardedProtocol, Refused
+from ostiary.transport.outbox import Outbox
 from ostiary.transport.stepping import Stepped, Stepper
 
 log = structlog.get_logger("ostiary.transport")
@@ -72,9 +73,10 @@ NOTHING_REPEATED: frozenset[bytes] = frozenset()
 class DirectProtocol(GuardedProtocol):
     """One connection, on which calls are answered in the order they came."""
 
-    def __init__(self, *arguments: Any, doors: Doors, **options: Any) -> None:
+    def __init__(self, *arguments: Any, doors: Doors, outbox: Outbox, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.doors = doors
+        self.outbox = outbox
         self.reading: Request | None = None
         self.body_parts: list[bytes] = []
         self.waiting: deque[Request] = deque()
@@ -127,6 +129,7 @@ class DirectProtocol(GuardedProtocol):
                 HTTPStatus.BAD_REQUEST, "a call may not be pipelined behind another kind of request"
             )
         if b"expect" in headers and self.current is None:
+            self.outbox.flush()
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         repeated = NOTHING_REPEATED if len(headers) == len(self.headers) else self._repeated()
         self.reading = Request(door, headers, repeated, self.parser.should_keep_alive())
@@ -173,7 +176,8 @@ class DirectProtocol(GuardedProtocol):
             self.streaming.add_done_callback(lambda _: close())
 
     def _write(self, request: Request, answer: Answer) -> None:
-        self.transport.write(
+        self.outbox.write(
+            self.transport,
             b"%s%scontent-length: %d\r\n%s\r\n%s"
             % (
                 STATUS_LINES[answer.status],
@@ -181,12 +185,13 @@ class DirectProtocol(GuardedProtocol):
                 len(answer.body),
                 b"" if request.keep_alive else b"connection: close\r\n",
                 answer.body,
-            )
+            ),
         )
 
     def _next(self, request: Request) -> None:
         self.current = None
         if not request.keep_alive:
+            self.outbox.flush()
             self.transport.close()
         elif self.waiting:
             self.flow.resume_reading()
@@ -234,6 +239,7 @@ class DirectProtocol(GuardedProtocol):
 
     def shutdown(self) -> None:
         """The listener drains: an idle connection closes, a call is answered first."""
+        self.outbox.flush()
         if self.current is not None:
             self.current.keep_alive = False
             self.waiting.clear()
@@ -241,6 +247,7 @@ class DirectProtocol(GuardedProtocol):
             super().shutdown()
 
     def refuse(self, refused: Refused) -> None:
+        self.outbox.flush()
         if self.current is None:
             super().refuse(refused)
         else:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from ostiary.settings import Listen
 from ostiary.transport.direct import DirectProtocol, Doors
 from ostiary.transport.limits import Limits
+from ostiary.transport.outbox import Outbox
 
 T = TypeVar("T")
 
@@ -89,7 +90,13 @@ async def serving(
         app,
         http=cast(
             "type[asyncio.Protocol]",
-            partial(DirectProtocol, limits=limits, hosts=_as_bytes(hosts), doors=doors or {}),
+            partial(
+                DirectProtocol,
+                limits=limits,
+                hosts=_as_bytes(hosts),
+                doors=doors or {},
+                outbox=Outbox(asyncio.get_running_loop()),
+            ),
         ),
         ws="none",
         interface="asgi3",

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 
 import httptools
 
+from ostiary.transport.outbox import Outbox
 from ostiary.transport.stepping import Reply
 from ostiary.transport.upstream.answer import Stream, UpstreamAnswer
 from ostiary.transport.upstream.errors import Step, UpstreamFailed
@@ -22,6 +23,7 @@ class Owner(Protocol):
     """The pool, as its connections see it."""
 
     limits: UpstreamLimits
+    outbox: Outbox
 
     def release(self, connection: Connection, *, keep: bool) -> None:
         """Its answer is complete; `keep` says that it may carry another request."""
@@ -77,7 +79,7 @@ class Connection(asyncio.Protocol):
         self.complete = False
         self.parts = []
         self.size = 0
-        self.transport.write(message)
+        self.owner.outbox.write(self.transport, message)
         return self.reply
 
     def drop(self, error: UpstreamFailed | None = None) -> None:

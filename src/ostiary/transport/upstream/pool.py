@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.transport.addresses import AddressRefused, resolve
+from ostiary.transport.outbox import Outbox
 from ostiary.transport.stepping import Reply, in_task
 from ostiary.transport.upstream.answer import UpstreamAnswer
 from ostiary.transport.upstream.connection import Connection
@@ -44,6 +45,7 @@ class Upstream:
         self._queue: deque[tuple[float, Reply[Connection | None]]] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
+        self.outbox = Outbox(self._loop)
 
     def exchange(self, message: bytes) -> Awaitable[UpstreamAnswer]:
         """Send a whole HTTP/1.1 request and give its answer. Raises UpstreamFailed within the time-outs.
