@@ -5,6 +5,8 @@ Nothing that a caller sent is logged but names that have been checked; tokens ne
 
 from __future__ import annotations
 
+import traceback
+
 import structlog
 
 from ostiary.gateway.errors import GatewayError
@@ -30,4 +32,5 @@ def request_dropped(server: str, method: str) -> None:
 
 def crashed(error: Exception) -> None:
     """Something that should not happen did; the log has the traceback, the caller does not."""
-    log.error("call_crashed", exc_info=error)
+    # As text: a renderer that is given the error itself may show local values, tokens among them.
+    log.error("call_crashed", exception="".join(traceback.format_exception(error)))

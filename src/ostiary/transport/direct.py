@@ -7,6 +7,7 @@ place and gives back an `Answer` or a `StreamedAnswer`. All else on the listener
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -163,7 +164,7 @@ class DirectProtocol(GuardedProtocol):
                 answer.close()
             return
         if answer is None:
-            log.error("call_crashed", exc_info=error)
+            log.error("call_crashed", exception=_in_text(error))
             answer = Answer(
                 500, b'{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"Internal error"}}'
             )
@@ -219,8 +220,8 @@ class DirectProtocol(GuardedProtocol):
                     self.transport.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
                     await self.flow.drain()
             self.transport.write(b"0\r\n\r\n")
-        except Exception:  # the head is out, so all that is left is to end without the last chunk
-            log.exception("stream_broke")
+        except Exception as error:  # noqa: BLE001 - the head is out: it can only end without its last chunk
+            log.error("stream_broke", exception=_in_text(error))  # noqa: TRY400 - see _in_text
             request.keep_alive = False
         finally:
             self.streaming = None
@@ -254,3 +255,8 @@ class DirectProtocol(GuardedProtocol):
             self.current.keep_alive = False  # the answer under way is still owed; what follows it is not read
             self.waiting.clear()
             self.flow.pause_reading()
+
+
+def _in_text(error: BaseException | None) -> str:
+    """A renderer that is given the error itself may show local values, tokens among them."""
+    return "".join(traceback.format_exception(error))
