@@ -452,9 +452,8 @@ async def test_a_server_that_is_slow(admitted: Caller, server: McpServer) -> Non
         return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]  # it has no end
 
     server.reply = never
-    began = time.monotonic()
-    assert refusal(await admitted.ask(*CALL)) == (504, -32011, "server s: no answer within 0.3 s")
-    assert time.monotonic() - began < 1
+    async with asyncio.timeout(10):
+        assert refusal(await admitted.ask(*CALL)) == (504, -32011, "server s: no answer within 0.3 s")
     await asyncio.wait_for(server.left.wait(), 5)
 
 

@@ -125,9 +125,8 @@ async def test_a_server_that_never_ends_its_list_is_named_within_its_timeout(
     caller = await start_gateway(
         servers={"bad": {"url": bad.url, "timeout": "300ms"}, "good": {"url": good.url}}
     )
-    began = time.monotonic()
-    merged = await listed(caller)
-    assert time.monotonic() - began < 2
+    async with asyncio.timeout(4):  # the comments go on for 5 s
+        merged = await listed(caller)
     assert merged["tools"] == [{"name": "good_a"}]
     assert merged["_meta"]["dev.ostiary/unavailable"][0]["server"] == "bad"
 

@@ -7,7 +7,6 @@ import contextlib
 import datetime as dt
 import ipaddress
 import ssl
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from ostiary.transport.stepping import as_future
 from ostiary.transport.trust import TrustSet
 from ostiary.transport.upstream import Step, Upstream, UpstreamAnswer, UpstreamFailed, UpstreamLimits
 
+HANGS = 5
+"""Seconds after which a test is sure that nothing will come."""
 ASK = b"POST /mcp HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -234,9 +235,8 @@ async def test_what_is_no_answer_is_named_with_the_server(
 ) -> None:
     server.talk = talk
     upstream = connecting(timeout=0.3, answer_bytes=100_000)
-    began = time.monotonic()
-    assert await failure(upstream) == failed
-    assert time.monotonic() - began < 1
+    async with asyncio.timeout(HANGS):
+        assert await failure(upstream) == failed
     server.talk = says(OK)
     assert (await asked(upstream)).body == b"{}"
     assert server.connections == 2
@@ -289,10 +289,9 @@ async def test_who_waits_behind_a_cancelled_call_goes_on(server: RawServer, conn
 
 async def test_all_who_wait_hear_at_once_that_nobody_listens(connecting: Connecting) -> None:
     upstream = connecting("http://127.0.0.1:1/mcp", connections=1)
-    began = time.monotonic()
-    outcomes = await asyncio.gather(*(asked(upstream) for _ in range(5)), return_exceptions=True)
+    async with asyncio.timeout(HANGS):
+        outcomes = await asyncio.gather(*(asked(upstream) for _ in range(5)), return_exceptions=True)
     assert {str(outcome) for outcome in outcomes} == {"server s: 127.0.0.1:1: connection refused"}
-    assert time.monotonic() - began < 1
 
 
 PRIVATE = "a private network: if it is meant, set private_network: true for it"

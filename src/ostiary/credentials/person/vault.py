@@ -5,8 +5,8 @@
     RegisteredClient    who we are at one authorization server (oauth.client_registration)
     UserRecords         both, in a vault; keyed by issuer, so that nothing goes to another
 
-A vault is the system's keyring (token_vault_keyring) where there is one, else an encrypted file
-(token_vault_file).
+A vault is the system's keyring (`vault_keyring`) where there is one, else an encrypted file
+(`vault_file`).
 """
 
 from __future__ import annotations
