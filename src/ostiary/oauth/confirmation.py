@@ -11,13 +11,13 @@ from typing import Any
 
 JKT = "jkt"
 X5T = "x5t#S256"
-_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
+KEY_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
 """What makes a key, sorted, by its kind (RFC 7638 section 3.2)."""
 
 
 def jwk_thumbprint(jwk: Mapping[str, Any]) -> str:
     """RFC 7638: SHA-256 over what makes the key, in base64url. Raises ValueError when that is not there."""
-    members = {name: jwk.get(name) for name in _MEMBERS.get(str(jwk.get("kty")), ())}
+    members = {name: jwk.get(name) for name in KEY_MEMBERS.get(str(jwk.get("kty")), ())}
     if not members or not all(isinstance(value, str) for value in members.values()):
         raise ValueError("it is not a public key in the form of a JWK")
     return _base64url(json.dumps(members, separators=(",", ":")).encode("ascii"))
@@ -35,9 +35,9 @@ def confirmation(jkt: str | None = None, x5t: str | None = None) -> dict[str, st
 
 
 def is_confirmed(claim: object, *, jkt: str | None = None, x5t: str | None = None) -> bool:
-    """Whether who proved these keys may use a token with this claim; a member that we don't know is not proven.
+    """Whether who proved these keys may use a token with this claim.
 
-    claim: the token's `cnf`, None when it has none.
+    claim: the token's `cnf`, None when it has none. A member that we don't know is not proven.
     """
     if claim is None:
         return True

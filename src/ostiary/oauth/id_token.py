@@ -1,4 +1,4 @@
-"""Who signed in: ID tokens that we give, and those that an upstream gives us. OpenID Connect Core 2, 3.1.3."""
+"""Who signed in: ID tokens that we give, and those that an upstream gives us. OIDC Core 2, 3.1.3."""
 
 from __future__ import annotations
 
