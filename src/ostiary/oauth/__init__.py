@@ -32,9 +32,9 @@ The authorization server's side, in the order of a request:
     resource             what a token is for                                   RFC 8707 2
     presented_client     what a client presents to prove who it is             RFC 6749 2.3, RFC 7521 4.2
     client_metadata      what a client says of itself                          RFC 7591 2
-    client_document      a client that describes itself at its own URL         draft Client ID Metadata Document
+    client_document      a client that describes itself at its own URL         draft-ietf-oauth-client-id-...
     registered_redirect  where a client may have its codes sent                RFC 8252 7, OAuth 2.1 2.3
-    requested_authorization  what a client asks a person for                   RFC 6749 4.1.1, OIDC Core 3.1.2.1
+    requested_authorization  what a client asks a person for                   RFC 6749 4.1.1, OIDC Core 3.1
     authorization_answer  what the browser carries back                        RFC 6749 4.1.2, RFC 9207
     server_metadata      what an authorization server says of itself           RFC 8414 2, OIDC Discovery 3
     endpoint_url         where an issuer's endpoints are                       RFC 8414 3.1
