@@ -1,0 +1,83 @@
+"""What people see of the authorization server: HTML and one stylesheet, without a script.
+
+A page is a frozen dataclass with just the values it shows; its docstring says what its form posts.
+`page_response` makes it an answer. Every form posts `csrf` and its hidden fields besides.
+
+    Consent             who asks, for what, where the answer goes    consent        RFC 6749 4.1.1
+    Walk                which accounts are connected, which is next  walk
+    ReplaceAccount      another account came back: replace or keep   walk
+    SignInChoice        which identity provider                      sign_in
+    DevelopmentSignIn   alice or bob, not for real use               sign_in
+    Connections         what is connected, and how to end it         connections
+    DeviceCode, DeviceConfirm, DeviceDone                            device         RFC 8628 3.3
+    ErrorPage, Done     the last word                                outcome
+    Onward              the browser goes on to another site          outcome
+
+One rule: all text is hostile. Templates escape it, and `display_text` shows what would hide in it. A name
+is never trusted to say who somebody is; a host and a `Destination` are.
+"""
+
+from ostiary.authserver.pages.assets import asset_routes
+from ostiary.authserver.pages.connections import (
+    AwayOffer,
+    AwayPermission,
+    ClientAccess,
+    ConnectedAccount,
+    Connections,
+    ResourceConnections,
+)
+from ostiary.authserver.pages.consent import AccountAsked, Consent, Scope
+from ostiary.authserver.pages.destination import (
+    App,
+    Destination,
+    DestinationRefused,
+    LocalProgram,
+    Website,
+    destination,
+)
+from ostiary.authserver.pages.device import DeviceCode, DeviceConfirm, DeviceDone
+from ostiary.authserver.pages.outcome import Done, ErrorPage, Onward
+from ostiary.authserver.pages.page import Client, Form, Page
+from ostiary.authserver.pages.render import render
+from ostiary.authserver.pages.response import FormActionRefused, content_security_policy, page_response
+from ostiary.authserver.pages.sign_in import DevelopmentAccount, DevelopmentSignIn, Provider, SignInChoice
+from ostiary.authserver.pages.walk import Leg, ReplaceAccount, Walk
+
+__all__ = [
+    "AccountAsked",
+    "App",
+    "AwayOffer",
+    "AwayPermission",
+    "Client",
+    "ClientAccess",
+    "ConnectedAccount",
+    "Connections",
+    "Consent",
+    "Destination",
+    "DestinationRefused",
+    "DevelopmentAccount",
+    "DevelopmentSignIn",
+    "DeviceCode",
+    "DeviceConfirm",
+    "DeviceDone",
+    "Done",
+    "ErrorPage",
+    "Form",
+    "FormActionRefused",
+    "Leg",
+    "LocalProgram",
+    "Onward",
+    "Page",
+    "Provider",
+    "ReplaceAccount",
+    "ResourceConnections",
+    "Scope",
+    "SignInChoice",
+    "Walk",
+    "Website",
+    "asset_routes",
+    "content_security_policy",
+    "destination",
+    "page_response",
+    "render",
+]
