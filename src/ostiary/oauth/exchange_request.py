@@ -30,7 +30,7 @@ class ExchangeRequest:
 
 
 def read_exchange(parameters: Parameters) -> ExchangeRequest:
-    """Raises InvalidRequest or InvalidScope. Only access tokens are taken and given: no other is a right here."""
+    """Raises InvalidRequest or InvalidScope. Only access tokens are taken and given."""
     actor = None
     if parameters.get("actor_token") is not None:
         actor = _token(parameters, "actor_token")

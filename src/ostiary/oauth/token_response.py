@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +60,11 @@ def read_token_response(
         raise TokenResponseUnreadable(
             f"it answered {status}: it redirects, which nobody may follow with secrets"
         )
-    answer = _object(status, content_type, body)
+    return token_response(status, json_object(status, content_type, body), wanted_type=wanted_type)
+
+
+def token_response(status: int, answer: Mapping[str, Any], *, wanted_type: str = "Bearer") -> TokenResponse:
+    """The same, of an answer that is decoded already, as odd issuers need it."""
     if status != 200 or ("error" in answer and "access_token" not in answer):
         raise _refusal(status, answer)
     access_token = _token(answer, "access_token")
@@ -87,10 +92,11 @@ def in_brief(error: str, description: str | None) -> str:
     return said if description is None else f"{said} ({description[:_LONGEST_SAID].rstrip('. ')})"
 
 
-def _object(status: int, content_type: str, body: bytes) -> dict[str, Any]:
+def json_object(status: int, content_type: str, body: bytes) -> dict[str, Any]:
+    """A token endpoint's answer, decoded. Raises TokenResponseUnreadable for what is no JSON object."""
     try:
         answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         kind = _shown(content_type.partition(";")[0].strip().lower() or None)
         raise TokenResponseUnreadable(f"it answered {status} with {kind}, not with JSON") from None
     if not isinstance(answer, dict):
@@ -98,7 +104,7 @@ def _object(status: int, content_type: str, body: bytes) -> dict[str, Any]:
     return answer
 
 
-def _refusal(status: int, answer: dict[str, Any]) -> Exception:
+def _refusal(status: int, answer: Mapping[str, Any]) -> Exception:
     error = answer.get("error")
     if not isinstance(error, str) or not error:
         return TokenResponseUnreadable(f"it answered {status} without an error code")
@@ -107,7 +113,7 @@ def _refusal(status: int, answer: dict[str, Any]) -> Exception:
     return TokenRequestRefused(_one_line(error), said, status)
 
 
-def _token(answer: dict[str, Any], name: str) -> str | None:
+def _token(answer: Mapping[str, Any], name: str) -> str | None:
     value = answer.get(name)
     if value is None or value == "":
         return None
@@ -120,7 +126,7 @@ def _token(answer: dict[str, Any], name: str) -> str | None:
     return value
 
 
-def _text(answer: dict[str, Any], name: str) -> str | None:
+def _text(answer: Mapping[str, Any], name: str) -> str | None:
     value = answer.get(name)
     return value if isinstance(value, str) else None
 
