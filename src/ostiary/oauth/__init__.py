@@ -38,6 +38,23 @@ The authorization server's side, in the order of a request:
     authorization_answer  what the browser carries back                        RFC 6749 4.1.2, RFC 9207
     server_metadata      what an authorization server says of itself           RFC 8414 2, OIDC Discovery 3
     endpoint_url         where an issuer's endpoints are                       RFC 8414 3.1
+    signing_schedule     which signing key does what, and when                 RFC 7517
+    refresh_rotation     a refresh token is used once                          RFC 9700 4.14
+    access_token         what our access tokens say                            RFC 9068
+    id_token             who signed in, told and heard                         OIDC Core 2, 3.1.3
+    confirmation         whose key a token is bound to                         RFC 7800, RFC 8705, RFC 9449
+    dpop_proof           a proof, as the server that gets it sees it           RFC 9449 4.3, 8
+    client_assertion_claims  what a client must say of itself                  RFC 7523 3
+    delegation           who acts for whom, and who may                        RFC 8693 4
+    exchange_request     what is asked of us for a token                       RFC 8693 2.1
+    trusted_subject      tokens of other issuers                               RFC 8693 2.1, RFC 8725 3
+    id_jag_claims        an ID-JAG at the issuer that it is for                RFC 7523 3
+    introspection        what a token is worth now                             RFC 7662
+    dotted_path          one value inside a JSON document
+    userinfo             who somebody is, as an upstream says it               OIDC Core 5.3.2
+    upstream_token       an upstream's token answer, however it is written     RFC 6749 5.1
+    device_code          signing in at another device                          RFC 8628
+    revalidation         when an identity provider is asked again              OIDC Core 12
 
 No network, no web, no clock: whoever asks brings the time.
 """
