@@ -177,7 +177,7 @@ def test_a_document_may_offer_a_choice_of_methods() -> None:
         ({"Cache-Control": "no-store"}, 60),
         ({"Cache-Control": "no-cache, max-age=3600"}, 60),
         ({"Cache-Control": "private, max-age=3600"}, 60),
-        ({"Cache-Control": "extension=max-age=9, max-age=3600"}, 300),
+        ({"Cache-Control": 'extension="a, max-age=9", max-age=3600'}, 3600),
         ({"Expires": formatdate(NOW + 7200, usegmt=True)}, 7200),
         ({"Expires": formatdate(NOW + 7200, usegmt=True), "Date": formatdate(NOW + 3600, usegmt=True)}, 3600),
         ({"Expires": formatdate(NOW - 7200, usegmt=True)}, 60),

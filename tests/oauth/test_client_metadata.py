@@ -336,12 +336,19 @@ def test_keys_that_are_none_are_refused(jwks: Any, why: str) -> None:
         OctKey.generate_key(256, auto_kid=False).as_dict(private=True),
         {"kty": "oct"},
         {"kty": "RSA", "n": "x", "e": "AQAB", "p": "x"},
-        {"n": "x", "e": "AQAB"},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "x", "priv": "x"},
     ],
 )
 def test_private_and_shared_keys_are_refused_unseen(key: dict[str, Any]) -> None:
     why = refusal(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [*JWKS["keys"], key]})
     assert why == "jwks has a private or a shared key: make a new one, this one is known"
+
+
+@pytest.mark.parametrize("key", [{"kty": "AKP", "pub": "x"}, {"kty": []}, {"kty": None}, {"n": "x"}])
+def test_keys_of_types_that_we_don_t_know_are_passed_over(key: dict[str, Any]) -> None:
+    both = registered(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [key, *JWKS["keys"]]})
+    assert both.jwks == JWKS
+    assert refusal(jwks={"keys": [key]}) == "jwks has no key of type RSA, EC, OKP"
 
 
 def test_keys_stand_in_one_place() -> None:

@@ -43,7 +43,8 @@ SHOWN_NAME = 200
 _BY_STRENGTH = ("private_key_jwt", "client_secret_basic", "client_secret_post", "none")
 _LONGEST_URL = 2000
 _SHOWN_URLS = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
-_KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
+_KEY_TYPES = ("RSA", "EC", "OKP")
+"""The others are passed over (RFC 7517 section 5)."""
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
 
@@ -188,12 +189,12 @@ def _public_keys(jwks: object) -> dict[str, Any]:
         raise InvalidClientMetadata("jwks is not a JSON Web Key Set")
     if not 1 <= len(keys) <= MAX_KEYS or len(msgspec.json.encode(keys)) > MAX_JWKS_BYTES:
         raise InvalidClientMetadata(f"jwks has 1 to {MAX_KEYS} keys, in {MAX_JWKS_BYTES // 1024} KiB")
-    for key in keys:
-        if not _PRIVATE.isdisjoint(key) or key.get("kty") not in _KEY_TYPES:
-            raise InvalidClientMetadata(
-                "jwks has a private or a shared key: make a new one, this one is known"
-            )
-    return {"keys": keys}
+    if any(not _PRIVATE.isdisjoint(key) or key.get("kty") == "oct" for key in keys):
+        raise InvalidClientMetadata("jwks has a private or a shared key: make a new one, this one is known")
+    usable = [key for key in keys if key.get("kty") in _KEY_TYPES]
+    if not usable:
+        raise InvalidClientMetadata(f"jwks has no key of type {', '.join(_KEY_TYPES)}")
+    return {"keys": usable}
 
 
 def _name(document: Mapping[str, Any]) -> str | None:
@@ -204,8 +205,9 @@ def _name(document: Mapping[str, Any]) -> str | None:
     if len(named) > LONGEST_NAME:
         raise InvalidClientMetadata(f"client_name has more than {LONGEST_NAME} characters")
     spaced = " ".join(unicodedata.normalize("NFC", named).split())
-    seen = "".join(character for character in spaced if not unicodedata.category(character).startswith("C"))
-    return seen if len(seen) <= SHOWN_NAME else seen[: SHOWN_NAME - 1] + "…"
+    visible = (character for character in spaced if not unicodedata.category(character).startswith("C"))
+    shown = " ".join("".join(visible).split())
+    return (shown if len(shown) <= SHOWN_NAME else shown[: SHOWN_NAME - 1] + "…") or None
 
 
 def _scopes(document: Mapping[str, Any]) -> frozenset[str] | None:
