@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import pytest
-from aiohttp import web
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from mcp.server.auth.provider import AccessToken
+from mcp.server.auth.settings import AuthSettings
+from mcp.server.mcpserver import MCPServer
 from playwright.async_api import Error as BrowserError
 from tests.peers import keycloak
 from tests.peers.browser import browser
+from tests.peers.certificates import CertificateAuthority
+from tests.peers.client_metadata import published_client
 from tests.peers.identity_provider import ALICE, BOB, IdentityProvider
+from tests.peers.mcp_clients.callback import listening
+from tests.peers.mcp_clients.client import age
+from tests.peers.mcp_clients.clients import CLIENTS
 from tests.peers.oidc_provider import idp as oidc_provider
+
+from ostiary.settings import Listen
+from ostiary.transport.serving import address_of, bind, serving
 
 RunningIdp = Callable[..., AbstractAsyncContextManager[IdentityProvider]]
 IDPS: dict[str, RunningIdp] = {"oidc-provider": oidc_provider.running_idp, "keycloak": keycloak.running_idp}
-
-
-@asynccontextmanager
-async def callback() -> AsyncIterator[tuple[str, asyncio.Queue[dict[str, str]]]]:
-    """The URL of a client's redirect endpoint, and the queue of the answers that arrive there."""
-    answers: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-
-    async def arrived(request: web.Request) -> web.Response:
-        answers.put_nowait(dict(parse_qsl(request.query_string)))
-        return web.Response(text="<h1>done</h1>", content_type="text/html")
-
-    app = web.Application()
-    app.router.add_get("/callback", arrived)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/callback", answers
-    finally:
-        await runner.cleanup()
 
 
 class Flow:
@@ -103,7 +95,7 @@ class Flow:
 @pytest.mark.parametrize("name", IDPS)
 async def test_people_sign_in_at_an_identity_provider(name: str) -> None:
     async with (
-        callback() as (redirect_uri, answers),
+        listening(0) as (redirect_uri, answers),
         IDPS[name]([redirect_uri], lifetime=60) as idp,
         browser() as chromium,
         aiohttp.ClientSession(trust_env=False) as http,
@@ -114,7 +106,7 @@ async def test_people_sign_in_at_an_identity_provider(name: str) -> None:
             page = await chromium.page()
             await page.goto(flow.authorize_url(endpoints["authorization_endpoint"]))
             await idp.sign_in(page, person.login)
-            await page.get_by_text("done").wait_for()
+            await page.get_by_text("The client has its answer").wait_for()
 
             answer = answers.get_nowait()
             assert (answer["state"], answer["iss"]) == (flow.state, idp.issuer)
@@ -137,7 +129,7 @@ async def test_people_sign_in_at_an_identity_provider(name: str) -> None:
 
 
 async def test_the_browser_leaves_this_machine_for_nobody_and_keeps_persons_apart() -> None:
-    async with browser() as chromium, callback() as (url, _):
+    async with browser() as chromium, listening(0) as (url, _):
         one, other = await chromium.page(), await chromium.page()
         await one.goto(url)
         await one.evaluate("document.cookie = 'who=one'")
@@ -150,3 +142,93 @@ async def test_the_browser_leaves_this_machine_for_nobody_and_keeps_persons_apar
             with pytest.raises(BrowserError, match="ERR_CONNECTION_REFUSED"):
                 await one.goto(elsewhere)
         assert urlsplit(other.url).path == "/callback"
+
+
+class Verifier:
+    """Takes the JWTs that an issuer made for one resource."""
+
+    def __init__(self, issuer: str, resource: str) -> None:
+        self._issuer = issuer
+        self._resource = resource
+        self.seen: list[str] = []
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        async with aiohttp.ClientSession() as http, http.get(f"{self._issuer}/jwks") as answer:
+            keys = KeySet.import_key_set(await answer.json())
+        try:
+            claims = jwt.decode(token, keys, algorithms=["ES256"]).claims
+        except (JoseError, ValueError):
+            return None
+        if (claims["iss"], claims["aud"]) != (self._issuer, self._resource):
+            return None
+        if token not in self.seen:
+            self.seen.append(token)
+        return AccessToken(
+            token=token,
+            client_id=claims["client_id"],
+            scopes=claims["scope"].split(),
+            expires_at=claims["exp"],
+            resource=claims["aud"],
+        )
+
+
+@asynccontextmanager
+async def zoo_behind(issuer: str) -> AsyncIterator[tuple[str, Verifier]]:
+    """An MCP server whose one tool is for those who signed in there."""
+    sock = bind(Listen("127.0.0.1", 0))
+    url = f"http://{address_of(sock)}/mcp"
+    verifier = Verifier(issuer, url)
+    auth = AuthSettings.model_validate(
+        {
+            "issuer_url": issuer,
+            "resource_server_url": url,
+            "required_scopes": ["mcp"],
+            "validate_token_resource": True,
+        }
+    )
+    server = MCPServer("zoo", token_verifier=verifier, auth=auth)
+
+    @server.tool()
+    def animals(species: str) -> str:
+        return f"two {species}s"
+
+    async with serving(server.streamable_http_app(), sock):
+        yield url, verifier
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("registration", ["published", "dynamic"])
+async def test_a_client_signs_in_calls_and_refreshes(name: str, registration: str, tmp_path: Path) -> None:
+    client = CLIENTS[name]()
+    authority = CertificateAuthority(tmp_path)
+    store = tmp_path / "store"
+    store.mkdir()
+    opened: list[str] = []
+    async with AsyncExitStack() as stack:
+        idp = await stack.enter_async_context(
+            oidc_provider.running_idp([], strangers=True, ca_file=authority.file)
+        )
+        url, verifier = await stack.enter_async_context(zoo_behind(idp.issuer))
+        published = await stack.enter_async_context(published_client(authority, [client.redirect_uri]))
+        page = await (await stack.enter_async_context(browser())).page()
+
+        async def open_url(url: str) -> None:
+            opened.append(url)
+            await page.goto(url)
+            await idp.sign_in(page, "alice")
+
+        async def call() -> None:
+            metadata = published.url if registration == "published" else None
+            async with client.session(
+                url, open_url=open_url, store=store, client_metadata_url=metadata
+            ) as session:
+                answer = await session.call("animals", {"species": "penguin"})
+                assert answer["content"] == [{"type": "text", "text": "two penguins"}]
+
+        await call()
+        await call()
+        assert (len(opened), len(verifier.seen)) == (1, 1)
+        age(store)
+        await call()
+        assert (len(opened), len(verifier.seen)) == (1, 2)
+        assert published.requests == (1 if registration == "published" else 0)

@@ -34,7 +34,7 @@ async def running_idp(
 
     lifetime: of access tokens, in seconds. Refresh tokens rotate, and are given always, or with
     `offline_access_only` to those who ask for that scope and for consent. strangers: clients may register, or
-    name a metadata document, which is fetched over https from whom `ca_file` vouches for. port: 0 for a free one.
+    name a metadata document, which is fetched over https from whom `ca_file` vouches for. port: 0 for any.
     """
     peer = oidc_provider()
     client = {
