@@ -133,7 +133,7 @@ def _read(proof: str) -> JwtParts:
         raise InvalidDpopProof(f"the DPoP proof is malformed: {error}") from None
     if jwt.header.get("typ") != "dpop+jwt":
         raise InvalidDpopProof("the DPoP proof's typ is not dpop+jwt")
-    if jwt.header.get("alg") not in _REGISTRIES:
+    if jwt.header.get("alg") not in ALGORITHMS:
         raise InvalidDpopProof(f"the DPoP proof's alg is none of {', '.join(ALGORITHMS)}")
     return jwt
 

@@ -82,11 +82,11 @@ def next_rotation(
 
     rotate_every: seconds that a key signs; None when only people rotate.
     """
-    if any(key.active_at > now and not _stopped_by_hand(key, now) for key in keys):
-        return None
     active = signing_key(keys, now)
     if active is None:
-        return now
+        return now  # even when one waits: until then nothing could be signed
+    if any(key.active_at > now and not _stopped_by_hand(key, now) for key in keys):
+        return None
     ends = [active.retires_at, active.gone_at]
     if rotate_every is not None:
         ends.append(active.active_at + rotate_every)

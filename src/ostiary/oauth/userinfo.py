@@ -68,7 +68,7 @@ def identity_of(claims: Mapping[str, Any], mapping: UserinfoMapping) -> Upstream
         _subject(first_value(claims, mapping.subject), " or ".join(mapping.subject)),
         _text(first_value(claims, mapping.name)),
         _text(first_value(claims, mapping.email)),
-        first_value(claims, mapping.email_verified) in (True, "true"),  # Apple and Cognito write a string
+        _is_true(first_value(claims, mapping.email_verified)),
         claims,
     )
 
@@ -106,6 +106,11 @@ def _digits(number: int) -> str:
 def _text(value: Any) -> str | None:
     fits = isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable()
     return value if fits else None
+
+
+def _is_true(value: Any) -> bool:
+    """Apple and Cognito write a string. A number is no answer, although 1 equals True."""
+    return value is True or value == "true"
 
 
 def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
