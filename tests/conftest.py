@@ -1,4 +1,4 @@
-"""The demo, brought up once as a person would: `ostiary up` in an empty directory."""
+"""What many tests need: the demo, brought up as a person would, and a throw-away PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.peers.postgresql import PostgreSql, running_postgresql
 
 OSTIARY = (sys.executable, "-m", "ostiary")
 
@@ -123,3 +124,10 @@ def new_demo() -> Iterator[Callable[[Path], Demo]]:
     yield started
     for one in running:
         one.kill()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSql]:
+    """A throw-away PostgreSQL."""
+    with running_postgresql() as server:
+        yield server

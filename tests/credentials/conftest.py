@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.credentials.little_google import PRIVATE_KEY, LittleGoogle
 from tests.credentials.token_server import TokenServer
 from tests.peers.certificates import CertificateAuthority
-from tests.peers.postgresql import PostgreSql, running_postgresql
 
 from ostiary.credentials.error import CredentialUnreachable
 from ostiary.credentials.runtime import Runtime
@@ -132,10 +131,3 @@ def key_file(google: LittleGoogle, tmp_path: Path) -> Path:
     }
     path.write_text(json.dumps(key))
     return path
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSql]:
-    """A throw-away PostgreSQL."""
-    with running_postgresql() as server:
-        yield server

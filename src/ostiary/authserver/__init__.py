@@ -1,1 +1,35 @@
-"""The authorization server."""
+"""The authorization server: signs people in, and gives clients tokens for exactly one resource.
+
+    config/          the `authserver:` part of ostiary.yaml
+    authserver       puts it together on its listeners
+    parts            what the endpoints share
+    http/            how requests come in and answers go out
+    discovery        what the server says of itself                          RFC 8414
+
+what programs ask
+    token_endpoint   authenticate the client, choose the grant, answer      RFC 6749 3.2
+    grants/          one file a grant
+    clients/         who asks: registered, self-registered, self-described
+    binding          to what tokens are bound                                RFC 9449, RFC 8705
+    access_tokens    made for one resource                                   RFC 9068
+    signing/         what tokens are signed with
+
+where people come
+    walk/            from an authorization request to a code
+    pages/           what people see
+    idps/            identity providers
+    sessions/        what a client may do for a person
+    connected        what one leg at a provider brought
+    authorized       what a person agreed to
+
+    resources        what tokens are for
+    rates            how often somebody may ask
+    audit_events     what is written down
+
+Rules of the protocol are in `oauth/`; what survives is in `storage/`. The gateway meets it over HTTP alone.
+"""
+
+from ostiary.authserver.authserver import AuthServer
+from ostiary.authserver.config import AuthServerSettings
+
+__all__ = ["AuthServer", "AuthServerSettings"]

@@ -1,6 +1,10 @@
 """SQLite or PostgreSQL, brought up to date before its first use, by one process at a time.
 
-Every statement stands for itself (autocommit) and is bounded in time: who waits can go on without.
+    connection     for one statement that stands for itself (autocommit)
+    transaction    statements that belong together: all of them happen, or none; done when it is on the disk
+    read           statements that change nothing
+
+All are bounded in time: who waits can go on without.
 """
 
 from __future__ import annotations
@@ -11,16 +15,19 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import alembic.command
 from alembic.config import Config
-from sqlalchemy import Connection, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.errors import StorageUnavailable
+from ostiary.storage.group_commit import GroupCommit, Work
+
+T = TypeVar("T")
 
 STATEMENT_TIMEOUT = 2.0
 """Seconds for a connection and one statement. A token is fetched in less than a second without a store."""
@@ -37,6 +44,8 @@ class Database:
     def __init__(self, settings: StorageSettings) -> None:
         self._settings = settings
         self._engine: AsyncEngine | None = None
+        self._writer: GroupCommit | None = None
+        self._reader: GroupCommit | None = None
         self._prepared = False
         self._turn = asyncio.Lock()
 
@@ -52,6 +61,22 @@ class Database:
         async with self._failing_alike(STATEMENT_TIMEOUT), self._opened().connect() as connection:
             yield connection
 
+    async def transaction(self, work: Work[T]) -> T:
+        """Do all of `work` or nothing of it. Raises StorageUnavailable, and what `work` raises.
+
+        In PostgreSQL it sees what others have committed (READ COMMITTED): whatever may happen once is one
+        statement that changes and returns.
+        """
+        if self._settings.file is None:
+            return await self._on_server(work)
+        return await self._in_file(work, writing=True)
+
+    async def read(self, work: Work[T]) -> T:
+        """What `work` finds. Raises StorageUnavailable, and what `work` raises."""
+        if self._settings.file is None:
+            return await self._on_server(work)
+        return await self._in_file(work, writing=False)
+
     async def prepare(self, *, within: float = PREPARE_TIMEOUT) -> None:
         """Make or migrate the tables, once. within: seconds. Raises StorageUnavailable."""
         if self._prepared:
@@ -61,14 +86,36 @@ class Database:
 
     async def close(self) -> None:
         """Let go of every connection."""
+        for thread in (self._writer, self._reader):
+            if thread is not None:
+                await asyncio.to_thread(thread.close)
+        self._writer = self._reader = None
         if self._engine is not None:
             await self._engine.dispose()
+
+    async def _on_server(self, work: Work[T]) -> T:
+        await self.prepare(within=STATEMENT_TIMEOUT)
+        engine = self._opened().execution_options(isolation_level="READ COMMITTED")
+        async with self._failing_alike(STATEMENT_TIMEOUT), engine.begin() as connection:
+            return await connection.run_sync(_marking(work))
+
+    async def _in_file(self, work: Work[T], *, writing: bool) -> T:
+        await self.prepare(within=STATEMENT_TIMEOUT)
+        if self._writer is None or self._reader is None:
+            assert self._settings.file is not None  # noqa: S101 - for the type checker
+            engine = _flushing_engine(self._settings.file)
+            self._writer = GroupCommit(engine, begin="BEGIN IMMEDIATE")
+            self._reader = GroupCommit(engine, begin="BEGIN")
+        async with self._failing_alike(STATEMENT_TIMEOUT):
+            return await (self._writer if writing else self._reader).run(_marking(work))
 
     @contextlib.asynccontextmanager
     async def _failing_alike(self, seconds: float) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(seconds):
                 yield
+        except _OfTheWork as undone:
+            raise undone.error from None
         except TimeoutError:
             reason = f"it did not answer within {seconds:g} seconds"
         except ImportError:
@@ -101,6 +148,42 @@ class Database:
         async with engine.begin() as connection:
             await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
             await connection.run_sync(_upgrade)
+
+
+class _OfTheWork(Exception):
+    """Raised by the work, not by the store: it undoes the transaction, and goes on to the caller."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _marking(work: Work[T]) -> Work[T]:
+    def marked(connection: Connection) -> T:
+        try:
+            return work(connection)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            raise _OfTheWork(error) from error
+
+    return marked
+
+
+def _flushing_engine(file: Path) -> Engine:
+    """Its commits are on the disk when they return: what is spent must stay spent after a power cut."""
+    url = make_url("sqlite://").set(database=str(file))
+    engine = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": STATEMENT_TIMEOUT, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def flush_on_commit(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    return engine
 
 
 def _file_engine(file: Path) -> AsyncEngine:

@@ -28,7 +28,7 @@ MOST_PIPELINED = 16
 class Request:
     """One request to a door, whole. Header names are lower case; `repeated` says that some came twice."""
 
-    __slots__ = ("body", "door", "headers", "keep_alive", "repeated")
+    __slots__ = ("body", "certificate", "door", "headers", "keep_alive", "peer", "repeated")
 
     def __init__(
         self, door: Door, headers: dict[bytes, bytes], repeated: frozenset[bytes], keep_alive: bool
@@ -38,6 +38,10 @@ class Request:
         self.repeated = repeated
         self.keep_alive = keep_alive
         self.body = b""
+        self.peer = ""
+        """The address at the other end of the connection."""
+        self.certificate: bytes | None = None
+        """The client's certificate in DER, where TLS asked for one and checked it."""
 
 
 @dataclass(slots=True)
@@ -84,6 +88,15 @@ class DirectProtocol(GuardedProtocol):
         self.current: Request | None = None
         self.stepper: Stepper[Answer | StreamedAnswer] | None = None
         self.streaming: asyncio.Task[None] | None = None
+        self.peer = ""
+        self.certificate: bytes | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self.peer = self.client[0] if self.client else ""
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.certificate = tls.getpeercert(binary_form=True)
 
     # reading
 
@@ -134,6 +147,8 @@ class DirectProtocol(GuardedProtocol):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         repeated = NOTHING_REPEATED if len(headers) == len(self.headers) else self._repeated()
         self.reading = Request(door, headers, repeated, self.parser.should_keep_alive())
+        self.reading.peer = self.peer
+        self.reading.certificate = self.certificate
 
     def _hand_on(self, headers: dict[bytes, bytes]) -> None:
         if self.current is not None:

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Coroutine
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -80,11 +81,13 @@ async def serving(
     limits: Limits = Limits(),
     hosts: frozenset[str] | None = None,
     doors: Doors | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Serve `app` on a bound socket while the block runs, then drain and close.
 
     hosts: the `Host` values that are ours, lower case with port; None takes any one.
     doors: paths whose POST requests are answered inside the protocol (see `direct`).
+    tls: what the listener speaks TLS with; None for TLS that ends in front of us, or on this machine.
     """
     config = uvicorn.Config(
         app,
@@ -108,6 +111,7 @@ async def serving(
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     config.load()
+    config.ssl = tls
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[sock])

@@ -1,10 +1,10 @@
-"""The tables as they are now. How a store gets there is in `migrations/`."""
+"""Tokens that one replica fetched for all."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Double, LargeBinary, MetaData, String, Table
+from sqlalchemy import Column, Double, LargeBinary, String, Table
 
-metadata = MetaData()
+from ostiary.storage.schema.metadata import metadata
 
 shared_tokens = Table(
     "shared_tokens",
@@ -16,4 +16,4 @@ shared_tokens = Table(
     Column("lease_until", Double, nullable=False),
     Column("lease_holder", String(64)),
 )
-"""Times are seconds since the epoch. `sealed` is empty while the first token is being fetched."""
+"""`sealed` is empty while the first token is being fetched."""

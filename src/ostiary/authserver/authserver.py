@@ -1,0 +1,120 @@
+"""Puts the authorization server together on its listeners."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from ostiary.authserver.clients.authentication import ClientAuthenticator
+from ostiary.authserver.clients.configured import configured_client
+from ostiary.authserver.clients.registry import ClientRegistry
+from ostiary.authserver.config.settings import AuthServerSettings
+from ostiary.authserver.http.routes import asgi, doors
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.rates import Rates
+from ostiary.authserver.resources import Resources
+from ostiary.authserver.signing.signing_keys import VIEW_AGE, SigningKeys
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.settings import Listen
+from ostiary.storage.config import StorageSettings
+from ostiary.storage.errors import StorageError
+from ostiary.storage.store import Store
+from ostiary.telemetry.audit import Audit
+from ostiary.transport.fetch import Fetcher
+from ostiary.transport.limits import Limits
+from ostiary.transport.serving import address_of, serving
+
+log = structlog.get_logger("ostiary.authserver")
+
+LIMITS = Limits(body_bytes=64 * 1024, head_bytes=32 * 1024, body_timeout=10.0)
+"""Forms are small; a long state or an assertion travels in a head or a body of some kilobytes."""
+
+
+class AuthServer:
+    """An authorization server with its store, keys and connections. Use as an async context manager.
+
+    audit: a file, None for log lines; clock: seconds since the epoch, as `time.time`.
+    """
+
+    def __init__(
+        self,
+        settings: AuthServerSettings,
+        *,
+        storage: StorageSettings,
+        audit: Path | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        store = Store.of(storage)
+        fetcher = Fetcher()
+        registry = ClientRegistry(
+            configured_client(client, settings.trusted_issuers) for client in settings.clients
+        )
+        self.parts = Parts(
+            settings=settings,
+            store=store,
+            signing=SigningKeys(
+                store,
+                settings.signing,
+                longest_life=settings.tokens.access.total_seconds(),
+                clock=clock,
+            ),
+            resources=Resources(settings.resources),
+            clients=registry,
+            authenticator=ClientAuthenticator(registry),
+            idps={},
+            audit=Audit(audit, clock),
+            rates=Rates(settings.limits),
+            fetcher=fetcher,
+            clock=clock,
+            common_scopes=frozenset(settings.scopes),
+        )
+        self._tending: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Raises StorageError: without a store and a key nothing can be issued."""
+        await self.parts.store.database.prepare()
+        await self.parts.signing.refresh()
+        self._tending = asyncio.create_task(self._tend())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._tending is not None:
+            self._tending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._tending
+        await self.parts.store.close()
+        self.parts.audit.close()
+
+    @contextlib.asynccontextmanager
+    async def listening(self, sock: socket.socket) -> AsyncIterator[None]:
+        """Answer on a bound socket while the block runs."""
+        behind = doors(self.parts)
+        app = asgi(self.parts, only_post=[path.decode() for path in behind])
+        async with serving(app, sock, limits=LIMITS, hosts=self._hosts(address_of(sock)), doors=behind):
+            yield
+
+    async def _tend(self) -> None:
+        """What has to be done from time to time. A store that is away is tried again."""
+        while True:
+            await asyncio.sleep(VIEW_AGE)
+            try:
+                await self.parts.signing.refresh()
+            except StorageError as error:
+                log.warning("signing_keys_not_read", reason=str(error))
+
+    def _hosts(self, bound: Listen) -> frozenset[str]:
+        """The `Host` values that are ours. Others are how web pages reach it by DNS rebinding."""
+        at_home = {str(bound), f"localhost:{bound.port}"} if bound.is_loopback else set()
+        return frozenset(at_home | {canonical_url(self.settings.issuer).authority})

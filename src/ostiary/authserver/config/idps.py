@@ -1,0 +1,247 @@
+"""Where people sign in, and where they have accounts: the entries of `upstream_idps:`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+
+from ostiary.authserver.config.presets import with_preset
+from ostiary.identity.inbound import Issuer, ScopeToken
+from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
+from ostiary.settings import ConfiguredPath, Duration, SecretField, Settings, Url, read_duration
+
+IdpName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
+RESERVED_PARAMETERS = frozenset(
+    {
+        "client_id",
+        "client_secret",
+        "code_challenge",
+        "code_challenge_method",
+        "login_hint",
+        "max_age",
+        "nonce",
+        "redirect_uri",
+        "request",
+        "request_uri",
+        "resource",
+        "response_mode",
+        "response_type",
+        "scope",
+        "state",
+    }
+)
+"""What we say ourselves: a setting that could replace one of these would undo what it protects."""
+
+
+def _not_reserved(parameters: dict[str, str]) -> dict[str, str]:
+    if taken := sorted(RESERVED_PARAMETERS.intersection(parameters)):
+        raise ValueError(f"{', '.join(taken)} is set by Ostiary itself and cannot be configured here")
+    return parameters
+
+
+class ClaimSource(Settings):
+    """One claim that is taken when somebody signs in."""
+
+    source: Annotated[Literal["id_token", "userinfo", "access_token"], Field(alias="from")] = "id_token"
+    """Where it stands. An access_token is read only when it is a JWT of this issuer."""
+    claim: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    """Its name there; a dot leads into an object."""
+
+
+class UserinfoSettings(Settings):
+    """How to ask who somebody is, and where in the answer that stands."""
+
+    url: Url
+    """Where to ask, with the access token."""
+    method: Literal["GET", "POST"] = "GET"
+    """How to ask."""
+    headers: dict[str, str] = {}
+    """Further headers of the request."""
+    subject: str | list[str] = "sub"
+    """Where the account's lasting identifier stands: a path such as `data.id`, or several, first hit wins."""
+    name: str | list[str] = ["name"]
+    """Where the name stands."""
+    email: str | list[str] = ["email"]
+    """Where the e-mail address stands."""
+
+
+class TokenAnswerSettings(Settings):
+    """Where things stand in an odd token answer: paths such as `authed_user.access_token`."""
+
+    access_token: str = "access_token"  # noqa: S105 - names, as the next
+    """The access token."""
+    refresh_token: str = "refresh_token"  # noqa: S105
+    """The refresh token."""
+    expires_in: str = "expires_in"
+    """How many seconds the access token lives."""
+    scope: str = "scope"
+    """The scopes that were given."""
+    scope_separator: Literal[" ", ","] = " "
+    """What stands between two of them."""
+
+
+class _Edge(Settings):
+    """What all kinds of identity providers have."""
+
+    name: IdpName
+    """What it is called in this file, in addresses (`/oauth/callback/{name}`), and in audit events."""
+    preset: str | None = None
+    """Take what is known of google, github, entra, okta, slack, atlassian, gitlab or keycloak."""
+    label: Annotated[str, StringConstraints(max_length=80)] | None = None
+    """What people read on the pages. Default: its name."""
+    scopes: list[ScopeToken] = []
+    """What to ask for."""
+    authorization_params: Annotated[dict[str, str], AfterValidator(_not_reserved)] = {}
+    """Further parameters of its authorization request, such as `access_type: offline`."""
+    previous_issuer: str | None = None
+    """Confirms that this entry was pointed at another issuer: who was behind the name before. Their people
+    and ours are not the same, so nobody is carried over."""
+    ca_file: ConfiguredPath | None = None
+    """PEM file of the authorities trusted for this provider alone. Default: the system's."""
+    private_network: bool = False
+    """Its addresses may be on a private network."""
+    insecure_allow_http: bool = False
+    """It may be reached in the clear although it is not on this machine."""
+
+    @property
+    def display_name(self) -> str:
+        """What people read."""
+        return self.label or self.name
+
+    def refuse_clear_text(self, url: CanonicalUrl) -> None:
+        """Raise ValueError when codes and tokens would travel in the clear."""
+        if url.scheme == "http" and not url.is_loopback and not self.insecure_allow_http:
+            raise ValueError(
+                f"{url} is plain http to another machine, so tokens would travel in the clear: "
+                "use https, or say insecure_allow_http: true"
+            )
+
+
+class _OurClient(Settings):
+    """Who we are there."""
+
+    client_id: Annotated[str, StringConstraints(min_length=1)]
+    """Our client there."""
+    client_secret: SecretField | None = None
+    """Its secret; none for a public client."""
+    auth_method: Literal["client_secret_basic", "client_secret_post", "none"] | None = None
+    """How we prove who we are. Default: what its metadata offers first of client_secret_basic,
+    client_secret_post; none without a secret."""
+
+
+Revalidation = Annotated[
+    Literal["on_refresh", "never"] | timedelta,
+    BeforeValidator(lambda value: value if value in ("on_refresh", "never") else read_duration(value)),
+]
+
+
+class _Identity(_Edge):
+    """One that can say who somebody is."""
+
+    revalidate: Annotated[
+        Revalidation,
+        Field(json_schema_extra={"description": "on_refresh, never, or how often at most"}),
+    ] = "on_refresh"
+    """When a client renews its token, ask here whether the person still exists: `on_refresh`, at most once in
+    a duration such as `1h`, or `never`. Needs a refresh token of the provider's."""
+
+
+class OidcIdp(_Identity, _OurClient):
+    """An OpenID provider: discovered, its ID tokens verified."""
+
+    type: Literal["oidc"] = "oidc"
+    """The kind of provider."""
+    issuer: Issuer
+    """The issuer, letter for letter. `{tenantid}` stands for any tenant of Entra ID."""
+    scopes: list[ScopeToken] = ["openid", "profile", "email"]
+    """What to ask for; `openid` is always asked for."""
+    subject_claim: str = "sub"
+    """The claim that names a person for good. Entra ID: `oid` is the same in all applications."""
+    claims: dict[str, ClaimSource] = {}
+    """Claims taken at sign-in, by the name that policies and tokens know them under."""
+    userinfo: bool = False
+    """Ask the userinfo endpoint too."""
+    id_token_algorithms: list[Literal["RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384"]] = [
+        "RS256",
+        "ES256",
+        "EdDSA",
+        "PS256",
+    ]
+    """How its ID tokens may be signed."""
+
+    @model_validator(mode="after")
+    def _in_the_clear_only_at_home(self) -> Self:
+        self.refuse_clear_text(canonical_url(self.issuer.replace("{tenantid}", "common")))
+        return self
+
+
+class OAuth2Idp(_Identity, _OurClient):
+    """A provider without OpenID Connect: its endpoints are named here, and userinfo says who somebody is."""
+
+    type: Literal["oauth2"]
+    """The kind of provider."""
+    authorization_endpoint: Url
+    """Where the browser goes."""
+    token_endpoint: Url
+    """Where codes become tokens."""
+    userinfo: UserinfoSettings | None = None
+    """Who somebody is. Without it, it can only be connected, never be the identity."""
+    token_answer: TokenAnswerSettings = TokenAnswerSettings()
+    """Where things stand in its token answer."""
+    revocation_endpoint: Url | None = None
+    """Where tokens are ended when an account is disconnected (RFC 7009)."""
+    pkce: bool = True
+    """Whether to send a code challenge; it is ignored by those that do not know it."""
+    claims: dict[str, ClaimSource] = {}
+    """Claims taken at sign-in from userinfo, by the name that policies and tokens know them under."""
+
+    @model_validator(mode="after")
+    def _in_the_clear_only_at_home(self) -> Self:
+        for url in (self.authorization_endpoint, self.token_endpoint, self.revocation_endpoint):
+            if url is not None:
+                self.refuse_clear_text(url)
+        if self.userinfo is not None:
+            self.refuse_clear_text(self.userinfo.url)
+        return self
+
+
+class McpIdp(_Edge):
+    """An MCP server with an authorization server of its own: found by its metadata, connected on demand."""
+
+    type: Literal["mcp"]
+    """The kind of provider."""
+    url: Url
+    """The MCP server."""
+    client_id: str | None = None
+    """Our client at its authorization server. Default: our own document, else dynamic registration."""
+    client_secret: SecretField | None = None
+    """Its secret."""
+
+    @model_validator(mode="after")
+    def _in_the_clear_only_at_home(self) -> Self:
+        self.refuse_clear_text(self.url)
+        return self
+
+
+def _kind(entry: Any) -> Any:
+    return entry.get("type", "oidc") if isinstance(entry, Mapping) else getattr(entry, "type", None)
+
+
+IdpSettings = Annotated[
+    Annotated[OidcIdp, Tag("oidc")] | Annotated[OAuth2Idp, Tag("oauth2")] | Annotated[McpIdp, Tag("mcp")],
+    Discriminator(_kind),
+    BeforeValidator(with_preset),
+]
+
+__all__ = ["Duration", "IdpSettings", "McpIdp", "OAuth2Idp", "OidcIdp"]

@@ -1,0 +1,102 @@
+"""What tokens are for: the entries of `resources:`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+
+from ostiary.authserver.config.idps import IdpName
+from ostiary.identity.inbound import ScopeToken
+from ostiary.oauth.resource import ResourcePattern
+from ostiary.settings import Settings
+
+Owner = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*$", max_length=255)
+]
+"""The workload that the upstream tokens belong to: `namespace/name`."""
+
+
+class Use(StrEnum):
+    """What an identity provider is for a resource."""
+
+    IDENTITY = "identity"
+    """Says who somebody is. Exactly one; the first, unless another is named."""
+    REQUIRED = "required"
+    """Has to be connected before there is a token."""
+    OPTIONAL = "optional"
+    """Is offered at sign-in, and may be skipped."""
+    ON_DEMAND = "on_demand"
+    """Is connected later, at the page of connected accounts."""
+
+
+class IdpUse(Settings):
+    """One identity provider of a resource."""
+
+    name: IdpName
+    """The entry of `upstream_idps`."""
+    use: Use | None = None
+    """identity, required, optional or on_demand. Default: the first is the identity, the others required."""
+
+
+def _is_a_pattern(text: str) -> str:
+    ResourcePattern.parse(text)
+    return text
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class ResourceSettings(Settings):
+    """One resource, or all that begin with a path."""
+
+    resource: Annotated[str, AfterValidator(_is_a_pattern)]
+    """The MCP server's address, exact, or a path prefix that ends in `/*`. The longest that fits wins."""
+    owner: Owner
+    """The workload that the upstream tokens belong to: namespace/name."""
+    scopes: list[ScopeToken] = []
+    """The scopes that its tokens may have."""
+    default_scopes: list[ScopeToken] | None = None
+    """What a client that asks for none gets. Default: all of them."""
+    scope_descriptions: dict[ScopeToken, Annotated[str, StringConstraints(max_length=200)]] = {}
+    """What a scope allows, in words for the page that asks."""
+    idps: Annotated[list[Annotated[IdpUse, BeforeValidator(_named)]], Field(min_length=1)]
+    """Where its people sign in, and which accounts it needs."""
+    token_claims: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = []
+    """Claims taken at sign-in that go into its access tokens."""
+
+    @property
+    def pattern(self) -> ResourcePattern:
+        """Which addresses it is."""
+        return ResourcePattern.parse(self.resource)
+
+    @property
+    def uses(self) -> dict[str, Use]:
+        """What each identity provider is for, in the order of the walk: the identity first."""
+        explicit = [entry for entry in self.idps if entry.use is Use.IDENTITY]
+        identity = explicit[0].name if explicit else self.idps[0].name
+        others = {entry.name: entry.use or Use.REQUIRED for entry in self.idps if entry.name != identity}
+        return {identity: Use.IDENTITY, **others}
+
+    @property
+    def identity(self) -> str:
+        """The name of the identity provider that says who somebody is."""
+        return next(iter(self.uses))
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        names = [entry.name for entry in self.idps]
+        if len(set(names)) != len(names):
+            raise ValueError("an identity provider stands twice in idps")
+        explicit = [entry.name for entry in self.idps if entry.use is Use.IDENTITY]
+        if len(explicit) > 1:
+            raise ValueError(f"exactly one identity provider is the identity, not {' and '.join(explicit)}")
+        if not explicit and self.idps[0].use is not None:
+            raise ValueError(
+                "no identity provider is the identity: name it first without a use, or say use: identity"
+            )
+        if unknown := set(self.default_scopes or ()) - set(self.scopes):
+            raise ValueError(f"default_scopes has {', '.join(sorted(unknown))}, which scopes has not")
+        return self

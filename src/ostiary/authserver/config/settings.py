@@ -1,0 +1,173 @@
+"""The whole `authserver:` part."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ostiary.authserver.config.clients import ClientSettings
+from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp
+from ostiary.authserver.config.rate import Rate, RateField
+from ostiary.authserver.config.resources import ResourceSettings, Use
+from ostiary.authserver.config.trusted_issuers import TrustedIssuer
+from ostiary.identity.inbound import Issuer, ScopeToken
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.settings import ConfiguredPath, Duration, Listen, ListenAddress, Settings, Url
+
+
+def _can_be_ours(issuer: str) -> str:
+    url = canonical_url(issuer)
+    if url.query is not None or issuer.endswith("/"):
+        raise ValueError("an issuer has no query, and no slash at its end (RFC 8414 section 2)")
+    if url.scheme == "http" and not url.is_loopback:
+        raise ValueError("an issuer is https, or http on this machine (RFC 8414 section 2)")
+    return issuer
+
+
+class FileCertificates(Settings):
+    """A certificate from files, read again when they change."""
+
+    source: Literal["files"] = "files"
+    """Where it comes from."""
+    certificate: ConfiguredPath
+    """PEM file of the certificate, and what leads to its authority."""
+    private_key: ConfiguredPath
+    """PEM file of its key."""
+    trust_bundle: ConfiguredPath
+    """PEM file of the authorities that issue clients' certificates."""
+
+
+class MtlsSettings(Settings):
+    """The token endpoint for clients with certificates: apart, so that no browser is asked for one."""
+
+    listen: ListenAddress = Listen("127.0.0.1", 9444)
+    """Where it listens."""
+    url: Url | None = None
+    """Its address as clients see it, told in `mtls_endpoint_aliases`. Default: https and where it listens."""
+    certificates: FileCertificates
+    """Our certificate there, and whose clients are let in."""
+
+
+class RegistrationSettings(Settings):
+    """How strangers' clients become known."""
+
+    client_id_metadata_documents: bool = True
+    """A client's id may be the https URL of a document that describes it."""
+    documents_private_network: bool = False
+    """Those documents may be on a private network, or on this machine."""
+    documents_ca_file: ConfiguredPath | None = None
+    """PEM file of the authorities trusted for those documents. Default: the system's."""
+    dynamic: bool = False
+    """Clients may register themselves (RFC 7591)."""
+    dynamic_lifetime: Duration = timedelta(days=90)
+    """How long a registration stays without being used."""
+    dynamic_most: Annotated[int, Field(gt=0)] = 10_000
+    """How many there may be; further ones are refused."""
+
+
+class TokenSettings(Settings):
+    """How long what we issue lives."""
+
+    access: Duration = timedelta(minutes=15)
+    """Access tokens. Short, because a JWT cannot be called back."""
+    refresh: Duration = timedelta(days=30)
+    """Refresh tokens, and with them a session that is not used."""
+    session: Duration = timedelta(days=90)
+    """A session, however much it is used: then its person signs in again."""
+    code: Duration = timedelta(seconds=60)
+    """Authorization codes."""
+    refresh_grace: Annotated[Duration, Field(le=timedelta(seconds=60))] = timedelta(seconds=10)
+    """How long a refresh token whose answer was lost gives the same answer again. 60 s at most."""
+    sign_in: Duration = timedelta(minutes=10)
+    """How long a person may take to sign in and agree."""
+    device: Duration = timedelta(minutes=10)
+    """Device codes."""
+
+
+class RateSettings(Settings):
+    """How often one client at one address may ask."""
+
+    authorize: RateField = Rate(60, 60.0, "60/m")
+    """Authorization requests, pushed ones and device requests among them."""
+    token: RateField = Rate(600, 60.0, "600/m")
+    """Token, introspection and revocation requests."""
+    registration: Annotated[RateField, Field(alias="register")] = Rate(10, 60.0, "10/m")
+    """Registrations; by address alone."""
+
+
+class SigningSettings(Settings):
+    """What tokens are signed with."""
+
+    algorithm: Literal["ES256", "RS256", "EdDSA"] = "ES256"
+    """How. A change makes a new key, and keeps the old ones until their tokens have ended."""
+    rotate_every: Duration = timedelta(days=30)
+    """How long a key signs."""
+    publish_ahead: Duration = timedelta(minutes=15)
+    """How long a key is published before it signs; longer than anybody keeps the key set (5 minutes)."""
+
+
+class AuthServerSettings(Settings):
+    """The authorization server: signs people in, and gives clients tokens for exactly one resource."""
+
+    listen: ListenAddress = Listen("127.0.0.1", 9000)
+    """Where it listens."""
+    issuer: Annotated[Issuer, AfterValidator(_can_be_ours)]
+    """Its name and its address as clients see it, without a slash at its end."""
+    insecure_public: bool = False
+    """Listen beyond this machine although the issuer is not https, which means no TLS in front."""
+    mtls: MtlsSettings | None = None
+    """The token endpoint for clients with certificates (RFC 8705). Default: there is none."""
+    upstream_idps: list[IdpSettings] = []
+    """Where people sign in, and where they have accounts."""
+    resources: Annotated[list[ResourceSettings], Field(min_length=1)]
+    """What tokens are for (RFC 8707)."""
+    registration: RegistrationSettings = RegistrationSettings()
+    """How strangers' clients become known."""
+    clients: list[ClientSettings] = []
+    """Clients that are known beforehand."""
+    trusted_issuers: list[TrustedIssuer] = []
+    """Whose assertions are taken, and for what."""
+    tokens: TokenSettings = TokenSettings()
+    """How long what we issue lives."""
+    limits: RateSettings = RateSettings()
+    """How often one client at one address may ask."""
+    signing: SigningSettings = SigningSettings()
+    """What tokens are signed with."""
+    scopes: list[ScopeToken] = ["openid", "profile", "email", "offline_access"]
+    """Scopes that are not of a resource."""
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> Self:
+        self._no_name_twice()
+        idps = {idp.name: idp for idp in self.upstream_idps}
+        for resource in self.resources:
+            for name, use in resource.uses.items():
+                if name not in idps:
+                    known = ", ".join(sorted(idps)) or "none"
+                    raise ValueError(
+                        f"resource {resource.resource} names idp {name}; upstream_idps has {known}"
+                    )
+                self._can_be_used(idps[name], use)
+        if not self.listen.is_loopback and not self.insecure_public and self.issuer.startswith("http://"):
+            raise ValueError(
+                f"{self.listen} can be reached from other machines and the issuer is plain http: "
+                "use an https issuer with TLS in front, or say insecure_public: true"
+            )
+        return self
+
+    def _no_name_twice(self) -> None:
+        for what, names in (
+            ("identity provider", [idp.name for idp in self.upstream_idps]),
+            ("client", [client.client_id for client in self.clients]),
+            ("resource", [str(resource.pattern) for resource in self.resources]),
+        ):
+            if repeated := next((name for name in names if names.count(name) > 1), None):
+                raise ValueError(f"{what} {repeated} stands twice")
+
+    def _can_be_used(self, idp: IdpSettings, use: Use) -> None:
+        if isinstance(idp, McpIdp) and use is not Use.ON_DEMAND:
+            raise ValueError(f"idp {idp.name} is an MCP server: it can only be used on_demand")
+        if use is Use.IDENTITY and isinstance(idp, OAuth2Idp) and idp.userinfo is None:
+            raise ValueError(f"idp {idp.name} cannot be the identity without userinfo")

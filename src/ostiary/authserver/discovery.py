@@ -1,0 +1,35 @@
+"""What the server says of itself. RFC 8414, OpenID Connect Discovery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ostiary.authserver.config.settings import AuthServerSettings
+from ostiary.authserver.token_endpoint import GRANTS
+from ostiary.oauth.endpoint_url import endpoint
+from ostiary.oauth.server_metadata import ServerFeatures, server_metadata
+
+PATHS = {
+    "authorization_endpoint": "/oauth/authorize",
+    "token_endpoint": "/oauth/token",
+    "jwks_uri": "/.well-known/jwks.json",
+}
+"""The endpoints that there are always, by their names in the metadata."""
+
+
+def discovery_document(settings: AuthServerSettings) -> dict[str, Any]:
+    """The document, for both well-known names."""
+    scopes = dict.fromkeys(
+        [*(scope for resource in settings.resources for scope in resource.scopes), *settings.scopes]
+    )
+    return server_metadata(
+        issuer=settings.issuer,
+        endpoints={name: endpoint(settings.issuer, path) for name, path in PATHS.items()},
+        features=ServerFeatures(
+            scopes=list(scopes),
+            grant_types=list(GRANTS),
+            auth_methods=["client_secret_basic", "client_secret_post", "none"],
+            id_token_algorithms=[settings.signing.algorithm],
+            client_documents=settings.registration.client_id_metadata_documents,
+        ),
+    )

@@ -1,0 +1,26 @@
+"""A client's own token. RFC 6749 section 4.4."""
+
+from __future__ import annotations
+
+from ostiary.authserver.access_tokens import AccessTokenFor, issue_access_token
+from ostiary.authserver.grants.grant_request import GrantRequest
+from ostiary.authserver.issued import Issued
+from ostiary.authserver.parts import Parts
+from ostiary.oauth.scope import read_scope
+
+
+async def client_credentials(request: GrantRequest, parts: Parts) -> Issued:
+    """Its subject is the client itself (RFC 9068 section 5); no person, no refresh token."""
+    target = parts.resources.choose(request.parameters.all("resource"), request.client)
+    scopes = target.scopes(read_scope(request.parameters.get("scope")), request.client, common=frozenset())
+    return issue_access_token(
+        AccessTokenFor(
+            subject=request.client.client_id,
+            client=request.client,
+            resource=str(target.resource),
+            scopes=scopes,
+            confirmation=request.confirmation,
+        ),
+        parts,
+        now=request.now,
+    )

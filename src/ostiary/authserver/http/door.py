@@ -1,0 +1,45 @@
+"""A handler of back-channel requests, as a door of the listener.
+
+A door is stepped without a task, which is what makes a token cheap. A handler that waits for the store or for
+another server does so through `in_task`; one that needs neither answers where its last byte was read.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.http.json_answer import error_answer
+from ostiary.oauth.errors import OAuthError
+from ostiary.oauth.server_errors import ServerError, Unavailable
+from ostiary.storage.errors import StorageError
+from ostiary.transport.direct import Answer, Door, Request
+
+log = structlog.get_logger("ostiary.authserver")
+
+Handler = Callable[[FormRequest], Awaitable[Answer]]
+"""Answers one request, or raises OAuthError or StorageError."""
+
+
+def door(handler: Handler, *, url: str, read: Callable[..., FormRequest]) -> Door:
+    """The handler as a door. url: as clients see it; read: `read_form_request` or `read_json_request`."""
+
+    async def answer(request: Request) -> Answer:
+        basic = request.headers.get(b"authorization", b"")[:6].lower() == b"basic "
+        try:
+            return await handler(read(request, url=url))
+        except OAuthError as error:
+            if error.detail:
+                log.info("request_refused", endpoint=url, error=error.error, reason=error.detail)
+            return error_answer(error, basic=basic)
+        except StorageError as error:
+            log.error("store_failed", endpoint=url, reason=str(error))  # noqa: TRY400 - its trace says nothing more
+            return error_answer(Unavailable("the server cannot reach its store; nothing was spent"))
+        except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not to the caller
+            log.error("request_crashed", endpoint=url, exception="".join(traceback.format_exception(error)))  # noqa: TRY400
+            return error_answer(ServerError("something broke in the server; its log says what"))
+
+    return answer

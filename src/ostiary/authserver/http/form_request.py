@@ -1,0 +1,66 @@
+"""What a back-channel endpoint is asked: a form (or JSON), and who is at the other end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ostiary.oauth.errors import InvalidRequest
+from ostiary.oauth.parameters import Parameters, read_parameters
+from ostiary.transport.direct import Request
+
+FORM = b"application/x-www-form-urlencoded"
+JSON = b"application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class FormRequest:
+    """One request. Secrets in it never show in a `repr`."""
+
+    url: str
+    """The endpoint's address as clients see it: what a proof of possession names."""
+    peer: str
+    """The address at the other end of the connection."""
+    parameters: Parameters = field(repr=False)
+    authorization: str | None = field(default=None, repr=False)
+    dpop: str | None = field(default=None, repr=False)
+    certificate: bytes | None = field(default=None, repr=False)
+    """The client's certificate in DER, on the listener that asks for one."""
+    json: bytes = field(default=b"", repr=False)
+    """The body of a JSON endpoint, whose `parameters` are empty."""
+
+
+def read_form_request(request: Request, *, url: str) -> FormRequest:
+    """Read a form. Raises InvalidRequest."""
+    _refuse_repeated(request)
+    _require(request, FORM, "application/x-www-form-urlencoded")
+    return FormRequest(
+        url,
+        request.peer,
+        read_parameters(request.body),
+        _text(request, b"authorization"),
+        _text(request, b"dpop"),
+        request.certificate,
+    )
+
+
+def read_json_request(request: Request, *, url: str) -> FormRequest:
+    """Read what is not a form: the body is left as it came. Raises InvalidRequest."""
+    _refuse_repeated(request)
+    _require(request, JSON, "application/json")
+    return FormRequest(url, request.peer, Parameters(), _text(request, b"authorization"), json=request.body)
+
+
+def _refuse_repeated(request: Request) -> None:
+    if repeated := request.repeated & {b"authorization", b"dpop", b"content-type"}:
+        raise InvalidRequest(f"the request has more than one {min(repeated).decode()} header")
+
+
+def _require(request: Request, kind: bytes, words: str) -> None:
+    said = request.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if said != kind:
+        raise InvalidRequest(f"the body must be {words}")
+
+
+def _text(request: Request, name: bytes) -> str | None:
+    value = request.headers.get(name)
+    return None if value is None else value.decode("latin-1")

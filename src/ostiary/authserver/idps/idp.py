@@ -1,0 +1,106 @@
+"""What all kinds of identity providers can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from ostiary.authserver.connected import Connected, UpstreamTokens
+
+
+class LegMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What has to be remembered between sending a browser off and its coming back. Only ever sealed."""
+
+    issuer: str
+    """Whose answer it has to be (RFC 9207)."""
+    client_id: str
+    redirect_uri: str
+    code_verifier: str | None = None
+    nonce: str | None = None
+    max_age: int | None = None
+    token_endpoint: str | None = None
+    """Where the code goes, for a provider that was discovered."""
+
+    def __repr__(self) -> str:
+        return "LegMemory(***)"
+
+    __str__ = __repr__
+
+
+class Departure(msgspec.Struct, frozen=True):
+    """Where to send the browser, and what to remember meanwhile."""
+
+    url: str
+    memory: LegMemory
+
+
+class LegWishes(msgspec.Struct, frozen=True):
+    """What the client's own request says, passed on to the identity."""
+
+    prompt: tuple[str, ...] = ()
+    max_age: int | None = None
+    login_hint: str | None = None
+
+
+class IdpError(Exception):
+    """A leg, or a renewal, that failed. The message is for the log and for the person: no secret in it."""
+
+
+class IdpDenied(IdpError):
+    """The person, or the provider for them, said no. `error` is the provider's own code."""
+
+    def __init__(self, message: str, *, error: str) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class IdpUnavailable(IdpError):
+    """It is down or slow; the same may succeed later."""
+
+    retry_after: int = 5
+
+
+class IdpAnswerRefused(IdpError):
+    """It answered what it must not: another issuer, a wrong nonce, a bad ID token, nonsense."""
+
+
+class GrantDead(IdpError):
+    """It takes the refresh token no more: the account has to be connected again."""
+
+
+class UpstreamIdp(Protocol):
+    """One entry of `upstream_idps`."""
+
+    name: str
+    display_name: str
+    can_identify: bool
+    """Whether it says who somebody is."""
+    issuer: str
+    """Who is behind it: its issuer, or what stands for the set of its endpoints."""
+
+    async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:
+        """Begin a leg. Raises IdpUnavailable, IdpAnswerRefused (of its metadata)."""
+        ...
+
+    async def arrive(self, query: bytes, memory: LegMemory, *, now: float) -> Connected:
+        """Finish it with what the browser brought. Raises IdpError.
+
+        The `state` was consumed before; all else of the answer is checked here.
+        """
+        ...
+
+    async def renew(self, tokens: UpstreamTokens, *, client_id: str, now: float) -> UpstreamTokens:
+        """New tokens for a refresh token. client_id: the client that got it.
+
+        Raises GrantDead, IdpUnavailable, IdpAnswerRefused.
+        """
+        ...
+
+    async def revoke(self, tokens: UpstreamTokens, *, client_id: str) -> None:
+        """End them there, where it has a way to. Never raises what the provider can cause."""
+        ...
+
+
+Idps = Mapping[str, UpstreamIdp]

@@ -1,0 +1,53 @@
+"""How often one client at one address may ask: a bucket each, that fills again.
+
+Kept in each process, so replicas allow their number times as much. What nobody used for a while is forgotten.
+"""
+
+from __future__ import annotations
+
+from ostiary.authserver.config.rate import Rate
+from ostiary.authserver.config.settings import RateSettings
+from ostiary.oauth.server_errors import TooManyRequests
+
+MOST_BUCKETS = 20_000
+"""Buckets kept at once. Beyond it the fullest are forgotten, which loses nothing."""
+
+
+class RateLimit:
+    """One limit."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._capacity = float(rate.count)
+        self._per_second = rate.count / rate.seconds
+        self._buckets: dict[tuple[str, ...], tuple[float, float]] = {}
+
+    def take(self, *who: str, now: float) -> None:
+        """One more request of theirs. Raises TooManyRequests."""
+        level, since = self._buckets.get(who, (self._capacity, now))
+        level = min(self._capacity, level + max(0.0, now - since) * self._per_second)
+        if level < 1.0:
+            wait = int((1.0 - level) / self._per_second) + 1
+            raise TooManyRequests(
+                f"too many requests; try again in {wait} seconds", retry_after=wait, detail=" at ".join(who)
+            )
+        if len(self._buckets) >= MOST_BUCKETS and who not in self._buckets:
+            self._forget(now)
+        self._buckets[who] = (level - 1.0, now)
+
+    def _forget(self, now: float) -> None:
+        full = [
+            who
+            for who, (level, since) in self._buckets.items()
+            if level + (now - since) * self._per_second >= self._capacity
+        ]
+        for who in full or list(self._buckets)[: MOST_BUCKETS // 10]:
+            del self._buckets[who]
+
+
+class Rates:
+    """The limits of all endpoints."""
+
+    def __init__(self, settings: RateSettings) -> None:
+        self.authorize = RateLimit(settings.authorize)
+        self.token = RateLimit(settings.token)
+        self.registration = RateLimit(settings.registration)

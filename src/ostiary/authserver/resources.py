@@ -1,0 +1,68 @@
+"""What tokens are for: which configured entry a resource belongs to, and what may be asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ostiary.authserver.config.resources import ResourceSettings
+from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
+from ostiary.oauth.client import Client
+from ostiary.oauth.resource import ResourcePattern, choose_resource, longest
+from ostiary.oauth.scope import allowed_scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One resource, and the entry that it belongs to."""
+
+    resource: CanonicalUrl
+    settings: ResourceSettings
+
+    def scopes(self, requested: Sequence[str], client: Client, *, common: frozenset[str]) -> tuple[str, ...]:
+        """The scopes that a client gets. common: those that are not of a resource. Raises InvalidScope."""
+        allowed = frozenset(self.settings.scopes) | common
+        if client.scopes is not None:
+            allowed &= client.scopes
+        default = (
+            self.settings.scopes if self.settings.default_scopes is None else self.settings.default_scopes
+        )
+        return allowed_scopes(
+            requested, allowed=allowed, default=[scope for scope in default if scope in allowed]
+        )
+
+
+class Resources:
+    """All of them."""
+
+    def __init__(self, entries: Sequence[ResourceSettings]) -> None:
+        self._entries = {entry.pattern: entry for entry in entries}
+
+    def choose(self, requested: Sequence[str], client: Client) -> Target:
+        """What a new authorization is for. Raises InvalidTarget."""
+        return self.target(choose_resource(requested, self._patterns(client)))
+
+    def target(self, resource: CanonicalUrl) -> Target:
+        """The entry of a resource that one of them covers. Raises LookupError when none does any more."""
+        entry = longest(self._entries, resource)
+        if entry is None:
+            raise LookupError(f"no entry of resources covers {resource}")
+        return Target(resource, entry)
+
+    def find(self, resource: str) -> Target | None:
+        """The entry of a resource of a record; None when the configuration has it no more."""
+        try:
+            return self.target(canonical_url(resource))
+        except LookupError:
+            return None
+
+    @property
+    def entries(self) -> list[ResourceSettings]:
+        """As configured."""
+        return list(self._entries.values())
+
+    def _patterns(self, client: Client) -> list[ResourcePattern]:
+        if client.allowed_resources is None:
+            return list(self._entries)
+        allowed = [ResourcePattern(canonical_url(one), is_prefix=False) for one in client.allowed_resources]
+        return [one for one in allowed if longest(self._entries, one.url) is not None]

@@ -1,0 +1,163 @@
+"""The keys of all replicas: which one signs now, and which are published.
+
+They stand in the store, sealed. What each does follows from its times alone (`oauth/signing_schedule.py`), so
+a replica needs to read them again only every VIEW_AGE seconds, and signs in between without asking anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from ostiary.authserver.config.settings import SigningSettings
+from ostiary.authserver.signing.jws import JwsSigner
+from ostiary.authserver.signing.keys import SealedKey, SigningKey, new_key
+from ostiary.identity.key_set import KeySet, read_key_set
+from ostiary.oauth.server_errors import Unavailable
+from ostiary.oauth.signing_schedule import (
+    KeyTimes,
+    new_key_times,
+    next_rotation,
+    published_keys,
+    signing_key,
+    tail,
+)
+from ostiary.storage.schema import signing_keys
+from ostiary.storage.store import Store, insert_or_ignore
+
+JWKS_MAX_AGE = 300.0
+"""Seconds for which others may keep the key set."""
+VIEW_AGE = 30.0
+"""Seconds between two readings of the keys: as old as a replica's view of them may be."""
+
+_row = signing_keys.c
+
+
+@dataclass(frozen=True)
+class _View:
+    """The keys as they were read."""
+
+    keys: dict[str, SigningKey]
+
+    @property
+    def times(self) -> list[KeyTimes]:
+        return [key.times for key in self.keys.values()]
+
+
+class SigningKeys:
+    """The keys of one issuer. longest_life: seconds that the longest-lived token lives."""
+
+    def __init__(
+        self, store: Store, settings: SigningSettings, *, longest_life: float, clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._keep = tail(longest_life=longest_life, view_age=VIEW_AGE)
+        self._clock = clock
+        self._view = _View({})
+        self._published: tuple[tuple[str, ...], bytes, KeySet] = ((), b'{"keys":[]}', KeySet(()))
+
+    def sign(self, claims: dict[str, Any], *, typ: str) -> str:
+        """A token of ours. Raises Unavailable when there is no key."""
+        return self.signer().sign(claims, typ=typ)
+
+    def signer(self) -> JwsSigner:
+        """What signs now. Raises Unavailable."""
+        times = signing_key(self._view.times, self._clock())
+        if times is None:
+            raise Unavailable("there is no signing key yet", detail="the signing keys could not be read")
+        return self._view.keys[times.kid].signer
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether something can be signed."""
+        return signing_key(self._view.times, self._clock()) is not None
+
+    def jwks(self) -> bytes:
+        """The public keys, as `/.well-known/jwks.json` has them."""
+        return self._current()[1]
+
+    def key_set(self) -> KeySet:
+        """The same, to verify our own tokens with."""
+        return self._current()[2]
+
+    async def refresh(self) -> None:
+        """Read the keys again, and make the next one if it is due. Raises StorageError."""
+        await self._read()
+        due = next_rotation(
+            self._view.times,
+            now=self._clock(),
+            rotate_every=self._settings.rotate_every.total_seconds(),
+            publish_ahead=self._settings.publish_ahead.total_seconds(),
+        )
+        if (due is not None and due <= self._clock()) or self._wants_other_algorithm():
+            await self.make_next()
+
+    async def make_next(self) -> None:
+        """Make the next key: published now, signing later. Of replicas that do so together, one makes it."""
+        now = self._clock()
+        ahead = self._settings.publish_ahead.total_seconds()
+        kid, sealed = new_key(self._settings.algorithm)
+        times = new_key_times(self._view.times, now=now, publish_ahead=ahead, kid=kid)
+        generation = max((key.generation for key in self._view.keys.values()), default=0) + 1
+        row = {
+            "kid": kid,
+            "generation": generation,
+            "algorithm": self._settings.algorithm,
+            "sealed": self._store.seal(sealed, table=signing_keys, key=kid),
+            "published_at": times.published_at,
+            "active_at": times.active_at,
+        }
+        await self._store.transaction(
+            lambda connection: (
+                connection.execute(insert_or_ignore(connection, signing_keys).values(row)) and None
+            )
+        )
+        await self._read()
+
+    def all(self) -> list[SigningKey]:
+        """Every key that is known, oldest first."""
+        return sorted(self._view.keys.values(), key=lambda key: key.generation)
+
+    async def retire(self, kid: str) -> bool:
+        """Withdraw a key at once: it verifies nothing any more. False when there is none of this name."""
+        now = self._clock()
+        statement = update(signing_keys).where(_row.kid == kid, _row.retired_at.is_(None))
+        retired = await self._store.transaction(
+            lambda connection: connection.execute(statement.values(retired_at=now)).rowcount > 0
+        )
+        await self._read()
+        return retired
+
+    async def _read(self) -> None:
+        def rows(connection: Connection) -> list[Any]:
+            return list(connection.execute(select(signing_keys)).all())
+
+        known = self._view.keys
+        keys = {}
+        for row in await self._store.read(rows):
+            key = self._opened(row)
+            before = known.get(key.kid)
+            keys[key.kid] = before if before is not None and before.times == key.times else key
+        self._view = _View(keys)
+
+    def _opened(self, row: Any) -> SigningKey:
+        sealed = self._store.open(row.sealed, SealedKey, table=signing_keys, key=row.kid)
+        times = KeyTimes(row.published_at, row.active_at, row.retired_at, row.retired_at, kid=row.kid)
+        return SigningKey(times, row.generation, row.algorithm, sealed)
+
+    def _wants_other_algorithm(self) -> bool:
+        newest = max(self._view.keys.values(), key=lambda key: key.generation, default=None)
+        return newest is not None and newest.algorithm != self._settings.algorithm
+
+    def _current(self) -> tuple[tuple[str, ...], bytes, KeySet]:
+        published = published_keys(self._view.times, self._clock(), keep=self._keep)
+        kids = tuple(times.kid for times in published)
+        if kids != self._published[0]:
+            document = {"keys": [self._view.keys[kid].public_jwk for kid in kids]}
+            self._published = (kids, msgspec.json.encode(document), read_key_set(document))
+        return self._published

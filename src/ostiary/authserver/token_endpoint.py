@@ -1,0 +1,68 @@
+"""The token endpoint: authenticate the client, choose the grant, answer. RFC 6749 section 3.2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.binding import binding
+from ostiary.authserver.grants.client_credentials import client_credentials
+from ostiary.authserver.grants.grant_request import Grant, GrantRequest
+from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.http.json_answer import json_answer
+from ostiary.authserver.issued import Issued
+from ostiary.authserver.parts import Parts
+from ostiary.oauth.client import CLIENT_CREDENTIALS
+from ostiary.oauth.errors import OAuthError
+from ostiary.oauth.server_errors import UnauthorizedClient, UnsupportedGrantType
+from ostiary.transport.direct import Answer
+
+GRANTS: Mapping[str, Grant] = {
+    CLIENT_CREDENTIALS: client_credentials,
+}
+
+
+class TokenEndpoint:
+    """`POST /oauth/token`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def __call__(self, form: FormRequest) -> Answer:
+        """Raises OAuthError or StorageError."""
+        parts = self._parts
+        now = parts.clock()
+        grant_type = form.parameters.require("grant_type")
+        grant = GRANTS.get(grant_type)
+        if grant is None:
+            raise UnsupportedGrantType(f"this server has no grant {grant_type[:100]!r}")
+        client = await parts.authenticator.authenticate(form, now=now)
+        parts.rates.token.take(client.client_id, form.peer, now=now)
+        try:
+            if not client.may_use(grant_type):
+                raise UnauthorizedClient(f"this client may not use the grant {grant_type}")
+            request = GrantRequest(
+                form.parameters, client, await binding(form, client, parts, now=now), form, now
+            )
+            issued = await grant(request, parts)
+        except OAuthError as error:
+            parts.audit.write(
+                AuditEvent.TOKEN_REFUSED,
+                client=client.client_id,
+                grant=grant_type,
+                error=error.error,
+                reason=error.detail or error.description,
+                address=form.peer,
+            )
+            raise
+        return self._answered(request, grant_type, issued)
+
+    def _answered(self, request: GrantRequest, grant_type: str, issued: Issued) -> Answer:
+        self._parts.audit.write(
+            AuditEvent.TOKEN_ISSUED,
+            client=request.client.client_id,
+            grant=grant_type,
+            scopes=list(issued.scopes),
+            address=request.form.peer,
+        )
+        return json_answer(issued.answer())

@@ -1,0 +1,22 @@
+"""Who asks: clients that registered themselves, were registered by command, or describe themselves."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, LargeBinary, String, Table, Text
+
+from ostiary.storage.schema.metadata import metadata, time_column
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", String(2048), primary_key=True),
+    Column("kind", String(12), nullable=False, index=True),
+    Column("metadata", Text, nullable=False),
+    Column("secret_digest", LargeBinary),
+    time_column("created_at", nullable=False),
+    time_column("used_at", nullable=False),
+    time_column("fresh_until"),
+    time_column("expires_at", index=True),
+)
+"""`metadata` is JSON in the names of RFC 7591; of a document, as it was fetched, believed without another
+look until `fresh_until`. `expires_at` is empty for what stays until it is removed."""

@@ -1,0 +1,93 @@
+"""What is under way: asked, signed in, not yet redeemed; and what may be used once."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Integer, String, Table
+
+from ostiary.storage.schema.metadata import hash_column, metadata, sealed_column, time_column
+
+pushed_requests = Table(
+    "pushed_requests",
+    metadata,
+    hash_column("uri_hash", primary_key=True),
+    Column("client_id", String(2048), nullable=False),
+    sealed_column(),
+    time_column("expires_at", nullable=False, index=True),
+)
+"""RFC 9126."""
+
+walks = Table(
+    "walks",
+    metadata,
+    hash_column("walk_hash", primary_key=True),
+    hash_column("browser_hash", nullable=False),
+    sealed_column(),
+    Column("version", Integer, nullable=False),
+    time_column("expires_at", nullable=False, index=True),
+)
+"""One browser's way from an authorization request to a code. Whatever tokens it got are in it, sealed, until
+the code is redeemed; `version` counts its changes, so that two tabs never overwrite each other."""
+
+upstream_states = Table(
+    "upstream_states",
+    metadata,
+    hash_column("state_hash", primary_key=True),
+    hash_column("browser_hash", nullable=False),
+    Column("idp", String(63), nullable=False),
+    sealed_column(),
+    time_column("expires_at", nullable=False, index=True),
+)
+"""One leg at an identity provider: what its `state` stands for."""
+
+codes = Table(
+    "codes",
+    metadata,
+    hash_column("code_hash", primary_key=True),
+    Column("client_id", String(2048), nullable=False),
+    sealed_column(),
+    time_column("expires_at", nullable=False),
+    time_column("redeemed_at"),
+    hash_column("tsid_hash"),
+    time_column("kept_until", nullable=False, index=True),
+)
+"""A redeemed code is remembered with the session it gave, so that a second redemption ends that session."""
+
+device_codes = Table(
+    "device_codes",
+    metadata,
+    hash_column("device_hash", primary_key=True),
+    hash_column("user_code_hash", nullable=False, unique=True),
+    Column("client_id", String(2048), nullable=False),
+    sealed_column(),
+    Column("state", String(10), nullable=False),
+    Column("poll_interval", Integer, nullable=False),
+    time_column("polled_at", nullable=False),
+    time_column("expires_at", nullable=False, index=True),
+)
+"""RFC 8628. `state` is pending, approved, denied or spent."""
+
+browser_sessions = Table(
+    "browser_sessions",
+    metadata,
+    hash_column("session_hash", primary_key=True),
+    Column("user_id", String(36), nullable=False, index=True),
+    time_column("created_at", nullable=False),
+    time_column("expires_at", nullable=False, index=True),
+)
+"""Who is signed in at the page of connected accounts."""
+
+used_once = Table(
+    "used_once",
+    metadata,
+    hash_column("value_hash", primary_key=True),
+    time_column("expires_at", nullable=False, index=True),
+)
+"""Names (`jti`) of assertions and proofs that were taken, until they would be refused anyway."""
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    hash_column("jti_hash", primary_key=True),
+    time_column("expires_at", nullable=False, index=True),
+)
+"""Access tokens that were revoked before their time."""

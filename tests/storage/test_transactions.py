@@ -1,0 +1,109 @@
+"""Statements that belong together happen all or not at all, and are on the disk when they are done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Insert, delete, func, insert, select
+from tests.peers.postgresql import PostgreSql
+
+from ostiary.storage.config import StorageSettings
+from ostiary.storage.database import Database
+from ostiary.storage.errors import StorageUnavailable
+from ostiary.storage.schema import used_once
+from ostiary.storage.store import digest, insert_or_ignore
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        settings = StorageSettings.model_validate({"url": f"sqlite:///{tmp_path}/ostiary.db"})
+    else:
+        server: PostgreSql = request.getfixturevalue("postgresql")
+        monkeypatch.setenv("STORE_PASSWORD", server.password)
+        settings = StorageSettings.model_validate(
+            {"url": server.new_database(), "password": {"env": "STORE_PASSWORD"}}
+        )
+    database = Database(settings)
+    yield database
+    await database.close()
+
+
+class Changed(Exception):
+    """What somebody's own rule raises in the middle."""
+
+
+def add(name: str) -> Insert:
+    return insert(used_once).values(value_hash=digest(name), expires_at=1.0)
+
+
+async def count(database: Database) -> int:
+    return await database.read(
+        lambda connection: connection.execute(select(func.count()).select_from(used_once)).scalar_one()
+    )
+
+
+async def test_all_of_it_happens(database: Database) -> None:
+    def both(connection: Connection) -> str:
+        connection.execute(add("one"))
+        connection.execute(add("two"))
+        return "done"
+
+    assert await database.transaction(both) == "done"
+    assert await count(database) == 2
+
+
+async def test_nothing_of_it_happens_when_a_rule_raises(database: Database) -> None:
+    def half(connection: Connection) -> None:
+        connection.execute(add("one"))
+        raise Changed
+
+    with pytest.raises(Changed):
+        await database.transaction(half)
+    assert await count(database) == 0
+
+
+async def test_one_that_fails_takes_none_of_its_neighbours_with_it(database: Database) -> None:
+    def one(number: int) -> asyncio.Future[None]:
+        def work(connection: Connection) -> None:
+            connection.execute(add(str(number)))
+            if number % 3 == 0:
+                raise Changed
+
+        return asyncio.ensure_future(database.transaction(work))
+
+    outcomes = await asyncio.gather(*(one(number) for number in range(30)), return_exceptions=True)
+    assert sum(isinstance(outcome, Changed) for outcome in outcomes) == 10
+    assert await count(database) == 20
+
+
+async def test_what_the_store_itself_refuses_is_its_failure(database: Database) -> None:
+    await database.transaction(lambda connection: connection.execute(add("one")) and None)
+    with pytest.raises(StorageUnavailable):
+        await database.transaction(lambda connection: connection.execute(add("one")) and None)
+    assert await count(database) == 1
+
+
+async def test_what_may_happen_once_happens_once(database: Database) -> None:
+    def take(connection: Connection) -> bool:
+        statement = insert_or_ignore(connection, used_once).values(value_hash=digest("jti"), expires_at=1.0)
+        return connection.execute(statement.returning(used_once.c.value_hash)).first() is not None
+
+    taken = await asyncio.gather(*(database.transaction(take) for _ in range(20)))
+    assert taken.count(True) == 1
+
+
+async def test_what_is_deleted_is_given_once(database: Database) -> None:
+    await database.transaction(lambda connection: connection.execute(add("code")) and None)
+
+    def take(connection: Connection) -> bool:
+        statement = delete(used_once).where(used_once.c.value_hash == digest("code"))
+        return connection.execute(statement.returning(used_once.c.value_hash)).first() is not None
+
+    taken = await asyncio.gather(*(database.transaction(take) for _ in range(20)))
+    assert taken.count(True) == 1
