@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.peers.unavailable import unavailable
 
 NODE = "node@22.23.3"
 CACHE = Path(__file__).resolve().parents[2] / ".venv" / "peers"
@@ -51,8 +51,7 @@ def npm_peer(name: str, *packages: str) -> NpmPeer:
 def _install(directory: Path, packages: tuple[str, ...]) -> None:
     npm = shutil.which("npm")
     if npm is None:
-        _unavailable("npm is not installed: install Node.js to run this test")
-        return
+        unavailable("npm is not installed: install Node.js to run this test")
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
     (directory / "package.json").write_text('{"private": true}\n')
@@ -65,10 +64,4 @@ def _install(directory: Path, packages: tuple[str, ...]) -> None:
         check=False,
     )
     if done.returncode != 0:
-        _unavailable(f"npm cannot install {' '.join(packages)}: {done.stderr.strip()[-500:]}")
-
-
-def _unavailable(why: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why)
+        unavailable(f"npm cannot install {' '.join(packages)}: {done.stderr.strip()[-500:]}")

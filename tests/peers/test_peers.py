@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -128,8 +128,12 @@ async def test_people_sign_in_at_an_identity_provider(name: str) -> None:
             assert (status, refused["error"]) == (400, "invalid_grant")
 
 
-async def test_the_browser_leaves_this_machine_for_nobody_and_keeps_persons_apart() -> None:
-    async with browser() as chromium, listening(0) as (url, _):
+async def test_the_browser_leaves_this_machine_for_nobody_and_keeps_persons_apart(tmp_path: Path) -> None:
+    async with (
+        browser() as chromium,
+        listening(0) as (url, _),
+        published_client(CertificateAuthority(tmp_path), []) as published,
+    ):
         one, other = await chromium.page(), await chromium.page()
         await one.goto(url)
         await one.evaluate("document.cookie = 'who=one'")
@@ -138,10 +142,11 @@ async def test_the_browser_leaves_this_machine_for_nobody_and_keeps_persons_apar
             "",
             "who=one",
         )
+        await other.goto(published.url)
+        await other.get_by_text("A published client").wait_for()
         for elsewhere in ("http://example.com/", "http://192.0.2.7/"):
             with pytest.raises(BrowserError, match="ERR_CONNECTION_REFUSED"):
                 await one.goto(elsewhere)
-        assert urlsplit(other.url).path == "/callback"
 
 
 class Verifier:
@@ -232,3 +237,16 @@ async def test_a_client_signs_in_calls_and_refreshes(name: str, registration: st
         await call()
         assert (len(opened), len(verifier.seen)) == (1, 2)
         assert published.requests == (1 if registration == "published" else 0)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+async def test_what_goes_wrong_in_the_browser_ends_the_session_of_a_client(name: str, tmp_path: Path) -> None:
+    client = CLIENTS[name]()
+
+    async def fails(url: str) -> None:
+        raise LookupError(url)
+
+    async with oidc_provider.running_idp([], strangers=True) as idp, zoo_behind(idp.issuer) as (url, _):
+        with pytest.raises(LookupError, match=f"^{idp.issuer}/auth"):
+            async with client.session(url, open_url=fails, store=tmp_path) as session:
+                await session.call("animals", {"species": "penguin"})

@@ -22,6 +22,7 @@ class Inspector:
     """See McpClient."""
 
     def __init__(self) -> None:
+        self._peer = npm_peer("inspector", PACKAGE)
         self._port = free_port()
 
     @property
@@ -32,21 +33,20 @@ class Inspector:
     async def session(
         self, server_url: str, *, open_url: OpenUrl, store: Path, client_metadata_url: str | None = None
     ) -> AsyncIterator[_Session]:
-        peer = npm_peer("inspector", PACKAGE)
         published = () if client_metadata_url is None else ("--client-metadata-url", client_metadata_url)
         command = (
-            *(peer.program("mcp-inspector"), "--cli", server_url, "--transport", "http", *published),
+            *(self._peer.program("mcp-inspector"), "--cli", server_url, "--transport", "http", *published),
             *("--callback-url", self.redirect_uri, "--quiet", "--format", "json"),
         )
         async with opening(open_url) as show, desktop(show) as environment:
-            path = f"{environment['PATH']}{os.pathsep}{peer.environment['PATH']}"
+            path = f"{environment['PATH']}{os.pathsep}{self._peer.environment['PATH']}"
             kept = {
                 "HOME": str(store),
                 "MCP_STORAGE_DIR": str(store),
                 "MCP_INSPECTOR_SECRET_STORE": "file",  # and not the keyring of who runs the tests
                 "MCP_AUTO_OPEN_ENABLED": "true",  # though there is no terminal
             }
-            yield _Session(command, peer.environment | environment | kept | {"PATH": path})
+            yield _Session(command, self._peer.environment | environment | kept | {"PATH": path})
 
 
 class _Session:

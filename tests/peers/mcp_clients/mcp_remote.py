@@ -21,6 +21,7 @@ class McpRemote:
     """See McpClient."""
 
     def __init__(self) -> None:
+        self._peer = npm_peer("mcp-remote", PACKAGE)
         self._port = free_port()
 
     @property
@@ -31,20 +32,19 @@ class McpRemote:
     async def session(
         self, server_url: str, *, open_url: OpenUrl, store: Path, client_metadata_url: str | None = None
     ) -> AsyncIterator[_Session]:
-        peer = npm_peer("mcp-remote", PACKAGE)
         published = () if client_metadata_url is None else ("--client-metadata-url", client_metadata_url)
         async with opening(open_url) as show, desktop(show) as environment:
-            path = f"{environment['PATH']}{os.pathsep}{peer.environment['PATH']}"
+            path = f"{environment['PATH']}{os.pathsep}{self._peer.environment['PATH']}"
             kept = {"MCP_REMOTE_CONFIG_DIR": str(store), "HOME": str(store)}
             server = StdioServerParameters(
-                command=peer.program("mcp-remote"),
+                command=self._peer.program("mcp-remote"),
                 args=[
                     server_url,
                     str(self._port),
                     *("--host", "127.0.0.1", "--transport", "http-only", "--auth-timeout", str(PATIENCE)),
                     *published,
                 ],
-                env=peer.environment | environment | kept | {"PATH": path},
+                env=self._peer.environment | environment | kept | {"PATH": path},
             )
             async with AsyncExitStack() as stack:
                 async with asyncio.timeout(PATIENCE):

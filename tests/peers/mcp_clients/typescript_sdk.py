@@ -23,6 +23,7 @@ class TypeScriptSdk:
     """See McpClient."""
 
     def __init__(self) -> None:
+        self._peer = npm_peer("mcp-typescript", PACKAGE)
         self._port = free_port()
 
     @property
@@ -33,9 +34,8 @@ class TypeScriptSdk:
     async def session(
         self, server_url: str, *, open_url: OpenUrl, store: Path, client_metadata_url: str | None = None
     ) -> AsyncIterator[_Session]:
-        peer = npm_peer("mcp-typescript", PACKAGE)
         settings = {
-            "modules": str(peer.directory / "node_modules"),
+            "modules": str(self._peer.directory / "node_modules"),
             "server": server_url,
             "store": str(store / "typescript-sdk.json"),
             "port": self._port,
@@ -43,7 +43,7 @@ class TypeScriptSdk:
         }
         async with opening(open_url) as show:
             process = await asyncio.create_subprocess_exec(
-                "node", str(SCRIPT), env=peer.environment, stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE
+                "node", str(SCRIPT), env=self._peer.environment, stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE
             )
             try:
                 session = _Session(process, show)
