@@ -16,7 +16,7 @@ from ostiary.oauth.server_errors import InvalidClient
 TYPES = frozenset({None, "jwt", "client-authentication+jwt"})
 """The header's `typ`, in lower case: every other one is of a JWT that was made for something else."""
 MAX_NAME = 256
-"""The longest `jti`; it is stored until `exp`."""
+"""The longest `jti`; it is stored."""
 
 
 def check_client_assertion(
@@ -28,7 +28,7 @@ def check_client_assertion(
     max_life: float = 300,
     typ: object = None,
 ) -> str:
-    """The `jti` of a statement whose signature is good; that it comes once is the store's to check.
+    """The `jti` of a statement whose signature is good, which the store lets in once until `exp` + LEEWAY.
 
     audiences: our issuer and the URLs of the endpoint; max_life: seconds that a statement may be good for
     from now, so that the store forgets it soon. Raises InvalidClient.

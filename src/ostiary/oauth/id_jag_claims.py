@@ -15,7 +15,7 @@ from ostiary.oauth.server_errors import InvalidGrant
 
 TYPE = "oauth-id-jag+jwt"
 MAX_NAME = 256
-"""The longest `jti`; it is stored until `exp`."""
+"""The longest `jti`; it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class IdJag:
     """What it allows at most; empty when it leaves that to us."""
     jti: str
     expires_at: float
+    """When it is refused whoever brings it: until then its `jti` must be remembered."""
     confirmation: Mapping[str, Any] | None = None
     """`cnf`: the key that whoever brings it must prove."""
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -68,7 +69,7 @@ def check_id_jag(
         _resource(claims.get("resource")),
         tuple(sorted(scopes_of(claims))),
         _jti(claims.get("jti")),
-        float(claims["exp"]),
+        min(claims["exp"], claims["iat"] + max_age) + LEEWAY,
         confirmation,
         claims,
     )
