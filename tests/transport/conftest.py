@@ -131,6 +131,7 @@ class StartListener:
             limits=limits,
             hosts=frozenset({HOST}),
             doors={b"/call": self._behind.call},
+            documents={b"/document": self._behind.call},
         )
         await self._running.enter_async_context(listener)
         return Connect(address_of(sock).port, self._running)

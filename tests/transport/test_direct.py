@@ -28,6 +28,22 @@ async def test_a_connection_serves_calls_and_pages_in_turn(connect: Connect) -> 
         assert await client.answer() == answered
 
 
+async def test_a_document_is_answered_like_a_call(connect: Connect) -> None:
+    client = await connect()
+    await client.send(get("/document"), call("a"), get("/document?version=2"))
+    assert [await client.answer() for _ in range(3)] == ["200 ", "200 a", "200 "]
+
+
+async def test_only_its_own_method_reaches_a_door(connect: Connect) -> None:
+    client = await connect()
+    for sent, answered in (
+        (get("/call"), "200 /call 0"),
+        (call("x").replace("/call", "/document"), "200 /document 1"),
+    ):
+        await client.send(sent)
+        assert await client.answer() == answered
+
+
 async def test_a_call_may_come_byte_by_byte(connect: Connect) -> None:
     client = await connect()
     for byte in call("slow and whole").encode():

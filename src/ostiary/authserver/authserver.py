@@ -17,7 +17,9 @@ from ostiary.authserver.clients.authentication import ClientAuthenticator
 from ostiary.authserver.clients.configured import configured_client
 from ostiary.authserver.clients.registry import ClientRegistry
 from ostiary.authserver.config.settings import AuthServerSettings
-from ostiary.authserver.http.routes import asgi, doors
+from ostiary.authserver.http.documents import documents
+from ostiary.authserver.http.doors import doors
+from ostiary.authserver.http.routes import asgi
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.rates import Rates
 from ostiary.authserver.resources import Resources
@@ -100,9 +102,15 @@ class AuthServer:
     @contextlib.asynccontextmanager
     async def listening(self, sock: socket.socket) -> AsyncIterator[None]:
         """Answer on a bound socket while the block runs."""
-        behind = doors(self.parts)
-        app = asgi(self.parts, only_post=[path.decode() for path in behind])
-        async with serving(app, sock, limits=LIMITS, hosts=self._hosts(address_of(sock)), doors=behind):
+        posted, read = doors(self.parts), documents(self.parts)
+        async with serving(
+            asgi(self.parts, doors=posted, documents=read),
+            sock,
+            limits=LIMITS,
+            hosts=self._hosts(address_of(sock)),
+            doors=posted,
+            documents=read,
+        ):
             yield
 
     async def _tend(self) -> None:

@@ -1,7 +1,8 @@
-"""Requests answered inside the protocol, without ASGI: the gateway's calls.
+"""Requests answered inside the protocol, without ASGI: the gateway's calls, the authorization server's tokens.
 
 A `Door` is a path whose POST requests are read whole and handed to a coroutine, which is stepped in
-place and gives back an `Answer` or a `StreamedAnswer`. All else on the listener goes on to ASGI.
+place and gives back an `Answer` or a `StreamedAnswer`. A door may be for GET instead: a document that
+everybody asks for. All else on the listener goes on to ASGI.
 """
 
 from __future__ import annotations
@@ -67,9 +68,10 @@ class StreamedAnswer:
 
 
 Door = Callable[[Request], Stepped[Answer | StreamedAnswer]]
-"""What answers the POST requests of one path. It raises nothing: whatever goes wrong is an Answer."""
+"""What answers one kind of request of one path. It raises nothing: whatever goes wrong is an Answer."""
 Doors = Mapping[bytes, Door]
 """Path → door, as the request line has it."""
+NO_DOORS: Doors = {}
 
 STATUS_LINES = {int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 NOTHING_REPEATED: frozenset[bytes] = frozenset()
@@ -78,9 +80,11 @@ NOTHING_REPEATED: frozenset[bytes] = frozenset()
 class DirectProtocol(GuardedProtocol):
     """One connection, on which calls are answered in the order they came."""
 
-    def __init__(self, *arguments: Any, doors: Doors, outbox: Outbox, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, doors: Doors, documents: Doors, outbox: Outbox, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
-        self.doors = doors
+        self.doors = {b"POST": doors, b"GET": documents}
         self.outbox = outbox
         self.reading: Request | None = None
         self.body_parts: list[bytes] = []
@@ -106,10 +110,11 @@ class DirectProtocol(GuardedProtocol):
     def on_headers_complete(self) -> None:
         headers = dict(self.headers)
         self.head_is_read(headers)
-        door = self.doors.get(self.url)
+        doors = self.doors.get(self.parser.get_method(), NO_DOORS)
+        door = doors.get(self.url)
         if door is None and b"?" in self.url:
-            door = self.doors.get(self.url.partition(b"?")[0])
-        if door is None or self.parser.get_method() != b"POST":
+            door = doors.get(self.url.partition(b"?")[0])
+        if door is None:
             self._hand_on(headers)
         else:
             self._begin(door, headers)

@@ -81,12 +81,13 @@ async def serving(
     limits: Limits = Limits(),
     hosts: frozenset[str] | None = None,
     doors: Doors | None = None,
+    documents: Doors | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Serve `app` on a bound socket while the block runs, then drain and close.
 
     hosts: the `Host` values that are ours, lower case with port; None takes any one.
-    doors: paths whose POST requests are answered inside the protocol (see `direct`).
+    doors, documents: paths whose POST or GET requests are answered inside the protocol (see `direct`).
     tls: what the listener speaks TLS with; None for TLS that ends in front of us, or on this machine.
     """
     config = uvicorn.Config(
@@ -98,6 +99,7 @@ async def serving(
                 limits=limits,
                 hosts=_as_bytes(hosts),
                 doors=doors or {},
+                documents=documents or {},
                 outbox=Outbox(asyncio.get_running_loop()),
             ),
         ),

@@ -1,11 +1,9 @@
-"""Which path leads where: doors for what is posted by programs, ASGI for browsers and documents."""
+"""Where browsers come: path → page. ASGI; what programs ask is in `doors` and `documents`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -13,36 +11,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ostiary.authserver.discovery import discovery_document
-from ostiary.authserver.http.door import Handler, door
-from ostiary.authserver.http.form_request import read_form_request
+from ostiary.authserver.pages import asset_routes
 from ostiary.authserver.parts import Parts
-from ostiary.authserver.signing.signing_keys import JWKS_MAX_AGE
-from ostiary.authserver.token_endpoint import TokenEndpoint
-from ostiary.oauth.endpoint_url import endpoint_path, well_known_paths
-from ostiary.transport.direct import Door
-
-CACHED = f"public, max-age={int(JWKS_MAX_AGE)}"
 
 
-def doors(parts: Parts) -> dict[bytes, Door]:
-    """What programs post to."""
-    forms: dict[str, Handler] = {"/oauth/token": TokenEndpoint(parts)}
-    return {
-        endpoint_path(parts.issuer, path).encode(): door(handler, url=parts.url(path), read=read_form_request)
-        for path, handler in forms.items()
-    }
-
-
-def asgi(parts: Parts, *, only_post: list[str]) -> Starlette:
-    """All else. only_post: paths of the doors, which are told apart from paths that do not exist."""
-    metadata = msgspec.json.encode(discovery_document(parts.settings))
+def asgi(parts: Parts, *, doors: Collection[bytes], documents: Collection[bytes]) -> Starlette:
+    """All that is no door. doors, documents: their paths, to say which method they take."""
     routes = [
-        Route(path, _document(lambda: metadata), methods=["GET"]) for path in well_known_paths(parts.issuer)
+        *asset_routes(),
+        *(Route(path.decode(), _wrong_method("POST"), methods=_ALL) for path in doors),
+        *(Route(path.decode(), _wrong_method("GET"), methods=_ALL) for path in documents),
     ]
-    jwks_path = endpoint_path(parts.issuer, "/.well-known/jwks.json")
-    routes.append(Route(jwks_path, _document(parts.signing.jwks), methods=["GET"]))
-    routes += [Route(path, _only_post, methods=["GET", "PUT", "DELETE", "PATCH"]) for path in only_post]
     return Starlette(
         routes=routes,
         middleware=[
@@ -54,19 +33,18 @@ def asgi(parts: Parts, *, only_post: list[str]) -> Starlette:
     )
 
 
-def _document(content: Callable[[], bytes]) -> Any:
+_ALL = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]
+
+
+def _wrong_method(right: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
-        return Response(content(), media_type="application/json", headers={"cache-control": CACHED})
+        return JSONResponse(
+            {"error": "invalid_request", "error_description": f"this endpoint takes {right} requests"},
+            status_code=405,
+            headers={"allow": right},
+        )
 
     return answer
-
-
-async def _only_post(_: Request) -> Response:
-    return JSONResponse(
-        {"error": "invalid_request", "error_description": "this endpoint takes POST requests"},
-        status_code=405,
-        headers={"allow": "POST"},
-    )
 
 
 async def _not_found(_: Request, __: Exception) -> Response:

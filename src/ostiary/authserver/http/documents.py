@@ -1,0 +1,35 @@
+"""What everybody may read: discovery and keys, answered from memory inside the listener's protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from ostiary.authserver.discovery import discovery_document
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.signing.signing_keys import JWKS_MAX_AGE
+from ostiary.oauth.endpoint_url import endpoint_path, well_known_paths
+from ostiary.transport.direct import Answer, Door, Request
+
+PUBLIC = (
+    b"content-type: application/json\r\n"
+    b"cache-control: public, max-age=%d\r\n"
+    b"x-content-type-options: nosniff\r\n"
+    b"access-control-allow-origin: *\r\n" % JWKS_MAX_AGE
+)
+
+
+def documents(parts: Parts) -> dict[bytes, Door]:
+    """Path → what answers its GET requests. They work while the store is away."""
+    metadata = msgspec.json.encode(discovery_document(parts.settings))
+    found = {path: _document(lambda: metadata) for path in well_known_paths(parts.issuer)}
+    found[endpoint_path(parts.issuer, "/.well-known/jwks.json")] = _document(parts.signing.jwks)
+    return {path.encode(): door for path, door in found.items()}
+
+
+def _document(content: Callable[[], bytes]) -> Door:
+    async def answer(_: Request) -> Answer:
+        return Answer(200, content(), PUBLIC)
+
+    return answer

@@ -1,0 +1,21 @@
+"""What programs post to: endpoint → handler. A line each."""
+
+from __future__ import annotations
+
+from ostiary.authserver.http.door import Handler, door
+from ostiary.authserver.http.form_request import read_form_request
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.token_endpoint import TokenEndpoint
+from ostiary.oauth.endpoint_url import endpoint_path
+from ostiary.transport.direct import Door
+
+
+def doors(parts: Parts) -> dict[bytes, Door]:
+    """Path → what answers its POST requests."""
+    forms: dict[str, Handler] = {
+        "/oauth/token": TokenEndpoint(parts),
+    }
+    return {
+        endpoint_path(parts.issuer, path).encode(): door(handler, url=parts.url(path), read=read_form_request)
+        for path, handler in forms.items()
+    }
