@@ -91,6 +91,7 @@ def test_a_token_says_what_it_is_bound_to() -> None:
         ({"jkt": "a", "jwe": "x"}, {"jkt": "a"}, False),
         ({}, {"jkt": "a"}, False),
         ({"jkt": None}, {}, False),
+        ({"jkt": 7}, {"jkt": "a"}, False),
         ({"jkt": "\ud800"}, {"jkt": "a"}, False),
         ("a", {"jkt": "a"}, False),
     ],

@@ -116,6 +116,15 @@ def test_the_same_name_at_another_issuer_is_somebody_else() -> None:
     assert not may_act({"may_act": {"sub": "agent"}}, AGENT)
 
 
+def test_a_client_of_ours_needs_no_issuer_to_be_named() -> None:
+    assert may_act({"iss": "https://other.example", "may_act": {"client_id": "agent-client"}}, AGENT)
+
+
+def test_an_actor_without_a_client_does_not_match_an_absent_one() -> None:
+    named = {"sub": "agent", "client_id": None}
+    assert not may_act({"iss": IDP, "may_act": named}, Actor(IDP, "agent"))
+
+
 def permit(claims: dict[str, Any], *, allow_may_act: bool = True, allowed: tuple[str, ...] = ()) -> None:
     permit_delegation({"iss": IDP, **claims}, AGENT, allow_may_act=allow_may_act, allowed_actors=allowed)
 
@@ -133,13 +142,20 @@ def test_a_list_names_an_actor_whole(allowed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("claims", "allow_may_act"),
-    [({}, True), ({"may_act": {"sub": "agent"}}, False), ({"may_act": {"sub": "other"}}, True)],
+    ("claims", "allow_may_act", "rule"),
+    [
+        ({}, True, "is read"),
+        ({"may_act": {"sub": "agent"}}, False, "is not read"),
+        ({"may_act": {"sub": "other"}}, True, "is read"),
+    ],
 )
-def test_delegation_that_nobody_agreed_to_is_refused(claims: dict[str, Any], allow_may_act: bool) -> None:
+def test_delegation_that_nobody_agreed_to_is_refused(
+    claims: dict[str, Any], allow_may_act: bool, rule: str
+) -> None:
     with pytest.raises(InvalidRequest) as refused:
         permit(claims, allow_may_act=allow_may_act)
     assert refused.value.description == (
         "nobody agreed that this actor may act for the subject: the subject token's may_act must name it, "
         "or the operator must list it"
     )
+    assert refused.value.detail == f"actor ['agent-client', '{IDP}#agent'], may_act {rule}"

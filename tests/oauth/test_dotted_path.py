@@ -25,6 +25,7 @@ DOCUMENT: dict[str, Any] = {
         ("none", None),
         ("data.viewer.id", 7),
         ("data.list.1.id", 2),
+        ("data.list.1", {"id": 2}),
         ("https://example.org/groups", ["x"]),
         ("a.b", {"c": 1}),
         ("a.b.c", 2),
@@ -45,7 +46,7 @@ def test_a_value_is_found_on_its_way(path: str, value: object) -> None:
         "none.x",
         "data.list.2",
         "data.list.-1",
-        "data.list.٣",
+        "data.list.\u0661",
         "data.list.9999999999",
     ],
 )

@@ -103,7 +103,7 @@ def test_1_one_header_is_taken_and_several_are_refused() -> None:
     assert refusal(f"{proof()}, {proof()}") == "the DPoP header is not one signed JWT"
 
 
-@pytest.mark.parametrize("text", ["", "a.b", "a.b.c.d.e", "é.b.c", "a" * 9000, "a.b.c\n"])
+@pytest.mark.parametrize("text", ["", "a.b", "a.b.c.d.e", "é.b.c", "a" * 8189 + ".b.c", "a.b.c\n"])
 def test_2_the_header_is_one_jwt(text: str) -> None:
     assert refusal(text) == "the DPoP header is not one signed JWT"
 
@@ -141,6 +141,9 @@ def test_5_a_key_of_another_kind_than_the_algorithm_is_refused() -> None:
     assert refusal(proof(header={"jwk": public})) == "the DPoP proof's jwk is not a key for ES256"
     p384 = ECKey.generate_key("P-384").as_dict(private=False)
     assert refusal(proof(header={"jwk": p384})) == "the DPoP proof's jwk is not a key for ES256"
+    public = EC_KEY.as_dict(private=False)
+    confused = proof(header={"alg": "RS256", "jwk": public}, key=RSA_KEY)
+    assert refusal(confused) == "the DPoP proof's jwk is not a key for RS256"
     secret = {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"}
     assert refusal(proof(header={"jwk": secret})) == MISMATCH
 

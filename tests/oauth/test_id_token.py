@@ -78,6 +78,8 @@ def test_our_id_token_says_who_signed_in_where_and_when() -> None:
 def test_ours_has_nothing_that_nobody_asked_for() -> None:
     ours = id_token_claims(issuer="i", subject="u", client_id="c", now=NOW, lifetime=60, person=ADA)
     assert set(ours) == {"iss", "sub", "aud", "exp", "iat"}
+    ours = id_token_claims(issuer="i", subject="u", client_id="c", now=NOW, lifetime=60, scopes=["email"])
+    assert "email" not in ours
 
 
 def test_a_client_sees_of_a_person_what_its_scopes_say() -> None:
@@ -118,6 +120,7 @@ def test_an_upstream_s_good_token_is_taken() -> None:
     check({"aud": [CLIENT]})
     check({"aud": [CLIENT, "other"], "azp": CLIENT})
     check({"nonce": None}, nonce=None)  # of a refresh (section 12.2)
+    check({"iat": NOW - 86400, "sub": "a" * 255})
 
 
 @pytest.mark.parametrize("nonce", [None, "", "another", 7, NONCE + "\ud800"])
@@ -175,14 +178,17 @@ def test_max_age_wants_to_know_when_the_person_signed_in() -> None:
     absent = "the ID token does not say when the person signed in, which max_age asks for"
     assert refusal(max_age=60) == absent
     assert refusal({"auth_time": "now"}, max_age=60) == absent
+    assert refusal({"auth_time": True}, max_age=60) == absent
     longer = "the person signed in longer ago than max_age allows"
     assert refusal({"auth_time": NOW - 91}, max_age=60) == longer
     assert refusal({"auth_time": float("nan")}, max_age=60) == longer
+    assert refusal({"auth_time": NOW + 31}, max_age=60) == longer
 
 
 def test_id_token_of_another_access_token_is_refused() -> None:
     check({"at_hash": half_hash("mine", "RS256")}, access_token="mine", alg="RS256")
     check({"at_hash": None}, access_token="mine")
+    check({"at_hash": half_hash("mine", "RS256")})  # nothing came with it that it could belong to
     swapped = "the ID token belongs to another access token: its at_hash differs"
     assert refusal({"at_hash": half_hash("evil", "RS256")}, access_token="mine", alg="RS256") == swapped
     assert refusal({"at_hash": 7}, access_token="mine") == swapped

@@ -33,6 +33,10 @@ def test_whatever_is_not_good_is_told_alike() -> None:
     assert json.dumps(INACTIVE) == '{"active": false}'
 
 
+def test_who_is_not_known_has_no_name() -> None:
+    assert "username" not in active_answer(CLAIMS)
+
+
 @pytest.mark.parametrize(
     ("bound", "token_type"),
     [(None, "Bearer"), ({"x5t#S256": "a"}, "Bearer"), ({"jkt": "a"}, "DPoP"), ("jkt", "Bearer")],

@@ -91,6 +91,7 @@ def test_a_jwks_has_the_signing_key_first_and_no_gone_one() -> None:
         (BOTH, 950, None),
         (BOTH, 1000, 1900),
         ([KeyTimes(0, 0, retires_at=500)], 10, 400),
+        ([OLD, KeyTimes(900, 1000, gone_at=940)], 950, 950),
         ([KeyTimes(0, 0, retires_at=500), KeyTimes(0, 5000)], 600, 600),
     ],
 )

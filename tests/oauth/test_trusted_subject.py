@@ -48,6 +48,15 @@ def test_foreign_id_token_is_no_access_token(changes: dict[str, Any]) -> None:
     assert refusal(changes) == "the subject token is not an access token"
 
 
+def test_the_log_says_what_gave_an_id_token_away() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        check({"nonce": "n"})
+    assert refused.value.detail == "it has nonce"
+    with pytest.raises(InvalidRequest) as refused:
+        check({"azp": RESOURCE})
+    assert refused.value.detail == "it says so itself, or its audience is its own client"
+
+
 def test_foreign_id_token_for_a_client_has_a_wrong_audience() -> None:
     assert refusal({"aud": "web"}) == "the subject token is for another audience"
 
@@ -60,6 +69,7 @@ def test_a_jwt_that_says_it_is_something_else_is_refused(typ: object) -> None:
 @pytest.mark.parametrize("typ", [None, "JWT", "jwt", 7])
 def test_the_type_that_an_issuer_writes_is_enforced(typ: object) -> None:
     assert check(typ="AT+JWT", required="at+jwt") == "ada"
+    assert check(typ="access+jwt", required="access+jwt") == "ada"
     assert refusal(typ=typ, required="at+jwt") == "the subject token's typ is not at+jwt"
 
 
@@ -102,6 +112,8 @@ SERVICE_ACCOUNT = "system:serviceaccount:ci:runner"
         ("system:serviceaccount:ci:runne.", SERVICE_ACCOUNT, False),
         ("system:serviceaccount:ci:runner", SERVICE_ACCOUNT + "\n", False),
         ("System:serviceaccount:ci:runner", SERVICE_ACCOUNT, False),
+        ("system:serviceaccount:ci:run*", "system:serviceaccount:ci:overrun", False),
+        ("system:serviceaccount:ci:*er", "system:serviceaccount:ci:erased", False),
         ("*", "anybody:at:all", False),
     ],
 )

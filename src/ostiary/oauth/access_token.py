@@ -79,8 +79,8 @@ def access_token_claims(  # noqa: PLR0913 - an argument a claim
         "exp": issued_at + int(lifetime),
         "tsid": tsid,
         "auth_time": None if auth_time is None else int(auth_time),
-        "cnf": confirmation and dict(confirmation),
-        "act": act and dict(act),
+        "cnf": confirmation,
+        "act": act,
     }
     theirs = {name: value for name, value in (claims or {}).items() if name not in RESERVED}
     return {name: value for name, value in ours.items() if value is not None} | theirs

@@ -16,7 +16,7 @@ import msgspec
 from ostiary.oauth.server_errors import InvalidRequest
 
 _NAMES = frozenset({"iss", "sub", "client_id"})
-"""What names an actor. Another member is a condition that we can't check."""
+"""What names an actor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,12 @@ def permit_delegation(
 
 
 def may_act(claims: Mapping[str, Any], actor: Actor) -> bool:
-    """Whether a subject token names this actor. A `sub` without `iss` is one of the token's own issuer."""
+    """Whether a subject token names this actor. A `sub` without `iss` is one of the token's own issuer.
+
+    A member that is no name of the actor's is a condition that we can't check, so it is not met.
+    """
     named = claims.get("may_act")
-    if not isinstance(named, dict) or not named.keys() <= _NAMES or named.keys() <= {"iss"}:
+    if not isinstance(named, dict) or named.keys() <= {"iss"}:
         return False
     wanted = {"iss": claims.get("iss"), **named} if "sub" in named else named
     return all(isinstance(value, str) and actor.claims.get(name) == value for name, value in wanted.items())
@@ -95,12 +98,12 @@ def nested_act(
         link = _checked(previous)
         chain.append({name: value for name, value in link.items() if name != "act"})
         previous = link.get("act")
-    act: dict[str, Any] | None = None
-    for link in reversed(chain):
-        act = link if act is None else {**link, "act": act}
+    act = chain.pop()
+    while chain:
+        act = {**chain.pop(), "act": act}
     if len(msgspec.json.encode(act)) > max_bytes:
         raise InvalidRequest(f"the actors in the subject token's act take more than {max_bytes} bytes")
-    return act or {}
+    return act
 
 
 def _checked(link: object) -> dict[str, Any]:

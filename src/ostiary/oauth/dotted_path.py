@@ -17,7 +17,7 @@ def value_at(document: Any, path: str) -> Any:
         return document[path]
     name, dot, rest = path.partition(".")
     inner = _member(document, name)
-    return inner if not dot or inner is ABSENT else value_at(inner, rest)
+    return value_at(inner, rest) if dot else inner
 
 
 def first_value(document: Any, paths: tuple[str, ...]) -> Any:

@@ -148,7 +148,7 @@ def _check_signature(proof: str, jwt: JwtParts) -> str:
             "the DPoP proof's jwk has a private part; make a new key, as this one is known now"
         )
     kind, kty, curve = _KEYS[alg]
-    if jwk.get("kty") != kty or (curve is not None and jwk.get("crv") != curve):
+    if (jwk.get("kty"), jwk.get("crv")) != (kty, curve):
         raise InvalidDpopProof(f"the DPoP proof's jwk is not a key for {alg}")
     if kty == "RSA":
         _check_rsa(jwk)

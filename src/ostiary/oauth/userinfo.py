@@ -78,7 +78,7 @@ def _subject(value: Any, place: str) -> str:
         case bool():
             raise UserinfoRefused(f"the subject at {place} is true or false, which names nobody")
         case int():
-            subject = _digits(value)
+            subject = str(value)
         case str():
             subject = value
         case float():
@@ -96,11 +96,6 @@ def _subject(value: Any, place: str) -> str:
     if len(subject.encode("utf-8")) > MAX_SUBJECT:
         raise UserinfoRefused(f"the subject at {place} is longer than {MAX_SUBJECT} bytes")
     return subject
-
-
-def _digits(number: int) -> str:
-    """Python refuses to write numbers of thousands of digits, which no subject has."""
-    return str(number) if number.bit_length() <= 8 * MAX_SUBJECT else "9" * (MAX_SUBJECT + 1)
 
 
 def _text(value: Any) -> str | None:
