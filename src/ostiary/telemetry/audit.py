@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from ostiary.telemetry.redaction import redacted
+from ostiary.telemetry.redaction import is_harmless, redacted
 
 log = structlog.get_logger("ostiary.audit")
 
@@ -38,11 +38,20 @@ class Audit:
             log.info(str(event), **said)
             return
         at = dt.datetime.fromtimestamp(self._clock(), dt.UTC).isoformat(timespec="milliseconds")
-        line = msgspec.json.encode({"time": at, "event": str(event), **redacted(said)})
-        os.write(self._descriptor, line + b"\n")
+        os.write(self._descriptor, _line({"time": at, "event": event.value, **said}))
 
     def close(self) -> None:
         """Let go of the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _line(said: dict[str, Any]) -> bytes:
+    try:
+        line = msgspec.json.encode(said)
+    except TypeError:  # such as a Secret, which `redacted` knows
+        line = b""
+    if not line or not is_harmless(line.decode(), said):
+        line = msgspec.json.encode(redacted(said))
+    return line + b"\n"

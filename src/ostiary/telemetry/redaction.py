@@ -44,6 +44,18 @@ def redacted(value: Any, key: str = "") -> Any:
     return one_line(without_tokens(str(value)))
 
 
+def is_harmless(text: str, values: Mapping[str, Any]) -> bool:
+    """Whether `redacted` would hide nothing of these values, written as this text.
+
+    A quick look at the whole, for those who write many lines, nearly all of which are harmless.
+    """
+    return (
+        text.isprintable()
+        and _TOKENS.search(text) is None
+        and not any(isinstance(value, Mapping) or _SECRET_KEY.fullmatch(key) for key, value in values.items())
+    )
+
+
 def without_tokens(text: str) -> str:
     """The text with everything that looks like a token or a private key hidden."""
     return _TOKENS.sub(lambda found: (found["scheme"] or "") + HIDDEN, text)
