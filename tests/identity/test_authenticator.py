@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from ostiary.identity.authenticator import Authenticator
@@ -79,6 +80,18 @@ async def test_garbage_is_refused(authenticator: Authenticator) -> None:
         "the token is malformed",
         "its header is not base64url of a JSON object",
     )
+
+
+async def test_claims_that_stand_twice_are_refused(authenticator: Authenticator, issuer: Any) -> None:
+    claims = json.dumps(issuer.claims(sub="ada"))
+    header = {"alg": "ES256", "kid": issuer.keys[0].kid}
+    for payload in (claims[:-1] + ', "sub": "root"}', claims[:-1] + ', "act": {"sub": "a", "sub": "b"}}'):
+        token = jws.serialize_compact(header, payload, issuer.keys[0])
+        assert await refusal(authenticator, token) == (
+            "malformed",
+            "the token is malformed",
+            "its payload is not base64url of a JSON object",
+        )
 
 
 async def test_an_access_token_where_a_jwt_is_due_is_refused(authenticator: Authenticator) -> None:

@@ -24,6 +24,7 @@ from ostiary.authserver.parts import Parts
 from ostiary.authserver.rates import Rates
 from ostiary.authserver.resources import Resources
 from ostiary.authserver.signing.signing_keys import VIEW_AGE, SigningKeys
+from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import Listen
 from ostiary.storage.config import StorageSettings
@@ -77,6 +78,7 @@ class AuthServer:
             audit=Audit(audit, clock),
             rates=Rates(settings.limits),
             fetcher=fetcher,
+            key_sets=KeySets(fetcher, clock),
             clock=clock,
             common_scopes=frozenset(settings.scopes),
         )

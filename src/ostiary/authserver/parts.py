@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.resources import Resources
 from ostiary.authserver.signing.signing_keys import SigningKeys
+from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.endpoint_url import endpoint
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
@@ -35,6 +36,8 @@ class Parts:
     audit: Audit
     rates: Rates
     fetcher: Fetcher
+    key_sets: KeySets
+    """Keys of others: of trusted issuers, of clients, of identity providers."""
     clock: Callable[[], float]
     common_scopes: frozenset[str] = field(default=frozenset())
     """Scopes that are not of a resource."""

@@ -47,6 +47,8 @@ class UnverifiedJwt:
     alg: str
     kid: str | None
     claims: dict[str, Any]
+    typ: object = None
+    """What kind of JWT it says it is (RFC 8725 section 3.11), as it stands in the header."""
 
     @property
     def issuer(self) -> str | None:
@@ -68,7 +70,7 @@ def read_jwt(token: str) -> UnverifiedJwt:
     header, claims = _json_object(parts[0], "header"), _json_object(parts[1], "payload")
     alg, kid = header.get("alg"), header.get("kid")
     _check_header(header, alg, kid)
-    return UnverifiedJwt(token, str(alg), kid, claims)
+    return UnverifiedJwt(token, str(alg), kid, claims, header.get("typ"))
 
 
 def verify(jwt: UnverifiedJwt, keys: KeySet) -> dict[str, Any]:
@@ -122,7 +124,8 @@ def _check_header(header: dict[str, Any], alg: object, kid: object) -> None:
 
 def _json_object(part: str, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True))
+        text = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+        value = json.loads(text, object_pairs_hook=_each_name_once)
     except (binascii.Error, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
@@ -130,6 +133,14 @@ def _json_object(part: str, name: str) -> dict[str, Any]:
             "the token is malformed", Refusal.MALFORMED, f"its {name} is not base64url of a JSON object"
         )
     return value
+
+
+def _each_name_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """RFC 7519 section 4: of two claims of one name, one reader would see this and another that."""
+    named = dict(members)
+    if len(named) != len(members):
+        raise ValueError("a name stands twice")
+    return named
 
 
 def _refused(description: str, reason: Refusal, detail: str) -> InvalidToken:
