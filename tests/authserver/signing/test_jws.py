@@ -1,0 +1,45 @@
+"""A compact JWS of ours reads like anybody else's, RFC 7515."""
+
+from __future__ import annotations
+
+import pytest
+from joserfc import jws
+from joserfc.jwk import KeySet
+
+from ostiary.authserver.signing.jws import JwsSigner
+from ostiary.authserver.signing.keys import SealedKey, SigningKey, new_key
+from ostiary.oauth.signing_schedule import KeyTimes
+
+
+def made(algorithm: str) -> SigningKey:
+    kid, sealed = new_key(algorithm)
+    return SigningKey(KeyTimes(0.0, 0.0, kid=kid), 1, algorithm, sealed)
+
+
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")  # and the name that everybody knows
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
+def test_others_read_it(algorithm: str) -> None:
+    key = made(algorithm)
+    token = key.signer.sign({"sub": "ålice", "n": 9007199254740993}, typ="at+jwt")
+    keys = KeySet.import_key_set({"keys": [key.public_jwk]})
+    read = jws.deserialize_compact(token, keys, algorithms=[algorithm])
+    assert read.headers() == {"alg": algorithm, "typ": "at+jwt", "kid": key.kid}
+    assert read.payload == '{"sub":"ålice","n":9007199254740993}'.encode()
+
+
+def test_each_use_has_its_own_type() -> None:
+    key = made("ES256")
+    kinds = [key.signer.sign({}, typ=typ).partition(".")[0] for typ in ("at+jwt", "JWT", "at+jwt")]
+    assert kinds[0] == kinds[2] != kinds[1]
+
+
+def test_the_published_half_has_nothing_private() -> None:
+    for algorithm, members in (("ES256", {"crv", "x", "y"}), ("RS256", {"n", "e"}), ("EdDSA", {"crv", "x"})):
+        assert set(made(algorithm).public_jwk) == {"kty", "kid", "alg", "use"} | members
+
+
+def test_a_key_never_shows_itself() -> None:
+    kid, sealed = new_key("ES256")
+    assert "PRIVATE" not in repr(sealed) + str(sealed) + repr(SigningKey(KeyTimes(0, 0), 1, "ES256", sealed))
+    assert isinstance(SealedKey(sealed.pem), SealedKey)
+    assert "PRIVATE" not in repr(JwsSigner.__dict__) + kid
