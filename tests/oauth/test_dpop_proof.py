@@ -26,6 +26,7 @@ from ostiary.oauth.dpop_proof import (
 from ostiary.oauth.server_errors import InvalidDpopProof, UseDpopNonce
 
 NOW = 1_800_000_000.0
+KEY = hashlib.sha256(b"nonces").digest()
 URL = "https://auth.example/oauth/token"
 EC_KEY, OTHER_EC = ECKey.generate_key("P-256"), ECKey.generate_key("P-256")
 RSA_KEY, ED_KEY = RSAKey.generate_key(2048), OKPKey.generate_key("Ed25519")
@@ -230,6 +231,16 @@ def test_10_a_nonce_that_is_asked_for_must_be_there(nonce: object) -> None:
     assert check(proof({"nonce": "n"}), nonce_ok=lambda said: said == "n").jti == "j-1"
 
 
+def test_10_a_nonce_of_ours_is_taken_and_what_is_no_text_is_none() -> None:
+    def ours(nonce: str | None) -> bool:
+        return nonce_is_good(nonce, KEY, NOW)
+
+    assert check(proof({"nonce": nonce_for(KEY, NOW)}), nonce_ok=ours).jti == "j-1"
+    for odd in (["n"], 7, None):
+        with pytest.raises(UseDpopNonce):
+            check(proof({"nonce": odd}), nonce_ok=ours)
+
+
 def test_10_a_forged_proof_does_not_learn_whether_its_nonce_was_good() -> None:
     forged = proof(header={"jwk": OTHER_EC.as_dict(private=False)})
     assert refusal(forged, nonce_ok=lambda said: False) == MISMATCH
@@ -257,9 +268,6 @@ def test_12_the_proof_is_for_the_token_that_it_comes_with(ath: object) -> None:
 def test_12_a_token_that_is_no_ascii_matches_no_proof() -> None:
     expected = "the DPoP proof is for another access token"
     assert refusal(proof({"ath": token_hash("at")}), access_token="é") == expected
-
-
-KEY = hashlib.sha256(b"nonces").digest()
 
 
 def test_a_nonce_is_good_in_its_own_step_and_the_next() -> None:
