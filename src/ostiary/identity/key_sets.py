@@ -46,21 +46,34 @@ class KeyLocation:
 
 
 class KeySets:
-    """All issuers' keys of one process. `generation` changes whenever any of them does."""
+    """All issuers' keys of one process. `generation` changes whenever any of them does.
 
-    def __init__(self, fetcher: Fetcher, clock: Callable[[], float] = time.time) -> None:
+    most: how many issuers are remembered, where strangers name them; None where the operator does.
+    """
+
+    def __init__(
+        self, fetcher: Fetcher, clock: Callable[[], float] = time.time, *, most: int | None = None
+    ) -> None:
         self._fetcher = fetcher
         self._clock = clock
+        self._most = most
         self._known: dict[KeyLocation, _Known] = {}
         self.generation = 0
 
     async def get(self, location: KeyLocation, *, kid: str | None = None) -> KeySet:
         """The keys; fetched again when `kid` is not among them. Raises TemporarilyUnavailable."""
-        known = self._known.setdefault(location, _Known())
+        known = self._known.get(location)
+        if known is None:
+            known = self._known[location] = _Known()
+            self._forget_oldest()
         now = self._clock()
         if known.wants_fetch(kid, now):
             await self._refresh(location, known)
         return known.believed(location, kid, self._clock())
+
+    def _forget_oldest(self) -> None:
+        if self._most is not None and len(self._known) > self._most:
+            del self._known[next(iter(self._known))]
 
     async def _refresh(self, location: KeyLocation, known: _Known) -> None:
         if known.fetch is None:

@@ -15,6 +15,15 @@ from ostiary.oauth.canonical_url import CanonicalUrl
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_ENDS_IN_IPV4 = tuple(
+    map(
+        ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")
+    )
+)
+"""Compatible and mapped (RFC 4291 section 2.5.5), translated (RFC 7915), NAT64 (RFC 6052, RFC 8215)."""
+_ISATAP, _ISATAP_MASK = 0x5EFE, 0xFDFFFFFF
+"""What stands before the IPv4 address in an interface identifier of RFC 5214; one bit of it is free."""
+
 
 class AddressRefused(Exception):
     """The host does not resolve, or only to addresses that this edge may not reach."""
@@ -51,9 +60,18 @@ async def resolve(url: CanonicalUrl, *, private_network: bool = False) -> list[s
 def may_reach(address: IpAddress, *, loopback: bool, private_network: bool) -> bool:
     """Whether an edge may connect there. IPv4 inside IPv6 counts as the IPv4 address."""
     if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or address.sixtofour or address
+        address = _ipv4_inside(address) or address
     if address.is_loopback:
         return loopback or private_network
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         return False
     return address.is_global or private_network
+
+
+def _ipv4_inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a gateway, or the system itself, would go to for this one."""
+    bits = int(address)
+    embedded = any(address in network for network in _ENDS_IN_IPV4) and bits > 1
+    if embedded or bits >> 32 & _ISATAP_MASK == _ISATAP:
+        return ipaddress.IPv4Address(bits & 0xFFFFFFFF)
+    return address.sixtofour
