@@ -30,7 +30,10 @@ def test_an_unknown_part_of_the_file_is_shown_with_the_nearest_one(faults: Fault
 
 def test_a_setting_unlike_any_other_is_shown_with_all_there_are(faults: Faults) -> None:
     assert faults("x: 1\n") == [
-        "ostiary.yaml:1: x is not a setting of this file; there is gateway, insecure_inline_secrets, storage"
+        (
+            "ostiary.yaml:1: x is not a setting of this file; "
+            "there is authserver, gateway, insecure_inline_secrets, storage, telemetry"
+        )
     ]
 
 

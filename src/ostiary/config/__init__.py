@@ -1,6 +1,7 @@
 """ostiary.yaml: one file, checked before anything runs.
 
     file        the whole file as one model, composed of the parts' own
+    together    what the parts of one file have to agree on
     load        read, check, and give the model; or every fault at once
     document    YAML → plain values, and the line on which each stands
     faults      pydantic's errors → "ostiary.yaml:12: gateway.servers.zoo.credental is not a setting ..."

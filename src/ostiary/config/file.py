@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
+from pydantic import Field, ValidationInfo, field_validator
+
+from ostiary.authserver.config import AuthServerSettings
+from ostiary.config.together import listeners_of, refuse_shared_address, refuse_tokens_that_nobody_gets
 from ostiary.gateway.config import GatewaySettings
 from ostiary.settings import Settings
 from ostiary.storage.config import StorageSettings
+from ostiary.telemetry.config import TelemetrySettings
 
 
 class OstiaryFile(Settings):
@@ -16,7 +21,38 @@ class OstiaryFile(Settings):
 
     gateway: GatewaySettings | None = None
     """The broker: one guarded endpoint in front of many MCP servers."""
-    storage: StorageSettings | None = None
-    """Where replicas find each other's tokens, sealed. Default: each fetches its own."""
+    authserver: AuthServerSettings | None = None
+    """The authorization server: signs people in, and gives clients tokens for exactly one resource."""
+    storage: Annotated[StorageSettings | None, Field(validate_default=True)] = None
+    """What must survive, and where replicas find each other's tokens, sealed. Default: the file ostiary.db
+    for an authorization server; for a gateway alone nothing, so that each replica fetches its own tokens."""
+    telemetry: TelemetrySettings = TelemetrySettings()
+    """What operators see: health, metrics, and the audit."""
     insecure_inline_secrets: bool = False
     """Secrets may stand in this file itself. For tests only: files are copied, committed and shown."""
+
+    @field_validator("authserver")
+    @classmethod
+    def _agrees_with_the_gateway(
+        cls, value: AuthServerSettings | None, info: ValidationInfo
+    ) -> AuthServerSettings | None:
+        gateway = info.data.get("gateway")
+        if value is not None:
+            refuse_shared_address(listeners_of(gateway, value))
+        if value is not None and gateway is not None:
+            refuse_tokens_that_nobody_gets(gateway, value)
+        return value
+
+    @field_validator("storage", mode="before")
+    @classmethod
+    def _an_authserver_keeps_things(cls, value: Any, info: ValidationInfo) -> Any:
+        """Made here, where the folder of the file is known."""
+        return {} if value is None and info.data.get("authserver") is not None else value
+
+    @field_validator("telemetry")
+    @classmethod
+    def _has_a_port_of_its_own(cls, value: TelemetrySettings, info: ValidationInfo) -> TelemetrySettings:
+        if value.listen is not None:
+            others = listeners_of(info.data.get("gateway"), info.data.get("authserver"))
+            refuse_shared_address({**others, "telemetry.listen": value.listen})
+        return value

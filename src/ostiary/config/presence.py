@@ -31,8 +31,8 @@ def absent(loaded: Loaded[M]) -> Iterator[FileFault]:
 def _leaves(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
     match value:
         case BaseModel():
-            for name in type(value).model_fields:
-                yield from _leaves(getattr(value, name), (*place, name))
+            for name, field in type(value).model_fields.items():
+                yield from _leaves(getattr(value, name), (*place, field.alias or name))
         case dict():
             for name, item in value.items():
                 yield from _leaves(item, (*place, name))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ostiary.cloudrun.emulator import EmulatorSettings
@@ -28,52 +28,92 @@ line and the nearest right name. A duration is `30s`, `15m`, `12h` or `30d`; a f
 one that names it; a secret is `{{env: NAME}}` or `{{file: PATH}}`.
 """
 _PLAIN = {"string": "text", "boolean": "true or false", "integer": "number"}
+_WORDS = {"id": "ID", "idp": "IdP", "mcp": "MCP", "oidc": "OIDC", "oauth2": "OAuth2", "mtls": "Mutual TLS"}
 
 
 def reference_page(name: str) -> str:
     """The page as Markdown."""
-    schema = file_schema(FILES[name])
-    lines = [_HEAD.format(name=name), *_section("The file", schema)]
-    for title, definition in _objects(schema):
-        lines += _section(title, definition)
-    return "\n".join(lines).rstrip() + "\n"
+    return _Page(file_schema(FILES[name])).drawn(name)
 
 
-def _objects(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, definition in schema.get("$defs", {}).items():
-        if "properties" in definition:
-            yield _title(name), definition
+class _Page:
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._definitions: Mapping[str, Mapping[str, Any]] = schema.get("$defs", {})
+
+    def drawn(self, name: str) -> str:
+        lines = [_HEAD.format(name=name), *self._section("The file", self._schema)]
+        for title, definition in self._definitions.items():
+            if "properties" in definition:
+                lines += self._section(_title(title), definition)
+        return "\n".join(lines).rstrip() + "\n"
+
+    def _section(self, title: str, definition: Mapping[str, Any]) -> list[str]:
+        return [
+            f"## {title}",
+            "",
+            definition.get("description", "").partition("\n")[0],
+            "",
+            "| setting | value | default | meaning |",
+            "|---|---|---|---|",
+            *(self._row(name, field, definition) for name, field in definition["properties"].items()),
+            "",
+        ]
+
+    def _row(self, name: str, field: Mapping[str, Any], definition: Mapping[str, Any]) -> str:
+        required = name in definition.get("required", ())
+        default = "required" if required else _default(field)
+        meaning = self._meaning(field).replace("\n", " ").replace("|", "\\|")
+        return f"| `{name}` | {self._value(field)} | {default} | {meaning} |"
+
+    def _meaning(self, field: Mapping[str, Any]) -> str:
+        """Its own words, or those of what it holds: pydantic leaves them out where both are the same."""
+        own: str | None = field.get("description")
+        return self._referred(field).get("description", "").partition("\n")[0] if own is None else own
+
+    def _value(self, field: Mapping[str, Any]) -> str:
+        if "const" in field:
+            return f"`{field['const']}`"
+        if "$ref" in field:
+            definition = self._referred(field)
+            return _link(field["$ref"]) if "properties" in definition else self._value(definition)
+        if "enum" in field:
+            return " or ".join(f"`{choice}`" for choice in field["enum"])
+        choices = _choices(field)
+        if not choices:
+            return self._composed(field)
+        secret = all("properties" in choice for choice in choices)
+        return "secret" if secret else " or ".join(dict.fromkeys(map(self._value, choices)))
+
+    def _composed(self, field: Mapping[str, Any]) -> str:
+        if field.get("type") == "array":
+            return f"list of {self._value(field.get('items', {}))}"
+        if field.get("type") == "object":
+            by_pattern: Mapping[str, Any] = next(iter(field.get("patternProperties", {}).values()), {})
+            inside = field.get("additionalProperties") or by_pattern
+            return "a JSON object" if inside is True else f"name → {self._value(inside)}"
+        return _PLAIN.get(field.get("type", ""), "text")
+
+    def _referred(self, field: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._definitions.get(field.get("$ref", "").rpartition("/")[2], {})
+
+
+def _choices(field: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The alternatives, without an open one, which stands for what a preset fills in."""
+    found = [one for kind in ("anyOf", "oneOf") for one in field.get(kind, ()) if one.get("type") != "null"]
+    return [one for one in found if one.get("additionalProperties") is not True]
+
+
+def _link(reference: str) -> str:
+    title = _title(reference.rpartition("/")[2])
+    return f"[{title}](#{title.lower().replace(' ', '-')})"
 
 
 def _title(name: str) -> str:
     """`ServerSettings` → "Server"."""
-    return (
-        re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Settings"))
-        .capitalize()
-        .replace(" id ", " ID ")
-    )
-
-
-def _section(title: str, definition: Mapping[str, Any]) -> list[str]:
-    rows = [_row(name, field, definition) for name, field in definition["properties"].items()]
-    about = definition.get("description", "").partition("\n")[0]
-    return [
-        f"## {title}",
-        "",
-        about,
-        "",
-        "| setting | value | default | meaning |",
-        "|---|---|---|---|",
-        *rows,
-        "",
-    ]
-
-
-def _row(name: str, field: Mapping[str, Any], definition: Mapping[str, Any]) -> str:
-    required = name in definition.get("required", ())
-    default = "required" if required else _default(field)
-    meaning = field.get("description", "").replace("\n", " ").replace("|", "\\|")
-    return f"| `{name}` | {_value(field)} | {default} | {meaning} |"
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.removesuffix("Settings")).lower().split()
+    text = " ".join(_WORDS.get(word, word) for word in words)
+    return text[:1].upper() + text[1:]
 
 
 def _default(field: Mapping[str, Any]) -> str:
@@ -81,28 +121,6 @@ def _default(field: Mapping[str, Any]) -> str:
     if default in (None, [], {}, "") or isinstance(default, dict):
         return ""
     return f"`{default if isinstance(default, str) else json.dumps(default)}`"
-
-
-def _value(field: Mapping[str, Any]) -> str:
-    choices = [one for kind in ("anyOf", "oneOf") for one in field.get(kind, ()) if one.get("type") != "null"]
-    if "const" in field:
-        return f"`{field['const']}`"
-    if "$ref" in field:
-        title = _title(field["$ref"].rpartition("/")[2])
-        return f"[{title}](#{title.lower().replace(' ', '-')})"
-    if choices:
-        secret = all("properties" in choice for choice in choices)
-        return "secret" if secret else " or ".join(dict.fromkeys(map(_value, choices)))
-    return _composed(field)
-
-
-def _composed(field: Mapping[str, Any]) -> str:
-    if field.get("type") == "array":
-        return f"list of {_value(field.get('items', {}))}"
-    if field.get("type") == "object":
-        by_pattern: Mapping[str, Any] = next(iter(field.get("patternProperties", {}).values()), {})
-        return f"name → {_value(field.get('additionalProperties') or by_pattern)}"
-    return _PLAIN.get(field.get("type", ""), "text")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from ostiary.authserver.config.rate import Rate
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.settings import Listen
 
@@ -40,4 +41,4 @@ class _AsWritten(GenerateJsonSchema):
     def encode_default(self, dft: Any) -> Any:
         if isinstance(dft, timedelta):
             return written_duration(dft)
-        return str(dft) if isinstance(dft, Listen | CanonicalUrl) else super().encode_default(dft)
+        return str(dft) if isinstance(dft, Listen | CanonicalUrl | Rate) else super().encode_default(dft)

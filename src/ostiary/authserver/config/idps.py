@@ -11,12 +11,13 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     StringConstraints,
     Tag,
     model_validator,
 )
 
-from ostiary.authserver.config.presets import with_preset
+from ostiary.authserver.config.presets import SHORTENED, with_preset
 from ostiary.identity.inbound import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.settings import ConfiguredPath, Duration, SecretField, Settings, Url, read_duration
@@ -238,10 +239,18 @@ def _kind(entry: Any) -> Any:
     return entry.get("type", "oidc") if isinstance(entry, Mapping) else getattr(entry, "type", None)
 
 
+class _MayBeShortened:
+    """What editors know of an entry with a preset."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), SHORTENED]}
+
+
 IdpSettings = Annotated[
     Annotated[OidcIdp, Tag("oidc")] | Annotated[OAuth2Idp, Tag("oauth2")] | Annotated[McpIdp, Tag("mcp")],
     Discriminator(_kind),
     BeforeValidator(with_preset),
+    _MayBeShortened(),
 ]
 
 __all__ = ["Duration", "IdpSettings", "McpIdp", "OAuth2Idp", "OidcIdp"]

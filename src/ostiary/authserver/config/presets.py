@@ -51,6 +51,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "keycloak": {"type": "oidc", "label": "Keycloak"},
 }
 
+SHORTENED = {
+    "type": "object",
+    "properties": {"preset": {"enum": list(PRESETS)}},
+    "required": ["preset"],
+    "additionalProperties": True,
+}
+"""JSON Schema of an entry from which a preset's words may be missing."""
+
 
 def with_preset(entry: Any) -> Any:
     """The entry, on top of its preset. Raises ValueError for a preset that does not exist."""

@@ -5,7 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
 
 from ostiary.authserver.config.idps import IdpName
 from ostiary.identity.inbound import ScopeToken
@@ -49,6 +56,13 @@ def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+class _OrItsName:
+    """What editors know of an entry that is written as a name alone."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
+
+
 class ResourceSettings(Settings):
     """One resource, or all that begin with a path."""
 
@@ -62,7 +76,7 @@ class ResourceSettings(Settings):
     """What a client that asks for none gets. Default: all of them."""
     scope_descriptions: dict[ScopeToken, Annotated[str, StringConstraints(max_length=200)]] = {}
     """What a scope allows, in words for the page that asks."""
-    idps: Annotated[list[Annotated[IdpUse, BeforeValidator(_named)]], Field(min_length=1)]
+    idps: Annotated[list[Annotated[IdpUse, BeforeValidator(_named), _OrItsName()]], Field(min_length=1)]
     """Where its people sign in, and which accounts it needs."""
     token_claims: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = []
     """Claims taken at sign-in that go into its access tokens."""

@@ -1,0 +1,57 @@
+"""The `telemetry:` part of ostiary.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema, model_validator
+
+from ostiary.settings import BASE_DIRECTORY, ListenAddress, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFile:
+    """The audit's file, which need not be there yet."""
+
+    path: Path
+
+
+def _read_audit_file(value: object, info: ValidationInfo) -> AuditFile:
+    match value:
+        case AuditFile():
+            return value
+        case str() | Path() if str(value):
+            base = (info.context or {}).get(BASE_DIRECTORY)
+            path = Path(value).expanduser()
+            return AuditFile(path if base is None else Path(base) / path)
+    raise ValueError("a file is named by a string")
+
+
+AuditFileField = Annotated[
+    AuditFile,
+    BeforeValidator(_read_audit_file),
+    PlainSerializer(lambda value: str(value.path)),
+    WithJsonSchema({"type": "string", "description": "A file, relative to this configuration"}),
+]
+
+
+class TelemetrySettings(Settings):
+    """What operators see: health, metrics, and the audit."""
+
+    listen: ListenAddress | None = None
+    """Where `/healthz`, `/readyz` and `/metrics` are answered, such as 127.0.0.1:9464. Default: nowhere."""
+    insecure_public: bool = False
+    """Answer beyond this machine: whoever reaches the port reads how much is going on, and what fails."""
+    audit: AuditFileField | None = None
+    """Where audit events go, a line of JSON each; the file is made when it is missing. Default: the log."""
+
+    @model_validator(mode="after")
+    def _not_for_everybody(self) -> Self:
+        if self.listen is not None and not self.listen.is_loopback and not self.insecure_public:
+            raise ValueError(
+                f"{self.listen} can be reached from other machines: listen on 127.0.0.1, "
+                "or say insecure_public: true"
+            )
+        return self
