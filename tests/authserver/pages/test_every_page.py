@@ -195,7 +195,6 @@ async def test_every_page_has_every_header(name: str) -> None:
             "frame-ancestors 'none'; base-uri 'none'"
         ),
         "content-type": "text/html; charset=utf-8",
-        "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",
         "permissions-policy": (
             "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"

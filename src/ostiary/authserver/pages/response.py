@@ -16,7 +16,6 @@ _NEVER = frozenset({"about:", "blob:", "data:", "file:", "filesystem:", "javascr
 
 HEADERS = {
     "cache-control": "no-store",
-    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     "referrer-policy": "no-referrer",
