@@ -71,10 +71,11 @@ browser_sessions = Table(
     metadata,
     hash_column("session_hash", primary_key=True),
     Column("user_id", String(36), nullable=False, index=True),
+    Column("idp", String(63), nullable=False),
     time_column("created_at", nullable=False),
     time_column("expires_at", nullable=False, index=True),
 )
-"""Who is signed in at the page of connected accounts."""
+"""Who is signed in at the page of connected accounts, and where they proved it."""
 
 used_once = Table(
     "used_once",

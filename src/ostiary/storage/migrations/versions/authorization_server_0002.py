@@ -17,6 +17,7 @@ def upgrade() -> None:
         "browser_sessions",
         sa.Column("session_hash", sa.String(length=64), nullable=False),
         sa.Column("user_id", sa.String(length=36), nullable=False),
+        sa.Column("idp", sa.String(length=63), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("expires_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("session_hash"),
