@@ -140,3 +140,18 @@ async def test_no_key_stands_in_the_file_in_the_clear(replica: Replica, tmp_path
     pem = keys.all()[0].sealed.pem.splitlines()[1].encode()
     for file in tmp_path.glob("ostiary.db*"):
         assert pem not in file.read_bytes()
+
+
+async def test_a_key_that_another_replica_just_made_is_looked_up_once(replica: Replica, clock: Clock) -> None:
+    one, other = replica(), replica()
+    await one.refresh()
+    await other.refresh()
+    clock.advance(2)
+    await one.make_next()
+    made = one.all()[-1].kid
+    assert not other.key_set().has(made)
+    assert (await other.key_set_with("nobody's")).has(made)
+    await one.make_next()
+    assert not (await other.key_set_with(one.all()[-1].kid)).has(one.all()[-1].kid)  # not twice in a second
+    clock.advance(1)
+    assert (await other.key_set_with(one.all()[-1].kid)).has(one.all()[-1].kid)

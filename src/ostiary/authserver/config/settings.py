@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ostiary.authserver.config.clients import ClientSettings
-from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp
+from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp, OidcIdp
 from ostiary.authserver.config.rate import Rate, RateField
 from ostiary.authserver.config.resources import ResourceSettings, Use
-from ostiary.authserver.config.trusted_issuers import TrustedIssuer
+from ostiary.authserver.config.trusted_issuers import TrustedIssuer, check_together
 from ostiary.identity.inbound import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import ConfiguredPath, Duration, Listen, ListenAddress, Settings, Url
@@ -104,8 +104,8 @@ class SigningSettings(Settings):
     """How. A change makes a new key, and keeps the old ones until their tokens have ended."""
     rotate_every: Duration = timedelta(days=30)
     """How long a key signs."""
-    publish_ahead: Duration = timedelta(minutes=15)
-    """How long a key is published before it signs; longer than anybody keeps the key set (5 minutes)."""
+    publish_ahead: Annotated[Duration, Field(ge=timedelta(minutes=6))] = timedelta(minutes=15)
+    """How long a key is published before it signs: 6 minutes at least, for others keep the key set for 5."""
 
 
 class AuthServerSettings(Settings):
@@ -141,6 +141,13 @@ class AuthServerSettings(Settings):
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> Self:
         self._no_name_twice()
+        check_together(
+            self.trusted_issuers,
+            client_ids={client.client_id for client in self.clients},
+            subject_claims={
+                idp.issuer: idp.subject_claim for idp in self.upstream_idps if isinstance(idp, OidcIdp)
+            },
+        )
         idps = {idp.name: idp for idp in self.upstream_idps}
         for resource in self.resources:
             for name, use in resource.uses.items():

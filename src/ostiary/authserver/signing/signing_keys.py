@@ -33,6 +33,8 @@ JWKS_MAX_AGE = 300.0
 """Seconds for which others may keep the key set."""
 VIEW_AGE = 30.0
 """Seconds between two readings of the keys: as old as a replica's view of them may be."""
+UNKNOWN_KID_PAUSE = 1.0
+"""Seconds between readings for the sake of a key id that is not there."""
 
 _row = signing_keys.c
 
@@ -59,6 +61,7 @@ class SigningKeys:
         self._keep = tail(longest_life=longest_life, view_age=VIEW_AGE)
         self._clock = clock
         self._view = _View({})
+        self._read_at = float("-inf")
         self._published: tuple[tuple[str, ...], bytes, KeySet] = ((), b'{"keys":[]}', KeySet(()))
 
     def sign(self, claims: dict[str, Any], *, typ: str) -> str:
@@ -84,6 +87,17 @@ class SigningKeys:
     def key_set(self) -> KeySet:
         """The same, to verify our own tokens with."""
         return self._current()[2]
+
+    async def key_set_with(self, kid: str | None) -> KeySet:
+        """The same; read again when this key is not among them, for another replica may have made it just now.
+
+        Raises StorageError. Strangers' key ids make us read at most once in UNKNOWN_KID_PAUSE.
+        """
+        keys, now = self.key_set(), self._clock()
+        if kid is None or keys.has(kid) or now - self._read_at < UNKNOWN_KID_PAUSE:
+            return keys
+        await self._read()
+        return self.key_set()
 
     async def refresh(self) -> None:
         """Read the keys again, and make the next one if it is due. Raises StorageError."""
@@ -137,6 +151,7 @@ class SigningKeys:
         def rows(connection: Connection) -> list[Any]:
             return list(connection.execute(select(signing_keys)).all())
 
+        self._read_at = self._clock()
         known = self._view.keys
         keys = {}
         for row in await self._store.read(rows):
