@@ -89,7 +89,7 @@ class SigningKeys:
         return self._current()[2]
 
     async def key_set_with(self, kid: str | None) -> KeySet:
-        """The same; read again when this key is not among them, for another replica may have made it just now.
+        """The same; read again when this key is not among them: another replica may have made it just now.
 
         Raises StorageError. Strangers' key ids make us read at most once in UNKNOWN_KID_PAUSE.
         """
