@@ -15,11 +15,14 @@ import structlog
 
 from ostiary.authserver.clients.authentication import ClientAuthenticator
 from ostiary.authserver.clients.configured import configured_client
+from ostiary.authserver.clients.documents import DocumentClients
 from ostiary.authserver.clients.registry import ClientRegistry
+from ostiary.authserver.clients.stored import StoredClients
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.http.documents import documents
 from ostiary.authserver.http.doors import doors
 from ostiary.authserver.http.routes import asgi
+from ostiary.authserver.idps.make import make_idps
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.rates import Rates
 from ostiary.authserver.resources import Resources
@@ -59,8 +62,13 @@ class AuthServer:
         self._clock = clock
         store = Store.of(storage)
         fetcher = Fetcher()
+        strangers = settings.registration
         registry = ClientRegistry(
-            configured_client(client, settings.trusted_issuers) for client in settings.clients
+            (configured_client(client, settings.trusted_issuers) for client in settings.clients),
+            stored=StoredClients(store, lifetime=strangers.dynamic_lifetime.total_seconds(), clock=clock),
+            documents=DocumentClients(strangers, store, clock)
+            if strangers.client_id_metadata_documents
+            else None,
         )
         self.parts = Parts(
             settings=settings,
@@ -74,7 +82,7 @@ class AuthServer:
             resources=Resources(settings.resources),
             clients=registry,
             authenticator=ClientAuthenticator(registry),
-            idps={},
+            idps=make_idps(settings, store=store, fetcher=fetcher, clock=clock),
             audit=Audit(audit, clock),
             rates=Rates(settings.limits),
             fetcher=fetcher,

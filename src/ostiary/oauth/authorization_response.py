@@ -43,6 +43,11 @@ def read_code(query: str, *, state: str, issuer: str, metadata: Mapping[str, Any
     answer = dict(pairs)
     if len(answer) != len(pairs):
         raise NotOurs("the answer has a parameter twice")
+    return code_of(answer, issuer=issuer, metadata=metadata)
+
+
+def code_of(answer: Mapping[str, str], *, issuer: str, metadata: Mapping[str, Any]) -> str:
+    """The code of an answer whose state was checked before. Raises as `read_code` does."""
     check_issuer(answer.get("iss"), issuer=issuer, metadata=metadata)
     if "error" in answer:
         raise AuthorizationRefused(answer["error"], answer.get("error_description", ""))

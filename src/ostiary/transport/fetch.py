@@ -39,7 +39,11 @@ class FetchError(Exception):
         self.reason = reason
 
 
-class NotTrusted(FetchError):
+class NotReached(FetchError):
+    """There was no connection, so nothing was sent."""
+
+
+class NotTrusted(NotReached):
     """The server's certificate is none that we trust."""
 
 
@@ -108,7 +112,7 @@ class Fetcher:
             raise FetchError(url, f"it answered {document.status}, not 200")
         try:
             return msgspec.json.decode(document.body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise FetchError(url, "the answer is not JSON") from None
 
     async def get(
@@ -154,7 +158,9 @@ class Fetcher:
         except aiohttp.ClientConnectorCertificateError as error:
             problem = f"its TLS certificate is not trusted ({error.certificate_error})"
             raise NotTrusted(url, problem) from None
-        except (aiohttp.ClientError, TrustUnusable) as error:
+        except (aiohttp.ClientConnectorError, TrustUnusable) as error:
+            raise NotReached(url, _in_words(error)) from None
+        except aiohttp.ClientError as error:
             raise FetchError(url, _in_words(error)) from None
 
     async def _exchange(self, url: CanonicalUrl, question: _Question, reach: Reach) -> Document:

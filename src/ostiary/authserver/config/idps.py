@@ -54,8 +54,9 @@ def _not_reserved(parameters: dict[str, str]) -> dict[str, str]:
 class ClaimSource(Settings):
     """One claim that is taken when somebody signs in."""
 
-    source: Annotated[Literal["id_token", "userinfo", "access_token"], Field(alias="from")] = "id_token"
-    """Where it stands. An access_token is read only when it is a JWT of this issuer."""
+    source: Annotated[Literal["id_token", "userinfo", "access_token"] | None, Field(alias="from")] = None
+    """Where it stands. Default: id_token; for an oauth2 provider, which has none, userinfo. An access_token
+    is read only when it is a JWT of this issuer."""
     claim: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     """Its name there; a dot leads into an object."""
 

@@ -9,6 +9,9 @@ import msgspec
 
 from ostiary.authserver.connected import Connected, UpstreamTokens
 
+LONGEST_WAIT = 3600
+"""Seconds that a provider may send us away for."""
+
 
 class LegMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     """What has to be remembered between sending a browser off and its coming back. Only ever sealed."""
@@ -22,6 +25,10 @@ class LegMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     max_age: int | None = None
     token_endpoint: str | None = None
     """Where the code goes, for a provider that was discovered."""
+    scopes: tuple[str, ...] = ()
+    """What was asked for: what was given, when the provider does not say (RFC 6749 section 5.1)."""
+    resource: str | None = None
+    """What the tokens are for, at a provider that is asked so (RFC 8707)."""
 
     def __repr__(self) -> str:
         return "LegMemory(***)"
@@ -60,6 +67,17 @@ class IdpUnavailable(IdpError):
     """It is down or slow; the same may succeed later."""
 
     retry_after: int = 5
+    """Seconds after which it is worth trying again."""
+    may_have_spent: bool = True
+    """Whether it may have read the request: then what can be used once may be used up."""
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, may_have_spent: bool = True
+    ) -> None:
+        super().__init__(message)
+        if retry_after is not None:
+            self.retry_after = max(1, min(int(retry_after), LONGEST_WAIT))
+        self.may_have_spent = may_have_spent
 
 
 class IdpAnswerRefused(IdpError):
@@ -91,14 +109,16 @@ class UpstreamIdp(Protocol):
         """
         ...
 
-    async def renew(self, tokens: UpstreamTokens, *, client_id: str, now: float) -> UpstreamTokens:
-        """New tokens for a refresh token. client_id: the client that got it.
+    async def renew(
+        self, tokens: UpstreamTokens, *, issuer: str, client_id: str, now: float
+    ) -> UpstreamTokens:
+        """New tokens for a refresh token. issuer, client_id: who gave it, to which client of ours.
 
         Raises GrantDead, IdpUnavailable, IdpAnswerRefused.
         """
         ...
 
-    async def revoke(self, tokens: UpstreamTokens, *, client_id: str) -> None:
+    async def revoke(self, tokens: UpstreamTokens, *, issuer: str, client_id: str) -> None:
         """End them there, where it has a way to. Never raises what the provider can cause."""
         ...
 

@@ -1,0 +1,303 @@
+"""An OpenID provider: discovered, and its ID tokens verified. OpenID Connect Core section 3.1.
+
+depart    to its authorization endpoint, with PKCE, state and nonce
+arrive    issuer (RFC 9207), code for tokens, ID token, userinfo when it is wanted
+renew     refresh token for tokens; a new ID token must be of the same person
+revoke    RFC 7009, where its metadata has an endpoint for it
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from ostiary.authserver.config.idps import OidcIdp
+from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
+from ostiary.authserver.idps.back_channel import BackChannel, as_tokens, renewed
+from ostiary.authserver.idps.departure_url import departure_url, new_verifier
+from ostiary.authserver.idps.edge import reach_from, reach_of
+from ostiary.authserver.idps.failures import told_of
+from ostiary.authserver.idps.id_tokens import Expected, IdTokens
+from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, IdpError, LegMemory, LegWishes
+from ostiary.authserver.idps.our_client import OurClient
+from ostiary.authserver.idps.provider_metadata import ANY_TENANT, ProviderMetadata
+from ostiary.authserver.idps.taken_claims import sources, taken_claims
+from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
+from ostiary.identity.jwt_verifier import read_jwt
+from ostiary.identity.key_sets import KeySets
+from ostiary.oauth.authorization_request import authorization_endpoint
+from ostiary.oauth.authorization_response import code_of
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.errors import TemporarilyUnavailable, TokenRefused
+from ostiary.oauth.id_token import IdTokenRefused, issuer_matches
+from ostiary.oauth.issuer_metadata import MetadataRefused, token_endpoint
+from ostiary.oauth.jwt_claims import LEEWAY
+from ostiary.oauth.jwt_parts import unverified_claims
+from ostiary.oauth.parameters import read_parameters
+from ostiary.oauth.token_response import TokenRequestRefused
+from ostiary.oauth.userinfo import (
+    UpstreamIdentity,
+    UserinfoMapping,
+    UserinfoRefused,
+    identity_of,
+    read_userinfo,
+)
+from ostiary.transport.fetch import Fetcher, FetchError
+
+log = structlog.get_logger("ostiary.authserver")
+
+OPENID = "openid"
+ENDED = frozenset({"invalid_grant", "interaction_required", "login_required", "consent_required"})
+"""How a provider says that a refresh token gives nothing any more; the last three are Entra ID's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every provider is asked with. clock: seconds since the epoch."""
+
+    fetcher: Fetcher
+    key_sets: KeySets
+    clock: Callable[[], float]
+
+
+class OidcProvider:
+    """One entry of type oidc."""
+
+    can_identify = True
+
+    def __init__(self, settings: OidcIdp, tools: Tools) -> None:
+        self.name = settings.name
+        self.display_name = settings.display_name
+        self.issuer = settings.issuer
+        self._settings = settings
+        self._tools = tools
+        self._client = OurClient(settings.client_id, settings.client_secret, settings.auth_method)
+        self._metadata = ProviderMetadata(settings.issuer, reach_of(settings), tools.fetcher, tools.clock)
+        self._reach = reach_from(reach_of(settings), self._metadata.place)
+        accepted = GOOGLE_ISSUERS if settings.issuer in GOOGLE_ISSUERS else (settings.issuer,)
+        self._id_tokens = IdTokens(tools.key_sets, settings.issuer, accepted, settings.id_token_algorithms)
+
+    async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:
+        """Begin a leg."""
+        with told_of(self.name):
+            metadata = await self._metadata.get()
+            at = authorization_endpoint(metadata, insecure_allow_http=self._settings.insecure_allow_http)
+            redeemed_at = str(token_endpoint(metadata))
+        scopes = tuple(dict.fromkeys([OPENID, *self._settings.scopes]))
+        memory = LegMemory(
+            issuer=self.issuer,
+            client_id=self._client.client_id,
+            redirect_uri=redirect_uri,
+            code_verifier=new_verifier(),
+            nonce=secrets.token_urlsafe(32),
+            max_age=wishes.max_age,
+            token_endpoint=redeemed_at,
+            scopes=scopes,
+        )
+        parameters = {
+            "client_id": memory.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": " ".join(scopes),
+            "state": state,
+            "nonce": memory.nonce,
+            "prompt": " ".join(wishes.prompt),
+            "max_age": None if wishes.max_age is None else str(wishes.max_age),
+            "login_hint": wishes.login_hint,
+        }
+        extra = self._settings.authorization_params
+        return Departure(departure_url(at, parameters, verifier=memory.code_verifier, extra=extra), memory)
+
+    async def arrive(self, query: bytes, memory: LegMemory, *, now: float) -> Connected:
+        """Finish it."""
+        with told_of(self.name):
+            metadata = await self._metadata.get()
+            code = self._code(query, metadata)
+            form = {
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": memory.redirect_uri,
+                "code_verifier": memory.code_verifier or "",
+            }
+            channel = self._channel(memory.token_endpoint or "", metadata)
+            answer = await channel.tokens(form, now=now)
+            if answer.id_token is None:
+                raise IdTokenRefused("the token answer has no ID token")
+            tokens = as_tokens(answer, asked=memory.scopes, now=now)
+            expected = Expected(memory.client_id, memory.nonce, memory.max_age, tokens.access_token)
+            claims = await self._id_tokens.verified(
+                answer.id_token, expected, metadata, reach=self._reach, now=now
+            )
+            self._same_tenant(query, claims)
+            identity = await self._identity(claims, tokens, metadata, now)
+        return Connected(
+            idp=self.name,
+            issuer=identity.issuer,
+            account=identity.subject,
+            client_id=memory.client_id,
+            tokens=tokens,
+            label=identity.email or _text(claims.get("preferred_username")) or identity.name,
+            identity=identity,
+        )
+
+    async def renew(
+        self, tokens: UpstreamTokens, *, issuer: str, client_id: str, now: float
+    ) -> UpstreamTokens:
+        """New tokens for a refresh token."""
+        self._refuse_others(issuer, client_id)
+        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token or ""}
+        if tokens.scopes:
+            form["scope"] = " ".join(tokens.scopes)
+        with told_of(self.name):
+            metadata = await self._metadata.get()
+            channel = self._channel(str(token_endpoint(metadata)), metadata)
+            try:
+                answer = await channel.tokens(form, now=now)
+            except TokenRequestRefused as refused:
+                if refused.error in ENDED:
+                    raise GrantDead(f"identity provider {self.name} says {refused.error}") from None
+                raise
+        new = as_tokens(answer, asked=tokens.scopes, now=now)
+        if new.id_token is not None and not await self._is_same_person(tokens, new, metadata, now):
+            new = UpstreamTokens(new.access_token, new.refresh_token, None, new.expires_at, new.scopes)
+        return renewed(tokens, new)
+
+    async def revoke(self, tokens: UpstreamTokens, *, issuer: str, client_id: str) -> None:
+        """End them there."""
+        try:
+            self._refuse_others(issuer, client_id)
+            with told_of(self.name):
+                metadata = await self._metadata.get()
+                endpoint = metadata.get("revocation_endpoint")
+                if isinstance(endpoint, str):
+                    await self._channel(endpoint, metadata).end(tokens)
+        except IdpError as error:
+            log.warning("upstream_not_revoked", idp=self.name, reason=str(error))
+
+    def _channel(self, endpoint: str, metadata: Mapping[str, Any]) -> BackChannel:
+        url = canonical_url(endpoint)
+        return BackChannel(self.name, self._tools.fetcher, url, self._client, metadata, self._reach)
+
+    def _code(self, query: bytes, metadata: Mapping[str, Any]) -> str:
+        """Whose answer it is comes first; with a placeholder in the issuer, once the tenant is known."""
+        parameters = read_parameters(query)
+        answer = {name: parameters.require(name) for name in parameters.values}
+        if ANY_TENANT in self.issuer:
+            answer.pop("iss", None)
+        return code_of(answer, issuer=self.issuer, metadata={} if ANY_TENANT in self.issuer else metadata)
+
+    def _same_tenant(self, query: bytes, claims: Mapping[str, Any]) -> None:
+        said = read_parameters(query).get("iss")
+        if ANY_TENANT in self.issuer and said is not None and said != claims["iss"]:
+            raise IdTokenRefused("the answer and its ID token are from two issuers")
+
+    async def _identity(
+        self, claims: Mapping[str, Any], tokens: UpstreamTokens, metadata: Mapping[str, Any], now: float
+    ) -> Identity:
+        settings = self._settings
+        wanted = sources(settings.claims, default="id_token")
+        documents: dict[str, Mapping[str, Any]] = {"id_token": claims}
+        if settings.userinfo or "userinfo" in wanted:
+            documents["userinfo"] = await self._userinfo(claims["sub"], tokens, metadata)
+        if "access_token" in wanted:
+            documents["access_token"] = await self._access_token(tokens, metadata, now)
+        told = identity_of(
+            _both(documents.get("userinfo", {}), claims), UserinfoMapping(subject=(settings.subject_claim,))
+        )
+        return Identity(
+            issuer=claims["iss"] if ANY_TENANT in self.issuer else self.issuer,
+            subject=told.subject,
+            name=told.name,
+            email=told.email,
+            email_verified=told.email_verified,
+            claims=taken_claims(settings.claims, documents, default="id_token", idp=self.name),
+            auth_time=_moment(claims.get("auth_time")),
+        )
+
+    async def _userinfo(
+        self, subject: str, tokens: UpstreamTokens, metadata: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        endpoint = metadata.get("userinfo_endpoint")
+        if not isinstance(endpoint, str):
+            raise MetadataRefused("the issuer's metadata has no userinfo_endpoint")
+        url = canonical_url(endpoint)
+        headers = {"authorization": f"Bearer {tokens.access_token}"}
+        document = await self._tools.fetcher.get(url, headers=headers, reach=self._reach)
+        if document.status != 200:
+            raise FetchError(url, f"it answered {document.status}, not 200")
+        said: UpstreamIdentity = read_userinfo(document.body, UserinfoMapping())
+        if said.subject != subject:
+            raise UserinfoRefused("userinfo speaks of somebody else than the ID token")
+        return said.claims
+
+    async def _access_token(
+        self, tokens: UpstreamTokens, metadata: Mapping[str, Any], now: float
+    ) -> Mapping[str, Any]:
+        """Its claims, where it is a JWT of this issuer that is good now; its audience is an API, not us."""
+        try:
+            jwt = read_jwt(tokens.access_token)
+            claims = await self._id_tokens.signed(jwt, metadata, reach=self._reach)
+        except TemporarilyUnavailable:
+            raise
+        except TokenRefused as refused:
+            log.warning("access_token_not_read", idp=self.name, reason=refused.detail)
+            return {}
+        ends = claims.get("exp")
+        alive = isinstance(ends, int | float) and now < ends + LEEWAY
+        return claims if alive and issuer_matches(self.issuer, claims) else {}
+
+    async def _is_same_person(
+        self, old: UpstreamTokens, new: UpstreamTokens, metadata: Mapping[str, Any], now: float
+    ) -> bool:
+        """Whether the new ID token may take the old one's place.
+
+        The tokens beside it are good whatever is wrong with it, for the refresh token is spent; but one of
+        another person means that all of them are another's. Raises IdpAnswerRefused.
+        """
+        expected = Expected(self._client.client_id, access_token=new.access_token)
+        try:
+            claims = await self._id_tokens.verified(
+                new.id_token or "", expected, metadata, reach=self._reach, now=now
+            )
+        except (TokenRefused, TemporarilyUnavailable, ValueError) as error:
+            log.warning(
+                "id_token_not_renewed", idp=self.name, reason=getattr(error, "detail", "") or str(error)
+            )
+            return False
+        before = unverified_claims(old.id_token or "")
+        if before and (before.get("sub"), before.get("iss")) != (claims["sub"], claims["iss"]):
+            raise IdpAnswerRefused(f"identity provider {self.name} renewed another person's tokens")
+        return True
+
+    def _refuse_others(self, issuer: str, client_id: str) -> None:
+        """A refresh token goes to whoever gave it, from whom it was given to, and to nobody else."""
+        ours = issuer == self.issuer or issuer_matches(self.issuer, _as_claims(issuer, self.issuer))
+        if not ours:
+            raise GrantDead(f"identity provider {self.name} is not {issuer} any more")
+        if client_id != self._client.client_id:
+            raise GrantDead(f"we are not client {client_id} at identity provider {self.name} any more")
+
+
+def _as_claims(issuer: str, template: str) -> dict[str, str]:
+    """The tenant that a stored issuer names."""
+    before, _, after = template.partition(ANY_TENANT)
+    return {"iss": issuer, "tid": issuer.removeprefix(before).removesuffix(after)}
+
+
+def _both(userinfo: Mapping[str, Any], id_token: Mapping[str, Any]) -> dict[str, Any]:
+    """The ID token goes first. That an address is verified is said of the address beside it alone."""
+    kept = dict(userinfo)
+    if "email" in id_token and id_token["email"] != kept.get("email"):
+        kept.pop("email_verified", None)
+    return {**kept, **id_token}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= 320 and value.isprintable() else None
+
+
+def _moment(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,120 @@
+"""One grant, as the store has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+from sqlalchemy.sql import ColumnElement
+
+from ostiary.authserver.connected import UpstreamTokens
+from ostiary.storage.schema import session_grants, upstream_grants
+from ostiary.storage.store import Store
+
+_row = upstream_grants.c
+
+
+class GrantState(StrEnum):
+    """What is known of a grant."""
+
+    ACTIVE = "active"
+    NEEDS_RECONNECT = "needs_reconnect"
+    """The provider takes its tokens no more: only its person can help."""
+    IN_DOUBT = "in_doubt"
+    """The provider may have taken the refresh token, and its answer was lost. It is tried again, once."""
+
+
+class GrantSecrets(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is sealed."""
+
+    tokens: UpstreamTokens
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamGrant:
+    """A grant, opened. Times are seconds since the epoch."""
+
+    id: str
+    user_id: str
+    idp: str
+    issuer: str
+    account: str
+    client_id: str
+    """Ours at the provider."""
+    owner: str
+    state: GrantState
+    scopes: tuple[str, ...]
+    expires_at: float | None
+    """The access token's; None when the provider did not say."""
+    connected_at: float
+    renewed_at: float
+    version: int
+    """Counts its refresh tokens: it changes when the one that stood there is used up or replaced."""
+    claim_holder: str | None
+    claim_until: float
+    label: str | None
+    tokens: UpstreamTokens = field(repr=False)
+
+
+def find(connection: Connection, store: Store, grant_id: str) -> UpstreamGrant | None:
+    """The grant; None when it is not there any more. Raises SealedOtherwise."""
+    return next(iter(_found(connection, store, _row.id == grant_id)), None)
+
+
+def of_user(connection: Connection, store: Store, user_id: str) -> list[UpstreamGrant]:
+    """All that somebody gave, the oldest first."""
+    return _found(connection, store, _row.user_id == user_id)
+
+
+def of_owner(connection: Connection, store: Store, *, user_id: str, owner: str) -> list[UpstreamGrant]:
+    """What somebody gave one owner, the oldest first."""
+    return _found(connection, store, _row.user_id == user_id, _row.owner == owner)
+
+
+def of_session(connection: Connection, store: Store, tsid_hash: str) -> list[UpstreamGrant]:
+    """What a session may use, the oldest first."""
+    pointed = select(session_grants.c.grant_id).where(session_grants.c.tsid_hash == tsid_hash)
+    return _found(connection, store, _row.id.in_(pointed))
+
+
+def grant_of(row: Row[tuple[object, ...]], store: Store) -> UpstreamGrant:
+    """A whole row, opened. Raises SealedOtherwise."""
+    secrets = store.open(row.sealed, GrantSecrets, table=upstream_grants, key=row.id)
+    return UpstreamGrant(
+        id=row.id,
+        user_id=row.user_id,
+        idp=row.idp,
+        issuer=row.issuer,
+        account=row.account,
+        client_id=row.client_id,
+        owner=row.owner,
+        state=GrantState(row.state),
+        scopes=tuple(row.scopes.split()),
+        expires_at=row.expires_at,
+        connected_at=row.connected_at,
+        renewed_at=row.renewed_at,
+        version=row.version,
+        claim_holder=row.claim_holder,
+        claim_until=row.claim_until,
+        label=secrets.label,
+        tokens=secrets.tokens,
+    )
+
+
+def _found(connection: Connection, store: Store, *where: ColumnElement[bool]) -> list[UpstreamGrant]:
+    wanted = select(upstream_grants).where(*where).order_by(_row.connected_at, _row.id)
+    return [grant_of(row, store) for row in connection.execute(wanted)]
+
+
+def sealed(store: Store, grant_id: str, tokens: UpstreamTokens, label: str | None) -> bytes:
+    """As the row may hold it."""
+    return store.seal(GrantSecrets(tokens, label), table=upstream_grants, key=grant_id)
+
+
+def joined(scopes: Sequence[str]) -> str:
+    """Scopes as the row has them."""
+    return " ".join(scopes)

@@ -1,0 +1,87 @@
+"""Keep what a sign-in or a connection brought.
+
+There is one row for (user, provider, account there, our client there, owner). A provider that gives a
+refresh token only the first time (Google) must not cost the person the one that is there: it stays, unless it
+is known to be dead. What scopes there are, the last answer says.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import Connection, select, update
+
+from ostiary.authserver.connected import Connected
+from ostiary.authserver.idps.back_channel import renewed
+from ostiary.authserver.upstream_grants.grant import GrantState, grant_of, joined, sealed
+from ostiary.storage.schema import upstream_grants
+from ostiary.storage.store import Store, insert_or_ignore
+
+_row = upstream_grants.c
+
+
+def keep(
+    connection: Connection, store: Store, *, user_id: str, owner: str, connected: Connected, now: float
+) -> str:
+    """The grant's id. It is part of the caller's transaction."""
+    return _added(connection, store, user_id, owner, connected, now) or _brought_up_to_date(
+        connection, store, user_id, owner, connected, now
+    )
+
+
+def _added(
+    connection: Connection, store: Store, user_id: str, owner: str, connected: Connected, now: float
+) -> str | None:
+    """None when there is one already."""
+    grant_id, tokens = str(uuid.uuid4()), connected.tokens
+    return connection.execute(
+        insert_or_ignore(connection, upstream_grants)
+        .values(
+            id=grant_id,
+            user_id=user_id,
+            idp=connected.idp,
+            issuer=connected.issuer,
+            account=connected.account,
+            client_id=connected.client_id,
+            owner=owner,
+            sealed=sealed(store, grant_id, tokens, connected.label),
+            scopes=joined(tokens.scopes),
+            state=GrantState.ACTIVE,
+            expires_at=tokens.expires_at,
+            connected_at=now,
+            renewed_at=now,
+            version=1,
+            claim_until=0.0,
+        )
+        .returning(_row.id)
+    ).scalar_one_or_none()
+
+
+def _brought_up_to_date(
+    connection: Connection, store: Store, user_id: str, owner: str, connected: Connected, now: float
+) -> str:
+    """The row is locked meanwhile, so that no renewal changes it between our look and our word."""
+    mine = (
+        (_row.user_id == user_id)
+        & (_row.idp == connected.idp)
+        & (_row.account == connected.account)
+        & (_row.client_id == connected.client_id)
+        & (_row.owner == owner)
+    )
+    kept = grant_of(connection.execute(select(upstream_grants).where(mine).with_for_update()).one(), store)
+    dead = kept.state is GrantState.NEEDS_RECONNECT or kept.issuer != connected.issuer
+    tokens = connected.tokens if dead else renewed(kept.tokens, connected.tokens)
+    values = {
+        "sealed": sealed(store, kept.id, tokens, connected.label or kept.label),
+        "issuer": connected.issuer,
+        "scopes": joined(tokens.scopes),
+        "expires_at": tokens.expires_at,
+        "connected_at": now,
+        "renewed_at": now,
+    }
+    if tokens.refresh_token != kept.tokens.refresh_token:
+        values |= {"version": kept.version + 1, "claim_until": 0.0, "claim_holder": None}
+    if dead or tokens.refresh_token != kept.tokens.refresh_token:
+        values["state"] = GrantState.ACTIVE
+    connection.execute(update(upstream_grants).where(_row.id == kept.id).values(values))
+    return kept.id
