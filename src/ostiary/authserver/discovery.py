@@ -15,6 +15,8 @@ PATHS = {
     "jwks_uri": "/.well-known/jwks.json",
 }
 """The endpoints that there are always, by their names in the metadata."""
+REGISTRATION_PATH = "/oauth/register"
+"""Where clients register themselves, when they may."""
 
 
 def discovery_document(settings: AuthServerSettings) -> dict[str, Any]:
@@ -22,9 +24,10 @@ def discovery_document(settings: AuthServerSettings) -> dict[str, Any]:
     scopes = dict.fromkeys(
         [*(scope for resource in settings.resources for scope in resource.scopes), *settings.scopes]
     )
+    paths = PATHS | ({"registration_endpoint": REGISTRATION_PATH} if settings.registration.dynamic else {})
     return server_metadata(
         issuer=settings.issuer,
-        endpoints={name: endpoint(settings.issuer, path) for name, path in PATHS.items()},
+        endpoints={name: endpoint(settings.issuer, path) for name, path in paths.items()},
         features=ServerFeatures(
             scopes=list(scopes),
             grant_types=list(GRANTS),

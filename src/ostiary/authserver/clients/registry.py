@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ostiary.authserver.clients.documents import DocumentClients
+from ostiary.authserver.clients.stored import StoredClients
 from ostiary.oauth.client import Client
+from ostiary.oauth.client_document import document_url
+from ostiary.transport.stepping import in_task
 
 
 class ClientRegistry:
-    """All clients. Those of the configuration are found without waiting."""
+    """All clients. Those of the configuration, and of fresh documents, are found without waiting.
 
-    def __init__(self, configured: Iterable[Client]) -> None:
+    documents: None where a client's id may not be the URL of its description.
+    """
+
+    def __init__(
+        self, configured: Iterable[Client], *, stored: StoredClients, documents: DocumentClients | None
+    ) -> None:
         self._configured = {client.client_id: client for client in configured}
+        self._stored = stored
+        self._documents = documents
 
-    async def find(self, client_id: str) -> Client | None:
+    async def find(self, client_id: str, *, stale_ok: bool = False) -> Client | None:
         """The client, None for one that nobody knows.
 
-        Raises StorageError, and Unavailable when its document can't be had now.
+        stale_ok: take a document that was had before and can't be had now, for who was let in before; a new
+        authorization never does. Raises InvalidClient for a document that is not one, Unavailable or
+        TooManyRequests when it can't be had now, StorageError.
         """
-        return self._configured.get(client_id)
+        configured = self._configured.get(client_id)
+        if configured is not None:
+            return configured
+        url = document_url(client_id)
+        if url is None:
+            return await in_task(self._stored.find(client_id))
+        return (
+            None if self._documents is None else await self._documents.find(url, client_id, stale_ok=stale_ok)
+        )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ostiary.authserver.clients.registration import RegistrationEndpoint
+from ostiary.authserver.discovery import REGISTRATION_PATH
 from ostiary.authserver.http.door import Handler, door
-from ostiary.authserver.http.form_request import read_form_request
+from ostiary.authserver.http.form_request import read_form_request, read_json_request
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.token_endpoint import TokenEndpoint
 from ostiary.oauth.endpoint_url import endpoint_path
@@ -15,7 +17,13 @@ def doors(parts: Parts) -> dict[bytes, Door]:
     forms: dict[str, Handler] = {
         "/oauth/token": TokenEndpoint(parts),
     }
-    return {
+    found = {
         endpoint_path(parts.issuer, path).encode(): door(handler, url=parts.url(path), read=read_form_request)
         for path, handler in forms.items()
     }
+    if parts.settings.registration.dynamic:
+        path = REGISTRATION_PATH
+        found[endpoint_path(parts.issuer, path).encode()] = door(
+            RegistrationEndpoint(parts), url=parts.url(path), read=read_json_request
+        )
+    return found

@@ -1,0 +1,228 @@
+"""Clients that describe themselves at their own URL. draft-ietf-oauth-client-id-metadata-document.
+
+    fresh      from memory, else from the store, where another replica or an earlier start may have left it
+    not fresh  fetched, once however many wait, through the guard for what strangers wrote
+    failed     not tried again for a moment, so that strangers can't have us hammer somebody
+
+A document that was had before and is out of reach now is no reason to throw people out, so whoever was let in
+goes on with the one that is known, for a day at most. A new authorization waits: by now the document may name
+other redirect URIs, and a code that went to the old one could not be called back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import Connection, delete, func, select
+
+from ostiary.authserver.config.rate import read_rate
+from ostiary.authserver.config.settings import RegistrationSettings
+from ostiary.authserver.rates import RateLimit
+from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.oauth.client import Client, ClientKind
+from ostiary.oauth.client_document import cache_lifetime, client_from_document
+from ostiary.oauth.server_errors import InvalidClient, RegistrationError, Unavailable
+from ostiary.storage.errors import StorageError
+from ostiary.storage.schema import clients
+from ostiary.storage.store import Store, insert_or_ignore
+from ostiary.transport.fetch import Fetcher, FetchError, Reach
+from ostiary.transport.stepping import in_task
+from ostiary.transport.trust import TrustSet
+
+MAX_BYTES = 10 * 1024
+TIMEOUT = 5.0
+STALE = 86400.0
+"""Seconds for which a document that can't be fetched again still holds for who was let in."""
+FAILURE_PAUSE = 10.0
+"""Seconds between fetches that fail."""
+MOST_REMEMBERED = 1_000
+MOST_STORED = 5_000
+MOST_AT_ONCE = 64
+"""Fetches under way; who comes then is asked to come again."""
+NEW_PER_HOST = read_rate("60/m")
+"""How many documents that nobody knows yet are fetched from one host."""
+
+_row = clients.c
+_GONE = frozenset({404, 410})
+
+log = structlog.get_logger("ostiary.authserver")
+
+
+def strangers_reach(settings: RegistrationSettings) -> Reach:
+    """How far an address that a client wrote may lead."""
+    anywhere = settings.documents_private_network
+    return Reach(TrustSet(settings.documents_ca_file), private_network=anywhere, loopback=anywhere)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why there is no document. is_gone: its host says so, or it describes no client that we could take."""
+
+    description: str
+    detail: str = ""
+    is_gone: bool = False
+
+
+class _Known:
+    """What is known of one document."""
+
+    __slots__ = ("client", "failed_at", "failure", "fresh_until", "looking")
+
+    def __init__(self) -> None:
+        self.client: Client | None = None
+        self.fresh_until = self.failed_at = float("-inf")
+        self.failure: _Failure | None = None
+        self.looking: asyncio.Task[None] | None = None
+
+    def keep(self, client: Client, fresh_until: float) -> None:
+        self.client, self.fresh_until, self.failure = client, fresh_until, None
+
+    def fail(self, failure: _Failure, now: float) -> None:
+        self.failure, self.failed_at = failure, now
+
+    def fresh(self, now: float) -> Client | None:
+        return self.client if now < self.fresh_until else None
+
+    def answer(self, now: float, *, stale_ok: bool) -> Client:
+        """The client, as far as it is still believed. Raises InvalidClient, Unavailable."""
+        failure = self.failure
+        if self.client is not None and failure is None:
+            return self.client
+        assert failure is not None  # noqa: S101 - for the type checker: a look ends in one or the other
+        if self.client is None or failure.is_gone:
+            raise InvalidClient(failure.description, detail=failure.detail)
+        if stale_ok and now < self.fresh_until + STALE:
+            return self.client
+        raise Unavailable(
+            "the client's document, which says where its codes may go, cannot be fetched now",
+            retry_after=int(FAILURE_PAUSE),
+            detail=failure.detail or failure.description,
+        )
+
+
+class DocumentClients:
+    """The clients of all documents. clock: seconds since the epoch."""
+
+    def __init__(self, settings: RegistrationSettings, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._reach = strangers_reach(settings)
+        self._fetcher = Fetcher(timeout=TIMEOUT, max_bytes=MAX_BYTES)
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._new = RateLimit(NEW_PER_HOST)
+        self._under_way = 0
+
+    async def find(self, url: CanonicalUrl, client_id: str, *, stale_ok: bool) -> Client:
+        """The client of a document; it does not wait while the document is fresh.
+
+        stale_ok: for who was let in before. Raises InvalidClient, Unavailable, TooManyRequests, StorageError.
+        """
+        known = self._remembered(client_id)
+        now = self._clock()
+        fresh = known.fresh(now)
+        if fresh is not None:
+            return fresh
+        if known.failure is None or now - known.failed_at >= FAILURE_PAUSE:
+            if known.looking is None:
+                known.looking = in_task(self._look(url, client_id, known))
+            await asyncio.shield(known.looking)
+        return known.answer(self._clock(), stale_ok=stale_ok)
+
+    def _remembered(self, client_id: str) -> _Known:
+        known = self._known.get(client_id)
+        if known is None:
+            known = self._known[client_id] = _Known()
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.popitem(last=False)
+        self._known.move_to_end(client_id)
+        return known
+
+    async def _look(self, url: CanonicalUrl, client_id: str, known: _Known) -> None:
+        """In the store, then at its URL. The outcome is kept for everybody who asks."""
+        try:
+            await self._read(client_id, known)
+            now = self._clock()
+            if known.fresh(now) is None:
+                await self._fetch(url, client_id, known, now)
+        finally:
+            known.looking = None
+
+    async def _read(self, client_id: str, known: _Known) -> None:
+        wanted = select(_row.metadata, _row.fresh_until).where(
+            _row.client_id == client_id, _row.kind == ClientKind.DOCUMENT, _row.expires_at > self._clock()
+        )
+        row = await self._store.read(lambda connection: connection.execute(wanted).first())
+        if row is None or row.fresh_until <= known.fresh_until:
+            return
+        try:
+            client = client_from_document(msgspec.json.decode(row.metadata), client_id=client_id)
+        except RegistrationError:  # it was taken by another version of Ostiary
+            return
+        known.keep(client, row.fresh_until)
+
+    async def _fetch(self, url: CanonicalUrl, client_id: str, known: _Known, now: float) -> None:
+        if known.client is None:
+            self._new.take(url.authority, now=now)
+        if self._under_way >= MOST_AT_ONCE:
+            raise Unavailable("too many clients' documents are being fetched; try again in a moment")
+        self._under_way += 1
+        try:
+            document = await self._fetcher.get(url, reach=self._reach)
+        except FetchError as error:
+            known.fail(_Failure("the client's document cannot be fetched", str(error)), self._clock())
+            return
+        finally:
+            self._under_way -= 1
+        if document.status != 200:
+            sentence = f"the client's document cannot be fetched: it answered {document.status}, not 200"
+            known.fail(_Failure(sentence, is_gone=document.status in _GONE), self._clock())
+            return
+        fresh_until = now + cache_lifetime(document.headers, now=now)
+        await self._take(document.body, client_id, known, fresh_until)
+
+    async def _take(self, body: bytes, client_id: str, known: _Known, fresh_until: float) -> None:
+        try:
+            client = client_from_document(msgspec.json.decode(body), client_id=client_id)
+        except (msgspec.DecodeError, RecursionError):
+            known.fail(_Failure("the client's document is not JSON"), self._clock())
+        except RegistrationError as refused:
+            known.fail(_Failure(refused.description, refused.detail, is_gone=True), self._clock())
+        else:
+            known.keep(client, fresh_until)
+            await self._write(client_id, body, fresh_until)
+
+    async def _write(self, client_id: str, body: bytes, fresh_until: float) -> None:
+        """For other replicas, and for the next start. Who asked has it already, whatever the store does."""
+        now = self._clock()
+        values: dict[str, Any] = {
+            "kind": str(ClientKind.DOCUMENT),
+            "metadata": body.decode(),
+            "used_at": now,
+            "fresh_until": fresh_until,
+            "expires_at": fresh_until + STALE,
+        }
+
+        def work(connection: Connection) -> None:
+            changed = clients.update().where(_row.client_id == client_id, _row.kind == ClientKind.DOCUMENT)
+            if connection.execute(changed.values(values)).rowcount == 0 and _has_room(connection, now):
+                new = {"client_id": client_id, "created_at": now, **values}
+                connection.execute(insert_or_ignore(connection, clients).values(new))
+
+        try:
+            await self._store.transaction(work)
+        except StorageError as error:
+            log.warning("client_document_not_kept", client=client_id, reason=str(error))
+
+
+def _has_room(connection: Connection, now: float) -> bool:
+    """A bound on what strangers can have us keep; who finds no room is fetched by each replica for itself."""
+    of_documents = _row.kind == ClientKind.DOCUMENT
+    connection.execute(delete(clients).where(of_documents, _row.expires_at <= now))
+    count = connection.execute(select(func.count()).select_from(clients).where(of_documents)).scalar_one()
+    return count < MOST_STORED

@@ -1,0 +1,115 @@
+"""Clients register themselves, where the operator lets them. RFC 7591.
+
+Whoever comes is taken, so nothing that they say is believed: people see where their code goes, and each
+client ends when it is not used.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, func, insert, literal, select
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.clients.configured import secret_digest
+from ostiary.authserver.clients.stored import row_of_client
+from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.http.json_answer import json_answer
+from ostiary.authserver.parts import Parts
+from ostiary.oauth.client import Client, ClientKind
+from ostiary.oauth.client_metadata import client_from_metadata, registered_metadata
+from ostiary.oauth.errors import OAuthError
+from ostiary.oauth.server_errors import InvalidClientMetadata, Unavailable
+from ostiary.storage.schema import clients
+from ostiary.transport.direct import Answer
+from ostiary.transport.stepping import in_task
+
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+WHEN_FULL = 3600
+"""Seconds after which somebody may have left."""
+
+_row = clients.c
+_DYNAMIC = _row.kind == ClientKind.DYNAMIC
+
+
+class RegistrationEndpoint:
+    """`POST /oauth/register`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._settings = parts.settings.registration
+
+    async def __call__(self, form: FormRequest) -> Answer:
+        """Raises RegistrationError, TooManyRequests, Unavailable, StorageError."""
+        now = self._parts.clock()
+        try:
+            self._parts.rates.registration.take(form.peer, now=now)
+            described = client_from_metadata(
+                _read(form.json), client_id=str(uuid.uuid4()), kind=ClientKind.DYNAMIC
+            )
+            client, secret = with_new_secret(described)
+            expires_at = now + self._settings.dynamic_lifetime.total_seconds()
+            await in_task(self._keep(row_of_client(client, now=now, expires_at=expires_at), now))
+        except OAuthError as error:
+            self._refused(form, error)
+            raise
+        self._parts.audit.write(
+            AuditEvent.CLIENT_REGISTERED,
+            client=client.client_id,
+            kind=str(client.kind),
+            name=client.name,
+            address=form.peer,
+        )
+        return json_answer(_said(client, secret, now=now, expires_at=expires_at), status=201)
+
+    async def _keep(self, row: dict[str, Any], now: float) -> None:
+        """One statement counts and inserts, after those that ended made room."""
+        count = select(func.count()).select_from(clients).where(_DYNAMIC).scalar_subquery()
+        values = select(*(literal(value, _row[name].type) for name, value in row.items()))
+        adding = insert(clients).from_select(list(row), values.where(count < self._settings.dynamic_most))
+
+        def work(connection: Connection) -> bool:
+            connection.execute(delete(clients).where(_DYNAMIC, _row.expires_at <= now))
+            return connection.execute(adding).rowcount == 1
+
+        if not await self._parts.store.transaction(work):
+            raise Unavailable(
+                "no more clients can register here for now: ask the operator, or describe it at a URL",
+                retry_after=WHEN_FULL,
+                detail=f"there are {self._settings.dynamic_most} clients, as registration.dynamic_most says",
+            )
+
+    def _refused(self, form: FormRequest, error: OAuthError) -> None:
+        self._parts.audit.write(
+            AuditEvent.REGISTRATION_REFUSED,
+            error=error.error,
+            reason=error.detail or error.description,
+            address=form.peer,
+        )
+
+
+def with_new_secret(client: Client) -> tuple[Client, str | None]:
+    """The client with a secret of 256 random bits if its method needs one; what is kept is a digest."""
+    if client.auth_method not in SECRET_METHODS:
+        return client, None
+    secret = secrets.token_urlsafe(32)
+    return replace(client, secret_digest=secret_digest(secret)), secret
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        raise InvalidClientMetadata("the client's metadata is not JSON") from None
+
+
+def _said(client: Client, secret: str | None, *, now: float, expires_at: float) -> dict[str, Any]:
+    """RFC 7591 section 3.2.1. The end moves on with each use, and is no earlier than is said here."""
+    said = {**registered_metadata(client), "client_id_issued_at": int(now)}
+    if secret is not None:
+        said |= {"client_secret": secret, "client_secret_expires_at": int(expires_at)}
+    return said
