@@ -7,14 +7,47 @@ move on, and of the code only so much is left that a second redemption is known 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert
+import msgspec
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ostiary.authserver.authorized import Authorized
 from ostiary.storage.schema import codes
 from ostiary.storage.store import Store, digest
 
+REMEMBERED = 24 * 3600.0
+"""Seconds for which a redeemed code is known, and its replay ends what it gave."""
+
+_row = codes.c
 _INSERT = insert(codes)
+_FIND = select(_row.sealed, _row.expires_at, _row.redeemed_at, _row.tsid_hash).where(
+    _row.code_hash == bindparam("which")
+)
+_CONSUME = (
+    update(codes)
+    .where(_row.code_hash == bindparam("which"), _row.redeemed_at.is_(None))
+    .values(
+        redeemed_at=bindparam("at"),
+        tsid_hash=bindparam("gives"),
+        sealed=bindparam("left"),
+        kept_until=bindparam("until"),
+    )
+    .returning(_row.code_hash)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCode:
+    """A code of ours that somebody presents. Whether it is theirs is the grant's to check."""
+
+    code_hash: str
+    authorized: Authorized = field(repr=False)
+    """Without tokens when it was redeemed."""
+    expires_at: float
+    is_redeemed: bool
+    tsid_hash: str | None
+    """The session that it gave."""
 
 
 def new_code(
@@ -32,3 +65,26 @@ def new_code(
     }
     connection.execute(_INSERT, row)
     return code
+
+
+def find_code(connection: Connection, store: Store, code: str) -> StoredCode | None:
+    """What a code stands for; None when we never gave it, or forgot it long ago."""
+    code_hash = digest(code)
+    row = connection.execute(_FIND, {"which": code_hash}).first()
+    if row is None:
+        return None
+    authorized = store.open(row.sealed, Authorized, table=codes, key=code_hash)
+    return StoredCode(code_hash, authorized, row.expires_at, row.redeemed_at is not None, row.tsid_hash)
+
+
+def consume(connection: Connection, store: Store, code: StoredCode, *, tsid_hash: str, now: float) -> bool:
+    """Redeem it for a session, once. False when somebody else did so just now."""
+    what_is_left = msgspec.structs.replace(code.authorized, connected=())
+    marked = {
+        "which": code.code_hash,
+        "at": now,
+        "gives": tsid_hash,
+        "left": store.seal(what_is_left, table=codes, key=code.code_hash),
+        "until": now + REMEMBERED,
+    }
+    return connection.execute(_CONSUME, marked).first() is not None

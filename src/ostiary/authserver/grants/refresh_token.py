@@ -1,0 +1,135 @@
+"""Rotate a refresh token, or end its session. RFC 6749 section 6, RFC 9700 section 4.14.
+
+A request that is refused spends nothing: another client's or key's, for more scopes or another resource.
+While the identity provider is down the token stays unspent, too. When the answer gets lost, or we die before
+it is out, the token gives the same successor once more within the grace (`oauth/refresh_rotation.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.grants.grant_request import GrantRequest
+from ostiary.authserver.issued import Issued
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.resources import Target
+from ostiary.authserver.session_tokens import SessionTokens, issue_session_tokens
+from ostiary.authserver.sessions import refresh_tokens
+from ostiary.authserver.sessions.ending import EndReason, SessionMustEnd, end_and_refuse
+from ostiary.authserver.sessions.misfits import misfit
+from ostiary.authserver.sessions.refresh_tokens import Presented
+from ostiary.authserver.sessions.renewing import renew
+from ostiary.authserver.sessions.session import Session
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.confirmation import JKT, X5T, is_confirmed
+from ostiary.oauth.refresh_rotation import Ended, Reuse, SameSuccessor, decide
+from ostiary.oauth.resource import same_resource
+from ostiary.oauth.scope import narrowed, read_scope
+from ostiary.oauth.server_errors import InvalidGrant
+from ostiary.transport.stepping import in_task
+
+
+@dataclass(frozen=True, slots=True)
+class _Renewed:
+    session: Session
+    target: Target
+    scopes: tuple[str, ...]
+    refresh_token: str
+    in_grace: bool = False
+
+
+async def refresh_token(request: GrantRequest, parts: Parts) -> Issued:
+    """New tokens of a session, and the refresh token's successor."""
+    parts.signing.signer()  # without a key nothing is spent
+    renewed = await in_task(_renewed(request.parameters.require("refresh_token"), request, parts))
+    parts.audit.write(
+        AuditEvent.TOKEN_REFRESHED,
+        **renewed.session.told,
+        grace=renewed.in_grace or None,
+        address=request.form.peer,
+    )
+    wanted = SessionTokens(
+        renewed.session,
+        request.client,
+        renewed.target,
+        renewed.scopes,
+        request.confirmation,
+        renewed.refresh_token,
+    )
+    return issue_session_tokens(wanted, parts, now=request.now)
+
+
+async def _renewed(token: str, request: GrantRequest, parts: Parts) -> _Renewed:
+    try:
+        return await parts.store.transaction(lambda connection: _renew(connection, token, request, parts))
+    except SessionMustEnd as must:
+        raise await end_and_refuse(
+            must, parts, client=request.client.client_id, address=request.form.peer, now=request.now
+        ) from None
+
+
+def _renew(connection: Connection, token: str, request: GrantRequest, parts: Parts) -> _Renewed:
+    presented = _theirs(refresh_tokens.find(connection, parts.store, token), request)
+    successor = _earlier_successor(presented, request, parts)
+    target = _target(presented.session, parts)
+    scopes = _scopes(presented.session, target, request, parts)
+    if successor is not None:
+        return _Renewed(presented.session, target, scopes, successor, in_grace=True)
+    renewed = renew(connection, parts.store, presented, parts.settings.tokens, now=request.now)
+    if renewed is None:  # the same token came elsewhere at the same time, and is spent now
+        return _renew(connection, token, request, parts)
+    return _Renewed(renewed.session, target, scopes, renewed.refresh_token)
+
+
+def _theirs(presented: Presented | None, request: GrantRequest) -> Presented:
+    """Whether it is the client's own, and for a bound one, comes with the key."""
+    if presented is None or presented.session.client_id != request.client.client_id:
+        detail = "it is unknown" if presented is None else "it is another client's"
+        raise InvalidGrant("the refresh token is unknown, or not this client's", detail=detail)
+    bound, proven = presented.session.secret.confirmation, request.confirmation or {}
+    if not is_confirmed(bound, jkt=proven.get(JKT), x5t=proven.get(X5T)):
+        raise InvalidGrant("the refresh token is bound to a key that the request does not prove")
+    return presented
+
+
+def _earlier_successor(presented: Presented, request: GrantRequest, parts: Parts) -> str | None:
+    """The successor that it gave and whose answer got lost; None when it is to be spent now."""
+    grace = parts.settings.tokens.refresh_grace.total_seconds()
+    decision = decide(presented.state, now=request.now, grace=grace)
+    if isinstance(decision, Ended):
+        raise InvalidGrant(decision.reason)
+    if isinstance(decision, Reuse):
+        raise SessionMustEnd(
+            presented.session.tsid_hash,
+            EndReason.REFRESH_REUSED,
+            "the refresh token was used before; all that belongs to it is revoked",
+        )
+    if isinstance(decision, SameSuccessor):
+        return refresh_tokens.given_successor(parts.store, presented)
+    return None
+
+
+def _target(session: Session, parts: Parts) -> Target:
+    """The session's resource, if the configuration still has it as it was."""
+    target = parts.resources.find(session.resource)
+    reason = misfit(session, target)
+    if target is None or reason is not None:
+        raise SessionMustEnd(
+            session.tsid_hash,
+            reason or EndReason.RESOURCE_REMOVED,
+            "what the refresh token is for has changed here: its person has to sign in again",
+        )
+    return target
+
+
+def _scopes(session: Session, target: Target, request: GrantRequest, parts: Parts) -> tuple[str, ...]:
+    """Those of the session, or fewer: what is asked for, and what the configuration still has."""
+    same_resource(request.parameters.all("resource"), canonical_url(session.resource))
+    there = frozenset(target.settings.scopes) | parts.common_scopes
+    if request.client.scopes is not None:
+        there &= request.client.scopes
+    granted = [scope for scope in session.scopes if scope in there]
+    return narrowed(read_scope(request.parameters.get("scope")), granted)

@@ -1,0 +1,163 @@
+"""A session ends: nothing that it gave is worth anything any more, and its accounts may go.
+
+Its row stays for a while, so that whoever keeps something of it hears of its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.sessions.interim_grants import release
+from ostiary.oauth.server_errors import InvalidGrant
+from ostiary.storage.schema import session_grants, token_sessions
+
+if TYPE_CHECKING:
+    from ostiary.authserver.parts import Parts
+
+_row = token_sessions.c
+_GONE = (_row.tsid_hash, _row.user_id, _row.client_id, _row.owner, _row.resource)
+_END = (
+    update(token_sessions)
+    .where(_row.tsid_hash == bindparam("which"), _row.ended_at.is_(None))
+    .values(ended_at=bindparam("at"), ended_because=bindparam("why"))
+    .returning(*_GONE)
+)
+_LET_GO = (
+    delete(session_grants)
+    .where(session_grants.c.tsid_hash == bindparam("which"))
+    .returning(session_grants.c.grant_id)
+)
+
+
+class EndReason(StrEnum):
+    """Why, in a word that does not change between releases."""
+
+    REVOKED = "revoked"
+    """The client gave its token back."""
+    CODE_REUSED = "code_reused"
+    """Its code came twice."""
+    REFRESH_REUSED = "refresh_reused"
+    """One of its refresh tokens came twice."""
+    PERSON_GONE = "person_gone"
+    """The identity provider knows the person no more, or its grant is dead."""
+    IDENTITY_CHANGED = "identity_changed"
+    """Its resource has its people sign in at another provider now."""
+    RESOURCE_REMOVED = "resource_removed"
+    """The configuration has its resource no more."""
+    OWNER_CHANGED = "owner_changed"
+    """Its resource belongs to another workload now."""
+    CLIENT_REMOVED = "client_removed"
+    """Its client is known no more."""
+    ENDED_BY_PERSON = "ended_by_person"
+    """Its person ended it."""
+    ENDED_BY_OPERATOR = "ended_by_operator"
+    """An operator ended it."""
+    EXPIRED = "expired"
+    """Its time was over."""
+
+
+_EVENTS = {
+    EndReason.CODE_REUSED: AuditEvent.CODE_REUSED,
+    EndReason.REFRESH_REUSED: AuditEvent.REFRESH_REUSED,
+    EndReason.PERSON_GONE: AuditEvent.PERSON_GONE,
+}
+
+
+class SessionMustEnd(Exception):
+    """A request that shows it. Raised inside a transaction, which it undoes; the end comes after."""
+
+    def __init__(self, tsid_hash: str | None, reason: EndReason, description: str) -> None:
+        super().__init__(description)
+        self.tsid_hash = tsid_hash
+        self.reason = reason
+        self.description = description
+        """For the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """What is left to do for it: to be written down, and its grants let go."""
+
+    tsid_hash: str
+    reason: EndReason
+    told: Mapping[str, Any]
+    """As the audit names it."""
+    grant_ids: tuple[str, ...]
+
+
+def end(connection: Connection, tsid_hash: str, *, reason: EndReason, now: float) -> EndedSession | None:
+    """End one, once; None when it has ended, or never was. `let_go` follows the commit."""
+    row = connection.execute(_END, {"which": tsid_hash, "at": now, "why": reason}).first()
+    if row is None:
+        return None
+    grants = connection.execute(_LET_GO, {"which": tsid_hash}).scalars().all()
+    told = {
+        "subject": row.user_id,
+        "client": row.client_id,
+        "resource": row.resource,
+        "owner": row.owner,
+        "session": row.tsid_hash,
+    }
+    return EndedSession(tsid_hash, reason, told, tuple(grants))
+
+
+def end_all(
+    connection: Connection, of: ColumnElement[bool], *, reason: EndReason, now: float, most: int | None = None
+) -> list[EndedSession]:
+    """End those that a condition on `token_sessions` names, or so many of them."""
+    query = select(_row.tsid_hash).where(_row.ended_at.is_(None), of).order_by(_row.tsid_hash).limit(most)
+    found = connection.execute(query).scalars().all()
+    ended = (end(connection, tsid_hash, reason=reason, now=now) for tsid_hash in found)
+    return [one for one in ended if one is not None]
+
+
+def end_all_of_client(connection: Connection, client_id: str, *, now: float) -> list[EndedSession]:
+    """Its client is known no more."""
+    of = _row.client_id == client_id
+    return end_all(connection, of, reason=EndReason.CLIENT_REMOVED, now=now)
+
+
+def end_all_of_user(
+    connection: Connection, user_id: str, *, reason: EndReason, now: float
+) -> list[EndedSession]:
+    """Everything that a person let clients do."""
+    return end_all(connection, _row.user_id == user_id, reason=reason, now=now)
+
+
+async def let_go(parts: Parts, ended: Iterable[EndedSession]) -> None:
+    """After the commit: write down what ended, and release the accounts that nothing uses any more."""
+    grant_ids: Sequence[str] = []
+    for one in ended:
+        parts.audit.write(AuditEvent.SESSION_ENDED, **one.told, reason=str(one.reason))
+        grant_ids = [*grant_ids, *one.grant_ids]
+    if grant_ids:
+        await release(parts, list(dict.fromkeys(grant_ids)))
+
+
+async def end_and_refuse(
+    must: SessionMustEnd, parts: Parts, *, client: str, address: str, now: float
+) -> InvalidGrant:
+    """End it, and give what the client is refused with. Raises StorageError."""
+    event = _EVENTS.get(must.reason)
+    if event is not None:
+        parts.audit.write(event, client=client, session=must.tsid_hash, address=address)
+    if must.tsid_hash is not None:
+        await end_session(parts, must.tsid_hash, reason=must.reason, now=now)
+    return InvalidGrant(must.description, detail=f"its session ended: {must.reason}")
+
+
+async def end_session(parts: Parts, tsid_hash: str, *, reason: EndReason, now: float) -> bool:
+    """End one and all that hangs on it. False when it has ended, or never was. Raises StorageError."""
+    ended = await parts.store.transaction(
+        lambda connection: end(connection, tsid_hash, reason=reason, now=now)
+    )
+    if ended is None:
+        return False
+    await let_go(parts, [ended])
+    return True

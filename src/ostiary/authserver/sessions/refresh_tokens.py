@@ -1,0 +1,123 @@
+"""The refresh tokens of a session: each is used once, and gives its successor. RFC 6749 6, RFC 9700 4.14."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from ostiary.authserver.sessions.session import Session, read_row
+from ostiary.oauth.refresh_rotation import RefreshState
+from ostiary.storage.schema import refresh_tokens, token_sessions
+from ostiary.storage.store import Store, digest
+
+_row = refresh_tokens.c
+_successor = refresh_tokens.alias("successor")
+_INSERT = insert(refresh_tokens)
+_FIND = (
+    select(
+        token_sessions,
+        _row.token_hash,
+        _row.issued_at,
+        _row.expires_at.label("token_expires_at"),
+        _row.spent_at,
+        _row.successor,
+        _successor.c.spent_at.label("successor_spent_at"),
+    )
+    .join_from(refresh_tokens, token_sessions, token_sessions.c.tsid_hash == _row.tsid_hash)
+    .outerjoin(_successor, _successor.c.token_hash == _row.successor_hash)
+    .where(_row.token_hash == bindparam("which"))
+)
+_SPEND = (
+    update(refresh_tokens)
+    .where(_row.token_hash == bindparam("which"), _row.spent_at.is_(None))
+    .values(
+        spent_at=bindparam("at"), successor_hash=bindparam("next_hash"), successor=bindparam("next_sealed")
+    )
+    .returning(_row.token_hash)
+)
+
+
+class Successor(msgspec.Struct, frozen=True):
+    """What a spent token gave. Only ever sealed."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        return "Successor(***)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A refresh token of ours, with its session."""
+
+    token_hash: str
+    session: Session
+    issued_at: float
+    expires_at: float
+    spent_at: float | None
+    successor_spent: bool
+    successor: bytes | None = field(repr=False)
+    """Sealed."""
+
+    @property
+    def state(self) -> RefreshState:
+        """What the rule decides on."""
+        return RefreshState(
+            self.expires_at, self.spent_at, self.successor_spent, self.session.ended_at is not None
+        )
+
+
+def issue(connection: Connection, tsid_hash: str, *, now: float, expires_at: float) -> str:
+    """The first token of a session."""
+    token = secrets.token_urlsafe(32)
+    connection.execute(_INSERT, _new(token, tsid_hash, now, expires_at))
+    return token
+
+
+def find(connection: Connection, store: Store, token: str) -> Presented | None:
+    """The token that somebody presents; None when we never gave it, or forgot it long ago."""
+    row = connection.execute(_FIND, {"which": digest(token)}).first()
+    if row is None:
+        return None
+    return Presented(
+        row.token_hash,
+        read_row(row, store),
+        row.issued_at,
+        row.token_expires_at,
+        row.spent_at,
+        row.successor_spent_at is not None,
+        row.successor,
+    )
+
+
+def rotate(
+    connection: Connection, store: Store, presented: Presented, *, now: float, expires_at: float
+) -> str | None:
+    """Spend it and give its successor; None when somebody else did so just now."""
+    token = secrets.token_urlsafe(32)
+    spent = {
+        "which": presented.token_hash,
+        "at": now,
+        "next_hash": digest(token),
+        "next_sealed": store.seal(Successor(token), table=refresh_tokens, key=presented.token_hash),
+    }
+    if connection.execute(_SPEND, spent).first() is None:
+        return None
+    connection.execute(_INSERT, _new(token, presented.session.tsid_hash, now, expires_at))
+    return token
+
+
+def given_successor(store: Store, presented: Presented) -> str:
+    """The successor of a spent token, once more."""
+    sealed = presented.successor or b""
+    return store.open(sealed, Successor, table=refresh_tokens, key=presented.token_hash).token
+
+
+def _new(token: str, tsid_hash: str, now: float, expires_at: float) -> dict[str, Any]:
+    return {"token_hash": digest(token), "tsid_hash": tsid_hash, "issued_at": now, "expires_at": expires_at}

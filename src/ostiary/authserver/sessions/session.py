@@ -1,0 +1,109 @@
+"""One sign-in: what a client may do for a person at one resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, select
+
+from ostiary.authserver.connected import Identity
+from ostiary.oauth.scope import read_scope
+from ostiary.storage.schema import token_sessions
+from ostiary.storage.store import Store
+
+_row = token_sessions.c
+_FIND = select(token_sessions).where(_row.tsid_hash == bindparam("which"))
+
+
+class SessionSecret(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What of a session is sealed."""
+
+    tsid: str
+    """What its tokens carry: 256 random bits."""
+    identity: Identity
+    """Who signed in, with the claims that were taken then."""
+    auth_time: int
+    idp: str | None = None
+    """The entry at which they did; None when no leg was walked."""
+    grant_id: str | None = None
+    """The identity's upstream grant: what is asked whether the person still exists."""
+    confirmation: dict[str, str] | None = None
+    """The key that its refresh tokens are bound to, for a public client that proved one (RFC 9449 5)."""
+
+    def __repr__(self) -> str:
+        return "SessionSecret(***)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A token session as it is stored; times in seconds since the epoch."""
+
+    tsid_hash: str
+    user_id: str
+    """The `sub` of its tokens."""
+    client_id: str
+    owner: str
+    resource: str
+    """Canonical."""
+    scopes: tuple[str, ...]
+    secret: SessionSecret = field(repr=False)
+    created_at: float
+    revalidated_at: float
+    """When its person last proved to exist."""
+    expires_at: float
+    """When it ends by itself: with its last token, and at the latest when its person has to sign in again."""
+    ended_at: float | None = None
+
+    def lives(self, now: float) -> bool:
+        """Whether its tokens are worth anything."""
+        return self.ended_at is None and now < self.expires_at
+
+    @property
+    def person(self) -> dict[str, Any]:
+        """What is known of who signed in, by the names of claims."""
+        identity = self.secret.identity
+        known: dict[str, Any] = {}
+        if identity.name is not None:
+            known["name"] = identity.name
+        if identity.email is not None:
+            known |= {"email": identity.email, "email_verified": identity.email_verified}
+        return known | identity.claims
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """As the audit names it."""
+        return {
+            "subject": self.user_id,
+            "client": self.client_id,
+            "resource": self.resource,
+            "owner": self.owner,
+            "session": self.tsid_hash,
+        }
+
+
+def find(connection: Connection, store: Store, tsid_hash: str) -> Session | None:
+    """A session, ended or not."""
+    row = connection.execute(_FIND, {"which": tsid_hash}).first()
+    return None if row is None else read_row(row, store)
+
+
+def read_row(row: Any, store: Store) -> Session:
+    """The session in a row that has the columns of `token_sessions`."""
+    return Session(
+        row.tsid_hash,
+        row.user_id,
+        row.client_id,
+        row.owner,
+        row.resource,
+        read_scope(row.scopes),
+        store.open(row.sealed, SessionSecret, table=token_sessions, key=row.tsid_hash),
+        row.created_at,
+        row.revalidated_at,
+        row.expires_at,
+        row.ended_at,
+    )

@@ -1,0 +1,83 @@
+"""People: an upstream issuer and the subject there, and nothing else, make one. No linking by e-mail."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
+
+from ostiary.authserver.connected import Identity
+from ostiary.storage.schema import users
+from ostiary.storage.store import Store
+
+_row = users.c
+
+
+def _upsert(kind: type[sqlite.Insert | postgresql.Insert], *seen: str) -> ReturningInsert[tuple[str]]:
+    """Insert, or bring up to date what is seen; the id of the one row that there is then."""
+    statement = kind(users)
+    values = {name: statement.excluded[name] for name in seen}
+    upsert = statement.on_conflict_do_update(index_elements=[_row.issuer, _row.subject], set_=values)
+    return upsert.returning(_row.id)
+
+
+_DIALECTS: dict[str, type[sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.Insert,
+    "postgresql": postgresql.Insert,
+}
+_SIGN_IN = {name: _upsert(kind, "sealed", "seen_at") for name, kind in _DIALECTS.items()}
+_SPOKEN_OF = {name: _upsert(kind, "seen_at") for name, kind in _DIALECTS.items()}
+_FIND = select(_row.issuer, _row.subject, _row.sealed).where(_row.id == bindparam("which"))
+
+
+class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What people read of somebody, as it was when they last signed in."""
+
+    name: str | None = None
+    email: str | None = None
+
+    @property
+    def display_name(self) -> str | None:
+        """The name, else the address."""
+        return self.name or self.email
+
+
+def sign_in(connection: Connection, store: Store, identity: Identity, *, now: float) -> str:
+    """Who this is, here: our subject, made at the first time. now: seconds since the epoch."""
+    row = _new(store, identity, now)
+    return str(connection.execute(_SIGN_IN[connection.dialect.name], row).scalar_one())
+
+
+def spoken_of(connection: Connection, store: Store, identity: Identity, *, now: float) -> str:
+    """The same of somebody who is not here: what is known of them stays as they left it."""
+    row = _new(store, identity, now)
+    return str(connection.execute(_SPOKEN_OF[connection.dialect.name], row).scalar_one())
+
+
+def _new(store: Store, identity: Identity, now: float) -> dict[str, Any]:
+    profile = Profile(identity.name, identity.email)
+    return {
+        "id": str(uuid.uuid4()),
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "sealed": store.seal(profile, table=users, key=_place(identity.issuer, identity.subject)),
+        "created_at": now,
+        "seen_at": now,
+    }
+
+
+def find_profile(connection: Connection, store: Store, user_id: str) -> Profile | None:
+    """What people read of a user; None for nobody."""
+    row = connection.execute(_FIND, {"which": user_id}).first()
+    if row is None:
+        return None
+    return store.open(row.sealed, Profile, table=users, key=_place(row.issuer, row.subject))
+
+
+def _place(issuer: str, subject: str) -> str:
+    """What a profile is sealed for: its id is not known before the row is written."""
+    return f"{issuer} {subject}"
