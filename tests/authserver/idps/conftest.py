@@ -13,7 +13,8 @@ from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp
 from ostiary.authserver.config.idps import OidcIdp
 from ostiary.authserver.connected import Connected
 from ostiary.authserver.idps.idp import LegWishes, UpstreamIdp
-from ostiary.authserver.idps.oidc import OidcProvider, Tools
+from ostiary.authserver.idps.oidc import OidcProvider
+from ostiary.authserver.idps.tools import Tools
 from ostiary.identity.key_sets import KeySets
 from ostiary.transport.fetch import Fetcher
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
@@ -14,12 +15,14 @@ from pydantic import (
     GetJsonSchemaHandler,
     StringConstraints,
     Tag,
+    field_validator,
     model_validator,
 )
 
 from ostiary.authserver.config.presets import SHORTENED, with_preset
 from ostiary.identity.inbound import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
+from ostiary.oauth.upstream_token import TokenMapping
 from ostiary.settings import ConfiguredPath, Duration, SecretField, Settings, Url, read_duration
 
 IdpName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
@@ -29,6 +32,7 @@ RESERVED_PARAMETERS = frozenset(
         "client_secret",
         "code_challenge",
         "code_challenge_method",
+        "dpop_jkt",
         "login_hint",
         "max_age",
         "nonce",
@@ -43,6 +47,18 @@ RESERVED_PARAMETERS = frozenset(
     }
 )
 """What we say ourselves: a setting that could replace one of these would undo what it protects."""
+
+
+OUR_HEADERS = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection"})
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+
+def _template_of_a_url(issuer: str) -> str:
+    canonical_url(issuer.replace("{tenantid}", "common"))
+    return issuer
+
+
+OidcIssuer = Annotated[str, AfterValidator(_template_of_a_url)]
 
 
 def _not_reserved(parameters: dict[str, str]) -> dict[str, str]:
@@ -76,6 +92,18 @@ class UserinfoSettings(Settings):
     """Where the name stands."""
     email: str | list[str] = ["email"]
     """Where the e-mail address stands."""
+    email_verified: str | list[str] = ["email_verified"]
+    """Where it says whether the address was verified; nothing counts as verified where it does not."""
+    label: str | list[str] = ["preferred_username"]
+    """Where the name stands that people know the account by. Default: else the address, else the name."""
+
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if name.lower() in OUR_HEADERS or _HEADER.fullmatch(name) is None or not value.isprintable():
+                raise ValueError(f"header {name!r:.60} cannot be configured here")
+        return headers
 
 
 class TokenAnswerSettings(Settings):
@@ -91,6 +119,20 @@ class TokenAnswerSettings(Settings):
     """The scopes that were given."""
     scope_separator: Literal[" ", ","] = " "
     """What stands between two of them."""
+    any_token_type: bool = False
+    """Take whatever `token_type` it has, or none, for Bearer."""
+
+    @property
+    def mapping(self) -> TokenMapping:
+        """The same for the rule that reads it."""
+        return TokenMapping(
+            access_token=self.access_token,
+            refresh_token=self.refresh_token,
+            expires_in=self.expires_in,
+            scope=self.scope,
+            scope_separator=self.scope_separator,
+            token_type_lenient=self.any_token_type,
+        )
 
 
 class _Edge(Settings):
@@ -164,7 +206,7 @@ class OidcIdp(_Identity, _OurClient):
 
     type: Literal["oidc"] = "oidc"
     """The kind of provider."""
-    issuer: Issuer
+    issuer: OidcIssuer
     """The issuer, letter for letter. `{tenantid}` stands for any tenant of Entra ID."""
     scopes: list[ScopeToken] = ["openid", "profile", "email"]
     """What to ask for; `openid` is always asked for."""
@@ -199,14 +241,38 @@ class OAuth2Idp(_Identity, _OurClient):
     """Where codes become tokens."""
     userinfo: UserinfoSettings | None = None
     """Who somebody is. Without it, it can only be connected, never be the identity."""
+    issuer: Issuer | None = None
+    """Its issuer, if it says one in its answers (RFC 9207). Default: its token endpoint's address stands for
+    it."""
     token_answer: TokenAnswerSettings = TokenAnswerSettings()
     """Where things stand in its token answer."""
+    renewal_answer: TokenAnswerSettings | None = None
+    """Where they stand when tokens are renewed. Default: in the same places."""
+    ended_errors: list[str] = []
+    """Beside `invalid_grant`: the error codes by which it says that a refresh token has ended."""
+    scope_parameter: Literal["scope", "user_scope"] = "scope"
+    """What its authorization request calls scopes: at Slack, `scope` would be a bot's."""
+    scope_separator: Literal[" ", ","] = " "
+    """What stands between two scopes there."""
     revocation_endpoint: Url | None = None
     """Where tokens are ended when an account is disconnected (RFC 7009)."""
     pkce: bool = True
     """Whether to send a code challenge; it is ignored by those that do not know it."""
     claims: dict[str, ClaimSource] = {}
     """Claims taken at sign-in from userinfo, by the name that policies and tokens know them under."""
+
+    @model_validator(mode="after")
+    def _takes_what_there_is(self) -> Self:
+        for name, claim in self.claims.items():
+            if claim.source not in {None, "userinfo"}:
+                raise ValueError(
+                    f"claim {name}: an oauth2 provider has no {claim.source}; take it from userinfo"
+                )
+        if self.claims and self.userinfo is None:
+            raise ValueError("claims are taken from userinfo, which is missing")
+        if self.scope_parameter in self.authorization_params:
+            raise ValueError(f"{self.scope_parameter} is set by Ostiary itself, from scopes")
+        return self
 
     @model_validator(mode="after")
     def _in_the_clear_only_at_home(self) -> Self:

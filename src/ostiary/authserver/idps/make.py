@@ -7,7 +7,9 @@ from collections.abc import Callable
 from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp, OidcIdp
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.idps.idp import UpstreamIdp
-from ostiary.authserver.idps.oidc import OidcProvider, Tools
+from ostiary.authserver.idps.oauth2 import OAuth2Provider
+from ostiary.authserver.idps.oidc import OidcProvider
+from ostiary.authserver.idps.tools import Tools
 from ostiary.identity.key_sets import KeySets
 from ostiary.storage.store import Store
 from ostiary.transport.fetch import Fetcher
@@ -25,5 +27,7 @@ def _made(entry: IdpSettings, tools: Tools) -> UpstreamIdp:
     match entry:
         case OidcIdp():
             return OidcProvider(entry, tools)
-        case OAuth2Idp() | McpIdp():
+        case OAuth2Idp():
+            return OAuth2Provider(entry, tools)
+        case McpIdp():
             raise NotImplementedError(entry.type)

@@ -9,8 +9,7 @@ revoke    RFC 7009, where its metadata has an endpoint for it
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -26,9 +25,9 @@ from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, 
 from ostiary.authserver.idps.our_client import OurClient
 from ostiary.authserver.idps.provider_metadata import ANY_TENANT, ProviderMetadata
 from ostiary.authserver.idps.taken_claims import sources, taken_claims
+from ostiary.authserver.idps.tools import Tools
 from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
 from ostiary.identity.jwt_verifier import read_jwt
-from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.authorization_request import authorization_endpoint
 from ostiary.oauth.authorization_response import code_of
 from ostiary.oauth.canonical_url import canonical_url
@@ -46,22 +45,13 @@ from ostiary.oauth.userinfo import (
     identity_of,
     read_userinfo,
 )
-from ostiary.transport.fetch import Fetcher, FetchError
+from ostiary.transport.fetch import FetchError
 
 log = structlog.get_logger("ostiary.authserver")
 
 OPENID = "openid"
 ENDED = frozenset({"invalid_grant", "interaction_required", "login_required", "consent_required"})
 """How a provider says that a refresh token gives nothing any more; the last three are Entra ID's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every provider is asked with. clock: seconds since the epoch."""
-
-    fetcher: Fetcher
-    key_sets: KeySets
-    clock: Callable[[], float]
 
 
 class OidcProvider:

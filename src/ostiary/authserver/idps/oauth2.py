@@ -1,0 +1,189 @@
+"""A provider without OpenID Connect: endpoints named, answers mapped, userinfo asked. RFC 6749 section 4.1.
+
+GitHub says its errors with status 200 and its scopes with commas; Slack has the person's token inside
+`authed_user`. Where things stand is configuration; how they are read, `oauth/upstream_token` and
+`oauth/userinfo` say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from ostiary.authserver.config.idps import OAuth2Idp, UserinfoSettings
+from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
+from ostiary.authserver.idps.back_channel import BackChannel, as_tokens, renewed
+from ostiary.authserver.idps.departure_url import departure_url, new_verifier
+from ostiary.authserver.idps.edge import reach_of
+from ostiary.authserver.idps.failures import told_of
+from ostiary.authserver.idps.idp import Departure, GrantDead, IdpError, LegMemory, LegWishes
+from ostiary.authserver.idps.our_client import OurClient
+from ostiary.authserver.idps.taken_claims import as_paths, taken_claims
+from ostiary.authserver.idps.tools import Tools
+from ostiary.oauth.authorization_response import code_of
+from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.oauth.dotted_path import first_value
+from ostiary.oauth.parameters import read_parameters
+from ostiary.oauth.token_response import TokenRequestRefused
+from ostiary.oauth.userinfo import UpstreamIdentity, UserinfoMapping, read_userinfo
+from ostiary.transport.fetch import FetchError
+
+log = structlog.get_logger("ostiary.authserver")
+
+ENDED = "invalid_grant"
+
+
+class OAuth2Provider:
+    """One entry of type oauth2."""
+
+    def __init__(self, settings: OAuth2Idp, tools: Tools) -> None:
+        self.name = settings.name
+        self.display_name = settings.display_name
+        self.can_identify = settings.userinfo is not None
+        self.issuer = settings.issuer or str(settings.token_endpoint)
+        self._settings = settings
+        self._tools = tools
+        self._client = OurClient(settings.client_id, settings.client_secret, settings.auth_method)
+        self._reach = reach_of(settings)
+        self._ended = frozenset({ENDED, *settings.ended_errors})
+
+    async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:
+        """Begin a leg. It may not know `prompt` and `login_hint`, and then ignores them."""
+        settings = self._settings
+        memory = LegMemory(
+            issuer=self.issuer,
+            client_id=self._client.client_id,
+            redirect_uri=redirect_uri,
+            code_verifier=new_verifier() if settings.pkce else None,
+            scopes=tuple(settings.scopes),
+        )
+        parameters = {
+            "client_id": memory.client_id,
+            "redirect_uri": redirect_uri,
+            settings.scope_parameter: settings.scope_separator.join(settings.scopes),
+            "state": state,
+            "prompt": " ".join(wishes.prompt),
+            "login_hint": wishes.login_hint,
+        }
+        url = departure_url(
+            settings.authorization_endpoint,
+            parameters,
+            verifier=memory.code_verifier,
+            extra=settings.authorization_params,
+        )
+        return Departure(url, memory)
+
+    async def arrive(self, query: bytes, memory: LegMemory, *, now: float) -> Connected:
+        """Finish it."""
+        with told_of(self.name):
+            form = {
+                "grant_type": "authorization_code",
+                "code": self._code(query),
+                "redirect_uri": memory.redirect_uri,
+            }
+            if memory.code_verifier is not None:
+                form["code_verifier"] = memory.code_verifier
+            mapping = self._settings.token_answer.mapping
+            answer = await self._channel(self._settings.token_endpoint).tokens(form, now=now, mapping=mapping)
+            tokens = as_tokens(answer, asked=memory.scopes, now=now)
+            told = await self._told(tokens)
+        return Connected(
+            idp=self.name,
+            issuer=self.issuer,
+            account="" if told is None else told.subject,
+            client_id=memory.client_id,
+            tokens=tokens,
+            label=None if told is None else self._label(told),
+            identity=None if told is None else self._identity(told),
+        )
+
+    async def renew(
+        self, tokens: UpstreamTokens, *, issuer: str, client_id: str, now: float
+    ) -> UpstreamTokens:
+        """New tokens for a refresh token."""
+        self._refuse_others(issuer, client_id)
+        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token or ""}
+        mapping = (self._settings.renewal_answer or self._settings.token_answer).mapping
+        with told_of(self.name):
+            try:
+                answer = await self._channel(self._settings.token_endpoint).tokens(
+                    form, now=now, mapping=mapping
+                )
+            except TokenRequestRefused as refused:
+                if refused.error in self._ended:
+                    raise GrantDead(f"identity provider {self.name} says {refused.error}") from None
+                raise
+        return renewed(tokens, as_tokens(answer, asked=tokens.scopes, now=now))
+
+    async def revoke(self, tokens: UpstreamTokens, *, issuer: str, client_id: str) -> None:
+        """End them there."""
+        endpoint = self._settings.revocation_endpoint
+        if endpoint is None:
+            return
+        try:
+            self._refuse_others(issuer, client_id)
+            with told_of(self.name):
+                await self._channel(endpoint).end(tokens)
+        except IdpError as error:
+            log.warning("upstream_not_revoked", idp=self.name, reason=str(error))
+
+    def _channel(self, endpoint: CanonicalUrl) -> BackChannel:
+        return BackChannel(self.name, self._tools.fetcher, endpoint, self._client, {}, self._reach)
+
+    def _code(self, query: bytes) -> str:
+        """Without a known issuer, that the answer came to this entry's own callback has to do."""
+        parameters = read_parameters(query)
+        answer = {name: parameters.require(name) for name in parameters.values}
+        if self._settings.issuer is None:
+            answer.pop("iss", None)
+        return code_of(answer, issuer=self.issuer, metadata={})
+
+    async def _told(self, tokens: UpstreamTokens) -> UpstreamIdentity | None:
+        """Who userinfo says that it is. Raises FetchError, UserinfoRefused."""
+        settings = self._settings.userinfo
+        if settings is None:
+            return None
+        headers = {**settings.headers, "authorization": f"Bearer {tokens.access_token}"}
+        fetcher = self._tools.fetcher
+        if settings.method == "POST":
+            document = await fetcher.post_form(settings.url, {}, headers=headers, reach=self._reach)
+        else:
+            document = await fetcher.get(settings.url, headers=headers, reach=self._reach)
+        if document.status != 200:
+            raise FetchError(settings.url, f"it answered {document.status}, not 200")
+        return read_userinfo(document.body, _mapping(settings))
+
+    def _identity(self, told: UpstreamIdentity) -> Identity:
+        claims = self._settings.claims
+        taken = taken_claims(claims, {"userinfo": told.claims}, default="userinfo", idp=self.name)
+        return Identity(
+            issuer=self.issuer,
+            subject=told.subject,
+            name=told.name,
+            email=told.email,
+            email_verified=told.email_verified,
+            claims=taken,
+        )
+
+    def _label(self, told: UpstreamIdentity) -> str | None:
+        assert self._settings.userinfo is not None  # noqa: S101 - for the type checker: it was asked
+        label = first_value(told.claims, as_paths(self._settings.userinfo.label))
+        return _text(label) or told.email or told.name
+
+    def _refuse_others(self, issuer: str, client_id: str) -> None:
+        """A refresh token goes to whoever gave it, from whom it was given to, and to nobody else."""
+        if issuer != self.issuer:
+            raise GrantDead(f"identity provider {self.name} is not {issuer} any more")
+        if client_id != self._client.client_id:
+            raise GrantDead(f"we are not client {client_id} at identity provider {self.name} any more")
+
+
+def _mapping(settings: UserinfoSettings) -> UserinfoMapping:
+    names = ("subject", "name", "email", "email_verified")
+    return replace(UserinfoMapping(), **{name: as_paths(getattr(settings, name)) for name in names})
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= 320 and value.isprintable() else None
