@@ -11,6 +11,7 @@ from ostiary.authserver.issued import Issued
 from ostiary.authserver.parts import Parts
 from ostiary.oauth.access_token import TYPE, access_token_claims
 from ostiary.oauth.client import Client
+from ostiary.storage.store import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +58,11 @@ def issue_access_token(what: AccessTokenFor, parts: Parts, *, now: float) -> Iss
         expires_in=int(lifetime),
         scopes=tuple(what.scopes),
         token_type="DPoP" if bound_to_key else "Bearer",
+        told={
+            "subject": what.subject,
+            "resource": what.resource,
+            "session": None if what.tsid is None else digest(what.tsid),
+            "act": what.act,
+            "jti": claims["jti"],
+        },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,8 @@ class Issued:
     id_token: str | None = field(default=None, repr=False)
     issued_token_type: str | None = None
     """Of an exchange."""
+    told: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the audit says of the access token."""
 
     def answer(self) -> dict[str, Any]:
         """The JSON object."""

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.binding import binding
+from ostiary.authserver.grants.authorization_code import authorization_code
 from ostiary.authserver.grants.client_credentials import client_credentials
 from ostiary.authserver.grants.grant_request import Grant, GrantRequest
+from ostiary.authserver.grants.refresh_token import refresh_token
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.issued import Issued
 from ostiary.authserver.parts import Parts
-from ostiary.oauth.client import CLIENT_CREDENTIALS
+from ostiary.oauth.client import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server_errors import UnauthorizedClient, UnsupportedGrantType
 from ostiary.transport.direct import Answer
 
 GRANTS: Mapping[str, Grant] = {
+    AUTHORIZATION_CODE: authorization_code,
+    REFRESH_TOKEN: refresh_token,
     CLIENT_CREDENTIALS: client_credentials,
 }
 
@@ -64,5 +68,6 @@ class TokenEndpoint:
             grant=grant_type,
             scopes=list(issued.scopes),
             address=request.form.peer,
+            **issued.told,
         )
         return json_answer(issued.answer())

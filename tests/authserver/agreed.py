@@ -1,0 +1,105 @@
+"""What a person agreed to, as the walk leaves it: the code, and what comes after it, without a browser."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx2
+import msgspec
+from tests.authserver.conftest import RESOURCE, SECRET, Server, basic_settings
+
+from ostiary.authserver import codes
+from ostiary.authserver.authorized import Authorized
+from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
+from ostiary.oauth.pkce import s256
+
+VERIFIER = "the-verifier-of-the-app-with-43-characters-"
+CALLBACK = "http://127.0.0.1:7777/callback"
+APP: dict[str, Any] = {"client_id": "app", "redirect_uris": ["http://127.0.0.1/callback"]}
+"""A public client."""
+WEB: dict[str, Any] = {
+    "client_id": "web",
+    "client_secret": SECRET,
+    "redirect_uris": ["https://web.example.com/callback"],
+}
+"""A confidential one."""
+ALICE = Identity(
+    "https://corp.example.com",
+    "248289761001",
+    name="Alice",
+    email="alice@example.com",
+    email_verified=True,
+    claims={"groups": ["staff", "keepers"]},
+)
+TOKENS = UpstreamTokens("upstream-access-token", "upstream-refresh-token", expires_at=1_800_003_600.0)
+
+
+def corp(tokens: UpstreamTokens = TOKENS) -> Connected:
+    """The leg at the identity provider."""
+    return Connected("corp", ALICE.issuer, ALICE.subject, "ostiary", tokens, "alice@example.com", ALICE)
+
+
+def settings(**more: Any) -> dict[str, Any]:
+    """The basic ones, with clients of both kinds that people sign in for."""
+    return basic_settings(clients=[APP, WEB]) | more
+
+
+def agreed(**changes: Any) -> Authorized:
+    """What Alice lets `app` do."""
+    authorized = Authorized(
+        client_id="app",
+        identity=ALICE,
+        resource=RESOURCE,
+        owner="default/gateway",
+        scopes=("mcp",),
+        auth_time=1_799_999_990,
+        connected=(corp(),),
+        redirect_uri=CALLBACK,
+        code_challenge=s256(VERIFIER),
+    )
+    return msgspec.structs.replace(authorized, **changes)
+
+
+async def give_code(server: Server, **changes: Any) -> str:
+    """A code for it."""
+    parts = server.server.parts
+    lifetime = parts.settings.tokens.code.total_seconds()
+    authorized = agreed(**changes)
+    return await parts.store.transaction(
+        lambda connection: codes.new_code(
+            connection, parts.store, authorized, now=parts.clock(), lifetime=lifetime
+        )
+    )
+
+
+def redemption(code: str, **changes: str | None) -> dict[str, str]:
+    """The form that redeems it; None leaves a parameter out."""
+    form: dict[str, str | None] = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "client_id": "app",
+        "redirect_uri": CALLBACK,
+        "code_verifier": VERIFIER,
+    }
+    return {name: value for name, value in (form | changes).items() if value is not None}
+
+
+async def sign_in(server: Server, **changes: Any) -> dict[str, Any]:
+    """The tokens that Alice's agreement gives `app`."""
+    answered = await server.token(redemption(await give_code(server, **changes)))
+    assert answered.status_code == 200, answered.text
+    body: dict[str, Any] = answered.json()
+    return body
+
+
+async def refresh(server: Server, token: str, **changes: str) -> httpx2.Response:
+    """A refresh request of `app`."""
+    form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "app"}
+    return await server.token(form | changes)
+
+
+def events(server: Server, name: str) -> list[dict[str, Any]]:
+    """The audit's lines of one kind."""
+    lines = map(json.loads, server.audit_file.read_text().splitlines())
+    return [line for line in lines if line["event"] == name]
