@@ -8,6 +8,8 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from tests.authserver.conftest import RESOURCE, SECRET, Start
 
+from ostiary.oauth.jwt_parts import jwt_parts
+
 FORM = {"grant_type": "client_credentials"}
 CI = ("ci", SECRET)
 
@@ -49,7 +51,8 @@ async def test_a_wrong_secret_and_an_unknown_client_get_the_same_answer(start: S
 
 async def test_the_audit_says_who_got_what(start: Start) -> None:
     async with start() as server:
-        await server.token(FORM, auth=CI)
+        token = (await server.token(FORM, auth=CI)).json()["access_token"]
+        jti = jwt_parts(token).claims["jti"]
         events = [json.loads(line) for line in server.audit_file.read_text().splitlines()]
     assert events == [
         {
@@ -59,6 +62,9 @@ async def test_the_audit_says_who_got_what(start: Start) -> None:
             "grant": "client_credentials",
             "scopes": ["mcp", "admin"],
             "address": "127.0.0.1",
+            "subject": "ci",
+            "resource": RESOURCE,
+            "jti": jti,
         }
     ]
 

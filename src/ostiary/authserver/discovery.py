@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ostiary.authserver.config.settings import AuthServerSettings
-from ostiary.authserver.token_endpoint import GRANTS
+from ostiary.authserver.config.trusted_issuers import TrustedUse
+from ostiary.authserver.token_endpoint import grants_of
 from ostiary.oauth.endpoint_url import endpoint
 from ostiary.oauth.server_metadata import ServerFeatures, server_metadata
 
@@ -30,9 +31,10 @@ def discovery_document(settings: AuthServerSettings) -> dict[str, Any]:
         endpoints={name: endpoint(settings.issuer, path) for name, path in paths.items()},
         features=ServerFeatures(
             scopes=list(scopes),
-            grant_types=list(GRANTS),
+            grant_types=list(grants_of(settings)),
             auth_methods=["client_secret_basic", "client_secret_post", "none"],
             id_token_algorithms=[settings.signing.algorithm],
+            id_jag=any(TrustedUse.ID_JAG in trusted.use for trusted in settings.trusted_issuers),
             client_documents=settings.registration.client_id_metadata_documents,
         ),
     )

@@ -6,15 +6,25 @@ from collections.abc import Mapping
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.binding import binding
+from ostiary.authserver.config.settings import AuthServerSettings
+from ostiary.authserver.config.trusted_issuers import TrustedUse
 from ostiary.authserver.grants.authorization_code import authorization_code
 from ostiary.authserver.grants.client_credentials import client_credentials
 from ostiary.authserver.grants.grant_request import Grant, GrantRequest
+from ostiary.authserver.grants.jwt_bearer import jwt_bearer
 from ostiary.authserver.grants.refresh_token import refresh_token
+from ostiary.authserver.grants.token_exchange import token_exchange
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.issued import Issued
 from ostiary.authserver.parts import Parts
-from ostiary.oauth.client import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN
+from ostiary.oauth.client import (
+    AUTHORIZATION_CODE,
+    CLIENT_CREDENTIALS,
+    JWT_BEARER,
+    REFRESH_TOKEN,
+    TOKEN_EXCHANGE,
+)
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server_errors import UnauthorizedClient, UnsupportedGrantType
 from ostiary.transport.direct import Answer
@@ -23,7 +33,17 @@ GRANTS: Mapping[str, Grant] = {
     AUTHORIZATION_CODE: authorization_code,
     REFRESH_TOKEN: refresh_token,
     CLIENT_CREDENTIALS: client_credentials,
+    JWT_BEARER: jwt_bearer,
+    TOKEN_EXCHANGE: token_exchange,
 }
+_NEEDS = {JWT_BEARER: TrustedUse.ID_JAG, TOKEN_EXCHANGE: TrustedUse.SUBJECT_TOKEN}
+"""What some issuer has to be trusted for."""
+
+
+def grants_of(settings: AuthServerSettings) -> dict[str, Grant]:
+    """The grants that this server has."""
+    uses = {use for trusted in settings.trusted_issuers for use in trusted.use}
+    return {name: grant for name, grant in GRANTS.items() if name not in _NEEDS or _NEEDS[name] in uses}
 
 
 class TokenEndpoint:
@@ -31,13 +51,14 @@ class TokenEndpoint:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._grants = grants_of(parts.settings)
 
     async def __call__(self, form: FormRequest) -> Answer:
         """Raises OAuthError or StorageError."""
         parts = self._parts
         now = parts.clock()
         grant_type = form.parameters.require("grant_type")
-        grant = GRANTS.get(grant_type)
+        grant = self._grants.get(grant_type)
         if grant is None:
             raise UnsupportedGrantType(f"this server has no grant {grant_type[:100]!r}")
         client = await parts.authenticator.authenticate(form, now=now)

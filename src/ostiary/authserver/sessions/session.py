@@ -30,6 +30,8 @@ class SessionSecret(msgspec.Struct, frozen=True, omit_defaults=True):
     """The entry at which they did; None when no leg was walked."""
     grant_id: str | None = None
     """The identity's upstream grant: what is asked whether the person still exists."""
+    vouched_by: str | None = None
+    """The trusted issuer whose assertion began it, and whose next one lets it go on; None for a sign-in."""
     confirmation: dict[str, str] | None = None
     """The key that its refresh tokens are bound to, for a public client that proved one (RFC 9449 5)."""
 

@@ -1,0 +1,60 @@
+"""Who acts for the subject of an exchange: the client that asks, or a workload that its token names.
+
+RFC 8693 sections 1.1 and 4.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ostiary.authserver.assertions.bringing import require_may_bring
+from ostiary.authserver.assertions.foreign import verified
+from ostiary.authserver.assertions.held_key import require_same_key
+from ostiary.authserver.assertions.refused_as import refused_as
+from ostiary.authserver.assertions.subject_token import Subject
+from ostiary.authserver.config.trusted_issuers import TrustedUse
+from ostiary.authserver.grants.grant_request import GrantRequest
+from ostiary.authserver.parts import Parts
+from ostiary.oauth.delegation import Actor, nested_act
+from ostiary.oauth.jwt_claims import check_claims
+from ostiary.oauth.server_errors import InvalidRequest
+from ostiary.oauth.token_exchange import TypedToken
+from ostiary.oauth.trusted_subject import matches_subject
+
+NAME = "the actor token"
+
+
+async def who_acts(actor_token: TypedToken | None, request: GrantRequest, parts: Parts) -> Actor:
+    """The actor. Raises InvalidRequest (RFC 8693 section 2.2.2), UnauthorizedClient, Unavailable."""
+    if actor_token is None:
+        client_id = request.client.client_id
+        return Actor(parts.issuer, client_id, client_id)
+    with refused_as(InvalidRequest, NAME):
+        foreign = await verified(
+            actor_token.value, parts.settings.trusted_issuers, TrustedUse.WORKLOAD, parts.key_sets
+        )
+    trusted, claims = foreign.trusted, foreign.claims
+    require_may_bring(request.client, trusted)
+    with refused_as(InvalidRequest, NAME):
+        audience = parts.issuer if trusted.audience is None else trusted.audience
+        check_claims(claims, issuers={trusted.issuer}, audiences={audience}, now=request.now)
+    require_same_key(claims.get("cnf"), request.confirmation, kind=InvalidRequest, name=NAME)
+    if "act" in claims:
+        raise InvalidRequest("the actor token speaks of somebody for whom another one acts")
+    if not any(matches_subject(pattern, claims["sub"]) for pattern in trusted.subjects):
+        raise InvalidRequest("the actor token is of a workload that is not known here")
+    return Actor(trusted.issuer, claims["sub"])
+
+
+def act_claim(actor: Actor, subject: Subject) -> dict[str, Any]:
+    """The `act` of the new token, those who acted before inside it. Raises InvalidRequest."""
+    return nested_act(actor.claims, _named_whole(subject.claims.get("act"), subject.trusted.issuer))
+
+
+def _named_whole(act: object, issuer: str) -> object:
+    """In a token of ours, an actor without its issuer would be read as one of ours."""
+    if not isinstance(act, Mapping):
+        return act
+    inner = {"act": _named_whole(act["act"], issuer)} if "act" in act else {}
+    return {"iss": issuer, **act, **inner}

@@ -1,0 +1,124 @@
+"""A company's IdP vouches for its user, for one client at one resource: an ID-JAG.
+
+draft-ietf-oauth-identity-assertion-authz-grant; MCP enterprise-managed authorization.
+
+The user is the one who signs in at that IdP (issuer and subject), the consent is the company's, and the
+assertion is worth one token. See `vouched_session` for what goes on between two of them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from ostiary.authserver import used_once
+from ostiary.authserver.access_tokens import AccessTokenFor, issue_access_token
+from ostiary.authserver.assertions.bringing import require_may_bring, require_may_open
+from ostiary.authserver.assertions.foreign import ForeignJwt
+from ostiary.authserver.assertions.held_key import require_same_key
+from ostiary.authserver.assertions.refused_as import refused_as
+from ostiary.authserver.assertions.vouched import claims_for, vouched_for
+from ostiary.authserver.assertions.vouched_session import VouchedFor, Vouching, begin_or_go_on
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.config.trusted_issuers import TrustedIssuer
+from ostiary.authserver.connected import Identity
+from ostiary.authserver.grants.grant_request import GrantRequest
+from ostiary.authserver.issued import Issued
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.resources import Target
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.client import Client
+from ostiary.oauth.id_jag_claims import IdJag, check_id_jag
+from ostiary.oauth.resource import same_resource
+from ostiary.oauth.scope import read_scope
+from ostiary.oauth.server_errors import InvalidGrant, InvalidScope
+
+NAME = "the assertion"
+
+
+async def redeem_id_jag(foreign: ForeignJwt, request: GrantRequest, parts: Parts) -> Issued:
+    """Raises InvalidGrant, InvalidTarget, InvalidScope, UnauthorizedClient, StorageError."""
+    trusted = foreign.trusted
+    require_may_bring(request.client, trusted)
+    id_jag, person = _checked(foreign, request, parts)
+    target = _target(id_jag, trusted, request, parts)
+    scopes = _scopes(id_jag, target, request)
+    vouched = VouchedFor(person, request.client, target, scopes, _auth_time(id_jag))
+
+    def redeem(connection: Connection) -> Vouching:
+        name = f"id-jag {id_jag.issuer} {id_jag.jti}"
+        if not used_once.take(connection, name, expires_at=id_jag.expires_at):
+            raise InvalidGrant("the assertion was used before; ask the identity provider for another one")
+        return begin_or_go_on(connection, parts.store, vouched, parts.settings.tokens, now=request.now)
+
+    vouching = await parts.store.transaction(redeem)
+    session = vouching.session
+    if vouching.is_new:
+        parts.audit.write(AuditEvent.SESSION_STARTED, **session.told, address=request.form.peer)
+    return issue_access_token(
+        AccessTokenFor(
+            subject=session.user_id,
+            client=request.client,
+            resource=session.resource,
+            scopes=scopes,
+            tsid=session.secret.tsid,
+            claims=claims_for(target, person),
+            confirmation=request.confirmation,
+            auth_time=vouched.auth_time,
+        ),
+        parts,
+        now=request.now,
+    )
+
+
+def _checked(foreign: ForeignJwt, request: GrantRequest, parts: Parts) -> tuple[IdJag, Identity]:
+    """Every word of the assertion. Raises InvalidGrant."""
+    trusted = foreign.trusted
+    id_jag = check_id_jag(
+        foreign.claims,
+        foreign.typ,
+        issuer=trusted.issuer,
+        our_issuer=parts.issuer if trusted.audience is None else trusted.audience,
+        client_id=request.client.client_id,
+        now=request.now,
+        max_age=trusted.max_age.total_seconds(),
+    )
+    require_same_key(id_jag.confirmation, request.confirmation, kind=InvalidGrant, name=NAME)
+    with refused_as(InvalidGrant, NAME):
+        return id_jag, vouched_for(id_jag.claims, trusted)
+
+
+def _target(id_jag: IdJag, trusted: TrustedIssuer, request: GrantRequest, parts: Parts) -> Target:
+    """What the assertion is for; a request may say it again, and nothing else."""
+    target = parts.resources.choose([id_jag.resource], request.client)
+    same_resource(request.parameters.all("resource"), canonical_url(id_jag.resource))
+    require_may_open(trusted, target.resource)
+    return target
+
+
+def _scopes(id_jag: IdJag, target: Target, request: GrantRequest) -> tuple[str, ...]:
+    """What the client asks for and its company allows, which may be less: it was asked the same."""
+    client = request.client
+    scopes = target.scopes(read_scope(request.parameters.get("scope")), client, common=frozenset())
+    if not id_jag.scopes:
+        return scopes
+    if "scope" not in request.parameters:
+        scopes = target.scopes(_known(id_jag, target, client), client, common=frozenset())
+    kept = tuple(scope for scope in scopes if scope in id_jag.scopes)
+    if scopes and not kept:
+        raise InvalidScope("the assertion allows none of these scopes")
+    return kept
+
+
+def _known(id_jag: IdJag, target: Target, client: Client) -> list[str]:
+    mine = client.scopes
+    return [
+        scope
+        for scope in target.settings.scopes
+        if scope in id_jag.scopes and (mine is None or scope in mine)
+    ]
+
+
+def _auth_time(id_jag: IdJag) -> int | None:
+    """When the user proved themselves, if their company says so."""
+    said = id_jag.claims.get("auth_time")
+    return said if isinstance(said, int) and not isinstance(said, bool) and said > 0 else None

@@ -1,0 +1,53 @@
+"""An assertion as a grant. RFC 7523 section 2.1, RFC 7521 section 4.1.
+
+What kind of JWT it is decides what is done with it (RFC 8725 section 3.11):
+
+    oauth-id-jag+jwt   a company's IdP vouches for its user   draft-ietf-oauth-identity-assertion-authz-grant
+
+Whoever has one of another kind hears so, and not that something about it is invalid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from ostiary.authserver.assertions.foreign import ForeignJwt, verified
+from ostiary.authserver.assertions.id_jag import redeem_id_jag
+from ostiary.authserver.assertions.refused_as import refused_as
+from ostiary.authserver.config.trusted_issuers import TrustedUse
+from ostiary.authserver.grants.grant_request import GrantRequest
+from ostiary.authserver.issued import Issued
+from ostiary.authserver.parts import Parts
+from ostiary.identity.jwt_verifier import read_jwt
+from ostiary.oauth.id_jag_claims import TYPE as ID_JAG
+from ostiary.oauth.server_errors import InvalidGrant
+from ostiary.transport.stepping import in_task
+
+KINDS: Mapping[str, TrustedUse] = {ID_JAG: TrustedUse.ID_JAG}
+"""What an issuer has to be trusted for, by the `typ` of its assertion."""
+REDEEM: Mapping[TrustedUse, Callable[[ForeignJwt, GrantRequest, Parts], Awaitable[Issued]]] = {
+    TrustedUse.ID_JAG: redeem_id_jag,
+}
+
+
+async def jwt_bearer(request: GrantRequest, parts: Parts) -> Issued:
+    """What the assertion is worth. There is no refresh token: whoever vouches is asked again."""
+    assertion = request.parameters.require("assertion")
+    parts.signing.signer()  # without a key nothing is spent
+    return await in_task(_redeemed(assertion, request, parts))
+
+
+async def _redeemed(assertion: str, request: GrantRequest, parts: Parts) -> Issued:
+    with refused_as(InvalidGrant, "the assertion"):
+        use = _use(read_jwt(assertion).typ)
+        foreign = await verified(assertion, parts.settings.trusted_issuers, use, parts.key_sets)
+    return await REDEEM[use](foreign, request, parts)
+
+
+def _use(typ: object) -> TrustedUse:
+    named = typ.lower().removeprefix("application/") if isinstance(typ, str) else None
+    use = None if named is None else KINDS.get(named)
+    if use is None:
+        said = "has no typ" if typ is None else f"has typ {typ!r:.80}"
+        raise InvalidGrant(f"the assertion {said}; taken here are: {', '.join(KINDS)}")
+    return use

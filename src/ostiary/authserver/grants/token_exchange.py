@@ -1,0 +1,91 @@
+"""A trusted issuer's token → ours: somebody acts for the person it speaks of. RFC 8693.
+
+Somebody has agreed to that, or there is no token (`oauth/delegation`). What comes out says who acts (`act`),
+ends with the token that went in, and has no session: nobody reaches a person's connected accounts, or gets a
+refresh token, by acting for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from ostiary.authserver.access_tokens import AccessTokenFor, issue_access_token
+from ostiary.authserver.assertions.acting import act_claim, who_acts
+from ostiary.authserver.assertions.bringing import require_may_open
+from ostiary.authserver.assertions.subject_token import Subject, read_subject_token
+from ostiary.authserver.assertions.vouched import claims_for
+from ostiary.authserver.grants.grant_request import GrantRequest
+from ostiary.authserver.issued import Issued
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.resources import Target
+from ostiary.authserver.sessions import users
+from ostiary.oauth.delegation import permit_delegation
+from ostiary.oauth.exchange_request import ExchangeRequest, read_exchange
+from ostiary.oauth.jwt_claims import scopes_of
+from ostiary.oauth.scope import narrowed
+from ostiary.oauth.server_errors import InvalidScope
+from ostiary.transport.stepping import in_task
+
+MOST = 900.0
+"""Seconds that a token lives at most: it has no session that could be ended."""
+
+
+async def token_exchange(request: GrantRequest, parts: Parts) -> Issued:
+    """A token with which the client, or the actor that it names, acts for somebody at one resource."""
+    asked = read_exchange(request.parameters)
+    parts.signing.signer()  # without a key nobody is asked for theirs
+    return await in_task(_exchanged(asked, request, parts))
+
+
+async def _exchanged(asked: ExchangeRequest, request: GrantRequest, parts: Parts) -> Issued:
+    subject = await read_subject_token(asked.subject.value, request, parts)
+    actor = await who_acts(asked.actor, request, parts)
+    permit_delegation(
+        subject.claims,
+        actor,
+        allow_may_act=subject.trusted.allow_may_act,
+        allowed_actors=subject.trusted.allowed_actors,
+    )
+    act = act_claim(actor, subject)
+    target = parts.resources.choose(tuple(dict.fromkeys(asked.resources + asked.audiences)), request.client)
+    require_may_open(subject.trusted, target.resource)
+    scopes = _scopes(asked, subject, target, request)
+    issued = issue_access_token(
+        AccessTokenFor(
+            subject=await _subject(subject, request, parts),
+            client=request.client,
+            resource=str(target.resource),
+            scopes=scopes,
+            claims=claims_for(target, subject.person),
+            confirmation=request.confirmation,
+            act=act,
+            ends_at=min(subject.expires_at, request.now + MOST),
+        ),
+        parts,
+        now=request.now,
+    )
+    return replace(issued, issued_token_type=asked.requested_token_type)
+
+
+def _scopes(
+    asked: ExchangeRequest, subject: Subject, target: Target, request: GrantRequest
+) -> tuple[str, ...]:
+    """What is asked for, if the subject token is worth it; else what it is worth of the resource's own."""
+    worth = subject.trusted.scopes
+    granted = scopes_of(subject.claims) if worth is None else worth
+    scopes = target.scopes(asked.scopes, request.client, common=frozenset())
+    if asked.scopes:
+        return narrowed(scopes, list(granted))
+    kept = tuple(scope for scope in scopes if scope in granted)
+    if scopes and not kept:
+        raise InvalidScope("the subject token has none of the scopes of this resource")
+    return kept
+
+
+async def _subject(subject: Subject, request: GrantRequest, parts: Parts) -> str:
+    def spoken_of(connection: Connection) -> str:
+        return users.sign_in(connection, parts.store, subject.person, now=request.now)
+
+    return await parts.store.transaction(spoken_of)

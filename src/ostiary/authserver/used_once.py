@@ -1,0 +1,22 @@
+"""What is taken once, by whichever replica it comes to first: names of assertions and proofs.
+
+RFC 7523 section 3, RFC 9449 section 11.1.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from ostiary.storage.schema import used_once
+from ostiary.storage.store import digest, insert_or_ignore
+
+
+def take(connection: Connection, value: str, *, expires_at: float) -> bool:
+    """Whether nobody took it before.
+
+    value: with whatever tells it from others' names, such as the issuer; expires_at: when it would be refused
+    anyway, in seconds since the epoch.
+    """
+    row = {"value_hash": digest(value), "expires_at": expires_at}
+    statement = insert_or_ignore(connection, used_once).values(row).returning(used_once.c.value_hash)
+    return connection.execute(statement).first() is not None
