@@ -28,6 +28,8 @@ MAX_BYTES = 1024 * 1024
 """The longest document. Key sets and metadata have a few kilobytes."""
 TIMEOUT = 10.0
 """Seconds for a whole fetch."""
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for what is none, or is nested without end."""
 
 
 class FetchError(Exception):
@@ -112,7 +114,7 @@ class Fetcher:
             raise FetchError(url, f"it answered {document.status}, not 200")
         try:
             return msgspec.json.decode(document.body)
-        except (msgspec.DecodeError, RecursionError):
+        except NOT_JSON:
             raise FetchError(url, "the answer is not JSON") from None
 
     async def get(

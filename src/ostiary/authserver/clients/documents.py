@@ -31,7 +31,7 @@ from ostiary.oauth.server_errors import InvalidClient, RegistrationError, Unavai
 from ostiary.storage.errors import StorageError
 from ostiary.storage.schema import clients
 from ostiary.storage.store import Store, insert_or_ignore
-from ostiary.transport.fetch import Fetcher, FetchError, Reach
+from ostiary.transport.fetch import NOT_JSON, Fetcher, FetchError, Reach
 from ostiary.transport.stepping import in_task
 from ostiary.transport.trust import TrustSet
 
@@ -189,7 +189,7 @@ class DocumentClients:
     async def _take(self, body: bytes, client_id: str, known: _Known, fresh_until: float) -> None:
         try:
             client = client_from_document(msgspec.json.decode(body), client_id=client_id)
-        except (msgspec.DecodeError, RecursionError):
+        except NOT_JSON:
             known.fail(_Failure("the client's document is not JSON"), self._clock())
         except RegistrationError as refused:
             known.fail(_Failure(refused.description, refused.detail, is_gone=True), self._clock())

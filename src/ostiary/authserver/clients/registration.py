@@ -26,6 +26,7 @@ from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server_errors import InvalidClientMetadata, Unavailable
 from ostiary.storage.schema import clients
 from ostiary.transport.direct import Answer
+from ostiary.transport.fetch import NOT_JSON
 from ostiary.transport.stepping import in_task
 
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
@@ -103,7 +104,7 @@ def with_new_secret(client: Client) -> tuple[Client, str | None]:
 def _read(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except NOT_JSON:
         raise InvalidClientMetadata("the client's metadata is not JSON") from None
 
 

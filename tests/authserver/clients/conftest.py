@@ -1,0 +1,116 @@
+"""A site of the test's own, on which clients describe themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.authserver.conftest import Clock, Server, basic_settings
+from tests.peers.certificates import CertificateAuthority
+
+REDIRECT = "http://127.0.0.1/callback"
+
+
+@dataclass
+class Site:
+    """An https site with one document; a test may change at any time what it answers."""
+
+    origin: str
+    authority: CertificateAuthority
+    document: dict[str, Any] = field(default_factory=dict)
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=lambda: {"cache-control": "max-age=600"})
+    body: bytes | None = None
+    """Instead of the document."""
+    keys: dict[str, Any] = field(default_factory=dict)
+    """What /jwks.json says."""
+    waits: asyncio.Event | None = None
+    """What an answer waits for."""
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: list[str] = field(default_factory=list)
+    """The path of each request."""
+
+    @property
+    def client_id(self) -> str:
+        """The document's URL."""
+        return f"{self.origin}/client.json"
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """A configuration that lets documents be on this machine."""
+        registration = {"documents_private_network": True, "documents_ca_file": str(self.authority.file)}
+        return basic_settings(registration=registration | more)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Whatever the test says."""
+        self.asked.append(request.path)
+        self.reached.set()
+        if self.waits is not None:
+            await self.waits.wait()
+        if request.path == "/jwks.json":
+            return web.json_response(self.keys)
+        body = json.dumps(self.document).encode() if self.body is None else self.body
+        return web.Response(status=self.status, headers=self.headers, body=body)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> CertificateAuthority:
+    return CertificateAuthority(tmp_path)
+
+
+@pytest.fixture
+async def site(authority: CertificateAuthority) -> AsyncIterator[Site]:
+    site = Site("", authority)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", site.answer)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=authority.server_context()).start()
+    site.origin = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    site.document = {
+        "client_id": site.client_id,
+        "client_name": "Zoo Keeper",
+        "redirect_uris": [REDIRECT],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_method": "none",
+    }
+    yield site
+    await runner.cleanup()
+
+
+@dataclass
+class Trap:
+    """A port on this machine to which nothing should lead."""
+
+    port: int
+    reached: int = 0
+
+
+@pytest.fixture
+async def trap() -> AsyncIterator[Trap]:
+    trap = Trap(0)
+
+    async def caught(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        trap.reached += 1
+        writer.close()
+
+    server = await asyncio.start_server(caught, "127.0.0.1", 0)
+    trap.port = server.sockets[0].getsockname()[1]
+    yield trap
+    server.close()
+
+
+def audit(server: Server) -> list[dict[str, Any]]:
+    """What the audit file has, without times and addresses."""
+    events = [json.loads(line) for line in server.audit_file.read_text().splitlines()]
+    return [
+        {name: value for name, value in event.items() if name not in {"time", "address"}} for event in events
+    ]
+
+
+__all__ = ["REDIRECT", "Clock", "Site", "Trap", "audit"]

@@ -1,0 +1,193 @@
+"""Dynamic client registration, RFC 7591."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import select
+from tests.authserver.clients.conftest import REDIRECT, audit
+from tests.authserver.conftest import Clock, Server, Start, basic_settings
+
+from ostiary.storage.schema import clients
+
+DAY = 86400
+PUBLIC = {
+    "client_name": "Inspector",
+    "redirect_uris": [REDIRECT],
+    "grant_types": ["authorization_code", "refresh_token"],
+    "token_endpoint_auth_method": "none",
+}
+
+
+def settings(**more: Any) -> dict[str, Any]:
+    limits = {"register": "1000/m"}
+    return basic_settings(registration={"dynamic": True, **more}, limits=limits)
+
+
+async def register(server: Server, metadata: Any) -> httpx2.Response:
+    return await server.http.post(f"{server.issuer}/oauth/register", json=metadata)
+
+
+async def test_a_public_client_registers_itself(start: Start) -> None:
+    async with start(settings()) as server:
+        answered = await register(server, PUBLIC)
+        said = answered.json()
+        client = await server.server.parts.clients.find(said["client_id"])
+    assert answered.status_code == 201
+    assert answered.headers["cache-control"] == "no-store"
+    assert re.fullmatch(r"[0-9a-f-]{36}", said.pop("client_id"))
+    assert said == PUBLIC | {
+        "client_id_issued_at": 1_800_000_000,
+        "response_types": ["code"],
+        "application_type": "native",
+        "dpop_bound_access_tokens": False,
+        "tls_client_certificate_bound_access_tokens": False,
+        "require_pushed_authorization_requests": False,
+    }
+    assert client is not None
+    assert client.is_public
+    assert not client.is_verified
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+async def test_a_confidential_client_gets_the_method_that_it_asked_for(start: Start, method: str) -> None:
+    async with start(settings()) as server:
+        said = (await register(server, PUBLIC | {"token_endpoint_auth_method": method})).json()
+        secret = said["client_secret"]
+        basic = {"auth": (said["client_id"], secret)}
+        post = {"client_id": said["client_id"], "client_secret": secret}
+        form = {"grant_type": "client_credentials"}
+        good = await (
+            server.token(form, **basic) if method == "client_secret_basic" else server.token(form | post)
+        )
+        other = await (
+            server.token(form | post) if method == "client_secret_basic" else server.token(form, **basic)
+        )
+        wrong = await server.token(form, auth=(said["client_id"], "wrong"))
+        kept = await server.server.parts.store.read(lambda c: c.execute(select(clients)).one())
+    assert said["token_endpoint_auth_method"] == method
+    assert len(secret) == 43
+    assert said["client_secret_expires_at"] == 1_800_000_000 + 90 * DAY
+    assert good.json()["error"] == "unauthorized_client"
+    assert other.json()["error"] == wrong.json()["error"] == "invalid_client"
+    assert secret not in str(kept)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "error", "description"),
+    [
+        (PUBLIC | {"redirect_uris": ["http://evil.example/"]}, "invalid_redirect_uri", None),
+        (PUBLIC | {"redirect_uris": ["javascript:alert(1)"]}, "invalid_redirect_uri", None),
+        (
+            PUBLIC | {"application_type": "web"},
+            "invalid_redirect_uri",
+            "a web application has redirect URIs with https alone: this one is for application_type native",
+        ),
+        (PUBLIC | {"grant_types": ["client_credentials"]}, "invalid_client_metadata", None),
+        (PUBLIC | {"token_endpoint_auth_method": "tls_client_auth"}, "invalid_client_metadata", None),
+        ([], "invalid_client_metadata", "the client's metadata is not a JSON object"),
+    ],
+)
+async def test_what_is_refused_is_refused_with_the_rfcs_code(
+    start: Start, metadata: Any, error: str, description: str | None
+) -> None:
+    async with start(settings()) as server:
+        refused = await register(server, metadata)
+        events = audit(server)
+    assert refused.status_code == 400
+    said = refused.json()
+    assert said["error"] == error
+    assert description in {None, said["error_description"]}
+    assert events == [{"event": "registration_refused", "error": error, "reason": said["error_description"]}]
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"[" * 50_000, b'{"client_name": "\xff"}'])
+async def test_a_body_that_is_not_json_is_refused(start: Start, body: bytes) -> None:
+    async with start(settings()) as server:
+        refused = await server.http.post(
+            f"{server.issuer}/oauth/register", content=body, headers={"content-type": "application/json"}
+        )
+    assert refused.json() == {
+        "error": "invalid_client_metadata",
+        "error_description": "the client's metadata is not JSON",
+    }
+
+
+async def test_a_form_is_refused(start: Start) -> None:
+    async with start(settings()) as server:
+        refused = await server.post("/oauth/register", {"client_name": "x"})
+    assert refused.json() == {
+        "error": "invalid_request",
+        "error_description": "the body must be application/json",
+    }
+
+
+async def test_nobody_registers_where_the_operator_does_not_say_so(start: Start) -> None:
+    async with start() as server:
+        refused = await register(server, PUBLIC)
+        document = (await server.http.get(f"{server.issuer}/.well-known/openid-configuration")).json()
+    assert refused.status_code == 404
+    assert "registration_endpoint" not in document
+
+
+async def test_the_metadata_says_where_to_register(start: Start) -> None:
+    async with start(settings()) as server:
+        document = (await server.http.get(f"{server.issuer}/.well-known/openid-configuration")).json()
+    assert document["registration_endpoint"] == f"{server.issuer}/oauth/register"
+
+
+async def test_ten_thousand_registrations(start: Start, clock: Clock) -> None:
+    async with start(settings(dynamic_most=5, dynamic_lifetime="2d")) as server:
+        for _ in range(5):
+            assert (await register(server, PUBLIC)).status_code == 201
+        full = await register(server, PUBLIC)
+        clock.advance(2 * DAY)
+        after = await register(server, PUBLIC)
+        kept = await server.server.parts.store.read(lambda c: c.execute(select(clients)).all())
+    assert full.status_code == 503
+    assert full.headers["retry-after"] == "3600"
+    assert full.json() == {
+        "error": "temporarily_unavailable",
+        "error_description": "no more clients can register here for now: ask the operator, "
+        "or describe it at a URL",
+    }
+    assert after.status_code == 201
+    assert len(kept) == 1
+
+
+async def test_registrations_are_limited_by_address(start: Start) -> None:
+    limited = basic_settings(registration={"dynamic": True}, limits={"register": "2/m"})
+    async with start(limited) as server:
+        answers = [(await register(server, PUBLIC)).status_code for _ in range(3)]
+    assert answers == [201, 201, 429]
+
+
+async def test_a_client_that_is_used_stays_and_one_that_is_not_ends(start: Start, clock: Clock) -> None:
+    async with start(settings(dynamic_lifetime="10d")) as server:
+        find = server.server.parts.clients.find
+        used, unused = [(await register(server, PUBLIC)).json()["client_id"] for _ in range(2)]
+        clock.advance(9 * DAY)
+        assert await find(used) is not None
+        clock.advance(9 * DAY)
+        assert await find(used) is not None
+        assert await find(unused) is None
+
+
+async def test_a_registration_outlives_a_restart(start: Start) -> None:
+    async with start(settings()) as server:
+        client_id = (await register(server, PUBLIC | {"scope": "mcp"})).json()["client_id"]
+        before = await server.server.parts.clients.find(client_id)
+    async with start(settings()) as server:
+        assert await server.server.parts.clients.find(client_id) == before
+
+
+async def test_the_audit_says_who_registered(start: Start) -> None:
+    async with start(settings()) as server:
+        client_id = (await register(server, PUBLIC)).json()["client_id"]
+        events = audit(server)
+    assert events == [
+        {"event": "client_registered", "client": client_id, "kind": "dynamic", "name": "Inspector"}
+    ]
