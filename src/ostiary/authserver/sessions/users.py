@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select
@@ -30,7 +29,7 @@ _DIALECTS: dict[str, type[sqlite.Insert | postgresql.Insert]] = {
     "postgresql": postgresql.Insert,
 }
 _SIGN_IN = {name: _upsert(kind, "sealed", "seen_at") for name, kind in _DIALECTS.items()}
-_SPOKEN_OF = {name: _upsert(kind, "seen_at") for name, kind in _DIALECTS.items()}
+_SEEN = {name: _upsert(kind, "seen_at") for name, kind in _DIALECTS.items()}
 _FIND = select(_row.issuer, _row.subject, _row.sealed).where(_row.id == bindparam("which"))
 
 
@@ -47,20 +46,12 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def sign_in(connection: Connection, store: Store, identity: Identity, *, now: float) -> str:
-    """Who this is, here: our subject, made at the first time. now: seconds since the epoch."""
-    row = _new(store, identity, now)
-    return str(connection.execute(_SIGN_IN[connection.dialect.name], row).scalar_one())
+    """Who this is, here: our subject, made at the first time. now: seconds since the epoch.
 
-
-def spoken_of(connection: Connection, store: Store, identity: Identity, *, now: float) -> str:
-    """The same of somebody who is not here: what is known of them stays as they left it."""
-    row = _new(store, identity, now)
-    return str(connection.execute(_SPOKEN_OF[connection.dialect.name], row).scalar_one())
-
-
-def _new(store: Store, identity: Identity, now: float) -> dict[str, Any]:
+    What people read of them stays when nothing of it is said, as in most assertions.
+    """
     profile = Profile(identity.name, identity.email)
-    return {
+    row = {
         "id": str(uuid.uuid4()),
         "issuer": identity.issuer,
         "subject": identity.subject,
@@ -68,6 +59,8 @@ def _new(store: Store, identity: Identity, now: float) -> dict[str, Any]:
         "created_at": now,
         "seen_at": now,
     }
+    statements = _SIGN_IN if profile.display_name else _SEEN
+    return str(connection.execute(statements[connection.dialect.name], row).scalar_one())
 
 
 def find_profile(connection: Connection, store: Store, user_id: str) -> Profile | None:
