@@ -27,3 +27,5 @@ class Authorized(msgspec.Struct, frozen=True, omit_defaults=True):
     nonce: str | None = None
     dpop_jkt: str | None = None
     """The key that the code is bound to (RFC 9449 section 10)."""
+    replaced: tuple[str, ...] = ()
+    """Providers at which the person agreed that another account takes the place of the one they had."""

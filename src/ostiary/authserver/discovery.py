@@ -13,6 +13,7 @@ from ostiary.oauth.server_metadata import ServerFeatures, server_metadata
 PATHS = {
     "authorization_endpoint": "/oauth/authorize",
     "token_endpoint": "/oauth/token",
+    "pushed_authorization_request_endpoint": "/oauth/par",
     "jwks_uri": "/.well-known/jwks.json",
 }
 """The endpoints that there are always, by their names in the metadata."""

@@ -8,6 +8,7 @@ from ostiary.authserver.http.door import Handler, door
 from ostiary.authserver.http.form_request import read_form_request, read_json_request
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.token_endpoint import TokenEndpoint
+from ostiary.authserver.walk.pushed import PushedRequests
 from ostiary.oauth.endpoint_url import endpoint_path
 from ostiary.transport.direct import Door
 
@@ -16,6 +17,7 @@ def doors(parts: Parts) -> dict[bytes, Door]:
     """Path → what answers its POST requests."""
     forms: dict[str, Handler] = {
         "/oauth/token": TokenEndpoint(parts),
+        "/oauth/par": PushedRequests(parts),
     }
     found = {
         endpoint_path(parts.issuer, path).encode(): door(handler, url=parts.url(path), read=read_form_request)

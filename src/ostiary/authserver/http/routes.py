@@ -3,37 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 
+from ostiary.authserver.http.page_door import page_door
 from ostiary.authserver.pages import asset_routes
 from ostiary.authserver.parts import Parts
+from ostiary.authserver.walk.authorize import authorize
+from ostiary.authserver.walk.callback import callback
+from ostiary.authserver.walk.consent import consent
+from ostiary.authserver.walk.replace import replace
+from ostiary.authserver.walk.shown import shown
+from ostiary.authserver.walk.steps import step
+from ostiary.oauth.canonical_url import canonical_url
+
+PagesHandler = Callable[[Request, Parts], Awaitable[Response]]
+
+PAGES: list[tuple[str, str, PagesHandler]] = [
+    ("GET", "/oauth/authorize", authorize),
+    ("POST", "/oauth/authorize", authorize),
+    ("GET", "/oauth/callback/{idp}", callback),
+    ("GET", "/oauth/walk", shown),
+    ("POST", "/oauth/walk", step),
+    ("POST", "/oauth/consent", consent),
+    ("POST", "/oauth/replace", replace),
+]
+"""What people's browsers ask for, below the issuer's own path."""
 
 
 def asgi(parts: Parts, *, doors: Collection[bytes], documents: Collection[bytes]) -> Starlette:
-    """All that is no door. doors, documents: their paths, to say which method they take."""
-    routes = [
-        *asset_routes(),
-        *(Route(path.decode(), _wrong_method("POST"), methods=_ALL) for path in doors),
-        *(Route(path.decode(), _wrong_method("GET"), methods=_ALL) for path in documents),
-    ]
-    return Starlette(
-        routes=routes,
-        middleware=[
-            Middleware(
-                CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"]
-            )
+    """All that is no door. doors, documents: their paths, to say which method they take.
+
+    What programs ask may be asked by the scripts of any site; no other site's script may read a page.
+    """
+    programs = Starlette(
+        routes=[
+            *(Route(path.decode(), _wrong_method("POST"), methods=_ALL) for path in doors),
+            *(Route(path.decode(), _wrong_method("GET"), methods=_ALL) for path in documents),
         ],
         exception_handlers={404: _not_found},
     )
+    anybody = CORSMiddleware(
+        programs, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"]
+    )
+    return Starlette(routes=[*asset_routes(), *_pages(parts), Mount("/", app=anybody)])
 
 
 _ALL = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]
+
+
+def _pages(parts: Parts) -> list[BaseRoute]:
+    """One route a path, which tells the methods apart."""
+    below = canonical_url(parts.issuer).path.rstrip("/")
+    by_path: dict[str, dict[str, PagesHandler]] = {}
+    for method, path, handler in PAGES:
+        by_path.setdefault(below + path, {})[method] = handler
+    return [Route(path, _of_methods(parts, handlers), methods=_ALL) for path, handlers in by_path.items()]
+
+
+def _of_methods(parts: Parts, handlers: dict[str, PagesHandler]) -> Callable[[Request], Awaitable[Response]]:
+    doors = {method: page_door(partial(_asked, handler, parts)) for method, handler in handlers.items()}
+    allowed = ", ".join(sorted(doors))
+
+    async def answer(request: Request) -> Response:
+        door = doors.get(request.method)
+        return await (_wrong_method(allowed) if door is None else door)(request)
+
+    return answer
+
+
+async def _asked(handler: PagesHandler, parts: Parts, request: Request) -> Response:
+    return await handler(request, parts)
 
 
 def _wrong_method(right: str) -> Callable[[Request], Awaitable[Response]]:

@@ -1,0 +1,83 @@
+"""`/oauth/authorize`. RFC 6749 section 4.1.1, RFC 9126 section 4, OpenID Connect Core section 3.1.2.
+
+Read, then prove whose request it is and where its answer goes; whatever fails until then is told on a page.
+What fails after that is told to the client. A walk is made of what is left.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ostiary.authserver.http.page_door import read_form
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.walk.asked import Asked, name_of
+from ostiary.authserver.walk.finish import tell
+from ostiary.authserver.walk.onward import see_other
+from ostiary.authserver.walk.proven import Proven, may_skip_consent, prove, settle
+from ostiary.authserver.walk.pushed import is_pushed, unfold
+from ostiary.authserver.walk.start import start_walk
+from ostiary.authserver.walk.visit import Visit
+from ostiary.oauth.errors import OAuthError
+from ostiary.oauth.parameters import Parameters, read_parameters
+from ostiary.oauth.requested_authorization import read_state
+from ostiary.oauth.server_errors import InvalidRequest, Unavailable
+from ostiary.storage.errors import StorageError
+
+LONGEST_QUERY = 16_384
+"""What fits into an address when a posted request is made one."""
+
+
+async def authorize(request: Request, parts: Parts) -> Response:
+    """Raises PageRefused, OAuthError, StorageError: for a page."""
+    if request.method == "POST":
+        return await _as_get(request, parts)
+    visit = Visit.of(request, parts)
+    proven = await _prove(visit, read_parameters(request.scope["query_string"]))
+    try:
+        asked = settle(proven, parts)
+        return await start_walk(visit, asked, is_consented=may_skip_consent(proven.client, asked))
+    except OAuthError as error:
+        return tell(visit, _as_far_as_known(proven), error)
+    except StorageError as error:
+        away = Unavailable("the server cannot reach its store", detail=str(error))
+        return tell(visit, _as_far_as_known(proven), away)
+
+
+async def _as_get(request: Request, parts: Parts) -> Response:
+    """A post from another site comes without our cookie; the GET that follows it does not."""
+    query = (await read_form(request)).encoded().decode("ascii")
+    if len(query) > LONGEST_QUERY:
+        raise InvalidRequest(f"the request has more than {LONGEST_QUERY} bytes: push it (RFC 9126)")
+    return see_other(f"{parts.url('/oauth/authorize')}?{query}")
+
+
+async def _prove(visit: Visit, parameters: Parameters) -> Proven:
+    client_id = parameters.require("client_id")
+    visit.parts.rates.authorize.take(client_id, visit.address, now=visit.now)
+    client = await visit.parts.clients.find(client_id)
+    if client is None:
+        raise InvalidRequest("the client is unknown here")
+    was_pushed = is_pushed(parameters)
+    if was_pushed:
+        parameters = await unfold(visit.parts, parameters, now=visit.now)
+    return prove(client, parameters, was_pushed=was_pushed)
+
+
+def _as_far_as_known(proven: Proven) -> Asked:
+    """Enough to answer the client with. A state that is no state is not given back."""
+    try:
+        state = read_state(proven.parameters)
+    except InvalidRequest:
+        state = None
+    client = proven.client
+    return Asked(
+        client_id=client.client_id,
+        client_name=name_of(client),
+        client_kind=client.kind,
+        resource="",
+        owner="",
+        scopes=(),
+        redirect_uri=proven.redirect_uri,
+        state=state,
+    )

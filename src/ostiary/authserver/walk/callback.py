@@ -1,0 +1,68 @@
+"""`GET /oauth/callback/{idp}`: a browser comes back from an identity provider."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.connected import Connected
+from ostiary.authserver.http.page_door import PageRefused
+from ostiary.authserver.idps.idp import IdpError
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.walk.arrival import connected, signed_in
+from ostiary.authserver.walk.change import change
+from ostiary.authserver.walk.go_on import go_on, leg_failed
+from ostiary.authserver.walk.leg_state import LegFailed, WalkLeg, finish_leg
+from ostiary.authserver.walk.record import WalkRecord
+from ostiary.authserver.walk.standing import Standing, standing_of
+from ostiary.authserver.walk.visit import Visit
+
+
+async def callback(request: Request, parts: Parts) -> Response:
+    """Raises PageRefused, OAuthError, StorageError."""
+    visit = Visit.again(request, parts)
+    idp_name = request.path_params["idp"]
+    outcome: Connected | IdpError
+    try:
+        purpose, outcome = await finish_leg(
+            parts, idp_name, request.scope["query_string"], browser_hash=visit.browser.hash, now=visit.now
+        )
+    except LegFailed as failed:
+        purpose, outcome = failed.purpose, failed.error
+    if isinstance(purpose, WalkLeg):
+        return await _arrived(visit, purpose.walk_id, idp_name, outcome)
+    raise PageRefused("Nothing is here", "This leads nowhere yet.", status=404)
+
+
+async def _arrived(visit: Visit, walk_id: str, idp_name: str, outcome: Connected | IdpError) -> Response:
+    if isinstance(outcome, IdpError):
+        return await leg_failed(visit, await standing_of(visit, walk_id), idp_name, outcome)
+    try:
+        after = await change(visit, walk_id, lambda standing: _with(standing, outcome, visit))
+    except IdpError as error:
+        return await _arrived(visit, walk_id, idp_name, error)
+    _write(visit, after, outcome)
+    return await go_on(visit, after)
+
+
+def _with(standing: Standing, account: Connected, visit: Visit) -> WalkRecord:
+    if account.idp == standing.target.settings.identity:
+        return signed_in(standing.record, account, now=visit.now)
+    return connected(standing.record, account, standing.known)
+
+
+def _write(visit: Visit, standing: Standing, account: Connected) -> None:
+    if account.idp != standing.target.settings.identity:
+        return
+    asked = standing.record.asked
+    visit.parts.audit.write(
+        AuditEvent.SIGNED_IN,
+        client=asked.client_id,
+        resource=asked.resource,
+        owner=asked.owner,
+        idp=account.idp,
+        account=account.account,
+        address=visit.address,
+        walk=standing.walk.reference,
+    )

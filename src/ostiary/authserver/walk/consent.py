@@ -1,0 +1,121 @@
+"""The person agrees, or not. OAuth 2.1 section 7.3; MCP authorization, "Confused Deputy".
+
+Agreeing is good for one walk of one browser. It is never remembered, so no earlier one helps another client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.config.resources import Use
+from ostiary.authserver.pages import AccountAsked, Client, Consent, Scope, destination
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.walk.asked import Asked, host_of
+from ostiary.authserver.walk.change import change_as_seen
+from ostiary.authserver.walk.finish import end
+from ostiary.authserver.walk.go_on import go_on
+from ostiary.authserver.walk.next_step import Step
+from ostiary.authserver.walk.posted import Posted, read_posted, undecided, walk_form
+from ostiary.authserver.walk.standing import Standing
+from ostiary.authserver.walk.visit import Visit
+from ostiary.oauth.client import ClientKind
+from ostiary.oauth.server_errors import RequestDenied
+
+KNOWN_BY: Mapping[ClientKind, Literal["operator", "document", "registration"]] = {
+    ClientKind.REGISTERED: "operator",
+    ClientKind.DOCUMENT: "document",
+    ClientKind.DYNAMIC: "registration",
+}
+ASKED_AS: Mapping[Use, Literal["identity", "required", "optional"]] = {
+    Use.IDENTITY: "identity",
+    Use.REQUIRED: "required",
+    Use.OPTIONAL: "optional",
+}
+COMMON_SCOPES = {
+    "openid": "Know who you are",
+    "profile": "See your name",
+    "email": "See your e-mail address",
+    "offline_access": "Stay signed in until you end it",
+}
+"""What the scopes that are of no resource allow, in words."""
+
+
+async def consent(request: Request, parts: Parts) -> Response:
+    """`POST /oauth/consent`. Raises PageRefused, OAuthError, StorageError."""
+    posted = await read_posted(request, parts, field="decision")
+    if not posted.is_about(Step.CONSENT):
+        return posted.shown_again()
+    match posted.decision:
+        case "allow":
+            return await _allowed(posted)
+        case "deny":
+            _write(posted, AuditEvent.CONSENT_DENIED)
+            return await end(posted.visit, posted.standing.walk, RequestDenied("the person said no"))
+    raise undecided("decision")
+
+
+async def _allowed(posted: Posted) -> Response:
+    after = await change_as_seen(
+        posted.visit,
+        posted.standing,
+        lambda standing: msgspec.structs.replace(standing.record, is_consented=True),
+    )
+    if after is None:
+        return posted.shown_again()
+    _write(posted, AuditEvent.CONSENTED, scopes=list(posted.standing.record.asked.scopes))
+    return await go_on(posted.visit, after)
+
+
+def consent_page(visit: Visit, standing: Standing) -> Consent:
+    """What is asked for, by whom, and where the answer goes."""
+    asked = standing.record.asked
+    return Consent(
+        client=asking_client(asked),
+        answer_to=destination(asked.redirect_uri or visit.parts.issuer),
+        resource=asked.resource,
+        scopes=described_scopes(standing, asked),
+        accounts=_accounts(visit.parts, standing),
+        form=walk_form(visit, standing, "/oauth/consent"),
+    )
+
+
+def asking_client(asked: Asked) -> Client:
+    """The client as pages show it."""
+    by_document = asked.client_kind is ClientKind.DOCUMENT
+    host = host_of(asked.client_id) if by_document else ""
+    return Client(asked.client_name, KNOWN_BY[asked.client_kind], host)
+
+
+def described_scopes(standing: Standing, asked: Asked) -> list[Scope]:
+    """Each with what it allows."""
+    words = COMMON_SCOPES | standing.target.settings.scope_descriptions
+    return [Scope(scope, words.get(scope, "")) for scope in asked.scopes]
+
+
+def _accounts(parts: Parts, standing: Standing) -> list[AccountAsked]:
+    """The accounts that are asked for on the way, and what is asked for there."""
+    entries = {entry.name: entry for entry in parts.settings.upstream_idps}
+    return [
+        AccountAsked(entries[name].display_name, entries[name].scopes, ASKED_AS[use])
+        for name, use in standing.target.settings.uses.items()
+        if use in ASKED_AS
+    ]
+
+
+def _write(posted: Posted, event: AuditEvent, **particulars: object) -> None:
+    asked = posted.standing.record.asked
+    posted.visit.parts.audit.write(
+        event,
+        client=asked.client_id,
+        resource=asked.resource,
+        owner=asked.owner,
+        address=posted.visit.address,
+        walk=posted.standing.walk.reference,
+        **particulars,
+    )

@@ -1,0 +1,54 @@
+"""Whose request it is, and where its answer goes: what has to be known before a client is told anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ostiary.authserver.pages import DestinationRefused, destination
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.walk.asked import Asked, settled
+from ostiary.oauth.client import AUTHORIZATION_CODE, Client
+from ostiary.oauth.parameters import Parameters
+from ostiary.oauth.registered_redirect import match_redirect
+from ostiary.oauth.requested_authorization import read_authorization
+from ostiary.oauth.server_errors import ConsentRequired, InvalidRequest, UnauthorizedClient
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A request whose client and redirect URI are known to belong together."""
+
+    client: Client
+    redirect_uri: str
+    parameters: Parameters
+    was_pushed: bool
+
+
+def prove(client: Client, parameters: Parameters, *, was_pushed: bool) -> Proven:
+    """Raises InvalidRequest, which is never told by a redirect."""
+    uri = match_redirect(parameters.get("redirect_uri"), client.redirect_uris)
+    try:
+        destination(uri)
+    except DestinationRefused as refused:
+        raise InvalidRequest(f"no answer goes to the redirect_uri: {refused}") from None
+    if not (uri.isascii() and uri.isprintable()) or " " in uri:
+        raise InvalidRequest("the redirect_uri has a character that no URI has")
+    return Proven(client, uri, parameters, was_pushed)
+
+
+def settle(proven: Proven, parts: Parts) -> Asked:
+    """What is asked for. Raises OAuthError, for the client."""
+    client = proven.client
+    if not client.may_use(AUTHORIZATION_CODE):
+        raise UnauthorizedClient("this client may not use the grant authorization_code")
+    if client.require_pushed_requests and not proven.was_pushed:
+        raise InvalidRequest("this client has to push its requests (RFC 9126)")
+    asked = settled(read_authorization(proven.parameters), client, proven.redirect_uri, parts)
+    if asked.is_silent and not may_skip_consent(client, asked):
+        raise ConsentRequired("the person has to agree, and prompt is none")
+    return asked
+
+
+def may_skip_consent(client: Client, asked: Asked) -> bool:
+    """Whether the operator answers for the client, and it does not want the person asked."""
+    return client.is_verified and "consent" not in asked.prompt
