@@ -12,6 +12,7 @@ from ostiary.authserver.pages import (
     AwayPermission,
     Client,
     ClientAccess,
+    ConnectAccount,
     ConnectedAccount,
     Connections,
     Consent,
@@ -209,7 +210,9 @@ def _connections(say: Say) -> dict[str, Page]:
         ),
         ConnectedAccount(say("GitHub"), "needs_reconnect", say("alice-at-work"), [], MOMENT, quiet, quiet),
         ConnectedAccount(say("Slack"), "skipped", since=MOMENT, connect=quiet),
-        ConnectedAccount(say("GitLab"), "refused", since=MOMENT, connect=quiet),
+        ConnectedAccount(
+            say("GitLab"), "refused", since=MOMENT, reason=say("GitLab refused."), connect=quiet
+        ),
         ConnectedAccount(say("Notion"), "absent", connect=quiet),
     ]
     clients = [
@@ -229,4 +232,23 @@ def _connections(say: Say) -> dict[str, Page]:
             say("GitHub was disconnected."),
         ),
         "connections-none": Connections(say("alice@example.com"), [], quiet),
+        "connect-account": ConnectAccount(
+            say("GitHub"),
+            say("https://mcp.example.com/mcp"),
+            say("default/gateway"),
+            [say("repo"), say("read:org")],
+            say("alice@example.com"),
+            quiet,
+            quiet,
+            say("alice-at-work"),
+        ),
+        "connect-account-first": ConnectAccount(
+            say("Notion"),
+            say("https://mcp.example.com/mcp"),
+            say("default/gateway"),
+            [],
+            say("alice@example.com"),
+            quiet,
+            quiet,
+        ),
     }

@@ -9,6 +9,7 @@ A page is a frozen dataclass with just the values it shows; its docstring says w
     SignInChoice        which identity provider                      sign_in
     DevelopmentSignIn   alice or bob, not for real use               sign_in
     Connections         what is connected, and how to end it         connections
+    ConnectAccount      one more account: asked before it begins     connections
     DeviceCode, DeviceConfirm, DeviceDone                            device         RFC 8628 3.3
     ErrorPage, Done     the last word                                outcome
     Onward              the browser goes on to another site          outcome
@@ -22,6 +23,7 @@ from ostiary.authserver.pages.connections import (
     AwayOffer,
     AwayPermission,
     ClientAccess,
+    ConnectAccount,
     ConnectedAccount,
     Connections,
     ResourceConnections,
@@ -50,6 +52,7 @@ __all__ = [
     "AwayPermission",
     "Client",
     "ClientAccess",
+    "ConnectAccount",
     "ConnectedAccount",
     "Connections",
     "Consent",

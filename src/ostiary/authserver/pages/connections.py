@@ -39,6 +39,8 @@ class ConnectedAccount:
     scopes: Sequence[str] = ()
     since: datetime | None = None
     """When this state began; None where there is nothing to date."""
+    reason: str = ""
+    """Why it was refused, in a sentence."""
     connect: Form | None = None
     """Connects, or connects again."""
     disconnect: Form | None = None
@@ -77,3 +79,20 @@ class Connections(Page):
     sign_out: Form
     notice: str = ""
     """What was just done, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectAccount(Page):
+    """A link led here: nothing begins before the person says so. The forms post nothing but their hidden fields."""
+
+    template: ClassVar[str] = "connect_account.html"
+    idp: str
+    resource: str
+    owner: str
+    scopes: Sequence[str]
+    """What the provider will be asked for."""
+    signed_in_as: str
+    form: Form
+    sign_out: Form
+    connected: str = ""
+    """The account that is connected now."""
