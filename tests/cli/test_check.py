@@ -17,6 +17,22 @@ gateway:
       url: https://zoo.example.com/mcp
       credential: {type: bearer, token: {env: ZOO_TOKEN}}
 """
+AUTHSERVER = """\
+authserver:
+  issuer: https://auth.example.com
+  upstream_idps:
+    - {preset: google, client_id: ours.apps, client_secret: {env: GOOGLE_SECRET}}
+    - {preset: github, client_id: ours}
+    - {name: notion, type: mcp, url: "https://mcp.notion.com/mcp"}
+  resources:
+    - resource: https://mcp.example.com/mcp
+      owner: default/gateway
+      scopes: [mcp]
+      idps: [google, {name: github, use: optional}, {name: notion, use: on_demand}]
+  clients: [{client_id: ci, client_secret: {env: GOOGLE_SECRET}, grant_types: [client_credentials]}]
+  registration: {dynamic: true}
+telemetry: {listen: 127.0.0.1:9464, audit: audit.jsonl}
+"""
 
 
 def test_a_good_file_is_called_good_and_shown(ostiary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +56,49 @@ def test_a_good_file_is_called_good_and_shown(ostiary: Any, monkeypatch: pytest.
                 "lets in": "us, by credential bearer",
             },
         ],
+        "register": [],
     }
+
+
+def test_an_authserver_is_shown_with_what_to_register_at_each_identity_provider(
+    ostiary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("ostiary.yaml").write_text(AUTHSERVER)
+    monkeypatch.setenv("GOOGLE_SECRET", "hunter2")
+    shown = json.loads(ostiary("check", "--json").out)
+    here = Path.cwd()
+    assert [list(row.values()) for row in shown["runs"]] == [
+        [
+            "authserver",
+            "https://auth.example.com",
+            "127.0.0.1:9000; google, github, notion",
+            "ci, clients with a document, clients that register",
+        ],
+        [
+            "tokens of default/gateway",
+            "https://mcp.example.com/mcp",
+            "google (identity), github (optional), notion (on_demand)",
+            "scopes mcp",
+        ],
+        [
+            "storage",
+            f"sqlite:///{here}/ostiary.db",
+            f"sealed with {here}/ostiary.key",
+            "the authorization server, and replicas",
+        ],
+        ["telemetry", "http://127.0.0.1:9464", "/healthz, /readyz, /metrics", "everybody"],
+        ["audit", f"{here}/audit.jsonl", "a line of JSON each event", "nobody"],
+    ]
+    callback = "https://auth.example.com/oauth/callback"
+    assert [list(row.values()) for row in shown["register"]] == [
+        ["google", f"{callback}/google", "ours.apps, with a secret"],
+        ["github", f"{callback}/github", "ours, with no secret"],
+        ["notion", f"{callback}/notion", "known by our document, or registers by itself"],
+    ]
+    for_people = ostiary("check").out
+    assert "At each identity provider, our client needs this redirect URI:" in for_people
+    assert f"{callback}/google" in for_people
+    assert "hunter2" not in for_people
 
 
 def test_a_store_is_shown_and_neither_it_nor_its_key_is_made(
@@ -53,7 +111,7 @@ def test_a_store_is_shown_and_neither_it_nor_its_key_is_made(
         "what": "storage",
         "where": f"sqlite:///{here}/ostiary.db",
         "behind it": f"sealed with {here}/ostiary.key",
-        "lets in": "the gateway and its replicas",
+        "lets in": "the gateway, and replicas",
     }
     assert [path.name for path in here.glob("ostiary.*")] == ["ostiary.yaml"]
 

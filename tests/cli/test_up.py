@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -23,6 +25,21 @@ gateway:
   allow_unauthenticated: true
   servers:
     zoo: {{url: "http://127.0.0.1:{zoo}/mcp"}}
+"""
+BOTH = """\
+gateway:
+  listen: 127.0.0.1:{gateway}
+  inbound: [{{issuer: "http://127.0.0.1:{authserver}", required_scopes: [mcp]}}]
+  servers:
+    zoo: {{url: "http://127.0.0.1:{zoo}/mcp"}}
+authserver:
+  listen: 127.0.0.1:{authserver}
+  issuer: http://127.0.0.1:{authserver}
+  upstream_idps: [{{name: corp, issuer: "https://corp.example.com", client_id: ostiary}}]
+  resources:
+    - {{resource: "http://127.0.0.1:{gateway}/mcp", owner: default/gateway, scopes: [mcp], idps: [corp]}}
+  clients: [{{client_id: ci, client_secret: {{env: CI_SECRET}}, grant_types: [client_credentials]}}]
+telemetry: {{listen: "127.0.0.1:{telemetry}", audit: audit.jsonl}}
 """
 EMULATOR = """\
 listen: 127.0.0.1:{google}
@@ -73,7 +90,7 @@ def until_it_listens(port: int) -> None:
     pytest.fail(f"nothing listens on port {port}")
 
 
-def first_line(process: subprocess.Popen[str]) -> str:
+def next_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline() or pytest.fail(process.communicate()[1])
 
@@ -85,7 +102,8 @@ def test_a_gateway_runs_from_its_file_until_it_is_stopped(tmp_path: Path, start:
     until_it_listens(ports["zoo"])
     gateway = start("up", "--only", "gateway")
     url = f"http://127.0.0.1:{ports['gateway']}/mcp"
-    assert first_line(gateway) == f"The gateway answers at {url}, in front of zoo. Ctrl-C stops it.\n"
+    assert next_line(gateway) == f"The gateway answers at {url}, in front of zoo.\n"
+    assert next_line(gateway) == "Ctrl-C stops it.\n"
 
     called = ostiary("call", url, "zoo_get_animals_by_species", "species=walrus")
     assert (called.code, called.err) == (0, "")
@@ -98,6 +116,72 @@ def test_a_gateway_runs_from_its_file_until_it_is_stopped(tmp_path: Path, start:
     assert gateway.returncode == 0
 
 
+def test_gateway_authserver_and_telemetry_run_in_one_process(
+    tmp_path: Path, start: Start, ostiary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = {name: free_port() for name in ("gateway", "authserver", "zoo", "telemetry")}
+    (tmp_path / "ostiary.yaml").write_text(BOTH.format(**ports))
+    monkeypatch.setenv("CI_SECRET", "correct-horse-battery-staple")
+    start("zoo", "--port", str(ports["zoo"]))
+    until_it_listens(ports["zoo"])
+    both = start("up")
+    issuer, url = (f"http://127.0.0.1:{ports[name]}" for name in ("authserver", "gateway"))
+    assert [next_line(both) for _ in range(4)] == [
+        (
+            f"The authorization server {issuer} answers at 127.0.0.1:{ports['authserver']}; "
+            "people sign in at corp.\n"
+        ),
+        f"The gateway answers at {url}/mcp, in front of zoo.\n",
+        f"Health and metrics are at http://127.0.0.1:{ports['telemetry']}.\n",
+        "Ctrl-C stops it.\n",
+    ]
+    credential = "{type: client_credentials, client_id: ci, client_secret: {env: CI_SECRET}}"
+    called = ostiary("call", f"{url}/mcp", "zoo_get_animal_details", "name=pingu", "--credential", credential)
+    assert (called.code, called.err) == (0, "")
+    telemetry = f"http://127.0.0.1:{ports['telemetry']}"
+    assert httpx2.get(f"{telemetry}/readyz").json() == {"status": "ready"}
+    issued = 'ostiary_authserver_tokens_issued_total{grant="client_credentials"} 1.0'
+    assert issued in httpx2.get(f"{telemetry}/metrics").text.splitlines()
+    events = [json.loads(line)["event"] for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert events.count("token_issued") == 1
+
+    both.send_signal(signal.SIGTERM)
+    assert both.communicate(timeout=15)[0] == ""
+    assert both.returncode == 0
+
+
+def test_one_part_runs_without_the_secrets_of_the_other(ostiary: Any, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"gateway": taken.getsockname()[1], "authserver": 1, "zoo": 1, "telemetry": free_port()}
+        (tmp_path / "ostiary.yaml").write_text(BOTH.format(**ports))
+        outcome = ostiary("up", "--only", "gateway")
+    assert (outcome.code, outcome.err.partition(":")[0]) == (1, "127.0.0.1")
+    assert ostiary("up") == (
+        2,
+        "",
+        ("ostiary.yaml:12: authserver.clients[0].client_secret: environment variable CI_SECRET is not set\n"),
+    )
+
+
+def test_a_part_that_the_file_has_not_is_told(ostiary: Any, tmp_path: Path) -> None:
+    (tmp_path / "ostiary.yaml").write_text(FILE.format(gateway=1, zoo=1))
+    assert ostiary("up", "--only", "authserver") == (2, "", "ostiary.yaml has no authserver\n")
+
+
+def test_an_audit_file_that_cannot_be_opened_is_told(
+    ostiary: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_SECRET", "correct-horse-battery-staple")
+    ports = {name: free_port() for name in ("gateway", "authserver", "zoo", "telemetry")}
+    text = BOTH.format(**ports).replace("audit.jsonl", "logs/audit.jsonl")
+    (tmp_path / "ostiary.yaml").write_text(text)
+    assert ostiary("up") == (
+        1,
+        "",
+        f"the audit file {tmp_path}/logs/audit.jsonl cannot be opened: No such file or directory\n",
+    )
+
+
 def test_a_taken_port_is_told(tmp_path: Path, start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -108,7 +192,11 @@ def test_a_taken_port_is_told(tmp_path: Path, start: Start) -> None:
 
 def test_a_file_that_names_nothing_to_run_is_told(ostiary: Any) -> None:
     Path("empty.yaml").write_text("")
-    assert ostiary("up", "-c", "empty.yaml") == (2, "", "empty.yaml runs nothing: add a gateway\n")
+    assert ostiary("up", "-c", "empty.yaml") == (
+        2,
+        "",
+        "empty.yaml runs nothing: add a gateway or an authserver\n",
+    )
 
 
 def test_the_local_google_runs_from_its_file(tmp_path: Path, start: Start, ostiary: Any) -> None:
@@ -116,7 +204,7 @@ def test_the_local_google_runs_from_its_file(tmp_path: Path, start: Start, ostia
     (tmp_path / "emulator.yaml").write_text(EMULATOR.format(**ports))
     google = start("cloudrun", "emulate", "-c", "emulator.yaml")
     origin = f"http://127.0.0.1:{ports['google']}"
-    assert first_line(google) == f"The local Google answers at {origin}. Programs find it by:\n"
+    assert next_line(google) == f"The local Google answers at {origin}. Programs find it by:\n"
 
     url = f"http://127.0.0.1:{ports['service']}/mcp"
     credential = "{type: google_id_token, key_file: caller.json}"

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import typer.main
 
+from ostiary.authserver.audit_events import AuditEvent
 from ostiary.cli.app import app
+from ostiary.config.audit_reference import audit_page, meanings
 from ostiary.config.reference import FILES, reference_page
 from ostiary.gateway import errors as gateway_errors
 from ostiary.gateway.errors import GatewayError
@@ -43,6 +45,13 @@ def test_every_setting_says_what_it_means(name: str) -> None:
         row for row in reference_page(name).splitlines() if row.startswith("| `") and row.endswith("|  |")
     ]
     assert silent == []
+
+
+def test_every_audit_event_is_in_the_reference() -> None:
+    assert (ROOT / "docs" / "reference" / "audit.md").read_text("utf-8") == audit_page(), (
+        "draw it again: python -m ostiary.config.audit_reference > docs/reference/audit.md"
+    )
+    assert [event for event, meaning in meanings(AuditEvent) if meaning] == list(AuditEvent)
 
 
 def test_every_command_and_option_is_in_the_reference() -> None:

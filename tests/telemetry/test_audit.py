@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from ostiary.secrets import Secret
-from ostiary.telemetry.audit import Audit
+from ostiary.telemetry.audit import Audit, AuditUnusable
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ2aXNpdG9yIn0.c2lnbmF0dXJl"
 
@@ -70,3 +71,31 @@ def test_events_are_appended(tmp_path: Path) -> None:
     audit.close()
     lines = (tmp_path / "audit").read_text().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["before", "happened"]
+
+
+def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    with pytest.raises(AuditUnusable) as refused:
+        Audit(tmp_path / "missing" / "audit", clock=lambda: 0.0)
+    assert str(refused.value) == (
+        f"the audit file {tmp_path}/missing/audit cannot be opened: No such file or directory"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_an_event_for_which_there_is_no_room_is_a_line_of_the_log() -> None:
+    audit = Audit(Path("/dev/full"), clock=lambda: 0.0)
+    with structlog.testing.capture_logs() as lines:
+        audit.write(Event.HAPPENED, client="ci")
+    audit.close()
+    assert lines == [{"event": "happened", "client": "ci", "log_level": "info"}]
+    assert audit.failing == "the audit file cannot be written: No space left on device"
+
+
+def test_whoever_listens_hears_what_is_written(tmp_path: Path) -> None:
+    heard: list[Any] = []
+    audit = Audit(tmp_path / "audit", clock=lambda: 0.0)
+    audit.hear(lambda event, said: heard.append((event, said)))
+    audit.write(Event.HAPPENED, client="ci", nothing=None)
+    audit.close()
+    assert heard == [(Event.HAPPENED, {"client": "ci"})]
+    assert json.loads((tmp_path / "audit").read_text())["client"] == "ci"

@@ -26,6 +26,7 @@ def outcome(error: Exception) -> Failure | None:
     from ostiary.config import ConfigurationError  # noqa: PLC0415
     from ostiary.credentials import CredentialError  # noqa: PLC0415
     from ostiary.storage.errors import StorageError  # noqa: PLC0415
+    from ostiary.telemetry.audit import AuditUnusable  # noqa: PLC0415
     from ostiary.transport.serving import ListenRefused  # noqa: PLC0415
     from ostiary.zoo.server import SdkTooOld  # noqa: PLC0415
 
@@ -36,6 +37,6 @@ def outcome(error: Exception) -> Failure | None:
             return BadUsage(str(error))
         case ContainerFailed() | CredentialError() | KeyFileRefused() | ListenRefused():
             return Failure(str(error))
-        case SdkTooOld() | StorageError():
+        case AuditUnusable() | SdkTooOld() | StorageError():
             return Failure(str(error))
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,14 +14,14 @@ from ostiary.cli import options
 from ostiary.cli.failure import BadUsage
 
 if TYPE_CHECKING:
-    from ostiary.gateway.config import GatewaySettings
-    from ostiary.storage.config import StorageSettings
+    from ostiary.config import OstiaryFile
 
 
 class Part(StrEnum):
     """What a file can run."""
 
     GATEWAY = "gateway"
+    AUTHSERVER = "authserver"
 
 
 def up(
@@ -36,34 +37,39 @@ def up(
     here = Path(OstiaryFile.default_name)
     set_up_logs()
     if config is not None or here.exists():
-        run(_gateway(*_settings(config or here)))
+        run(_until_stopped(_parts(config or here, only)))
     elif only is not None:
         raise BadUsage(f"--only chooses from a file: name one with -c FILE, or write {here}")
     else:
         run(demo())
 
 
-def _settings(file: Path) -> tuple[GatewaySettings, StorageSettings | None]:
+def _parts(file: Path, only: Part | None) -> OstiaryFile:
+    """The file with nothing in it but what runs here: the secrets of other parts may be elsewhere."""
+    from dataclasses import replace  # noqa: PLC0415
+
     from ostiary.config import ConfigurationError, OstiaryFile, read  # noqa: PLC0415
     from ostiary.config.presence import absent  # noqa: PLC0415
 
     loaded = read(file, OstiaryFile)
+    elsewhere = {part.value: None for part in Part if only is not None and part is not only}
+    loaded = replace(loaded, settings=loaded.settings.model_copy(update=elsewhere))
     if faults := list(absent(loaded)):
         raise ConfigurationError(faults)
-    if loaded.settings.gateway is None:
-        raise BadUsage(f"{file} runs nothing: add a gateway")
-    return loaded.settings.gateway, loaded.settings.storage
+    if only is not None and getattr(loaded.settings, only.value) is None:
+        raise BadUsage(f"{file} has no {only.value}")
+    if loaded.settings.gateway is None and loaded.settings.authserver is None:
+        raise BadUsage(f"{file} runs nothing: add a gateway or an authserver")
+    return loaded.settings
 
 
-async def _gateway(settings: GatewaySettings, storage: StorageSettings | None) -> None:
+async def _until_stopped(file: OstiaryFile) -> None:
     from ostiary.cli.console import print_text  # noqa: PLC0415
-    from ostiary.gateway import Gateway  # noqa: PLC0415
-    from ostiary.transport.serving import bind  # noqa: PLC0415
+    from ostiary.cli.running import running, what_stands  # noqa: PLC0415
 
-    sock = bind(settings.listen)
-    async with Gateway(settings, storage=storage) as gateway, gateway.listening(sock):
-        servers = ", ".join(settings.servers) or "no server yet"
-        print_text(
-            f"The gateway answers at {settings.public_url}/mcp, in front of {servers}. Ctrl-C stops it."
-        )
+    async with running(file):
+        for sentence in what_stands(file):
+            print_text(sentence)
+        print_text("Ctrl-C stops it.")
+        sys.stdout.flush()
         await asyncio.get_running_loop().create_future()

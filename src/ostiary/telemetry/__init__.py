@@ -1,6 +1,10 @@
 """What happened.
 
+    config      the `telemetry:` part of ostiary.yaml
     logs        one line an event, to standard error; readable on a terminal, JSON elsewhere
+    audit       what was granted, refused and ended: one line of JSON an event, kept
+    metrics     how much of it: counts
+    endpoints   what operators ask: healthz, readyz, metrics
     redaction   what no line may hold: secrets, tokens, characters that forge a second line
 
 A part takes its logger by `structlog.get_logger("ostiary.<part>")` and says what happened in a few fixed

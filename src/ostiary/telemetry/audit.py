@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,31 +20,62 @@ from ostiary.telemetry.redaction import is_harmless, redacted
 
 log = structlog.get_logger("ostiary.audit")
 
+Listener = Callable[[StrEnum, Mapping[str, Any]], None]
+"""Is told an event and its particulars, as they are written."""
+
+
+class AuditUnusable(Exception):
+    """The audit's file cannot be opened. Nothing that is to be audited starts without it."""
+
 
 class Audit:
-    """Appends to a file; without one, events are log lines. clock: seconds since the epoch."""
+    """Appends to a file; without one, events are log lines. clock: seconds since the epoch.
+
+    A file that cannot be written any more, such as on a full disk, stops nobody: events are log lines then,
+    and `failing` says why. Raises AuditUnusable.
+    """
 
     def __init__(self, file: Path | None, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._descriptor: int | None = None
-        if file is not None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            self._descriptor = os.open(file, flags, 0o600)
+        self._descriptor = None if file is None else _opened(file)
+        self._listeners: list[Listener] = []
+        self.failing: str | None = None
+
+    def hear(self, listener: Listener) -> None:
+        """Have every event told to `listener` as well, so that what it counts is what is written."""
+        self._listeners.append(listener)
 
     def write(self, event: StrEnum, **particulars: Any) -> None:
         """What happened. A particular that is None is left out. Replicas may share a file."""
         said = {name: value for name, value in particulars.items() if value is not None}
-        if self._descriptor is None:
+        for listener in self._listeners:
+            listener(event, said)
+        if self._descriptor is None or not self._appended(self._descriptor, event, said):
             log.info(str(event), **said)
-            return
-        at = dt.datetime.fromtimestamp(self._clock(), dt.UTC).isoformat(timespec="milliseconds")
-        os.write(self._descriptor, _line({"time": at, "event": event.value, **said}))
 
     def close(self) -> None:
         """Let go of the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _appended(self, descriptor: int, event: StrEnum, said: Mapping[str, Any]) -> bool:
+        at = dt.datetime.fromtimestamp(self._clock(), dt.UTC).isoformat(timespec="milliseconds")
+        line = _line({"time": at, "event": event.value, **said})
+        try:
+            whole = os.write(descriptor, line) == len(line)
+        except OSError as error:
+            self.failing = f"the audit file cannot be written: {error.strerror}"
+        else:
+            self.failing = None if whole else "the audit file cannot be written: there was no room for a line"
+        return self.failing is None
+
+
+def _opened(file: Path) -> int:
+    try:
+        return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise AuditUnusable(f"the audit file {file} cannot be opened: {error.strerror}") from None
 
 
 def _line(said: dict[str, Any]) -> bytes:

@@ -1,0 +1,93 @@
+"""The parts of one ostiary.yaml on their listeners, in one process."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from ostiary.authserver import AuthServer
+from ostiary.authserver.metrics import AuditCounts
+from ostiary.authserver.readiness import readiness
+from ostiary.gateway import Gateway
+from ostiary.telemetry.endpoints import Check, telemetry_app
+from ostiary.telemetry.metrics import Count, Metrics
+from ostiary.transport.serving import bind, serving
+
+if TYPE_CHECKING:
+    import socket
+
+    from ostiary.config import OstiaryFile
+    from ostiary.settings import Listen
+
+
+@contextlib.asynccontextmanager
+async def running(file: OstiaryFile) -> AsyncIterator[None]:
+    """Run what the file names while the block does. Raises ListenRefused, StorageError, AuditUnusable.
+
+    Every address is taken before anything starts, and telemetry answers before the rest does.
+    """
+    async with AsyncExitStack() as stack:
+        sockets = {listen: stack.enter_context(bind(listen)) for listen in _addresses(file)}
+        authserver = _authserver(file)
+        await _telemetry(file, authserver, sockets, stack)
+        if file.authserver is not None and authserver is not None:
+            await stack.enter_async_context(authserver)
+            await stack.enter_async_context(authserver.listening(sockets[file.authserver.listen]))
+        if file.gateway is not None:
+            gateway = await stack.enter_async_context(Gateway(file.gateway, storage=file.storage))
+            await stack.enter_async_context(gateway.listening(sockets[file.gateway.listen]))
+        yield
+
+
+def what_stands(file: OstiaryFile) -> Iterator[str]:
+    """A sentence for each part: where it is, and what for."""
+    if file.authserver is not None:
+        idps = ", ".join(idp.name for idp in file.authserver.upstream_idps) or "no identity provider"
+        yield (
+            f"The authorization server {file.authserver.issuer} answers at {file.authserver.listen}; "
+            f"people sign in at {idps}."
+        )
+    if file.gateway is not None:
+        servers = ", ".join(file.gateway.servers) or "no server yet"
+        yield f"The gateway answers at {file.gateway.public_url}/mcp, in front of {servers}."
+    if file.telemetry.listen is not None:
+        yield f"Health and metrics are at http://{file.telemetry.listen}."
+
+
+def _addresses(file: OstiaryFile) -> Iterator[Listen]:
+    if file.telemetry.listen is not None:
+        yield file.telemetry.listen
+    if file.authserver is not None:
+        yield file.authserver.listen
+    if file.gateway is not None:
+        yield file.gateway.listen
+
+
+def _authserver(file: OstiaryFile) -> AuthServer | None:
+    if file.authserver is None or file.storage is None:
+        return None
+    audit = file.telemetry.audit
+    return AuthServer(file.authserver, storage=file.storage, audit=None if audit is None else audit.path)
+
+
+async def _telemetry(
+    file: OstiaryFile,
+    authserver: AuthServer | None,
+    sockets: dict[Listen, socket.socket],
+    stack: AsyncExitStack,
+) -> None:
+    listen = file.telemetry.listen
+    if listen is None:
+        return
+    counts: list[Count] = []
+    checks: Mapping[str, Check] = {}
+    if authserver is not None:
+        counted = AuditCounts(idp.name for idp in authserver.settings.upstream_idps)
+        authserver.parts.audit.hear(counted.heard)
+        counts, checks = counted.counts, readiness(authserver.parts)
+    hosts = frozenset({str(listen), f"localhost:{listen.port}"}) if listen.is_loopback else None
+    await stack.enter_async_context(
+        serving(telemetry_app(Metrics(counts), checks), sockets[listen], hosts=hosts)
+    )
