@@ -7,7 +7,7 @@ import msgspec
 from ostiary.authserver.connected import Connected
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.idps.idp import IdpAnswerRefused
-from ostiary.authserver.walk.known import Known
+from ostiary.authserver.walk.known import Known, KnownAccount
 from ostiary.authserver.walk.record import WalkRecord
 
 
@@ -36,24 +36,18 @@ def connected(record: WalkRecord, account: Connected, known: Known) -> WalkRecor
     """Another leg. An account in place of another one is offered, and nothing is replaced yet."""
     if record.identity is None:
         raise IdpAnswerRefused(f"an account at {account.idp} came before anybody had signed in")
-    if connected_before(record, account.idp, known) not in {None, account.account}:
+    before = _before(record, account.idp, known)
+    if before is not None and (before.issuer, before.account) != (account.issuer, account.account):
         return msgspec.structs.replace(record, offered=account)
     return record.connecting(account)
 
 
-def connected_before(record: WalkRecord, idp: str, known: Known) -> str | None:
-    """The account that is connected: by this walk, or before it; None for none."""
-    here = record.account(idp)
-    if here is not None:
-        return here.account
-    before = known.accounts.get(idp)
-    return None if before is None else before.account
-
-
 def label_before(record: WalkRecord, idp: str, known: Known) -> str:
-    """What people call that account."""
-    here = record.account(idp)
-    if here is not None:
-        return here.label or here.account
-    before = known.accounts.get(idp)
-    return "" if before is None else before.label
+    """What people call the account that is connected."""
+    before = _before(record, idp, known)
+    return "" if before is None else before.label or before.account
+
+
+def _before(record: WalkRecord, idp: str, known: Known) -> Connected | KnownAccount | None:
+    """The account that is connected: by this walk, or before it."""
+    return record.account(idp) or known.accounts.get(idp)

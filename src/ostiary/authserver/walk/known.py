@@ -19,6 +19,7 @@ from ostiary.storage.store import Store
 class KnownAccount:
     """What the person gave the owner at a provider before."""
 
+    issuer: str
     account: str
     label: str
     is_active: bool
@@ -52,5 +53,5 @@ def _accounts(connection: Connection, store: Store, user_id: str, owner: str) ->
     for grant in of_owner(connection, store, user_id=user_id, owner=owner):
         works = grant.state is not GrantState.NEEDS_RECONNECT
         if works or grant.idp not in found or not found[grant.idp].is_active:
-            found[grant.idp] = KnownAccount(grant.account, grant.label or grant.account, works)
+            found[grant.idp] = KnownAccount(grant.issuer, grant.account, grant.label or grant.account, works)
     return found
