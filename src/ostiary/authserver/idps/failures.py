@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 
-from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpDenied, IdpUnavailable
+from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpDenied, IdpError, IdpUnavailable
 from ostiary.oauth.authorization_response import AuthorizationRefused, NotOurs
 from ostiary.oauth.canonical_url import UrlRefused
 from ostiary.oauth.client_registration import RegistrationRefused
@@ -49,7 +49,9 @@ def told_of(idp: str) -> Iterator[None]:
         raise IdpDenied(f"identity provider {idp} says {said}", error=_plain(refused.error)[:100]) from None
     except TokenRequestRefused as refused:
         said = in_brief(refused.error, refused.description)
-        raise IdpAnswerRefused(f"identity provider {idp} gives no tokens: {said}") from None
+        raise IdpAnswerRefused(
+            f"identity provider {idp} gives no tokens: {said}", may_have_spent=False
+        ) from None
     except FetchError as error:
         spent = not isinstance(error, NotReached)
         raise IdpUnavailable(f"identity provider {idp}: {error}", may_have_spent=spent) from None
@@ -66,6 +68,16 @@ def told_of(idp: str) -> Iterator[None]:
         raise IdpAnswerRefused(
             f"identity provider {idp}: {error}" + (f" ({detail})" if detail else "")
         ) from None
+
+
+@contextlib.contextmanager
+def nothing_spent() -> Iterator[None]:
+    """For what comes before a token is shown: a failure inside the block tells that nothing was spent."""
+    try:
+        yield
+    except IdpError as error:
+        error.may_have_spent = False
+        raise
 
 
 def _plain(said: str) -> str:

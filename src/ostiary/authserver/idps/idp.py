@@ -54,30 +54,29 @@ class LegWishes(msgspec.Struct, frozen=True):
 class IdpError(Exception):
     """A leg, or a renewal, that failed. The message is for the log and for the person: no secret in it."""
 
+    def __init__(self, message: str, *, may_have_spent: bool = True) -> None:
+        super().__init__(message)
+        self.may_have_spent = may_have_spent
+        """Whether the provider may have taken what can be used once: a code, a refresh token."""
+
 
 class IdpDenied(IdpError):
     """The person, or the provider for them, said no. `error` is the provider's own code."""
 
     def __init__(self, message: str, *, error: str) -> None:
-        super().__init__(message)
+        super().__init__(message, may_have_spent=False)
         self.error = error
 
 
 class IdpUnavailable(IdpError):
     """It is down or slow; the same may succeed later."""
 
-    retry_after: int = 5
-    """Seconds after which it is worth trying again."""
-    may_have_spent: bool = True
-    """Whether it may have read the request: then what can be used once may be used up."""
-
     def __init__(
         self, message: str, *, retry_after: float | None = None, may_have_spent: bool = True
     ) -> None:
-        super().__init__(message)
-        if retry_after is not None:
-            self.retry_after = max(1, min(int(retry_after), LONGEST_WAIT))
-        self.may_have_spent = may_have_spent
+        super().__init__(message, may_have_spent=may_have_spent)
+        self.retry_after = 5 if retry_after is None else max(1, min(int(retry_after), LONGEST_WAIT))
+        """Seconds after which it is worth trying again."""
 
 
 class IdpAnswerRefused(IdpError):

@@ -19,7 +19,7 @@ from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens, renewed
 from ostiary.authserver.idps.departure_url import departure_url, new_verifier
 from ostiary.authserver.idps.edge import reach_from, reach_of
-from ostiary.authserver.idps.failures import told_of
+from ostiary.authserver.idps.failures import nothing_spent, told_of
 from ostiary.authserver.idps.id_tokens import Expected, IdTokens
 from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, IdpError, LegMemory, LegWishes
 from ostiary.authserver.idps.our_client import OurClient
@@ -141,9 +141,10 @@ class OidcProvider:
         form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token or ""}
         if tokens.scopes:
             form["scope"] = " ".join(tokens.scopes)
-        with told_of(self.name):
+        with nothing_spent(), told_of(self.name):
             metadata = await self._metadata.get()
             channel = self._channel(str(token_endpoint(metadata)), metadata)
+        with told_of(self.name):
             try:
                 answer = await channel.tokens(form, now=now)
             except TokenRequestRefused as refused:

@@ -53,7 +53,7 @@ class UpstreamGrant:
     connected_at: float
     renewed_at: float
     version: int
-    """Counts its refresh tokens: it changes when the one that stood there is used up or replaced."""
+    """Changes when the refresh token that stood there is used or replaced, and by nothing else."""
     claim_holder: str | None
     claim_until: float
     label: str | None

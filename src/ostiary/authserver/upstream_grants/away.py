@@ -1,0 +1,73 @@
+"""A client may use an account while its person is away, until a day that they chose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Delete, delete, select
+
+from ostiary.storage.schema import away_permissions, upstream_grants
+from ostiary.storage.store import insert_or_ignore
+
+_row = away_permissions.c
+
+
+@dataclass(frozen=True, slots=True)
+class AwayPermission:
+    """Times are seconds since the epoch."""
+
+    grant_id: str
+    client_id: str
+    given_at: float
+    until: float
+
+
+def allow(
+    connection: Connection, *, user_id: str, grant_id: str, client_id: str, until: float, now: float
+) -> bool:
+    """Whether it is allowed now: nobody gives leave for what is not theirs."""
+    mine = select(upstream_grants.c.id).where(
+        upstream_grants.c.id == grant_id, upstream_grants.c.user_id == user_id
+    )
+    if connection.execute(mine).first() is None:
+        return False
+    connection.execute(_that(grant_id, client_id))
+    connection.execute(
+        insert_or_ignore(connection, away_permissions).values(
+            grant_id=grant_id, client_id=client_id, given_at=now, until=until
+        )
+    )
+    return True
+
+
+def forbid(connection: Connection, *, user_id: str, grant_id: str, client_id: str) -> bool:
+    """Whether there was a permission to take back."""
+    mine = select(upstream_grants.c.id).where(upstream_grants.c.user_id == user_id)
+    statement = _that(grant_id, client_id).where(_row.grant_id.in_(mine)).returning(_row.client_id)
+    return connection.execute(statement).first() is not None
+
+
+def is_allowed(connection: Connection, *, grant_id: str, client_id: str, now: float) -> bool:
+    """Whether this client may use this grant now without a session of its person's."""
+    wanted = select(_row.client_id).where(
+        _row.grant_id == grant_id, _row.client_id == client_id, _row.until > now
+    )
+    return connection.execute(wanted).first() is not None
+
+
+def of_user(connection: Connection, user_id: str, *, now: float) -> list[AwayPermission]:
+    """What somebody allows now, the oldest first."""
+    wanted = (
+        select(away_permissions)
+        .join(upstream_grants, upstream_grants.c.id == _row.grant_id)
+        .where(upstream_grants.c.user_id == user_id, _row.until > now)
+        .order_by(_row.given_at, _row.client_id)
+    )
+    return [
+        AwayPermission(row.grant_id, row.client_id, row.given_at, row.until)
+        for row in connection.execute(wanted)
+    ]
+
+
+def _that(grant_id: str, client_id: str) -> Delete:
+    return delete(away_permissions).where(_row.grant_id == grant_id, _row.client_id == client_id)
