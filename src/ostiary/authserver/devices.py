@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from ostiary.authserver.authorized import Authorized
-from ostiary.oauth.device_code import INTERVAL, normal_user_code, user_code
+from ostiary.oauth.device_code import (
+    INTERVAL,
+    DeviceState,
+    Poll,
+    PollAnswer,
+    decide_poll,
+    normal_user_code,
+    user_code,
+)
+from ostiary.oauth.server_errors import InvalidGrant, OAuthError
 from ostiary.storage.schema import device_codes
 from ostiary.storage.store import Store, digest
 
@@ -20,6 +30,15 @@ DENIED = "denied"
 SPENT = "spent"
 
 _row = device_codes.c
+_UNSEEN = update(device_codes).where(
+    _row.device_hash == bindparam("which"),
+    _row.state == bindparam("seen_state"),
+    _row.polled_at == bindparam("seen_at"),
+)
+_COUNT = _UNSEEN.values(polled_at=bindparam("at"), poll_interval=bindparam("wait")).returning(
+    _row.device_hash
+)
+_SPEND = _UNSEEN.values(state=SPENT, sealed=b"").returning(_row.device_hash)
 
 
 class DeviceRequest(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,8 +48,6 @@ class DeviceRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     resource: str
     """Canonical."""
     scopes: tuple[str, ...] = ()
-    dpop_jkt: str | None = None
-    """The key that its tokens will be bound to, when it proved one already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +122,42 @@ def _decision(device_hash: str, now: float) -> ReturningUpdate[tuple[str]]:
         _row.device_hash == device_hash, _row.state == PENDING, _row.expires_at > now
     )
     return waiting.returning(_row.device_hash)
+
+
+def poll(
+    connection: Connection, store: Store, code: str, *, client_id: str, now: float
+) -> Authorized | OAuthError:
+    """What a device that asks now gets: what its person agreed to, once; or the refusal.
+
+    What was read is changed only as it was read: of two questions at once, one is too early, and one is given
+    the tokens.
+    """
+    device_hash = digest(code)
+    mine = select(device_codes).where(_row.device_hash == device_hash, _row.client_id == client_id)
+    while True:
+        row = connection.execute(mine).first()
+        if row is None:
+            return InvalidGrant("the device code is unknown, or not this client's")
+        answer = decide_poll(_state(row), now=now)
+        seen = {"which": device_hash, "seen_state": row.state, "seen_at": row.polled_at}
+        if answer.poll is Poll.READY:
+            if connection.execute(_SPEND, seen).first() is not None:
+                return store.open(row.sealed, Authorized, table=device_codes, key=device_hash)
+        elif answer.poll not in {Poll.PENDING, Poll.SLOW_DOWN} or _counted(connection, seen, answer, now):
+            return answer.refusal or InvalidGrant("the device code is no good")
+
+
+def _counted(connection: Connection, seen: dict[str, Any], answer: PollAnswer, now: float) -> bool:
+    asked = {"at": now, "wait": int(answer.interval)}
+    return connection.execute(_COUNT, seen | asked).first() is not None
+
+
+def _state(row: Any) -> DeviceState:
+    decisions: dict[str, Literal["granted", "denied"]] = {APPROVED: "granted", DENIED: "denied"}
+    return DeviceState(
+        row.expires_at,
+        interval=row.poll_interval,
+        last_polled_at=row.polled_at or None,
+        decision=decisions.get(row.state),
+        spent=row.state == SPENT,
+    )

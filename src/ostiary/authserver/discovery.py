@@ -14,6 +14,9 @@ PATHS = {
     "authorization_endpoint": "/oauth/authorize",
     "token_endpoint": "/oauth/token",
     "pushed_authorization_request_endpoint": "/oauth/par",
+    "revocation_endpoint": "/oauth/revoke",
+    "introspection_endpoint": "/oauth/introspect",
+    "device_authorization_endpoint": "/oauth/device_authorization",
     "jwks_uri": "/.well-known/jwks.json",
 }
 """The endpoints that there are always, by their names in the metadata."""

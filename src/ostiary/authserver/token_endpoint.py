@@ -10,6 +10,7 @@ from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.config.trusted_issuers import TrustedUse
 from ostiary.authserver.grants.authorization_code import authorization_code
 from ostiary.authserver.grants.client_credentials import client_credentials
+from ostiary.authserver.grants.device_code import device_code
 from ostiary.authserver.grants.grant_request import Grant, GrantRequest
 from ostiary.authserver.grants.jwt_bearer import jwt_bearer
 from ostiary.authserver.grants.refresh_token import refresh_token
@@ -21,6 +22,7 @@ from ostiary.authserver.parts import Parts
 from ostiary.oauth.client import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
+    DEVICE_CODE,
     JWT_BEARER,
     REFRESH_TOKEN,
     TOKEN_EXCHANGE,
@@ -33,11 +35,14 @@ GRANTS: Mapping[str, Grant] = {
     AUTHORIZATION_CODE: authorization_code,
     REFRESH_TOKEN: refresh_token,
     CLIENT_CREDENTIALS: client_credentials,
+    DEVICE_CODE: device_code,
     JWT_BEARER: jwt_bearer,
     TOKEN_EXCHANGE: token_exchange,
 }
 _NEEDS = {JWT_BEARER: TrustedUse.ID_JAG, TOKEN_EXCHANGE: TrustedUse.SUBJECT_TOKEN}
 """What some issuer has to be trusted for."""
+_GOES_ON = frozenset({AUTHORIZATION_CODE, REFRESH_TOKEN, DEVICE_CODE})
+"""What was authorized already: it does not fail because a client's document is out of reach."""
 
 
 def grants_of(settings: AuthServerSettings) -> dict[str, Grant]:
@@ -61,7 +66,7 @@ class TokenEndpoint:
         grant = self._grants.get(grant_type)
         if grant is None:
             raise UnsupportedGrantType(f"this server has no grant {grant_type[:100]!r}")
-        client = await parts.authenticator.authenticate(form, now=now)
+        client = await parts.authenticator.authenticate(form, now=now, stale_ok=grant_type in _GOES_ON)
         parts.rates.token.take(client.client_id, form.peer, now=now)
         try:
             if not client.may_use(grant_type):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ostiary.authserver.clients.registration import RegistrationEndpoint
+from ostiary.authserver.device_authorization import DeviceAuthorizationEndpoint
 from ostiary.authserver.discovery import REGISTRATION_PATH
 from ostiary.authserver.http.door import Handler, door
 from ostiary.authserver.http.form_request import read_form_request, read_json_request
+from ostiary.authserver.introspection import IntrospectionEndpoint
 from ostiary.authserver.parts import Parts
+from ostiary.authserver.revocation import RevocationEndpoint
 from ostiary.authserver.token_endpoint import TokenEndpoint
 from ostiary.authserver.walk.pushed import PushedRequests
 from ostiary.oauth.endpoint_url import endpoint_path
@@ -17,6 +20,9 @@ def doors(parts: Parts) -> dict[bytes, Door]:
     """Path → what answers its POST requests."""
     forms: dict[str, Handler] = {
         "/oauth/token": TokenEndpoint(parts),
+        "/oauth/revoke": RevocationEndpoint(parts),
+        "/oauth/introspect": IntrospectionEndpoint(parts),
+        "/oauth/device_authorization": DeviceAuthorizationEndpoint(parts),
         "/oauth/par": PushedRequests(parts),
     }
     found = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.sessions.interim_grants import release
@@ -28,11 +28,7 @@ _END = (
     .values(ended_at=bindparam("at"), ended_because=bindparam("why"))
     .returning(*_GONE)
 )
-_LET_GO = (
-    delete(session_grants)
-    .where(session_grants.c.tsid_hash == bindparam("which"))
-    .returning(session_grants.c.grant_id)
-)
+_GRANTS = select(session_grants.c.grant_id).where(session_grants.c.tsid_hash == bindparam("which"))
 
 
 class EndReason(StrEnum):
@@ -82,7 +78,7 @@ class SessionMustEnd(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EndedSession:
-    """What is left to do for it: to be written down, and its grants let go."""
+    """What is left to do for it: to be written down, and its grants let go, if nothing else uses them."""
 
     tsid_hash: str
     reason: EndReason
@@ -96,7 +92,7 @@ def end(connection: Connection, tsid_hash: str, *, reason: EndReason, now: float
     row = connection.execute(_END, {"which": tsid_hash, "at": now, "why": reason}).first()
     if row is None:
         return None
-    grants = connection.execute(_LET_GO, {"which": tsid_hash}).scalars().all()
+    grants = connection.execute(_GRANTS, {"which": tsid_hash}).scalars().all()
     told = {
         "subject": row.user_id,
         "client": row.client_id,

@@ -1,0 +1,55 @@
+"""A device asks whether its person has decided. RFC 8628 sections 3.4 and 3.5."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from ostiary.authserver import devices
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.grants.grant_request import GrantRequest
+from ostiary.authserver.issued import Issued
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.resources import Target
+from ostiary.authserver.session_tokens import SessionTokens, issue_session_tokens
+from ostiary.authserver.sessions.starting import Beginning, Started, start
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.resource import same_resource
+from ostiary.oauth.server_errors import InvalidGrant, OAuthError
+from ostiary.transport.stepping import in_task
+
+
+async def device_code(request: GrantRequest, parts: Parts) -> Issued:
+    """The first tokens of a session, once its person agreed."""
+    parts.signing.signer()  # without a key nothing is spent
+    code = request.parameters.require("device_code")
+    polled = await in_task(
+        parts.store.transaction(lambda connection: _poll(connection, code, request, parts))
+    )
+    if isinstance(polled, OAuthError):
+        raise polled
+    started, target = polled
+    parts.audit.write(AuditEvent.SESSION_STARTED, **started.session.told, address=request.form.peer)
+    wanted = SessionTokens(
+        started.session,
+        request.client,
+        target,
+        started.session.scopes,
+        request.confirmation,
+        started.refresh_token,
+    )
+    return issue_session_tokens(wanted, parts, now=request.now)
+
+
+def _poll(
+    connection: Connection, code: str, request: GrantRequest, parts: Parts
+) -> tuple[Started, Target] | OAuthError:
+    """What it gets. A refusal that counts is returned: raised, it would undo the counting."""
+    polled = devices.poll(connection, parts.store, code, client_id=request.client.client_id, now=request.now)
+    if isinstance(polled, OAuthError):
+        return polled
+    same_resource(request.parameters.all("resource"), canonical_url(polled.resource))
+    target = parts.resources.find(polled.resource)
+    if target is None or target.settings.owner != polled.owner:
+        raise InvalidGrant("the device code is for a resource that is not here any more, or is another's now")
+    new = Beginning(polled, request.client, target, request.confirmation)
+    return start(connection, parts.store, new, parts.settings.tokens, now=request.now), target
