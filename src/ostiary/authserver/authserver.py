@@ -13,16 +13,14 @@ from typing import Self
 
 import structlog
 
-from ostiary.authserver.clients.authentication import ClientAuthenticator
-from ostiary.authserver.clients.configured import configured_client
-from ostiary.authserver.clients.documents import DocumentClients
-from ostiary.authserver.clients.registry import ClientRegistry
-from ostiary.authserver.clients.stored import StoredClients
+from ostiary.authserver.clients.together import client_authenticator, client_registry
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.http.documents import documents
 from ostiary.authserver.http.doors import doors
 from ostiary.authserver.http.routes import asgi
 from ostiary.authserver.idps.make import make_idps
+from ostiary.authserver.idps.registered_issuers import confirm
+from ostiary.authserver.idps.tools import Tools
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.rates import Rates
 from ostiary.authserver.resources import Resources
@@ -62,14 +60,8 @@ class AuthServer:
         self._clock = clock
         store = Store.of(storage)
         fetcher = Fetcher()
-        strangers = settings.registration
-        registry = ClientRegistry(
-            (configured_client(client, settings.trusted_issuers) for client in settings.clients),
-            stored=StoredClients(store, lifetime=strangers.dynamic_lifetime.total_seconds(), clock=clock),
-            documents=DocumentClients(strangers, store, clock)
-            if strangers.client_id_metadata_documents
-            else None,
-        )
+        key_sets, written = KeySets(fetcher, clock), Audit(audit, clock)
+        registry = client_registry(settings, store, clock)
         self.parts = Parts(
             settings=settings,
             store=store,
@@ -81,20 +73,24 @@ class AuthServer:
             ),
             resources=Resources(settings.resources),
             clients=registry,
-            authenticator=ClientAuthenticator(registry),
-            idps=make_idps(settings, store=store, fetcher=fetcher, clock=clock),
-            audit=Audit(audit, clock),
+            authenticator=client_authenticator(
+                registry, settings, store=store, key_sets=key_sets, audit=written, clock=clock
+            ),
+            idps=make_idps(settings, store, Tools(fetcher, key_sets, clock)),
+            audit=written,
             rates=Rates(settings.limits),
             fetcher=fetcher,
-            key_sets=KeySets(fetcher, clock),
+            key_sets=key_sets,
             clock=clock,
             common_scopes=frozenset(settings.scopes),
         )
         self._tending: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Raises StorageError: without a store and a key nothing can be issued."""
+        """Raises StorageError: without a store and a key nothing can be issued; and IdpRepointed."""
         await self.parts.store.database.prepare()
+        entries = {entry.name: entry for entry in self.settings.upstream_idps}
+        await confirm(self.parts.store, self.parts.idps, entries)
         await self.parts.signing.refresh()
         self._tending = asyncio.create_task(self._tend())
         return self

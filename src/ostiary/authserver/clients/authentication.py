@@ -1,15 +1,35 @@
-"""Does the request come from the client that it names? RFC 6749 section 2.3."""
+"""Does the request come from the client that it names? RFC 6749 section 2.3.
+
+client_secret_basic, client_secret_post   a secret, compared by its digest
+private_key_jwt                           its own statement, or its platform's about the workload that it is
+tls_client_auth                           the certificate of the connection, where one is asked for
+none                                      its name alone
+"""
 
 from __future__ import annotations
 
 import hmac
 
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.clients.certificate_names import is_certificate_of
 from ostiary.authserver.clients.configured import secret_digest
+from ostiary.authserver.clients.own_statement import OwnStatements
 from ostiary.authserver.clients.registry import ClientRegistry
+from ostiary.authserver.clients.workloads import Workloads
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.oauth.client import Client
-from ostiary.oauth.presented_client import PresentedName, PresentedSecret, read_presented
+from ostiary.oauth.presented_client import (
+    Presented,
+    PresentedAssertion,
+    PresentedName,
+    PresentedSecret,
+    read_presented,
+    subject_of_assertion,
+)
 from ostiary.oauth.server_errors import InvalidClient
+from ostiary.telemetry.audit import Audit
+
+UNPROVEN = "the client is unknown or did not prove who it is"
 
 _NOBODYS = bytes(32)
 
@@ -17,26 +37,94 @@ _NOBODYS = bytes(32)
 class ClientAuthenticator:
     """Authenticates the clients of one registry."""
 
-    def __init__(self, registry: ClientRegistry) -> None:
+    def __init__(
+        self, registry: ClientRegistry, *, statements: OwnStatements, workloads: Workloads, audit: Audit
+    ) -> None:
         self._registry = registry
+        self._statements = statements
+        self._workloads = workloads
+        self._audit = audit
 
-    async def authenticate(self, form: FormRequest, *, now: float) -> Client:
-        """The client. Raises InvalidRequest, InvalidClient, StorageError.
+    async def authenticate(self, form: FormRequest, *, now: float, stale_ok: bool = False) -> Client:
+        """The client. Unknown and unproven get the same answer after the same work.
 
-        Unknown and unproven get the same answer after the same work.
+        stale_ok: for what goes on with an authorization, see `ClientRegistry.find`. Raises InvalidRequest,
+        InvalidClient, Unavailable, TooManyRequests, StorageError.
         """
-        presented = read_presented(form.authorization, form.parameters)
+        presented: Presented | None = None
+        try:
+            presented = read_presented(form.authorization, form.parameters)
+            return await self._proven(presented, form, now=now, stale_ok=stale_ok)
+        except InvalidClient as refused:
+            self._audit.write(
+                AuditEvent.CLIENT_REFUSED,
+                client=None if presented is None else presented.client_id,
+                method=_method(presented, form),
+                reason=refused.detail or refused.description,
+                address=form.peer,
+            )
+            raise
+
+    async def _proven(self, presented: Presented, form: FormRequest, *, now: float, stale_ok: bool) -> Client:
+        if isinstance(presented, PresentedAssertion) and not _speaks_of_itself(presented):
+            client_id = await self._workloads.client_of(presented.assertion, presented.client_id, now=now)
+            return _known(await self._registry.find(client_id))
+        assert presented.client_id is not None  # noqa: S101 - for the type checker: it has named itself
+        client = await self._registry.find(presented.client_id, stale_ok=stale_ok)
         match presented:
             case PresentedSecret():
-                client = await self._registry.find(presented.client_id)
-                expected = _NOBODYS if client is None else client.secret_digest or _NOBODYS
-                good = hmac.compare_digest(expected, secret_digest(presented.secret))
-                if client is None or not good or client.auth_method != presented.method:
-                    raise InvalidClient("the client is unknown or did not prove who it is")
-                return client
+                return _with_secret(client, presented)
             case PresentedName():
-                client = await self._registry.find(presented.client_id)
-                if client is None or client.auth_method != "none":
-                    raise InvalidClient("the client is unknown or did not prove who it is")
-                return client
-        raise InvalidClient("the client is unknown or did not prove who it is")
+                return _with_certificate(_known(client), form.certificate)
+            case PresentedAssertion():
+                signing = _of_method(_known(client), "private_key_jwt")
+                await self._statements.check(presented.assertion, signing, endpoint=form.url, now=now)
+                return signing
+
+
+def _with_secret(client: Client | None, presented: PresentedSecret) -> Client:
+    expected = _NOBODYS if client is None else client.secret_digest or _NOBODYS
+    good = hmac.compare_digest(expected, secret_digest(presented.secret))
+    known = _known(client)
+    if not good:
+        raise InvalidClient(UNPROVEN, detail="the secret is wrong")
+    return _of_method(known, presented.method)
+
+
+def _with_certificate(client: Client, certificate: bytes | None) -> Client:
+    """A name is enough for a public client; with a certificate, for one whose name it has."""
+    if client.auth_method != "tls_client_auth":
+        return _of_method(client, "none")
+    if certificate is None:
+        raise InvalidClient(UNPROVEN, detail="there is no certificate on this listener: see authserver.mtls")
+    if not is_certificate_of(client, certificate):
+        raise InvalidClient(UNPROVEN, detail="the certificate has another name than the client's")
+    return client
+
+
+def _known(client: Client | None) -> Client:
+    if client is None:
+        raise InvalidClient(UNPROVEN, detail="there is no such client")
+    return client
+
+
+def _of_method(client: Client, method: str) -> Client:
+    if client.auth_method != method:
+        detail = f"it came by {method} and is registered for {client.auth_method}"
+        raise InvalidClient(UNPROVEN, detail=detail)
+    return client
+
+
+def _speaks_of_itself(presented: PresentedAssertion) -> bool:
+    return subject_of_assertion(presented.assertion) is not None
+
+
+def _method(presented: Presented | None, form: FormRequest) -> str | None:
+    match presented:
+        case PresentedSecret():
+            return presented.method
+        case PresentedAssertion():
+            return "private_key_jwt" if _speaks_of_itself(presented) else "workload"
+        case PresentedName():
+            return "none" if form.certificate is None else "tls_client_auth"
+    return None

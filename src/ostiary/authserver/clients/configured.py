@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from ostiary.authserver.clients.stored import SAN
 from ostiary.authserver.config.clients import ClientSettings
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
 from ostiary.oauth.client import Client, ClientKind
@@ -45,8 +46,5 @@ def secret_digest(secret: str) -> bytes:
 
 
 def _san(settings: ClientSettings) -> tuple[str, str] | None:
-    if settings.tls_client_auth_san_dns is not None:
-        return ("dns", settings.tls_client_auth_san_dns)
-    if settings.tls_client_auth_san_uri is not None:
-        return ("uri", settings.tls_client_auth_san_uri)
-    return None
+    found = ((kind, getattr(settings, field)) for kind, field in SAN.items())
+    return next(((kind, name) for kind, name in found if name is not None), None)

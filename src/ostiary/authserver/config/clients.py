@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Collection
 from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints, model_validator
 
+from ostiary.authserver.clients.certificate_names import read_subject
+from ostiary.authserver.config.trusted_issuers import TrustedIssuer
 from ostiary.identity.inbound import ScopeToken
+from ostiary.identity.key_set import read_key_set
 from ostiary.oauth.client import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
@@ -17,7 +22,7 @@ from ostiary.oauth.client import (
     ApplicationType,
 )
 from ostiary.oauth.client_authentication import AuthMethod
-from ostiary.settings import SecretField, Settings, Url
+from ostiary.settings import ConfiguredPath, SecretField, Settings, Url
 
 SHORT_NAMES = {"device_code": DEVICE_CODE, "jwt_bearer": JWT_BEARER, "token_exchange": TOKEN_EXCHANGE}
 GRANTS = frozenset(
@@ -37,7 +42,8 @@ class ClientSettings(Settings):
     """Its secret: long and random, for what is guessed is guessed quickly."""
     token_endpoint_auth_method: AuthMethod | None = None
     """How it proves itself: client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, none.
-    Default: client_secret_basic with a secret, private_key_jwt with keys, else none."""
+    Default: client_secret_basic with a secret, private_key_jwt with keys, else none. A workload that the
+    `subjects` of a trusted issuer lead to needs no keys with private_key_jwt."""
     grant_types: list[str] = [AUTHORIZATION_CODE, REFRESH_TOKEN]
     """What it may do: authorization_code, refresh_token, client_credentials, device_code, jwt_bearer,
     token_exchange."""
@@ -51,12 +57,20 @@ class ClientSettings(Settings):
     """Its public keys, for private_key_jwt."""
     jwks_uri: Url | None = None
     """Where its public keys are."""
+    ca_file: ConfiguredPath | None = None
+    """PEM file of the authorities trusted for its jwks_uri alone. Default: the system's."""
+    private_network: bool = False
+    """Its jwks_uri may be on a private network."""
     tls_client_auth_subject_dn: str | None = None
     """The subject of its certificate (RFC 4514), for tls_client_auth."""
     tls_client_auth_san_dns: str | None = None
     """A DNS name that its certificate has, instead."""
     tls_client_auth_san_uri: str | None = None
     """A URI that its certificate has, instead: such as a SPIFFE ID."""
+    tls_client_auth_san_ip: str | None = None
+    """An IP address that its certificate has, instead."""
+    tls_client_auth_san_email: str | None = None
+    """An e-mail address that its certificate has, instead."""
     application_type: ApplicationType = ApplicationType.WEB
     """web or native."""
     dpop_bound_access_tokens: bool = False
@@ -94,12 +108,75 @@ class ClientSettings(Settings):
         method = self.method
         if (method in _SECRET_METHODS) != (self.client_secret is not None):
             raise ValueError(f"{method} and client_secret do not go together")
-        if method == "private_key_jwt" and (self.jwks is None) == (self.jwks_uri is None):
-            raise ValueError("private_key_jwt needs either jwks or jwks_uri")
-        names = (self.tls_client_auth_subject_dn, self.tls_client_auth_san_dns, self.tls_client_auth_san_uri)
-        if method == "tls_client_auth" and sum(name is not None for name in names) != 1:
+        if self.jwks is not None and self.jwks_uri is not None:
+            raise ValueError("jwks and jwks_uri exclude each other")
+        if self.jwks is not None:
+            _check_keys(self.jwks)
+        if self.jwks_uri is not None and self.jwks_uri.scheme == "http" and not self.jwks_uri.is_loopback:
             raise ValueError(
-                "tls_client_auth needs exactly one of tls_client_auth_subject_dn, _san_dns, _san_uri"
+                "jwks_uri is plain http to another machine, so anybody between could swap the keys"
             )
+        if method == "tls_client_auth":
+            self._has_one_name()
         if method == "none" and self.grants & {CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE}:
             raise ValueError("a client that proves nothing may not have tokens without a person")
+
+    def _has_one_name(self) -> None:
+        if sum(name is not None for name in self._names) != 1:
+            raise ValueError(
+                "tls_client_auth needs exactly one of tls_client_auth_subject_dn, _san_dns, _san_uri, "
+                "_san_ip, _san_email"
+            )
+        if self.tls_client_auth_subject_dn is not None:
+            try:
+                read_subject(self.tls_client_auth_subject_dn)
+            except ValueError:
+                raise ValueError(
+                    "tls_client_auth_subject_dn is not a name of RFC 4514, such as CN=ci,O=Example"
+                ) from None
+        if self.tls_client_auth_san_ip is not None:
+            ipaddress.ip_address(self.tls_client_auth_san_ip)
+
+    @property
+    def _names(self) -> tuple[str | None, ...]:
+        return (
+            self.tls_client_auth_subject_dn,
+            self.tls_client_auth_san_dns,
+            self.tls_client_auth_san_uri,
+            self.tls_client_auth_san_ip,
+            self.tls_client_auth_san_email,
+        )
+
+
+def check_clients(
+    clients: Collection[ClientSettings], *, issuers: Collection[TrustedIssuer], has_mtls: bool
+) -> None:
+    """Raise ValueError unless each can prove itself in the way that it should."""
+    workloads = {client_id for issuer in issuers for client_id in issuer.subjects.values()}
+    by_id = {client.client_id: client for client in clients}
+    for client_id in sorted(workloads):
+        if client_id not in by_id:
+            raise ValueError(f"subjects of trusted_issuers lead to client {client_id}, which clients has not")
+        if by_id[client_id].method == "none":
+            raise ValueError(
+                f"client {client_id} is a workload's: give it token_endpoint_auth_method: private_key_jwt"
+            )
+    for client in clients:
+        keyless = client.jwks is None and client.jwks_uri is None and client.client_id not in workloads
+        if client.method == "private_key_jwt" and keyless:
+            raise ValueError(
+                f"client {client.client_id} needs jwks, jwks_uri, or a trusted issuer with subjects for it"
+            )
+        wants_mtls = client.method == "tls_client_auth" or client.tls_client_certificate_bound_access_tokens
+        if wants_mtls and not has_mtls:
+            raise ValueError(
+                f"client {client.client_id} has a certificate, and nothing asks for it: set mtls"
+            )
+
+
+def _check_keys(jwks: dict[str, Any]) -> None:
+    keys = read_key_set(jwks).keys
+    if not keys:
+        raise ValueError("jwks has no key that a signature can be verified with")
+    if any(key.is_private for key in keys):
+        raise ValueError("jwks has a private key: write the public ones here")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ostiary.authserver.config.clients import ClientSettings
+from ostiary.authserver.config.clients import ClientSettings, check_clients
 from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp, OidcIdp
 from ostiary.authserver.config.rate import Rate, RateField
 from ostiary.authserver.config.resources import ResourceSettings, Use
@@ -148,6 +148,7 @@ class AuthServerSettings(Settings):
                 idp.issuer: idp.subject_claim for idp in self.upstream_idps if isinstance(idp, OidcIdp)
             },
         )
+        check_clients(self.clients, issuers=self.trusted_issuers, has_mtls=self.mtls is not None)
         idps = {idp.name: idp for idp in self.upstream_idps}
         for resource in self.resources:
             for name, use in resource.uses.items():

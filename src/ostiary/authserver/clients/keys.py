@@ -1,0 +1,66 @@
+"""The keys with which clients sign what they say of themselves. RFC 7591 section 2: `jwks`, `jwks_uri`.
+
+They come from what was registered, and never from what a statement's header points at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ostiary.authserver.clients.documents import TIMEOUT, strangers_reach
+from ostiary.authserver.config.settings import AuthServerSettings
+from ostiary.identity.key_set import KeySet, read_key_set
+from ostiary.identity.key_sets import KeyLocation, KeySets
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.client import Client, ClientKind
+from ostiary.oauth.errors import TemporarilyUnavailable
+from ostiary.oauth.server_errors import Unavailable
+from ostiary.transport.fetch import PUBLIC, Fetcher, Reach
+from ostiary.transport.trust import TrustSet
+
+MAX_BYTES = 64 * 1024
+MOST_REMEMBERED = 1_000
+
+
+class ClientKeys:
+    """All clients' keys. operators: where the keys of the operator's own clients are kept."""
+
+    def __init__(self, settings: AuthServerSettings, operators: KeySets, clock: Callable[[], float]) -> None:
+        self._operators = operators
+        self._reaches = {
+            client.client_id: Reach(TrustSet(client.ca_file), client.private_network)
+            for client in settings.clients
+        }
+        fetcher = Fetcher(timeout=TIMEOUT, max_bytes=MAX_BYTES)
+        self._strangers = KeySets(fetcher, clock, most=MOST_REMEMBERED)
+        self._strangers_reach = strangers_reach(settings.registration)
+        self._inline: dict[str, tuple[Mapping[str, Any], KeySet]] = {}
+
+    async def of(self, client: Client, *, kid: str | None) -> KeySet:
+        """The keys, fetched again when `kid` is not among them. Raises Unavailable."""
+        if client.jwks is not None:
+            return self._read(client.client_id, client.jwks)
+        if client.jwks_uri is None:
+            return KeySet(())
+        sets, reach = self._strangers, self._strangers_reach
+        if client.kind is ClientKind.REGISTERED:
+            sets, reach = self._operators, self._reaches.get(client.client_id, PUBLIC)
+        try:
+            return await sets.get(
+                KeyLocation(client.client_id, canonical_url(client.jwks_uri), reach), kid=kid
+            )
+        except TemporarilyUnavailable as away:
+            raise Unavailable(
+                "the client's keys cannot be fetched now; nothing was spent",
+                retry_after=away.retry_after,
+                detail=away.detail,
+            ) from None
+
+    def _read(self, client_id: str, jwks: Mapping[str, Any]) -> KeySet:
+        known = self._inline.get(client_id)
+        if known is None or known[0] is not jwks:
+            if len(self._inline) >= MOST_REMEMBERED:
+                del self._inline[next(iter(self._inline))]
+            known = self._inline[client_id] = (jwks, read_key_set(jwks))
+        return known[1]

@@ -1,0 +1,47 @@
+"""A client says of itself who it is, and signs it: `private_key_jwt`. RFC 7523 section 2.2."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ostiary.authserver import used_once
+from ostiary.authserver.assertions.refused_as import refused_as
+from ostiary.authserver.clients.keys import ClientKeys
+from ostiary.identity.jwt_verifier import read_jwt, verify
+from ostiary.oauth.client import Client
+from ostiary.oauth.client_assertion_claims import check_client_assertion
+from ostiary.oauth.jwt_claims import LEEWAY
+from ostiary.oauth.server_errors import InvalidClient
+from ostiary.storage.store import Store
+from ostiary.transport.stepping import in_task
+
+NAME = "the client assertion"
+
+
+class OwnStatements:
+    """Checks them. audiences: our issuer, and the token endpoint by each of its names."""
+
+    def __init__(self, keys: ClientKeys, store: Store, audiences: Collection[str]) -> None:
+        self._keys = keys
+        self._store = store
+        self._audiences = frozenset(audiences)
+
+    async def check(self, assertion: str, client: Client, *, endpoint: str, now: float) -> None:
+        """Take the statement, once. endpoint: where it was sent. Raises InvalidClient, Unavailable,
+        StorageError."""
+        with refused_as(InvalidClient, NAME):
+            jwt = read_jwt(assertion)
+            claims = verify(jwt, await self._keys.of(client, kid=jwt.kid))
+        jti = check_client_assertion(
+            claims,
+            client_id=client.client_id,
+            audiences=self._audiences | {endpoint},
+            now=now,
+            typ=jwt.typ,
+        )
+        name, expires_at = f"client assertion {client.client_id} {jti}", claims["exp"] + LEEWAY
+        taken = self._store.transaction(
+            lambda connection: used_once.take(connection, name, expires_at=expires_at)
+        )
+        if not await in_task(taken):
+            raise InvalidClient(f"{NAME} was used before; sign a new one for each request")

@@ -1,0 +1,50 @@
+"""Puts together what knows clients, and what makes sure of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ostiary.authserver.clients.authentication import ClientAuthenticator
+from ostiary.authserver.clients.configured import configured_client
+from ostiary.authserver.clients.documents import DocumentClients
+from ostiary.authserver.clients.keys import ClientKeys
+from ostiary.authserver.clients.own_statement import OwnStatements
+from ostiary.authserver.clients.registry import ClientRegistry
+from ostiary.authserver.clients.stored import StoredClients
+from ostiary.authserver.clients.workloads import Workloads
+from ostiary.authserver.config.settings import AuthServerSettings
+from ostiary.identity.key_sets import KeySets
+from ostiary.oauth.endpoint_url import endpoint
+from ostiary.storage.store import Store
+from ostiary.telemetry.audit import Audit
+
+
+def client_registry(settings: AuthServerSettings, store: Store, clock: Callable[[], float]) -> ClientRegistry:
+    """Every client that there may be. Raises SecretUnavailable."""
+    strangers = settings.registration
+    return ClientRegistry(
+        [configured_client(client, settings.trusted_issuers) for client in settings.clients],
+        stored=StoredClients(store, lifetime=strangers.dynamic_lifetime.total_seconds(), clock=clock),
+        documents=DocumentClients(strangers, store, clock)
+        if strangers.client_id_metadata_documents
+        else None,
+    )
+
+
+def client_authenticator(
+    registry: ClientRegistry,
+    settings: AuthServerSettings,
+    *,
+    store: Store,
+    key_sets: KeySets,
+    audit: Audit,
+    clock: Callable[[], float],
+) -> ClientAuthenticator:
+    """What makes sure of them. key_sets: of those whom the operator names."""
+    audiences = {settings.issuer, endpoint(settings.issuer, "/oauth/token")}
+    return ClientAuthenticator(
+        registry,
+        statements=OwnStatements(ClientKeys(settings, key_sets, clock), store, audiences),
+        workloads=Workloads(settings.trusted_issuers, key_sets, settings.issuer),
+        audit=audit,
+    )
