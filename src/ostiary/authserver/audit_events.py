@@ -40,6 +40,8 @@ class AuditEvent(StrEnum):
     """A person did not."""
     ACCOUNT_CONNECTED = "account_connected"
     """An account at an identity provider was connected: `idp`, `account`."""
+    ACCOUNT_REFUSED = "account_refused"
+    """An account that a person wanted to connect was not: `idp`, `reason`."""
     ACCOUNT_REPLACED = "account_replaced"
     """Another account took its place: `idp`, `account`, `before`."""
     ACCOUNT_DISCONNECTED = "account_disconnected"

@@ -5,7 +5,7 @@ Kept in each process, so replicas allow their number times as much. What nobody 
 
 from __future__ import annotations
 
-from ostiary.authserver.config.rate import Rate
+from ostiary.authserver.config.rate import Rate, read_rate
 from ostiary.authserver.config.settings import RateSettings
 from ostiary.oauth.server_errors import TooManyRequests
 
@@ -51,3 +51,6 @@ class Rates:
         self.authorize = RateLimit(settings.authorize)
         self.token = RateLimit(settings.token)
         self.registration = RateLimit(settings.registration)
+        self.code_guesses_of_browser = RateLimit(read_rate("10/m"))
+        self.code_guesses_of_address = RateLimit(read_rate("60/m"))
+        """Of a device's code, which is short: one in 25 billion is right for each device that waits."""

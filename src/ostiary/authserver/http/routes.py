@@ -11,6 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from ostiary.authserver import device_pages
+from ostiary.authserver.connections.away import allow_away, revoke_away
+from ostiary.authserver.connections.connect import ask, begin
+from ostiary.authserver.connections.ending import disconnect_account, end_access, sign_out
+from ostiary.authserver.connections.listing import listing
+from ostiary.authserver.connections.offer import decide
+from ostiary.authserver.connections.sign_in import choose
 from ostiary.authserver.http.page_door import page_door
 from ostiary.authserver.pages import asset_routes
 from ostiary.authserver.parts import Parts
@@ -32,6 +39,19 @@ PAGES: list[tuple[str, str, PagesHandler]] = [
     ("POST", "/oauth/walk", step),
     ("POST", "/oauth/consent", consent),
     ("POST", "/oauth/replace", replace),
+    ("GET", "/connections", listing),
+    ("POST", "/connections/sign-in", choose),
+    ("POST", "/connections/sign-out", sign_out),
+    ("POST", "/connections/replace", decide),
+    ("POST", "/connections/disconnect", disconnect_account),
+    ("POST", "/connections/end", end_access),
+    ("POST", "/connections/away", allow_away),
+    ("POST", "/connections/away/revoke", revoke_away),
+    ("GET", "/connect/{idp}", ask),
+    ("POST", "/connect/{idp}", begin),
+    ("GET", "/device", device_pages.enter),
+    ("POST", "/device", device_pages.look_up),
+    ("POST", "/device/decide", device_pages.decide),
 ]
 """What people's browsers ask for, below the issuer's own path."""
 

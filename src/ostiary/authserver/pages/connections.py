@@ -39,13 +39,13 @@ class ConnectedAccount:
     scopes: Sequence[str] = ()
     since: datetime | None = None
     """When this state began; None where there is nothing to date."""
-    reason: str = ""
-    """Why it was refused, in a sentence."""
     connect: Form | None = None
     """Connects, or connects again."""
     disconnect: Form | None = None
     away: Sequence[AwayPermission] = ()
     away_offer: AwayOffer | None = None
+    reason: str = ""
+    """Why it was refused, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

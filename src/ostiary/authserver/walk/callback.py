@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.connected import Connected
-from ostiary.authserver.http.page_door import PageRefused
+from ostiary.authserver.connections.arrived import arrived
 from ostiary.authserver.idps.idp import IdpError
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.walk.arrival import connected, signed_in
@@ -32,7 +32,7 @@ async def callback(request: Request, parts: Parts) -> Response:
         purpose, outcome = failed.purpose, failed.error
     if isinstance(purpose, WalkLeg):
         return await _arrived(visit, purpose.walk_id, idp_name, outcome)
-    raise PageRefused("Nothing is here", "This leads nowhere yet.", status=404)
+    return await arrived(visit, request, purpose, idp_name, outcome)
 
 
 async def _arrived(visit: Visit, walk_id: str, idp_name: str, outcome: Connected | IdpError) -> Response:

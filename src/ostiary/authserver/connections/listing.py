@@ -1,0 +1,180 @@
+"""`GET /connections`: all that a person has here, by the owner that it is kept for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ostiary.authserver.config.resources import ResourceSettings, Use
+from ostiary.authserver.connections.away import ALLOW, REVOKE, who_may_be_allowed
+from ostiary.authserver.connections.connect import connect_path
+from ostiary.authserver.connections.ending import DISCONNECT, END, SIGN_OUT
+from ostiary.authserver.connections.holdings import Holdings, MadeChoice, RunningSession, find_holdings
+from ostiary.authserver.connections.notice import told
+from ostiary.authserver.connections.shown import shown_client, shown_scopes
+from ostiary.authserver.connections.sign_in import ask_to_sign_in
+from ostiary.authserver.connections.signed_in import SignedIn, signed_in
+from ostiary.authserver.pages import (
+    AwayOffer,
+    AwayPermission,
+    Client,
+    ClientAccess,
+    ConnectedAccount,
+    Connections,
+    Form,
+    ResourceConnections,
+    page_response,
+)
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant
+from ostiary.authserver.walk.record import Chosen
+from ostiary.authserver.walk.visit import Visit
+
+_NOT_CONNECTED: Mapping[Chosen, Literal["skipped", "refused", "absent"]] = {
+    Chosen.SKIPPED: "skipped",
+    Chosen.REFUSED: "refused",
+    Chosen.FAILED: "refused",
+    Chosen.KEPT: "absent",
+}
+
+
+async def listing(request: Request, parts: Parts) -> Response:
+    """Raises OAuthError, StorageError."""
+    visit = Visit.of(request, parts)
+    person = await signed_in(request, parts, now=visit.now)
+    if person is None:
+        return await ask_to_sign_in(visit)
+    holdings = await parts.store.read(
+        lambda connection: find_holdings(connection, parts.store, person.user_id, now=visit.now)
+    )
+    view = _View(parts, person, await _clients(parts, holdings))
+    page = Connections(
+        signed_in_as=person.name,
+        resources=view.owners(holdings),
+        sign_out=person.form(parts, SIGN_OUT),
+        notice=told(request, person),
+    )
+    return page_response(page)
+
+
+async def _clients(parts: Parts, holdings: Holdings) -> dict[str, Client]:
+    """Every client that the page may name."""
+    unattended = {client.client_id for client in parts.settings.clients}
+    ids = sorted(holdings.client_ids | unattended)
+    return dict(zip(ids, await asyncio.gather(*(shown_client(parts, one) for one in ids)), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Holdings, as the page shows them to this person."""
+
+    parts: Parts
+    person: SignedIn
+    clients: Mapping[str, Client]
+
+    def owners(self, holdings: Holdings) -> list[ResourceConnections]:
+        """Those whose people sign in where this person did, and whoever has something of theirs."""
+        entries: dict[str, list[ResourceSettings]] = {}
+        for entry in self.parts.resources.entries:
+            if entry.identity == self.person.idp:
+                entries.setdefault(entry.owner, []).append(entry)
+        owners = dict.fromkeys([*entries, *holdings.owners])
+        shown = (self._owner(owner, entries.get(owner, []), holdings.of(owner)) for owner in owners)
+        return [one for one in shown if one is not None]
+
+    def _owner(
+        self, owner: str, entries: Sequence[ResourceSettings], holdings: Holdings
+    ) -> ResourceConnections | None:
+        """None where there is nothing to see or to do."""
+        uses = {idp: use for entry in entries for idp, use in entry.uses.items()}
+        if not holdings.owners and all(use is Use.IDENTITY for use in uses.values()):
+            return None
+        places = [entry.resource for entry in entries] or [one.session.resource for one in holdings.sessions]
+        return ResourceConnections(
+            owner=owner,
+            resource=", ".join(dict.fromkeys(places)) or "A server that is not served here any more",
+            accounts=self._accounts(uses, entries, holdings),
+            clients=[self._access(running) for running in holdings.sessions],
+        )
+
+    def _accounts(
+        self, uses: Mapping[str, Use], entries: Sequence[ResourceSettings], holdings: Holdings
+    ) -> list[ConnectedAccount]:
+        accounts = []
+        for idp in dict.fromkeys([*uses, *(grant.idp for grant in holdings.grants)]):
+            connect = self._connect(idp, entries)
+            grants = [grant for grant in holdings.grants if grant.idp == idp]
+            accounts += [self._account(grant, connect, holdings) for grant in grants]
+            if not grants:
+                choice = next((one for one in holdings.choices if one.idp == idp), None)
+                offered = None if uses[idp] is Use.IDENTITY else connect
+                accounts.append(self._missing(idp, choice, offered))
+        return accounts
+
+    def _connect(self, idp: str, entries: Sequence[ResourceSettings]) -> Form | None:
+        entry = next((entry for entry in entries if idp in entry.uses), None)
+        if entry is None or idp not in self.parts.idps:
+            return None
+        return self.person.form(self.parts, connect_path(idp), resource=entry.resource)
+
+    def _account(self, grant: UpstreamGrant, connect: Form | None, holdings: Holdings) -> ConnectedAccount:
+        works = grant.state is not GrantState.NEEDS_RECONNECT
+        return ConnectedAccount(
+            idp=self._name(grant.idp),
+            state="connected" if works else "needs_reconnect",
+            account=grant.label or grant.account,
+            scopes=grant.scopes,
+            since=_moment(grant.connected_at) if works else None,
+            connect=connect,
+            disconnect=self.person.form(self.parts, DISCONNECT, account=grant.id),
+            away=[
+                AwayPermission(
+                    self.clients[one.client_id],
+                    _moment(one.until),
+                    self.person.form(self.parts, REVOKE, account=grant.id, client=one.client_id),
+                )
+                for one in holdings.permissions
+                if one.grant_id == grant.id
+            ],
+            away_offer=self._away_offer(grant, holdings),
+        )
+
+    def _away_offer(self, grant: UpstreamGrant, holdings: Holdings) -> AwayOffer | None:
+        clients = [(one, self.clients[one].name) for one in who_may_be_allowed(self.parts, grant, holdings)]
+        if not clients:
+            return None
+        return AwayOffer(clients, self.person.form(self.parts, ALLOW, account=grant.id))
+
+    def _missing(self, idp: str, choice: MadeChoice | None, connect: Form | None) -> ConnectedAccount:
+        if choice is None:
+            return ConnectedAccount(self._name(idp), "absent", connect=connect)
+        return ConnectedAccount(
+            self._name(idp),
+            _NOT_CONNECTED[choice.chosen],
+            since=_moment(choice.made_at),
+            reason=choice.reason,
+            connect=connect,
+        )
+
+    def _access(self, running: RunningSession) -> ClientAccess:
+        session = running.session
+        return ClientAccess(
+            client=self.clients[session.client_id],
+            scopes=shown_scopes(session.scopes, self.parts.resources.find(session.resource)),
+            since=_moment(session.created_at),
+            last_used=_moment(running.used_at),
+            end=self.person.form(self.parts, END, session=session.tsid_hash),
+        )
+
+    def _name(self, idp: str) -> str:
+        return self.parts.idps[idp].display_name if idp in self.parts.idps else idp
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

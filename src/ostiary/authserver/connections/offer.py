@@ -1,0 +1,130 @@
+"""Another account than the connected one came back: it waits, sealed, until the person has decided.
+
+Somebody may have prepared the browser so that the person works in an account that is not theirs.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+from sqlalchemy import Connection, delete, insert
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.connected import Connected
+from ostiary.authserver.connections.account import take, takes_the_place_of
+from ostiary.authserver.connections.notice import Notice, back_with
+from ostiary.authserver.connections.signed_in import SignedIn, posted
+from ostiary.authserver.http.page_door import PageRefused
+from ostiary.authserver.pages import ReplaceAccount, page_response
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.upstream_grants.disconnect import disconnect
+from ostiary.authserver.upstream_grants.grant import UpstreamGrant
+from ostiary.authserver.walk.leg_state import ConnectLeg
+from ostiary.authserver.walk.visit import Visit
+from ostiary.oauth.server_errors import InvalidRequest
+from ostiary.storage.schema import walks
+from ostiary.storage.store import digest
+
+REPLACE = "/connections/replace"
+
+_row = walks.c
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What waits. It is swept as walks are, whose table it shares."""
+
+    user_id: str
+    owner: str
+    account: Connected
+
+
+def wait(connection: Connection, visit: Visit, leg: ConnectLeg, account: Connected) -> str:
+    """Keep it for the browser's answer. Gives what the form names it by."""
+    offer_id = secrets.token_urlsafe(32)
+    key = _key(offer_id)
+    store = visit.parts.store
+    connection.execute(
+        insert(walks).values(
+            walk_hash=key,
+            browser_hash=visit.browser.hash,
+            sealed=store.seal(Offer(leg.user_id, leg.owner, account), table=walks, key=key),
+            version=1,
+            expires_at=visit.now + visit.parts.settings.tokens.sign_in.total_seconds(),
+        )
+    )
+    return offer_id
+
+
+def ask_to_replace(
+    parts: Parts, person: SignedIn, before: UpstreamGrant, account: Connected, offer_id: str
+) -> Response:
+    """The page that asks."""
+    page = ReplaceAccount(
+        idp=parts.idps[account.idp].display_name,
+        connected=before.label or before.account,
+        offered=account.label or account.account,
+        form=person.form(parts, REPLACE, offer=offer_id),
+    )
+    return page_response(page)
+
+
+async def decide(request: Request, parts: Parts) -> Response:
+    """`POST /connections/replace`: the person has decided. Raises PageRefused, OAuthError, StorageError."""
+    visit = Visit.again(request, parts)
+    person, form = await posted(request, parts, REPLACE, now=visit.now)
+    key, decision = _key(form.require("offer")), form.require("decision")
+    if decision not in {"replace", "keep"}:
+        raise InvalidRequest("the decision is replace or keep")
+
+    def work(connection: Connection) -> tuple[Connected, UpstreamGrant | None, list[str]]:
+        offer = _taken(connection, visit, key)
+        if offer is None or offer.user_id != person.user_id:
+            raise _answered()
+        account, owner = offer.account, offer.owner
+        before = takes_the_place_of(connection, parts.store, person.user_id, owner, account)
+        if decision == "keep":
+            return account, before, []
+        gone = take(connection, parts, person.user_id, owner, account, now=visit.now)
+        return account, before, gone
+
+    account, before, gone = await parts.store.transaction(work)
+    if decision == "keep":
+        return back_with(person, parts, Notice.KEPT)
+    for grant_id in gone:
+        await disconnect(parts, grant_id)
+    parts.audit.write(
+        AuditEvent.ACCOUNT_REPLACED,
+        subject=person.user_id,
+        idp=account.idp,
+        account=account.account,
+        before=before and before.account,
+        address=visit.address,
+    )
+    return back_with(person, parts, Notice.REPLACED)
+
+
+def _taken(connection: Connection, visit: Visit, key: str) -> Offer | None:
+    """Once, by the browser that it waits for."""
+    sealed = connection.execute(
+        delete(walks)
+        .where(_row.walk_hash == key, _row.browser_hash == visit.browser.hash, _row.expires_at > visit.now)
+        .returning(_row.sealed)
+    ).scalar_one_or_none()
+    return None if sealed is None else visit.parts.store.open(sealed, Offer, table=walks, key=key)
+
+
+def _answered() -> PageRefused:
+    return PageRefused(
+        "This question was answered already",
+        "It has expired, was answered in another tab, or was asked in another browser. Nothing was changed.",
+        "Open the page of connected accounts to see what is connected.",
+        status=404,
+    )
+
+
+def _key(offer_id: str) -> str:
+    """Not a walk's: neither is ever found as the other."""
+    return digest(f"offer {offer_id}")

@@ -1,0 +1,35 @@
+"""Clients and scopes as pages show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ostiary.authserver.pages import Client, Scope
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.resources import Target
+from ostiary.authserver.walk.asked import host_of, name_of
+from ostiary.authserver.walk.consent import COMMON_SCOPES, KNOWN_BY
+from ostiary.oauth.client import ClientKind
+from ostiary.oauth.client_document import document_url
+from ostiary.oauth.errors import OAuthError
+
+
+async def shown_client(parts: Parts, client_id: str) -> Client:
+    """A client by its id; that alone when it is gone, or its document out of reach. Raises StorageError."""
+    try:
+        client = await parts.clients.find(client_id, stale_ok=True)
+    except OAuthError:
+        client = None
+    by_document = document_url(client_id) is not None
+    host = host_of(client_id) if by_document else ""
+    if client is not None:
+        return Client(name_of(client), KNOWN_BY[client.kind], host)
+    return Client(
+        host or client_id, KNOWN_BY[ClientKind.DOCUMENT if by_document else ClientKind.DYNAMIC], host
+    )
+
+
+def shown_scopes(scopes: Sequence[str], target: Target | None) -> list[Scope]:
+    """Each with what it allows. target: None for a resource that is not served any more."""
+    words = COMMON_SCOPES | ({} if target is None else target.settings.scope_descriptions)
+    return [Scope(scope, words.get(scope, "")) for scope in scopes]
