@@ -8,6 +8,10 @@
     token_trap_table    how often they ask for a token, and whom they make wait
     token_callers       each of them as a client
     counting_servers    what they call, and who gives them tokens
+    authserver          tokens of our authorization server and of oidc-provider
+    authserver_peers    both of them, and codes to redeem
+    authserver_requests what they are asked
+    signatures          what no authorization server can beat
     peers               the programs that are compared, each started on one core
     load                what wrk measures
     report              medians and ratios, as a table

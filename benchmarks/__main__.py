@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks import credentials, gateway, token_trap_table
+from benchmarks import authserver, credentials, gateway, token_trap_table
 from benchmarks.peers import ToolMissing
 from benchmarks.report import write_page
 
@@ -20,7 +20,8 @@ def main() -> int:
             through_gateway = gateway.run(seconds=3, repeats=3)
             at_hand = credentials.run(requests=5000, repeats=5)
             fetched = token_trap_table.run(refused=5, renewing=10)
-            write_page(PAGE, [through_gateway, at_hand, fetched])
+            issued = authserver.run(seconds=3, repeats=5)
+            write_page(PAGE, [through_gateway, at_hand, fetched, issued])
             print(PAGE.read_text())
     except ToolMissing as missing:
         print(missing, file=sys.stderr)

@@ -35,14 +35,15 @@ class Peer:
         """One more run of each."""
         core = peers.UPSTREAM_CORE
         for connections, measured in ((1, self.alone), (16, self.crowd)):
+            arguments = (self.tool, token)
             measured.append(
-                load(self.url, self.tool, token, connections=connections, seconds=seconds, core=core)
+                load(self.url, "call.lua", arguments, connections=connections, seconds=seconds, core=core)
             )
 
     @property
     def calls_per_second(self) -> float:
         """The median with a crowd."""
-        return statistics.median(one.calls_per_second for one in self.crowd)
+        return statistics.median(one.per_second for one in self.crowd)
 
 
 def run(*, seconds: float, repeats: int, names: Sequence[str] = ORDER) -> str:

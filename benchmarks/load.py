@@ -1,13 +1,14 @@
-"""What wrk measures: calls per second and latency of one kind of MCP call."""
+"""What wrk measures: requests per second, and how long they take."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SCRIPT = Path(__file__).parent / "call.lua"
+HERE = Path(__file__).parent
 _UNITS = {"us": 1.0, "ms": 1000.0, "s": 1_000_000.0}
 
 
@@ -15,22 +16,22 @@ _UNITS = {"us": 1.0, "ms": 1000.0, "s": 1_000_000.0}
 class Measured:
     """One run. Latency in microseconds; failed counts answers that were not 2xx, and broken connections."""
 
-    calls_per_second: float
+    per_second: float
     p50: float
     p99: float
     failed: int
 
 
-def load(url: str, tool: str, token: str, *, connections: int, seconds: float, core: int) -> Measured:
-    """Call the tool as fast as it goes from one thread on one core."""
+def load(
+    url: str, script: str | None, arguments: Sequence[str], *, connections: int, seconds: float, core: int
+) -> Measured:
+    """Ask as fast as it goes from one thread on one core. script: what is asked; None for GET requests."""
     duration = max(1, round(seconds))
     command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{duration}", "--latency"]
+    if script is not None:
+        command += ["-s", str(HERE / script)]
     finished = subprocess.run(
-        [*command, "-s", str(SCRIPT), url, "--", tool, token],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=duration + 30,
+        [*command, url, "--", *arguments], capture_output=True, text=True, check=True, timeout=duration + 30
     )
     return _read(finished.stdout)
 

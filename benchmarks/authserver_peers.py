@@ -1,0 +1,160 @@
+"""The authorization servers that are compared, each on one core, with codes and tokens of theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from string import Template
+
+import httpx2
+from sqlalchemy import Connection
+from tests.peers.oidc_provider.peer import PACKAGE, oidc_provider
+
+from benchmarks import peers
+from ostiary.authserver import codes
+from ostiary.authserver.authorized import Authorized
+from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
+from ostiary.config import OstiaryFile, read
+from ostiary.oauth.pkce import s256
+from ostiary.storage.store import Store
+
+CLIENT_ID, CLIENT_SECRET = "bench", "correct-horse-battery-staple-4711"
+REDIRECT_URI = "https://client.example.com/callback"
+RESOURCE = "https://mcp.example.com/mcp"
+VERIFIER = "a" * 43
+OIDC_PROVIDER = f"`{PACKAGE.replace('@', '` ')}"
+AT_ONCE = 500
+"""Codes in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthServerPeer:
+    """One of those compared."""
+
+    token_url: str
+    introspection_url: str
+    jwks_url: str
+    new_codes: Callable[[int], Sequence[str]]
+    """So many codes that nobody redeemed, each for another person, bound to `VERIFIER`."""
+    new_tokens: Callable[[int], Sequence[str]]
+    """So many access tokens that live, and can be introspected."""
+
+
+def redemption(code: str) -> dict[str, str]:
+    """The form in which a client redeems one of the codes."""
+    return {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": REDIRECT_URI,
+        "code_verifier": VERIFIER,
+        "resource": RESOURCE,
+    }
+
+
+@contextlib.contextmanager
+def our_authserver() -> Iterator[AuthServerPeer]:
+    """Ours: an SQLite file that survives a power cut, upstream tokens sealed, and an audit file."""
+    port = peers.free_port()
+    folder = peers.CACHE / "authserver"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    file = folder / "ostiary.yaml"
+    template = Template((peers.HERE / "authserver.yaml").read_text())
+    named = {"resource": RESOURCE, "client_id": CLIENT_ID, "redirect_uri": REDIRECT_URI}
+    file.write_text(template.substitute(port=port, **named))
+    command = [sys.executable, "-m", "benchmarks.authserver_alone", str(file)]
+    environment = {"CORP_SECRET": CLIENT_SECRET, "CLIENT_SECRET": CLIENT_SECRET}
+    issuer = f"http://127.0.0.1:{port}"
+    with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment):
+        token_url = f"{issuer}/oauth/token"
+        yield AuthServerPeer(
+            token_url,
+            f"{issuer}/oauth/introspect",
+            f"{issuer}/.well-known/jwks.json",
+            lambda count: asyncio.run(_insert_codes(file, count)),
+            lambda count: _redeem(token_url, asyncio.run(_insert_codes(file, count))),
+        )
+
+
+@contextlib.contextmanager
+def their_authserver() -> Iterator[AuthServerPeer]:
+    """oidc-provider: everything in the memory of its process."""
+    port = peers.free_port()
+    peer = oidc_provider()
+    settings = {
+        "modules": str(peer.directory / "node_modules"),
+        "port": port,
+        "client": {"id": CLIENT_ID, "secret": CLIENT_SECRET, "redirect_uri": REDIRECT_URI},
+        "resource": RESOURCE,
+    }
+    command = [peer.program("node"), str(peers.HERE / "oidc_provider.mjs"), json.dumps(settings)]
+    environment = {"NODE_ENV": "production"}
+    origin = f"http://127.0.0.1:{port}"
+    with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment):
+        yield AuthServerPeer(
+            f"{origin}/token",
+            f"{origin}/token/introspection",
+            f"{origin}/jwks",
+            lambda count: _minted(f"{origin}/mint/codes", count),
+            lambda count: _minted(f"{origin}/mint/tokens", count),
+        )
+
+
+async def _insert_codes(file: Path, count: int) -> list[str]:
+    """Codes in the store of our server, as a walk would have left them."""
+    storage = read(file, OstiaryFile).settings.storage
+    assert storage is not None
+    store, now = Store.of(storage), time.time()
+
+    def insert(connection: Connection, first: int) -> list[str]:
+        return [
+            codes.new_code(connection, store, _authorized(number, now), now=now, lifetime=3600)
+            for number in range(first, min(count, first + AT_ONCE))
+        ]
+
+    made: list[str] = []
+    try:
+        while len(made) < count:
+            made += await store.transaction(partial(insert, first=len(made)))
+    finally:
+        await store.close()
+    return made
+
+
+def _authorized(number: int, now: float) -> Authorized:
+    """One person, with the account at which they signed in."""
+    issuer, subject = "https://corp.example.com", f"person-{number}"
+    identity = Identity(issuer, subject, name=f"Person {number}", email=f"person{number}@example.com")
+    tokens = UpstreamTokens(
+        access_token="a" * 200, refresh_token="r" * 100, expires_at=now + 3600, scopes=("openid", "email")
+    )
+    return Authorized(
+        CLIENT_ID,
+        identity,
+        RESOURCE,
+        owner="default/gateway",
+        scopes=("mcp",),
+        auth_time=int(now),
+        connected=(Connected("corp", issuer, subject, "ostiary", tokens, identity=identity),),
+        redirect_uri=REDIRECT_URI,
+        code_challenge=s256(VERIFIER),
+    )
+
+
+def _redeem(token_url: str, given: Sequence[str]) -> list[str]:
+    with httpx2.Client(auth=(CLIENT_ID, CLIENT_SECRET), trust_env=False) as http:
+        answers = [http.post(token_url, data=redemption(code)) for code in given]
+    return [answer.raise_for_status().json()["access_token"] for answer in answers]
+
+
+def _minted(url: str, count: int) -> list[str]:
+    asked = f"{url}?count={count}&verifier={VERIFIER}"
+    return httpx2.post(asked, timeout=60, trust_env=False).raise_for_status().text.split()
