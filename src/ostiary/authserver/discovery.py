@@ -10,6 +10,7 @@ from ostiary.authserver.token_endpoint import grants_of
 from ostiary.oauth.endpoint_url import endpoint
 from ostiary.oauth.server_metadata import ServerFeatures, server_metadata
 
+USERINFO_PATH = "/oauth/userinfo"
 PATHS = {
     "authorization_endpoint": "/oauth/authorize",
     "token_endpoint": "/oauth/token",
@@ -17,6 +18,7 @@ PATHS = {
     "revocation_endpoint": "/oauth/revoke",
     "introspection_endpoint": "/oauth/introspect",
     "device_authorization_endpoint": "/oauth/device_authorization",
+    "userinfo_endpoint": USERINFO_PATH,
     "jwks_uri": "/.well-known/jwks.json",
 }
 """The endpoints that there are always, by their names in the metadata."""

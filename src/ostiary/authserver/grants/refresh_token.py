@@ -23,6 +23,7 @@ from ostiary.authserver.sessions.misfits import misfit
 from ostiary.authserver.sessions.refresh_tokens import Presented
 from ostiary.authserver.sessions.renewing import renew
 from ostiary.authserver.sessions.session import Session
+from ostiary.authserver.upstream_grants.revalidation import must_ask, still_there
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import JKT, X5T, is_confirmed
 from ostiary.oauth.refresh_rotation import Ended, Reuse, SameSuccessor, decide
@@ -62,25 +63,50 @@ async def refresh_token(request: GrantRequest, parts: Parts) -> Issued:
     return issue_session_tokens(wanted, parts, now=request.now)
 
 
+class _AskFirst(Exception):
+    """The identity provider has to be asked before anything is spent."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+
+
 async def _renewed(token: str, request: GrantRequest, parts: Parts) -> _Renewed:
     try:
-        return await parts.store.transaction(lambda connection: _renew(connection, token, request, parts))
+        return await _in_one_transaction(token, request, parts)
+    except _AskFirst as asked:
+        await still_there(parts, asked.session, address=request.form.peer, now=request.now)
+        return await _in_one_transaction(token, request, parts, person_exists=True)
+
+
+async def _in_one_transaction(
+    token: str, request: GrantRequest, parts: Parts, *, person_exists: bool = False
+) -> _Renewed:
+    def renew(connection: Connection) -> _Renewed:
+        return _renew(connection, token, request, parts, person_exists=person_exists)
+
+    try:
+        return await parts.store.transaction(renew)
     except SessionMustEnd as must:
         raise await end_and_refuse(
             must, parts, client=request.client.client_id, address=request.form.peer, now=request.now
         ) from None
 
 
-def _renew(connection: Connection, token: str, request: GrantRequest, parts: Parts) -> _Renewed:
+def _renew(
+    connection: Connection, token: str, request: GrantRequest, parts: Parts, *, person_exists: bool
+) -> _Renewed:
     presented = _theirs(refresh_tokens.find(connection, parts.store, token), request)
     successor = _earlier_successor(presented, request, parts)
     target = _target(presented.session, parts)
     scopes = _scopes(presented.session, target, request, parts)
     if successor is not None:
         return _Renewed(presented.session, target, scopes, successor, in_grace=True)
+    if not person_exists and must_ask(parts, presented.session, now=request.now):
+        raise _AskFirst(presented.session)
     renewed = renew(connection, parts.store, presented, parts.settings.tokens, now=request.now)
     if renewed is None:  # the same token came elsewhere at the same time, and is spent now
-        return _renew(connection, token, request, parts)
+        return _renew(connection, token, request, parts, person_exists=person_exists)
     return _Renewed(renewed.session, target, scopes, renewed.refresh_token)
 
 

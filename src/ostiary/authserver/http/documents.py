@@ -1,4 +1,4 @@
-"""What everybody may read: discovery and keys, answered from memory inside the listener's protocol."""
+"""What is read with GET inside the listener's protocol: discovery and keys, from memory; userinfo."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from ostiary.authserver.discovery import discovery_document
+from ostiary.authserver.discovery import USERINFO_PATH, discovery_document
+from ostiary.authserver.http.door import door
+from ostiary.authserver.http.form_request import read_bare_request
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.signing.signing_keys import JWKS_MAX_AGE
+from ostiary.authserver.userinfo import UserinfoEndpoint
 from ostiary.oauth.endpoint_url import endpoint_path, well_known_paths
 from ostiary.transport.direct import Answer, Door, Request
 
@@ -21,11 +24,14 @@ PUBLIC = (
 
 
 def documents(parts: Parts) -> dict[bytes, Door]:
-    """Path → what answers its GET requests. They work while the store is away."""
+    """Path → what answers its GET requests. But for userinfo, they work while the store is away."""
     metadata = msgspec.json.encode(discovery_document(parts.settings))
     found = {path: _document(lambda: metadata) for path in well_known_paths(parts.issuer)}
     found[endpoint_path(parts.issuer, "/.well-known/jwks.json")] = _document(parts.signing.jwks)
-    return {path.encode(): door for path, door in found.items()}
+    found[endpoint_path(parts.issuer, USERINFO_PATH)] = door(
+        UserinfoEndpoint(parts, "GET"), url=parts.url(USERINFO_PATH), read=read_bare_request
+    )
+    return {path.encode(): one for path, one in found.items()}
 
 
 def _document(content: Callable[[], bytes]) -> Door:

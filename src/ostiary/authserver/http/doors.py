@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from ostiary.authserver.clients.registration import RegistrationEndpoint
 from ostiary.authserver.device_authorization import DeviceAuthorizationEndpoint
-from ostiary.authserver.discovery import REGISTRATION_PATH
+from ostiary.authserver.discovery import REGISTRATION_PATH, USERINFO_PATH
 from ostiary.authserver.http.door import Handler, door
-from ostiary.authserver.http.form_request import read_form_request, read_json_request
+from ostiary.authserver.http.form_request import (
+    read_bare_request,
+    read_form_request,
+    read_json_request,
+)
 from ostiary.authserver.introspection import IntrospectionEndpoint
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.revocation import RevocationEndpoint
 from ostiary.authserver.token_endpoint import TokenEndpoint
+from ostiary.authserver.userinfo import UserinfoEndpoint
 from ostiary.authserver.walk.pushed import PushedRequests
 from ostiary.oauth.endpoint_url import endpoint_path
 from ostiary.transport.direct import Door
@@ -29,6 +34,9 @@ def doors(parts: Parts) -> dict[bytes, Door]:
         endpoint_path(parts.issuer, path).encode(): door(handler, url=parts.url(path), read=read_form_request)
         for path, handler in forms.items()
     }
+    found[endpoint_path(parts.issuer, USERINFO_PATH).encode()] = door(
+        UserinfoEndpoint(parts, "POST"), url=parts.url(USERINFO_PATH), read=read_bare_request
+    )
     if parts.settings.registration.dynamic:
         path = REGISTRATION_PATH
         found[endpoint_path(parts.issuer, path).encode()] = door(

@@ -50,6 +50,19 @@ def read_json_request(request: Request, *, url: str) -> FormRequest:
     return FormRequest(url, request.peer, Parameters(), _text(request, b"authorization"), json=request.body)
 
 
+def read_bare_request(request: Request, *, url: str) -> FormRequest:
+    """Read what is asked with a head alone. Raises InvalidRequest."""
+    _refuse_repeated(request)
+    return FormRequest(
+        url,
+        request.peer,
+        Parameters(),
+        _text(request, b"authorization"),
+        _text(request, b"dpop"),
+        request.certificate,
+    )
+
+
 def _refuse_repeated(request: Request) -> None:
     if repeated := request.repeated & {b"authorization", b"dpop", b"content-type"}:
         raise InvalidRequest(f"the request has more than one {min(repeated).decode()} header")

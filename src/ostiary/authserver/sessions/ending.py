@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.sessions.interim_grants import release
+from ostiary.authserver.upstream_grants.disconnect import release
 from ostiary.oauth.server_errors import InvalidGrant
 from ostiary.storage.schema import session_grants, token_sessions
 

@@ -56,10 +56,16 @@ async def still_there(parts: Parts, session: Session, *, address: str, now: floa
     await parts.store.transaction(remember)
 
 
+def must_ask(parts: Parts, session: Session, *, now: float) -> bool:
+    """Whether it is time to, as far as the session itself tells."""
+    rule = _rule(parts, session.secret.idp)
+    return session.secret.grant_id is not None and is_due(rule, last=session.revalidated_at, now=now)
+
+
 async def _to_ask_with(parts: Parts, session: Session, now: float) -> UpstreamGrant | None:
     """The identity's grant; None when it is not time, or there is nothing to ask with."""
-    grant_id, rule = session.secret.grant_id, _rule(parts, session.secret.idp)
-    if grant_id is None or not is_due(rule, last=session.revalidated_at, now=now):
+    grant_id = session.secret.grant_id
+    if grant_id is None or not must_ask(parts, session, now=now):
         return None
     store = parts.store
     grant = await store.read(lambda connection: find(connection, store, grant_id))
