@@ -47,6 +47,20 @@ def test_a_secret_is_asked_for_only_where_it_must_be(offered: list[str], asked: 
     assert request["token_endpoint_auth_method"] == asked
 
 
+@pytest.mark.parametrize(
+    ("offered", "asked"),
+    [
+        (["none", "client_secret_post", "client_secret_basic"], "client_secret_basic"),
+        (["none", "client_secret_post"], "client_secret_post"),
+        (["none"], "none"),
+    ],
+)
+def test_a_server_asks_for_a_secret_where_it_can(offered: list[str], asked: str) -> None:
+    metadata = {"token_endpoint_auth_methods_supported": offered}
+    request = registration_request("https://auth.example.com/cb", metadata, application_type="web")
+    assert (request["application_type"], request["token_endpoint_auth_method"]) == ("web", asked)
+
+
 def test_a_server_that_wants_a_key_is_refused() -> None:
     with pytest.raises(RegistrationRefused) as refused:
         registration_request(REDIRECT, {"token_endpoint_auth_methods_supported": ["private_key_jwt"]})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,15 +38,21 @@ def takes_metadata_documents(metadata: Mapping[str, Any]) -> bool:
     return metadata.get("client_id_metadata_document_supported") is True
 
 
-def registration_request(redirect_uri: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """What to say of ourselves (section 2): a native application (OpenID Connect Registration section 2)."""
+def registration_request(
+    redirect_uri: str, metadata: Mapping[str, Any], *, application_type: Literal["native", "web"] = "native"
+) -> dict[str, Any]:
+    """What to say of ourselves (section 2).
+
+    application_type: a program on a person's machine, or a server (OpenID Connect Registration section 2);
+    a server keeps a secret well, and asks for one where it is offered.
+    """
     return {
         "client_name": "Ostiary",
-        "application_type": "native",
+        "application_type": application_type,
         "redirect_uris": [redirect_uri],
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
-        "token_endpoint_auth_method": _method_to_ask(metadata),
+        "token_endpoint_auth_method": _method_to_ask(metadata, application_type),
     }
 
 
@@ -72,11 +78,11 @@ def read_registration(status: int, body: bytes, *, asked: Mapping[str, Any]) -> 
     )
 
 
-def _method_to_ask(metadata: Mapping[str, Any]) -> str:
+def _method_to_ask(metadata: Mapping[str, Any], application_type: str) -> str:
     offered = metadata.get("token_endpoint_auth_methods_supported")
     if not isinstance(offered, list):
         return NONE
-    for method in _METHODS:
+    for method in _METHODS if application_type == "native" else (*_METHODS[1:], NONE):
         if method in offered:
             return method
     raise RegistrationRefused(

@@ -9,6 +9,7 @@ import msgspec
 from ostiary.authserver.discovery import USERINFO_PATH, discovery_document
 from ostiary.authserver.http.door import door
 from ostiary.authserver.http.form_request import read_bare_request
+from ostiary.authserver.idps.client_document import client_documents
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.signing.signing_keys import JWKS_MAX_AGE
 from ostiary.authserver.userinfo import UserinfoEndpoint
@@ -31,6 +32,8 @@ def documents(parts: Parts) -> dict[bytes, Door]:
     found[endpoint_path(parts.issuer, USERINFO_PATH)] = door(
         UserinfoEndpoint(parts, "GET"), url=parts.url(USERINFO_PATH), read=read_bare_request
     )
+    for path, description in client_documents(parts.settings).items():
+        found[path] = _document(lambda description=description: description)  # type: ignore[misc]  # its default
     return {path.encode(): one for path, one in found.items()}
 
 

@@ -6,6 +6,7 @@
     requests        what is under way: asked, signed in, not yet redeemed; and what may be used once
     clients         who asks
     signing_keys    what our tokens are signed with
+    upstream_clients  who we are at authorization servers that registered us
 
 Times are seconds since the epoch. A column named `*_hash` holds SHA-256 in hexadecimal, and nothing leads
 back from it; one named `sealed` opens only with the key ring.
@@ -33,6 +34,7 @@ from ostiary.storage.schema.requests import (
 from ostiary.storage.schema.sessions import refresh_tokens, session_grants, token_sessions
 from ostiary.storage.schema.shared_tokens import shared_tokens
 from ostiary.storage.schema.signing_keys import signing_keys
+from ostiary.storage.schema.upstream_clients import upstream_clients
 
 __all__ = [
     "away_permissions",
@@ -50,6 +52,7 @@ __all__ = [
     "shared_tokens",
     "signing_keys",
     "token_sessions",
+    "upstream_clients",
     "upstream_grants",
     "upstream_states",
     "used_once",

@@ -112,6 +112,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("generation"),
     )
     op.create_table(
+        "upstream_clients",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("idp", sa.String(length=63), nullable=False),
+        sa.Column("issuer", sa.String(length=2048), nullable=False),
+        sa.Column("client_id", sa.String(length=2048), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("registered_at", sa.Double(), nullable=False),
+        sa.Column("given_up_at", sa.Double(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_upstream_clients_idp", "upstream_clients", ["idp"], unique=False)
+    op.create_table(
         "upstream_states",
         sa.Column("state_hash", sa.String(length=64), nullable=False),
         sa.Column("browser_hash", sa.String(length=64), nullable=False),
@@ -241,6 +253,7 @@ def downgrade() -> None:
     op.drop_table("users")
     op.drop_table("used_once")
     op.drop_table("upstream_states")
+    op.drop_table("upstream_clients")
     op.drop_table("signing_keys")
     op.drop_table("revoked_tokens")
     op.drop_table("refresh_tokens")

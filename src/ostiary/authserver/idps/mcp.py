@@ -1,0 +1,237 @@
+"""An MCP server with an authorization server of its own: discovered, registered at, connected on demand.
+
+RFC 9728 leads from the server to its issuer, RFC 8414 to the issuer's endpoints. What it says of somebody is
+never an identity here: anybody may run an MCP server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import structlog
+
+from ostiary.authserver.config.idps import McpIdp
+from ostiary.authserver.connected import Connected, UpstreamTokens
+from ostiary.authserver.idps.back_channel import BackChannel, as_tokens, renewed
+from ostiary.authserver.idps.departure_url import departure_url, new_verifier
+from ostiary.authserver.idps.edge import reach_from, reach_of
+from ostiary.authserver.idps.failures import nothing_spent, told_of
+from ostiary.authserver.idps.idp import (
+    Departure,
+    GrantDead,
+    IdpAnswerRefused,
+    IdpError,
+    IdpUnavailable,
+    LegMemory,
+    LegWishes,
+)
+from ostiary.authserver.idps.mcp_client import McpClients
+from ostiary.authserver.idps.our_client import OurClient
+from ostiary.authserver.idps.registrations import Registrations
+from ostiary.authserver.idps.tools import Tools
+from ostiary.credentials.issuer.discovery import Discoveries, FoundIssuer, NotFound
+from ostiary.oauth.authorization_request import authorization_endpoint, scopes_to_ask
+from ostiary.oauth.authorization_response import code_of
+from ostiary.oauth.canonical_url import UrlRefused, canonical_url
+from ostiary.oauth.issuer_metadata import token_endpoint
+from ostiary.oauth.parameters import read_parameters
+from ostiary.oauth.person import person_of
+from ostiary.oauth.pkce import require_s256
+from ostiary.oauth.token_response import TokenRequestRefused
+from ostiary.oauth.userinfo import UpstreamIdentity, UserinfoMapping, UserinfoRefused, read_userinfo
+from ostiary.storage.errors import StorageError
+from ostiary.transport.fetch import FetchError
+
+log = structlog.get_logger("ostiary.authserver")
+
+OPENID = "openid"
+
+
+class McpProvider:
+    """One entry of type mcp. document: our client_id where we describe ourselves; None when we can't."""
+
+    can_identify = False
+
+    def __init__(
+        self, settings: McpIdp, tools: Tools, registrations: Registrations, *, document: str | None
+    ) -> None:
+        self.name = settings.name
+        self.display_name = settings.display_name
+        self.issuer = str(settings.url)
+        self._settings = settings
+        self._tools = tools
+        self._registrations = registrations
+        self._clients = McpClients(settings, registrations, document, tools.fetcher)
+        self._discoveries = Discoveries(tools.fetcher, tools.clock)
+        self._reach = reach_of(settings)
+
+    async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:
+        """Begin a leg. Raises StorageError, too."""
+        with self._told():
+            found = await self._server()
+            require_s256(found.metadata)
+            at = authorization_endpoint(
+                found.metadata, insecure_allow_http=self._settings.insecure_allow_http
+            )
+            redeemed_at = str(token_endpoint(found.metadata))
+            now = self._tools.clock()
+            client = await self._clients.for_sign_in(found, redirect_uri=redirect_uri, now=now)
+        memory = LegMemory(
+            issuer=found.issuer,
+            client_id=client.client_id,
+            redirect_uri=redirect_uri,
+            code_verifier=new_verifier(),
+            token_endpoint=redeemed_at,
+            scopes=self._scopes(found),
+            resource=self._resource(found),
+        )
+        parameters = {
+            "client_id": memory.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": " ".join(memory.scopes),
+            "state": state,
+            "resource": memory.resource,
+            "prompt": " ".join(wishes.prompt),
+        }
+        extra = self._settings.authorization_params
+        return Departure(departure_url(at, parameters, verifier=memory.code_verifier, extra=extra), memory)
+
+    async def arrive(self, query: bytes, memory: LegMemory, *, now: float) -> Connected:
+        """Finish it. Raises StorageError, too."""
+        with self._told():
+            found = await self._issuer(memory.issuer)
+            parameters = read_parameters(query)
+            answer = {name: parameters.require(name) for name in parameters.values}
+            form = {
+                "grant_type": "authorization_code",
+                "code": code_of(answer, issuer=memory.issuer, metadata=found.metadata),
+                "redirect_uri": memory.redirect_uri,
+                "code_verifier": memory.code_verifier or "",
+                "resource": memory.resource or "",
+            }
+            client = await self._named(memory.issuer, memory.client_id)
+            channel = self._channel(memory.token_endpoint or "", client, found)
+            try:
+                given = await channel.tokens(form, now=now)
+            except TokenRequestRefused as refused:
+                await self._forgotten(refused, memory.issuer, memory.client_id, now)
+                raise
+            tokens = as_tokens(given, asked=memory.scopes, now=now)
+            told = await self._told_of_person(tokens, found)
+        said = person_of(tokens.id_token, tokens.access_token)
+        return Connected(
+            idp=self.name,
+            issuer=memory.issuer,
+            account="" if told is None else told.subject,
+            client_id=memory.client_id,
+            tokens=tokens,
+            label=said if told is None else told.email or told.name or said,
+        )
+
+    async def renew(
+        self, tokens: UpstreamTokens, *, issuer: str, client_id: str, now: float
+    ) -> UpstreamTokens:
+        """New tokens for a refresh token: from whoever gave it, while the server still names them."""
+        with nothing_spent(), self._told():
+            server = await self._server()
+            if server.server is None or issuer not in server.server.authorization_servers:
+                raise GrantDead(f"MCP server {self.issuer} takes no tokens of {issuer} any more")
+            found = await self._issuer(issuer)
+            client = await self._named(issuer, client_id)
+            channel = self._channel(str(token_endpoint(found.metadata)), client, found)
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": tokens.refresh_token or "",
+            "resource": self._resource(server),
+        }
+        if tokens.scopes:
+            form["scope"] = " ".join(tokens.scopes)
+        with self._told():
+            try:
+                answer = await channel.tokens(form, now=now)
+            except TokenRequestRefused as refused:
+                if refused.error == "invalid_grant" or await self._forgotten(refused, issuer, client_id, now):
+                    raise GrantDead(f"identity provider {self.name} says {refused.error}") from None
+                raise
+        return renewed(tokens, as_tokens(answer, asked=tokens.scopes, now=now))
+
+    async def revoke(self, tokens: UpstreamTokens, *, issuer: str, client_id: str) -> None:
+        """End them there."""
+        try:
+            with self._told():
+                found = await self._issuer(issuer)
+                endpoint = found.metadata.get("revocation_endpoint")
+                if isinstance(endpoint, str):
+                    client = await self._named(issuer, client_id)
+                    await self._channel(endpoint, client, found).end(tokens)
+        except (IdpError, StorageError) as error:
+            log.warning("upstream_not_revoked", idp=self.name, reason=str(error))
+
+    async def _server(self) -> FoundIssuer:
+        """What the server says of itself, and its issuer. Raises NotFound."""
+        return await self._discoveries.find(None, self._settings.url, self._reach)
+
+    async def _issuer(self, issuer: str) -> FoundIssuer:
+        """The metadata of an issuer that the server named. Raises NotFound."""
+        reach = reach_from(self._reach, self._settings.url)
+        return await self._discoveries.find(issuer, self._settings.url, reach)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        with told_of(self.name):
+            try:
+                yield
+            except NotFound as error:
+                problem = f"identity provider {self.name}: {error}"
+                if error.may_pass:
+                    raise IdpUnavailable(problem, may_have_spent=False) from None
+                raise IdpAnswerRefused(problem, may_have_spent=False) from None
+
+    async def _named(self, issuer: str, client_id: str) -> OurClient:
+        client = await self._clients.named(issuer, client_id)
+        if client is None:
+            raise GrantDead(f"we are not client {client_id} at identity provider {self.name} any more")
+        return client
+
+    async def _forgotten(self, refused: TokenRequestRefused, issuer: str, client_id: str, now: float) -> bool:
+        """Whether the server knows us no more. A registration is given up then, for a new one."""
+        if refused.error != "invalid_client" or client_id == self._settings.client_id:
+            return False
+        await self._registrations.give_up(self.name, issuer, client_id, now=now)
+        return True
+
+    def _channel(self, endpoint: str, client: OurClient, found: FoundIssuer) -> BackChannel:
+        url = canonical_url(endpoint)
+        return BackChannel(self.name, self._tools.fetcher, url, client, found.metadata, found.reach)
+
+    def _scopes(self, found: FoundIssuer) -> tuple[str, ...]:
+        return scopes_to_ask(
+            challenged=(*self._settings.scopes, *found.challenge_scopes),
+            supported=() if found.server is None else found.server.scopes,
+            offered_by_issuer=_texts(found.metadata, "scopes_supported"),
+        )
+
+    def _resource(self, found: FoundIssuer) -> str:
+        """As the server itself writes it (RFC 9728 section 2)."""
+        return str(self._settings.url) if found.server is None else found.server.resource
+
+    async def _told_of_person(self, tokens: UpstreamTokens, found: FoundIssuer) -> UpstreamIdentity | None:
+        """Who userinfo says that it is: to tell accounts apart, so nothing hangs on whether it answers."""
+        endpoint = found.metadata.get("userinfo_endpoint")
+        if OPENID not in tokens.scopes or not isinstance(endpoint, str):
+            return None
+        headers = {"authorization": f"Bearer {tokens.access_token}"}
+        try:
+            url = canonical_url(endpoint)
+            document = await self._tools.fetcher.get(url, headers=headers, reach=found.reach)
+            return read_userinfo(document.body, UserinfoMapping()) if document.status == 200 else None
+        except (FetchError, UrlRefused, UserinfoRefused) as error:
+            log.info("account_not_named", idp=self.name, reason=str(error))
+            return None
+
+
+def _texts(metadata: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    listed = metadata.get(name)
+    return tuple(one for one in listed if isinstance(one, str)) if isinstance(listed, list) else ()

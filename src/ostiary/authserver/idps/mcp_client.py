@@ -1,0 +1,87 @@
+"""Which client to be at an MCP server's authorization server, in the order of MCP's specification.
+
+1  the one that the configuration names
+2  the one that describes itself at our own URL, where the server takes such clients
+3  one that the server registered before, or registers now
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+
+from ostiary.authserver.config.idps import McpIdp
+from ostiary.authserver.idps.our_client import OurClient, OurMethod
+from ostiary.authserver.idps.registrations import Registrations
+from ostiary.credentials.issuer.discovery import FoundIssuer
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.client_registration import (
+    RegisteredClient,
+    RegistrationRefused,
+    read_registration,
+    registration_request,
+    takes_metadata_documents,
+)
+from ostiary.secrets import Secret
+from ostiary.transport.fetch import Fetcher
+
+
+@dataclass(frozen=True, slots=True)
+class McpClients:
+    """Of one entry. document: our own URL; None when our issuer can't publish one."""
+
+    entry: McpIdp
+    registrations: Registrations
+    document: str | None
+    fetcher: Fetcher
+
+    async def for_sign_in(self, found: FoundIssuer, *, redirect_uri: str, now: float) -> OurClient:
+        """The client for a new sign-in. Raises RegistrationRefused, FetchError, UrlRefused, StorageError."""
+        if self.entry.client_id is not None:
+            return self._configured()
+        if self.document is not None and takes_metadata_documents(found.metadata):
+            return OurClient(self.document, None, "none")
+        name, issuer = self.entry.name, found.issuer
+        known = await self.registrations.current(name, issuer, redirect_uri=redirect_uri, now=now)
+        if known is None:
+            known = await self._registered(found, redirect_uri)
+            await self.registrations.keep(name, issuer, known, redirect_uri=redirect_uri, now=now)
+        return _ours(known)
+
+    async def named(self, issuer: str, client_id: str) -> OurClient | None:
+        """The client that got some tokens; None when we are that client no more. Raises StorageError."""
+        if client_id == self.entry.client_id:
+            return self._configured()
+        if client_id == self.document:
+            return OurClient(client_id, None, "none")
+        known = await self.registrations.find(self.entry.name, issuer, client_id)
+        return None if known is None else _ours(known)
+
+    def _configured(self) -> OurClient:
+        return OurClient(str(self.entry.client_id), self.entry.client_secret)
+
+    async def _registered(self, found: FoundIssuer, redirect_uri: str) -> RegisteredClient:
+        at: Mapping[str, Any] = found.metadata
+        if not isinstance(at.get("registration_endpoint"), str):
+            raise RegistrationRefused(
+                f"authorization server {found.issuer} registers no clients by itself: register one there by "
+                "hand, and set client_id"
+            )
+        asked = registration_request(
+            redirect_uri, at, application_type="web" if redirect_uri.startswith("https://") else "native"
+        )
+        answer = await self.fetcher.post(
+            canonical_url(at["registration_endpoint"]),
+            msgspec.json.encode(asked),
+            headers={"content-type": "application/json"},
+            reach=found.reach,
+        )
+        return read_registration(answer.status, answer.body, asked=asked)
+
+
+def _ours(client: RegisteredClient) -> OurClient:
+    secret = None if client.client_secret is None else Secret(client.client_secret)
+    return OurClient(client.client_id, secret, cast("OurMethod", client.auth_method))
