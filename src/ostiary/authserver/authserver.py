@@ -21,6 +21,7 @@ from ostiary.authserver.http.routes import asgi
 from ostiary.authserver.idps.make import make_idps
 from ostiary.authserver.idps.registered_issuers import confirm
 from ostiary.authserver.idps.tools import Tools
+from ostiary.authserver.mtls_listener import mtls_listening
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.rates import Rates
 from ostiary.authserver.resources import Resources
@@ -34,7 +35,7 @@ from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
 from ostiary.transport.fetch import Fetcher
 from ostiary.transport.limits import Limits
-from ostiary.transport.serving import address_of, serving
+from ostiary.transport.serving import address_of, bind, serving
 
 log = structlog.get_logger("ostiary.authserver")
 
@@ -106,17 +107,29 @@ class AuthServer:
         self.parts.audit.close()
 
     @contextlib.asynccontextmanager
-    async def listening(self, sock: socket.socket) -> AsyncIterator[None]:
-        """Answer on a bound socket while the block runs."""
+    async def listening(
+        self, sock: socket.socket, *, mtls: socket.socket | None = None
+    ) -> AsyncIterator[None]:
+        """Answer on a bound socket while the block runs, and on a second one for clients with certificates.
+
+        mtls: bound for them; by default where the settings say. Raises ListenRefused, CertificateUnusable.
+        """
         posted, read = doors(self.parts), documents(self.parts)
-        async with serving(
-            asgi(self.parts, doors=posted, documents=read),
-            sock,
-            limits=LIMITS,
-            hosts=self._hosts(address_of(sock)),
-            doors=posted,
-            documents=read,
-        ):
+        apart = self.settings.mtls
+        async with contextlib.AsyncExitStack() as listeners:
+            if apart is not None:
+                second = listeners.enter_context(contextlib.closing(mtls or bind(apart.listen)))
+                await listeners.enter_async_context(mtls_listening(second, apart, self.parts, LIMITS))
+            await listeners.enter_async_context(
+                serving(
+                    asgi(self.parts, doors=posted, documents=read),
+                    sock,
+                    limits=LIMITS,
+                    hosts=self._hosts(address_of(sock)),
+                    doors=posted,
+                    documents=read,
+                )
+            )
             yield
 
     async def _tend(self) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ostiary.authserver.config.settings import AuthServerSettings
+from ostiary.authserver.config.settings import AuthServerSettings, MtlsSettings
 from ostiary.authserver.config.trusted_issuers import TrustedUse
 from ostiary.authserver.token_endpoint import grants_of
+from ostiary.identity.jwt_verifier import ALGORITHMS as ASSERTION_ALGORITHMS
+from ostiary.oauth.dpop_proof import ALGORITHMS as DPOP_ALGORITHMS
 from ostiary.oauth.endpoint_url import endpoint
 from ostiary.oauth.server_metadata import ServerFeatures, server_metadata
 
@@ -24,6 +26,14 @@ PATHS = {
 """The endpoints that there are always, by their names in the metadata."""
 REGISTRATION_PATH = "/oauth/register"
 """Where clients register themselves, when they may."""
+MTLS_ENDPOINTS = (
+    "token_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+    "device_authorization_endpoint",
+    "pushed_authorization_request_endpoint",
+)
+"""Those at which clients authenticate, with a certificate at another address (RFC 8705 section 5)."""
 
 
 def discovery_document(settings: AuthServerSettings) -> dict[str, Any]:
@@ -38,9 +48,27 @@ def discovery_document(settings: AuthServerSettings) -> dict[str, Any]:
         features=ServerFeatures(
             scopes=list(scopes),
             grant_types=list(grants_of(settings)),
-            auth_methods=["client_secret_basic", "client_secret_post", "none"],
+            auth_methods=_auth_methods(settings),
+            assertion_algorithms=sorted(ASSERTION_ALGORITHMS),
+            dpop_algorithms=DPOP_ALGORITHMS,
+            mtls_endpoints={} if settings.mtls is None else mtls_endpoints(settings.mtls),
             id_token_algorithms=[settings.signing.algorithm],
             id_jag=any(TrustedUse.ID_JAG in trusted.use for trusted in settings.trusted_issuers),
             client_documents=settings.registration.client_id_metadata_documents,
         ),
     )
+
+
+def mtls_origin(settings: MtlsSettings) -> str:
+    """The address, as clients see it, below which a certificate is asked for."""
+    return f"https://{settings.listen}" if settings.url is None else str(settings.url)
+
+
+def mtls_endpoints(settings: MtlsSettings) -> dict[str, str]:
+    """The endpoints there, by their names in the metadata."""
+    return {name: endpoint(mtls_origin(settings), PATHS[name]) for name in MTLS_ENDPOINTS if name in PATHS}
+
+
+def _auth_methods(settings: AuthServerSettings) -> list[str]:
+    certificate = [] if settings.mtls is None else ["tls_client_auth"]
+    return ["client_secret_basic", "client_secret_post", "private_key_jwt", *certificate, "none"]

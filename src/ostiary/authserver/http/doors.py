@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ostiary.authserver.clients.registration import RegistrationEndpoint
+from ostiary.authserver.config.settings import MtlsSettings
 from ostiary.authserver.device_authorization import DeviceAuthorizationEndpoint
-from ostiary.authserver.discovery import REGISTRATION_PATH, USERINFO_PATH
+from ostiary.authserver.discovery import PATHS, REGISTRATION_PATH, USERINFO_PATH, mtls_endpoints
 from ostiary.authserver.http.door import Handler, door
 from ostiary.authserver.http.form_request import (
     read_bare_request,
@@ -17,22 +18,26 @@ from ostiary.authserver.revocation import RevocationEndpoint
 from ostiary.authserver.token_endpoint import TokenEndpoint
 from ostiary.authserver.userinfo import UserinfoEndpoint
 from ostiary.authserver.walk.pushed import PushedRequests
+from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.endpoint_url import endpoint_path
 from ostiary.transport.direct import Door
 
 
-def doors(parts: Parts) -> dict[bytes, Door]:
-    """Path → what answers its POST requests."""
-    forms: dict[str, Handler] = {
+def _forms(parts: Parts) -> dict[str, Handler]:
+    return {
         "/oauth/token": TokenEndpoint(parts),
         "/oauth/revoke": RevocationEndpoint(parts),
         "/oauth/introspect": IntrospectionEndpoint(parts),
         "/oauth/device_authorization": DeviceAuthorizationEndpoint(parts),
         "/oauth/par": PushedRequests(parts),
     }
+
+
+def doors(parts: Parts) -> dict[bytes, Door]:
+    """Path → what answers its POST requests."""
     found = {
         endpoint_path(parts.issuer, path).encode(): door(handler, url=parts.url(path), read=read_form_request)
-        for path, handler in forms.items()
+        for path, handler in _forms(parts).items()
     }
     found[endpoint_path(parts.issuer, USERINFO_PATH).encode()] = door(
         UserinfoEndpoint(parts, "POST"), url=parts.url(USERINFO_PATH), read=read_bare_request
@@ -43,3 +48,12 @@ def doors(parts: Parts) -> dict[bytes, Door]:
             RegistrationEndpoint(parts), url=parts.url(path), read=read_json_request
         )
     return found
+
+
+def mtls_doors(parts: Parts, settings: MtlsSettings) -> dict[bytes, Door]:
+    """The same, for those that are also where certificates are asked for."""
+    forms = _forms(parts)
+    return {
+        canonical_url(url).path.encode(): door(forms[PATHS[name]], url=url, read=read_form_request)
+        for name, url in mtls_endpoints(settings).items()
+    }
