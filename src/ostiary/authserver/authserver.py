@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+import traceback
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,7 +26,9 @@ from ostiary.authserver.mtls_listener import mtls_listening
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.rates import Rates
 from ostiary.authserver.resources import Resources
+from ostiary.authserver.sessions.misfits import end_misfits
 from ostiary.authserver.signing.signing_keys import VIEW_AGE, SigningKeys
+from ostiary.authserver.sweep import sweep
 from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import Listen
@@ -134,12 +137,25 @@ class AuthServer:
 
     async def _tend(self) -> None:
         """What has to be done from time to time. A store that is away is tried again."""
+        misfits_ended = await self._tried("misfits", end_misfits(self.parts, now=self._clock()))
         while True:
             await asyncio.sleep(VIEW_AGE)
-            try:
-                await self.parts.signing.refresh()
-            except StorageError as error:
-                log.warning("signing_keys_not_read", reason=str(error))
+            await self._tried("signing_keys", self.parts.signing.refresh())
+            await self._tried("sweep", sweep(self.parts, now=self._clock()))
+            if not misfits_ended:
+                misfits_ended = await self._tried("misfits", end_misfits(self.parts, now=self._clock()))
+
+    async def _tried(self, duty: str, work: Coroutine[None, None, None]) -> bool:
+        """Whether it was done. Whatever goes wrong is told in the log, and the next duty has its turn."""
+        try:
+            await work
+        except StorageError as error:
+            log.warning("tending_failed", duty=duty, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - a fault of ours, that must not end all tending
+            log.error("tending_crashed", duty=duty, exception="".join(traceback.format_exception(error)))  # noqa: TRY400
+        else:
+            return True
+        return False
 
     def _hosts(self, bound: Listen) -> frozenset[str]:
         """The `Host` values that are ours. Others are how web pages reach it by DNS rebinding."""
