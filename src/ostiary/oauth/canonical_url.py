@@ -10,8 +10,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+SHORT = 200
+"""Characters of a URL that is worth remembering: the same few resources come with every request."""
 
 _SHAPE = re.compile(
     r"(?P<scheme>https?)://"
@@ -83,6 +86,10 @@ def canonical_url(text: str) -> CanonicalUrl:
     Refused: userinfo, fragment, backslash, white space and controls, dot segments, percent-encoded
     slashes or dots, names that are not plain DNS names, numbers in disguise (`0x7f.1`), odd ports.
     """
+    return _remembered(text) if len(text) <= SHORT else _read(text)
+
+
+def _read(text: str) -> CanonicalUrl:
     _refuse_what_parsers_disagree_on(text)
     match = _SHAPE.fullmatch(text)
     if match is None:
@@ -93,6 +100,9 @@ def canonical_url(text: str) -> CanonicalUrl:
     if query is not None and _QUERY.fullmatch(query) is None:
         raise UrlRefused("its query has a character that must be percent-encoded")
     return CanonicalUrl(scheme, _canonical_host(match["host"]), _port(match["port"], scheme), path, query)
+
+
+_remembered = lru_cache(maxsize=1024)(_read)
 
 
 def _refuse_what_parsers_disagree_on(text: str) -> None:

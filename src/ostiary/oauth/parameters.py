@@ -72,25 +72,25 @@ def read_parameters(encoded: bytes) -> Parameters:
         raise InvalidRequest(f"the request has more than {MAX_PARAMETERS} parameters")
     if _BROKEN_ENCODING.search(encoded):
         raise InvalidRequest("the request has a percent sign that encodes nothing")
-    found: dict[str, list[str]] = {}
+    if b"\0" in encoded or b"%00" in encoded:
+        raise InvalidRequest("the request has a NUL character")
+    found: dict[str, tuple[str, ...]] = {}
     for pair in filter(None, encoded.split(b"&")):
         left, _, right = pair.partition(b"=")
-        found.setdefault(_text(left), []).append(_text(right))
-    for name, values in found.items():
-        if len(values) > 1 and name not in REPEATABLE:
+        name, value = _text(left), _text(right)
+        if name in found and name not in REPEATABLE:
             raise InvalidRequest(f"{_shown(name)} stands more than once")
-    given = {name: tuple(filter(None, values)) for name, values in found.items()}
-    return Parameters({name: values for name, values in given.items() if values})
+        found[name] = (*found.get(name, ()), value) if value else found.get(name, ())
+    return Parameters({name: values for name, values in found.items() if values})
 
 
 def _text(encoded: bytes) -> str:
+    if b"%" in encoded or b"+" in encoded:
+        encoded = unquote_to_bytes(encoded.replace(b"+", b" "))
     try:
-        text = unquote_to_bytes(encoded.replace(b"+", b" ")).decode("utf-8")
+        return encoded.decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidRequest("the request is not in UTF-8") from None
-    if "\0" in text:
-        raise InvalidRequest("the request has a NUL character")
-    return text
 
 
 def _shown(name: str) -> str:

@@ -107,8 +107,10 @@ def _form_decoded(encoded: bytes) -> str:
     """RFC 6749 section 2.3.1: both halves are form-encoded before they are joined."""
     if _BROKEN_ENCODING.search(encoded):
         raise InvalidClient("the Authorization header has a percent sign that encodes nothing")
+    if b"%" in encoded or b"+" in encoded:
+        encoded = unquote_to_bytes(encoded.replace(b"+", b" "))
     try:
-        return unquote_to_bytes(encoded.replace(b"+", b" ")).decode("utf-8")
+        return encoded.decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidClient("the Authorization header is not in UTF-8") from None
 
