@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ostiary.secrets import Secret
@@ -22,6 +23,8 @@ _TOKENS = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
+_SIGNS_OF_TOKENS = ("bearer", "basic", "dpop", "eyj", "ya29.", "private key")
+"""Whatever `_TOKENS` finds has one of them, in lower case, and few texts do: that is quicker to see."""
 _SECRET_KEY = re.compile(
     r"(?:.*[_-])?(?:authorization|cookie|password|passwd|secret|token|api[_-]?key|private[_-]?key|assertion"
     r"|code_verifier)",
@@ -33,7 +36,7 @@ def redacted(value: Any, key: str = "") -> Any:
     """The value as a log may have it: same shape, with secrets hidden and control characters escaped."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    if isinstance(value, Secret) or _SECRET_KEY.fullmatch(key):
+    if isinstance(value, Secret) or _names_a_secret(key):
         return HIDDEN
     if isinstance(value, Mapping):
         return {one_line(str(name)): redacted(item, str(name)) for name, item in value.items()}
@@ -45,19 +48,22 @@ def redacted(value: Any, key: str = "") -> Any:
 
 
 def is_harmless(text: str, values: Mapping[str, Any]) -> bool:
-    """Whether `redacted` would hide nothing of these values, written as this text.
+    """Whether `redacted` would hide nothing of these values, written as this JSON object.
 
     A quick look at the whole, for those who write many lines, nearly all of which are harmless.
     """
     return (
         text.isprintable()
-        and _TOKENS.search(text) is None
-        and not any(isinstance(value, Mapping) or _SECRET_KEY.fullmatch(key) for key, value in values.items())
+        and not _may_hold_tokens(text)
+        and text.count("{") == 1  # another one may open a mapping, whose keys were not looked at
+        and not any(map(_names_a_secret, values))
     )
 
 
 def without_tokens(text: str) -> str:
     """The text with everything that looks like a token or a private key hidden."""
+    if not _may_hold_tokens(text):
+        return text
     return _TOKENS.sub(lambda found: (found["scheme"] or "") + HIDDEN, text)
 
 
@@ -68,3 +74,13 @@ def one_line(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
     )
+
+
+def _may_hold_tokens(text: str) -> bool:
+    lowered = text.lower()
+    return any(sign in lowered for sign in _SIGNS_OF_TOKENS)
+
+
+@lru_cache(maxsize=1024)
+def _names_a_secret(key: str) -> bool:
+    return _SECRET_KEY.fullmatch(key) is not None
