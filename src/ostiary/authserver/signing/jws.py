@@ -6,8 +6,8 @@ three headers a key, so they are encoded once.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
+import binascii
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519Pri
 
 _P256_BYTES = 32
 _ES256 = ec.ECDSA(hashes.SHA256())
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class JwsSigner:
@@ -27,7 +28,7 @@ class JwsSigner:
     def __init__(self, key: PrivateKey, *, algorithm: str, kid: str) -> None:
         self.kid = kid
         self.algorithm = algorithm
-        self._key = key
+        self._signature = _signs(key)
         self._headers: dict[str, bytes] = {}
 
     def sign(self, claims: Mapping[str, Any], *, typ: str) -> str:
@@ -39,16 +40,22 @@ class JwsSigner:
         signing_input = b"%s.%s" % (header, _base64url(msgspec.json.encode(claims)))
         return (b"%s.%s" % (signing_input, _base64url(self._signature(signing_input)))).decode("ascii")
 
-    def _signature(self, data: bytes) -> bytes:
-        match self._key:
-            case ec.EllipticCurvePrivateKey():
-                r, s = decode_dss_signature(self._key.sign(data, _ES256))
-                return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)  # RFC 7518 section 3.4
-            case rsa.RSAPrivateKey():
-                return self._key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-            case ed25519.Ed25519PrivateKey():
-                return self._key.sign(data)
+
+def _signs(key: PrivateKey) -> Callable[[bytes], bytes]:
+    match key:
+        case ec.EllipticCurvePrivateKey():
+            return lambda data: _fixed_size(key.sign(data, _ES256))
+        case rsa.RSAPrivateKey():
+            return lambda data: key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        case ed25519.Ed25519PrivateKey():
+            return key.sign
+
+
+def _fixed_size(der: bytes) -> bytes:
+    """RFC 7518 section 3.4."""
+    r, s = decode_dss_signature(der)
+    return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)
 
 
 def _base64url(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=")
