@@ -28,13 +28,12 @@ def door(handler: Handler, *, url: str, read: Callable[..., FormRequest]) -> Doo
     """The handler as a door. url: as clients see it; read: `read_form_request` or `read_json_request`."""
 
     async def answer(request: Request) -> Answer:
-        basic = request.headers.get(b"authorization", b"")[:6].lower() == b"basic "
         try:
             return await handler(read(request, url=url))
         except OAuthError as error:
             if error.detail:
                 log.info("request_refused", endpoint=url, error=error.error, reason=error.detail)
-            return error_answer(error, basic=basic)
+            return error_answer(error, basic=_tried_basic(request))
         except StorageError as error:
             log.error("store_failed", endpoint=url, reason=str(error))  # noqa: TRY400 - its trace says nothing more
             return error_answer(Unavailable("the server cannot reach its store; nothing was spent"))
@@ -43,3 +42,7 @@ def door(handler: Handler, *, url: str, read: Callable[..., FormRequest]) -> Doo
             return error_answer(ServerError("something broke in the server; its log says what"))
 
     return answer
+
+
+def _tried_basic(request: Request) -> bool:
+    return request.headers.get(b"authorization", b"")[:6].lower() == b"basic "

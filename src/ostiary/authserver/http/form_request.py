@@ -64,7 +64,7 @@ def read_bare_request(request: Request, *, url: str) -> FormRequest:
 
 
 def _refuse_repeated(request: Request) -> None:
-    if repeated := request.repeated & {b"authorization", b"dpop", b"content-type"}:
+    if request.repeated and (repeated := request.repeated & {b"authorization", b"dpop", b"content-type"}):
         raise InvalidRequest(f"the request has more than one {min(repeated).decode()} header")
 
 
