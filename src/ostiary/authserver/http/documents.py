@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -33,7 +34,7 @@ def documents(parts: Parts) -> dict[bytes, Door]:
         UserinfoEndpoint(parts, "GET"), url=parts.url(USERINFO_PATH), read=read_bare_request
     )
     for path, description in client_documents(parts.settings).items():
-        found[path] = _document(lambda description=description: description)  # type: ignore[misc]  # its default
+        found[path] = _document(partial(bytes, description))
     return {path.encode(): one for path, one in found.items()}
 
 
