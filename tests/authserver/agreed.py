@@ -41,8 +41,10 @@ def corp(tokens: UpstreamTokens = TOKENS) -> Connected:
 
 
 def settings(**more: Any) -> dict[str, Any]:
-    """The basic ones, with clients of both kinds that people sign in for."""
-    return basic_settings(clients=[APP, WEB]) | more
+    """The basic ones, with clients of both kinds that people sign in for, and a provider that nobody asks."""
+    basic = basic_settings(clients=[APP, WEB])
+    basic["upstream_idps"][0]["revalidate"] = "never"
+    return basic | more
 
 
 def agreed(**changes: Any) -> Authorized:

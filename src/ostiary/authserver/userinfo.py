@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection
-
-from ostiary.authserver import used_once
+from ostiary.authserver.binding import WINDOW, take_once
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import PRIVATE, json_answer
 from ostiary.authserver.own_tokens import read_access_token
@@ -25,7 +23,7 @@ from ostiary.oauth.confirmation import JKT, certificate_thumbprint, is_confirmed
 from ostiary.oauth.dpop_proof import ALGORITHMS, VerifiedProof, check_proof
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, OAuthError, TokenRefused
 from ostiary.oauth.id_token import scope_claims
-from ostiary.oauth.jwt_claims import LEEWAY, scopes_of
+from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.server_errors import InvalidDpopProof
 from ostiary.storage.store import digest
@@ -33,11 +31,9 @@ from ostiary.transport.direct import Answer
 from ostiary.transport.stepping import in_task
 
 OPENID = "openid"
-PROOF_WINDOW = 300.0
-"""Seconds that a DPoP proof may be old."""
-
 BEARER = "Bearer"
 DPOP = "DPoP"
+"""The two schemes of the Authorization header (RFC 6750 section 2.1, RFC 9449 section 7.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,48 +61,37 @@ class UserinfoEndpoint:
 
     async def _person(self, presented: _Presented, form: FormRequest, *, now: float) -> Mapping[str, Any]:
         claims = await read_access_token(presented.token, self._parts, now=now)
-        proof = self._proof(presented, form, now) if presented.scheme == DPOP else None
+        proof = await self._proof(presented, form, now) if presented.scheme == DPOP else None
         _check_binding(claims.get("cnf"), proof, form.certificate)
         scopes = scopes_of(claims)
         if OPENID not in scopes:
             raise InsufficientScope(f"the token lacks the scope {OPENID}", scopes=(OPENID,))
-        session = await in_task(self._session(claims, proof, now))
+        session = await in_task(self._session(str(claims.get("tsid"))))
         if session is None or not session.lives(now):
             raise InvalidToken("the token was revoked", reason=Refusal.NOT_ALLOWED)
         return {"sub": session.user_id} | scope_claims(session.person, scopes)
 
-    def _proof(self, presented: _Presented, form: FormRequest, now: float) -> VerifiedProof:
+    async def _proof(self, presented: _Presented, form: FormRequest, now: float) -> VerifiedProof:
         if form.dpop is None:
             raise InvalidDpopProof("the DPoP proof is missing")
-        return check_proof(
+        proof = check_proof(
             form.dpop,
             method=self._method,
             url=canonical_url(form.url),
             now=now,
-            window=PROOF_WINDOW,
+            window=WINDOW,
             access_token=presented.token,
         )
+        await take_once(proof, self._parts.store)
+        return proof
 
-    async def _session(
-        self, claims: Mapping[str, Any], proof: VerifiedProof | None, now: float
-    ) -> Session | None:
-        """The token's session; with it, a proof is spent."""
+    async def _session(self, tsid: str) -> Session | None:
         store = self._parts.store
-        tsid_hash = digest(str(claims.get("tsid")))
-        if proof is None:
-            return await store.read(lambda connection: find(connection, store, tsid_hash))
-        name, until = f"dpop {proof.jkt} {proof.jti}", proof.iat + PROOF_WINDOW + LEEWAY
-
-        def spend_and_find(connection: Connection) -> Session | None:
-            if not used_once.take(connection, name, expires_at=until):
-                raise InvalidDpopProof("the DPoP proof was used before")
-            return find(connection, store, tsid_hash)
-
-        return await store.transaction(spend_and_find)
+        return await store.read(lambda connection: find(connection, store, digest(tsid)))
 
 
 def _presented(form: FormRequest) -> _Presented | None:
-    """The token; None without one, or with a scheme that is none of ours (RFC 6750 2.1, RFC 9449 7.1)."""
+    """The token; None without one, or with a scheme that is none of ours."""
     scheme, _, token = (form.authorization or "").partition(" ")
     known = {BEARER.lower(): BEARER, DPOP.lower(): DPOP}.get(scheme.lower())
     return None if known is None else _Presented(known, token.strip())

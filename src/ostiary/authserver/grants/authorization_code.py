@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from ostiary.authserver import codes
-from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.authorized import Authorized
 from ostiary.authserver.codes import StoredCode
 from ostiary.authserver.grants.grant_request import GrantRequest
@@ -22,7 +21,7 @@ from ostiary.authserver.parts import Parts
 from ostiary.authserver.resources import Target
 from ostiary.authserver.session_tokens import SessionTokens, issue_session_tokens
 from ostiary.authserver.sessions.ending import EndReason, SessionMustEnd, end_and_refuse
-from ostiary.authserver.sessions.starting import Beginning, Started, start
+from ostiary.authserver.sessions.starting import Beginning, Started, after_start, start
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import JKT
 from ostiary.oauth.pkce import check_verifier
@@ -43,7 +42,7 @@ async def authorization_code(request: GrantRequest, parts: Parts) -> Issued:
     parts.signing.signer()  # without a key nothing is spent
     redeemed = await in_task(_redeemed(request.parameters.require("code"), request, parts))
     session = redeemed.started.session
-    parts.audit.write(AuditEvent.SESSION_STARTED, **session.told, address=request.form.peer)
+    await after_start(parts, redeemed.started, address=request.form.peer)
     wanted = SessionTokens(
         session,
         request.client,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from ostiary.authserver import devices
-from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.grants.grant_request import GrantRequest
 from ostiary.authserver.issued import Issued
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.resources import Target
 from ostiary.authserver.session_tokens import SessionTokens, issue_session_tokens
-from ostiary.authserver.sessions.starting import Beginning, Started, start
+from ostiary.authserver.sessions.starting import Beginning, Started, after_start, start
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.resource import same_resource
 from ostiary.oauth.server_errors import InvalidGrant, OAuthError
@@ -28,7 +27,7 @@ async def device_code(request: GrantRequest, parts: Parts) -> Issued:
     if isinstance(polled, OAuthError):
         raise polled
     started, target = polled
-    parts.audit.write(AuditEvent.SESSION_STARTED, **started.session.told, address=request.form.peer)
+    await after_start(parts, started, address=request.form.peer)
     wanted = SessionTokens(
         started.session,
         request.client,

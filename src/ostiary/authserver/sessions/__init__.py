@@ -3,7 +3,9 @@
     users            who somebody is here: issuer and subject there, a UUID here
     session          one of them, as it is stored
     starting         what was agreed to becomes a session, with its grants and its refresh token
+    replacing        an account in place of another one
     refresh_tokens   each used once, each with its successor
+    renewing         a session is used on
     ending           for a reason, with all that hangs on it
     misfits          those that the configuration has no place for any more
     listing          as people and operators see them

@@ -9,16 +9,21 @@ from typing import Any
 
 from sqlalchemy import Connection, String, bindparam, insert, select
 
+from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.authorized import Authorized
 from ostiary.authserver.config.settings import TokenSettings
+from ostiary.authserver.connected import Connected
+from ostiary.authserver.parts import Parts
 from ostiary.authserver.resources import Target
 from ostiary.authserver.sessions import refresh_tokens, users
+from ostiary.authserver.sessions.replacing import Replaced, disconnect_replaced, replace_others
 from ostiary.authserver.sessions.session import Session, SessionSecret
 from ostiary.authserver.upstream_grants.keep import keep
 from ostiary.oauth.client import REFRESH_TOKEN, Client
 from ostiary.oauth.scope import write_scope
 from ostiary.storage.schema import session_grants, token_sessions, upstream_grants
 from ostiary.storage.store import Store, digest
+from ostiary.transport.stepping import in_task
 
 _grant = upstream_grants.c
 _INSERT = insert(token_sessions)
@@ -57,6 +62,10 @@ class Started:
     refresh_token: str | None = field(repr=False)
     """None for a client that is not registered for the grant. Nobody has to ask for `offline_access`: how
     long a session lives is for us to say, and consent names it (MCP authorization, "Refresh Tokens")."""
+    connected: Sequence[Connected]
+    """The accounts that came with it."""
+    replaced: Sequence[Replaced]
+    """Those whose place they took, to be disconnected."""
 
 
 def start(
@@ -68,6 +77,12 @@ def start(
     grant_ids = [
         keep(connection, store, user_id=user_id, owner=authorized.owner, connected=connected, now=now)
         for connected in authorized.connected
+    ]
+    replaced = [
+        one
+        for connected, grant_id in zip(authorized.connected, grant_ids, strict=True)
+        if connected.idp in authorized.replaced
+        for one in replace_others(connection, grant_id)
     ]
     renewable = new.client.may_use(REFRESH_TOKEN)
     session = Session(
@@ -87,7 +102,24 @@ def start(
     token = None
     if renewable:
         token = refresh_tokens.issue(connection, tsid_hash, now=now, expires_at=session.expires_at)
-    return Started(session, token)
+    return Started(session, token, authorized.connected, replaced)
+
+
+async def after_start(parts: Parts, started: Started, *, address: str) -> None:
+    """After the commit: write it down, and disconnect the accounts whose place others took.
+
+    It may be awaited without a task.
+    """
+    session = started.session
+    parts.audit.write(AuditEvent.SESSION_STARTED, **session.told, address=address)
+    for one in started.connected:
+        parts.audit.write(
+            AuditEvent.ACCOUNT_CONNECTED, **session.told, idp=one.idp, account=one.account, address=address
+        )
+    if started.replaced:
+        await in_task(
+            disconnect_replaced(parts, started.replaced, subject=session.user_id, owner=session.owner)
+        )
 
 
 def ends_at(life: TokenSettings, *, created_at: float, now: float, renewable: bool = True) -> float:
