@@ -8,9 +8,7 @@ from urllib.parse import urlencode, urljoin
 from sqlalchemy import Table, func, select
 from tests.authserver.conftest import RESOURCE, Server
 from tests.authserver.pages.reading import Element
-from tests.authserver.person import Person, Seen
-
-WORDS = {"Connect", "Reconnect", "Disconnect", "End", "Revoke", "Allow", "Sign out"}
+from tests.authserver.person import Person, Seen, where_to
 
 
 async def page(person: Person) -> Seen:
@@ -49,8 +47,8 @@ async def post(person: Person, path: str, form: dict[str, str]) -> Seen:
     """Send any form."""
     url = urljoin(person.server.issuer, path)
     response = await person.ask("POST", url, form)
-    seen = Seen(url, response)
-    return await person.open(urljoin(url, response.headers["location"])) if response.is_redirect else seen
+    onward = where_to(response)
+    return Seen(url, response) if onward is None else await person.open(urljoin(url, onward))
 
 
 def rows(seen: Seen) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from tests.authserver.agreed import events
 from tests.authserver.conftest import RESOURCE, Clock, Start
 from tests.authserver.connections.at_the_page import count, everything, notice, page, post, press
-from tests.authserver.person import Person, Seen, world
+from tests.authserver.person import Person, world
 
 from ostiary.storage.schema import browser_sessions, upstream_grants
 from ostiary.storage.store import digest
@@ -201,10 +201,14 @@ async def test_a_sentence_about_what_was_done_cannot_be_put_into_a_link(start: S
 async def test_clickjacking_no_page_can_be_framed(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="on_demand") as here:
         person = await here.person()
-        pages: list[Seen] = [await page(person)]
-        for path in ("/connect/hub", "/connect/none", "/device", "/device?user_code=WDJB-MJHT"):
-            pages.append(await person.open(here.server.issuer + path))
-        for seen in pages:
+        for path in (
+            "/connections",
+            "/connect/hub",
+            "/connect/none",
+            "/device",
+            "/device?user_code=WDJB-MJHT",
+        ):
+            seen = await person.open(here.server.issuer + path)
             assert seen.response is not None
             headers = seen.response.headers
             assert "frame-ancestors 'none'" in headers["content-security-policy"]

@@ -111,10 +111,9 @@ class _View:
             connect = self._connect(idp, entries)
             grants = [grant for grant in holdings.grants if grant.idp == idp]
             accounts += [self._account(grant, connect, holdings) for grant in grants]
-            if not grants:
+            if not grants and uses[idp] is not Use.IDENTITY:
                 choice = next((one for one in holdings.choices if one.idp == idp), None)
-                offered = None if uses[idp] is Use.IDENTITY else connect
-                accounts.append(self._missing(idp, choice, offered))
+                accounts.append(self._missing(idp, choice, connect))
         return accounts
 
     def _connect(self, idp: str, entries: Sequence[ResourceSettings]) -> Form | None:
