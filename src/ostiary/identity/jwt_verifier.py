@@ -19,6 +19,8 @@ from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.refusal import Refusal
 
 if TYPE_CHECKING:
+    from joserfc.jwa import JWSAlgModel
+
     from ostiary.identity.key_set import KeySet
 
 MAX_BYTES = 16 * 1024
@@ -31,9 +33,15 @@ _GOOGLE_ACCESS_TOKEN = "ya29"  # noqa: S105 - how all of them begin; many have t
 
 
 class _Registry(jws.JWSRegistry):
-    """joserfc's limits, widened to ours: a header with a certificate chain is long, and harmless."""
+    """joserfc's limits, widened to ours: a header with a certificate chain is long, and harmless.
+
+    EdDSA is taken without a warning: RFC 9864 deprecates the name, and it is the one that issuers know.
+    """
 
     max_header_length = MAX_BYTES
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        return self.algorithms[name] if name == "EdDSA" else super().get_alg(name)
 
 
 _REGISTRIES = {alg: _Registry(algorithms=[alg], strict_check_header=False) for alg in ALGORITHMS}

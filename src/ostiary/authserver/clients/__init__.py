@@ -5,6 +5,7 @@ configured         those of ostiary.yaml
 stored             those that registered themselves, or were registered by command
 documents          those that describe themselves at their own URL   draft-ietf-oauth-client-id-...
 registration       clients register themselves                       RFC 7591
+administration     the operator lists, registers and removes them
 
 authentication     does the request come from it?                    RFC 6749 2.3
 own_statement      it says so itself, and signs it                   RFC 7523 2.2

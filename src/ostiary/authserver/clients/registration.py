@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, func, insert, literal, select
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.clients.configured import secret_digest
 from ostiary.authserver.clients.stored import row_of_client
+from ostiary.authserver.config.clients import SECRET_METHODS
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.parts import Parts
@@ -29,7 +30,6 @@ from ostiary.transport.direct import Answer
 from ostiary.transport.fetch import NOT_JSON
 from ostiary.transport.stepping import in_task
 
-SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 WHEN_FULL = 3600
 """Seconds after which somebody may have left."""
 

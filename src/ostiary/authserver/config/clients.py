@@ -28,7 +28,7 @@ SHORT_NAMES = {"device_code": DEVICE_CODE, "jwt_bearer": JWT_BEARER, "token_exch
 GRANTS = frozenset(
     {AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE}
 )
-_SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
 
 class ClientSettings(Settings):
@@ -106,7 +106,7 @@ class ClientSettings(Settings):
 
     def _proves_itself(self) -> None:
         method = self.method
-        if (method in _SECRET_METHODS) != (self.client_secret is not None):
+        if (method in SECRET_METHODS) != (self.client_secret is not None):
             raise ValueError(f"{method} and client_secret do not go together")
         if self.jwks is not None and self.jwks_uri is not None:
             raise ValueError("jwks and jwks_uri exclude each other")
