@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -189,6 +190,7 @@ def _flushing_engine(file: Path) -> Engine:
 def _file_engine(file: Path) -> AsyncEngine:
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
+    sqlite3.connect(file).close()  # aiosqlite's thread would complain as well, after the event loop has ended
     url = make_url("sqlite+aiosqlite://").set(database=str(file))
     return create_async_engine(url, isolation_level="AUTOCOMMIT", connect_args={"timeout": 1.0})
 
