@@ -116,10 +116,26 @@ async def test_a_withdrawn_key_verifies_nothing(replica: Replica, clock: Clock) 
 async def test_the_only_key_withdrawn_is_replaced_at_once(replica: Replica) -> None:
     keys = replica()
     await keys.refresh()
-    await keys.retire(keys.all()[0].kid)
-    assert not keys.is_ready
-    await keys.refresh()
-    assert keys.is_ready
+    withdrawn = keys.all()[0].kid
+    await keys.retire(withdrawn)
+    assert keys.signer().kid != withdrawn
+    verify(read_jwt(keys.sign({}, typ="JWT")), keys.key_set())
+
+
+async def test_a_key_that_is_published_no_more_never_signs_again(replica: Replica, clock: Clock) -> None:
+    keys, other = replica(), replica()
+    for _ in range(3):  # a first key, long gone; a second one, which signs; a third, which waits
+        await keys.refresh()
+        clock.advance(31 * DAY)
+    await keys.make_next()
+    gone, signing, waiting = keys.all()[0].kid, keys.signer().kid, keys.all()[-1].kid
+    await keys.retire(signing)
+    await other.refresh()
+    for one in (keys, other):
+        assert one.signer().kid not in {gone, signing, waiting}
+        verify(read_jwt(one.sign({}, typ="JWT")), other.key_set())
+    clock.advance(15 * 60)
+    assert keys.signer().kid == waiting
 
 
 async def test_another_algorithm_takes_over_with_a_key_of_its_own(replica: Replica, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from ostiary.authserver.config.settings import SigningSettings
 from ostiary.authserver.signing.jws import JwsSigner
@@ -19,11 +19,13 @@ from ostiary.authserver.signing.keys import SealedKey, SigningKey, new_key
 from ostiary.identity.key_set import KeySet, read_key_set
 from ostiary.oauth.server_errors import Unavailable
 from ostiary.oauth.signing_schedule import (
+    KeyState,
     KeyTimes,
     new_key_times,
     next_rotation,
     published_keys,
     signing_key,
+    state_of,
     tail,
 )
 from ostiary.storage.schema import signing_keys
@@ -37,6 +39,7 @@ UNKNOWN_KID_PAUSE = 1.0
 """Seconds between readings for the sake of a key id that is not there."""
 
 _row = signing_keys.c
+_LATEST = select(func.coalesce(func.max(_row.generation), 0)).scalar_subquery()
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,12 @@ class SigningKeys:
         keys, now = self.key_set(), self._clock()
         if kid is None or keys.has(kid) or now - self._read_at < UNKNOWN_KID_PAUSE:
             return keys
-        await self._read()
+        await self.read()
         return self.key_set()
 
     async def refresh(self) -> None:
         """Read the keys again, and make the next one if it is due. Raises StorageError."""
-        await self._read()
+        await self.read()
         due = next_rotation(
             self._view.times,
             now=self._clock(),
@@ -113,41 +116,60 @@ class SigningKeys:
 
     async def make_next(self) -> None:
         """Make the next key: published now, signing later. Of replicas that do so together, one makes it."""
-        now = self._clock()
-        ahead = self._settings.publish_ahead.total_seconds()
-        kid, sealed = new_key(self._settings.algorithm)
-        times = new_key_times(self._view.times, now=now, publish_ahead=ahead, kid=kid)
         generation = max((key.generation for key in self._view.keys.values()), default=0) + 1
-        row = {
-            "kid": kid,
-            "generation": generation,
-            "algorithm": self._settings.algorithm,
-            "sealed": self._store.seal(sealed, table=signing_keys, key=kid),
-            "published_at": times.published_at,
-            "active_at": times.active_at,
-        }
+        row = self._new_row() | {"generation": generation}
         await self._store.transaction(
             lambda connection: (
                 connection.execute(insert_or_ignore(connection, signing_keys).values(row)) and None
             )
         )
-        await self._read()
+        await self.read()
 
     def all(self) -> list[SigningKey]:
         """Every key that is known, oldest first."""
         return sorted(self._view.keys.values(), key=lambda key: key.generation)
 
+    def state(self, key: SigningKey) -> KeyState:
+        """What it is there for now."""
+        return state_of(key.times, self._view.times, self._clock(), keep=self._keep)
+
     async def retire(self, kid: str) -> bool:
-        """Withdraw a key at once: it verifies nothing any more. False when there is none of this name."""
+        """Withdraw a key at once: it verifies nothing any more. False when there is none of this name.
+
+        If it is the one that signs, a new one does from now on: an older one may be published no more.
+        """
+        await self.read()
         now = self._clock()
-        statement = update(signing_keys).where(_row.kid == kid, _row.retired_at.is_(None))
-        retired = await self._store.transaction(
-            lambda connection: connection.execute(statement.values(retired_at=now)).rowcount > 0
-        )
-        await self._read()
+        signing = signing_key(self._view.times, now)
+        withdraw = update(signing_keys).where(_row.kid == kid, _row.retired_at.is_(None))
+        follow = insert(signing_keys).values(self._new_row() | {"active_at": now, "generation": _LATEST + 1})
+
+        def work(connection: Connection) -> bool:
+            withdrawn = connection.execute(withdraw.values(retired_at=now)).rowcount > 0
+            if withdrawn and signing is not None and signing.kid == kid:
+                connection.execute(follow)
+            return withdrawn
+
+        retired = await self._store.transaction(work)
+        await self.read()
         return retired
 
-    async def _read(self) -> None:
+    def _new_row(self) -> dict[str, Any]:
+        now = self._clock()
+        kid, sealed = new_key(self._settings.algorithm)
+        ahead = self._settings.publish_ahead.total_seconds()
+        times = new_key_times(self._view.times, now=now, publish_ahead=ahead, kid=kid)
+        return {
+            "kid": kid,
+            "algorithm": self._settings.algorithm,
+            "sealed": self._store.seal(sealed, table=signing_keys, key=kid),
+            "published_at": times.published_at,
+            "active_at": times.active_at,
+        }
+
+    async def read(self) -> None:
+        """Read the keys, and make none. Raises StorageError."""
+
         def rows(connection: Connection) -> list[Any]:
             return list(connection.execute(select(signing_keys)).all())
 
