@@ -2,8 +2,8 @@
 
     python_sdk       the official SDK, in this process            2026-07-28
     typescript_sdk   the official SDK, a program of ours in Node   2026-07-28
-    mcp_remote       a bridge for programs that speak only stdio   2025-11-25
-    inspector        the official debugger, from a command line    2025-11-25
+    mcp_remote       a bridge for programs that speak only stdio   2026-07-28, and 2025-11-25 to the program
+    inspector        the official debugger, from a command line    2026-07-28
 
 Each registers dynamically, or names a Client ID Metadata Document, in which its redirect URI must stand.
 """

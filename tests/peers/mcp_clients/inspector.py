@@ -36,6 +36,7 @@ class Inspector:
         published = () if client_metadata_url is None else ("--client-metadata-url", client_metadata_url)
         command = (
             *(self._peer.program("mcp-inspector"), "--cli", server_url, "--transport", "http", *published),
+            *("--protocol-era", "auto"),
             *("--callback-url", self.redirect_uri, "--quiet", "--format", "json"),
         )
         async with opening(open_url) as show, desktop(show) as environment:

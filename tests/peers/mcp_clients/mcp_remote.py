@@ -41,7 +41,16 @@ class McpRemote:
                 args=[
                     server_url,
                     str(self._port),
-                    *("--host", "127.0.0.1", "--transport", "http-only", "--auth-timeout", str(PATIENCE)),
+                    *(
+                        "--host",
+                        "127.0.0.1",
+                        "--transport",
+                        "http-only",
+                        "--protocol",
+                        "auto",
+                        "--auth-timeout",
+                        str(PATIENCE),
+                    ),
                     *published,
                 ],
                 env=self._peer.environment | environment | kept | {"PATH": path},
