@@ -9,6 +9,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.http.page_door import read_form
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.walk.asked import Asked, name_of
@@ -21,7 +22,7 @@ from ostiary.authserver.walk.visit import Visit
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.parameters import Parameters, read_parameters
 from ostiary.oauth.requested_authorization import read_state
-from ostiary.oauth.server_errors import InvalidRequest, Unavailable
+from ostiary.oauth.server_errors import InvalidRequest, TooManyRequests, Unavailable
 from ostiary.storage.errors import StorageError
 
 LONGEST_QUERY = 16_384
@@ -53,8 +54,26 @@ async def _as_get(request: Request, parts: Parts) -> Response:
 
 
 async def _prove(visit: Visit, parameters: Parameters) -> Proven:
-    client_id = parameters.require("client_id")
-    visit.parts.rates.authorize.take(client_id, visit.address, now=visit.now)
+    parts, client_id = visit.parts, parameters.require("client_id")
+    try:
+        parts.rates.authorize.take(client_id, visit.address, now=visit.now)
+        return await _prove_client(visit, client_id, parameters)
+    except TooManyRequests:
+        where = "/oauth/authorize"
+        parts.audit.write(AuditEvent.RATE_LIMITED, client=client_id, endpoint=where, address=visit.address)
+        raise
+    except OAuthError as error:
+        parts.audit.write(
+            AuditEvent.SIGN_IN_REFUSED,
+            client=client_id,
+            error=error.error,
+            reason=error.detail or error.description,
+            address=visit.address,
+        )
+        raise
+
+
+async def _prove_client(visit: Visit, client_id: str, parameters: Parameters) -> Proven:
     client = await visit.parts.clients.find(client_id)
     if client is None:
         raise InvalidRequest("the client is unknown here")
