@@ -211,6 +211,7 @@ async def little_idp(
 
     app = web.Application(middlewares=[note])
     app.router.add_get("/.well-known/openid-configuration", idp.describe)
+    app.router.add_get("/common/v2.0/.well-known/openid-configuration", idp.describe)
     app.router.add_get("/jwks", idp.keys)
     app.router.add_post("/token", idp.token)
     app.router.add_get("/userinfo", idp.who)
