@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any
 
 import httpx2
 import msgspec
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
 from tests.authserver.conftest import RESOURCE, SECRET, Server, basic_settings
 
 from ostiary.authserver import codes
 from ostiary.authserver.authorized import Authorized
 from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.dpop import dpop_proof
 from ostiary.oauth.pkce import s256
 
 VERIFIER = "the-verifier-of-the-app-with-43-characters-"
@@ -95,10 +100,38 @@ async def sign_in(server: Server, **changes: Any) -> dict[str, Any]:
     return body
 
 
-async def refresh(server: Server, token: str, **changes: str) -> httpx2.Response:
+async def refresh(
+    server: Server, token: str, *, headers: dict[str, str] | None = None, **changes: str
+) -> httpx2.Response:
     """A refresh request of `app`."""
     form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "app"}
-    return await server.token(form | changes)
+    return await server.token(form | changes, headers=headers or {})
+
+
+def proof(
+    server: Server,
+    key: ECKey,
+    *,
+    now: float,
+    method: str = "POST",
+    path: str = "/oauth/token",
+    access_token: str | None = None,
+) -> dict[str, str]:
+    """A header that proves a key (RFC 9449)."""
+    jti, url = secrets.token_urlsafe(), canonical_url(server.issuer + path)
+    made = dpop_proof(key, method=method, url=url, now=now, jti=jti, access_token=access_token)
+    return {"dpop": made}
+
+
+async def claims_of(server: Server, token: str) -> dict[str, Any]:
+    """What a token of ours says, once its signature was checked as anybody can."""
+    keys = (await server.http.get(f"{server.issuer}/.well-known/jwks.json")).json()
+    return dict(jwt.decode(token, KeySet.import_key_set(keys), algorithms=["ES256"]).claims)
+
+
+def refusal(description: str, error: str = "invalid_grant") -> dict[str, str]:
+    """The body of an error."""
+    return {"error": error, "error_description": description}
 
 
 def events(server: Server, name: str) -> list[dict[str, Any]]:

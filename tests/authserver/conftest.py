@@ -80,21 +80,25 @@ def clock() -> Clock:
 
 @pytest.fixture
 def start(tmp_path: Path, clock: Clock) -> Start:
-    """Start a server with these settings on a free port; twice in one test, on the same store."""
+    """Start a server with these settings on a free port; twice in one test, on the same store.
+
+    storage: other than an SQLite file of the test's own.
+    """
 
     @contextlib.asynccontextmanager
-    async def started(settings: dict[str, Any] | None = None, *, port: int = 0) -> AsyncIterator[Server]:
+    async def started(
+        settings: dict[str, Any] | None = None, *, port: int = 0, storage: dict[str, Any] | None = None
+    ) -> AsyncIterator[Server]:
         sock = bind(Listen("127.0.0.1", port))
         issuer = f"http://{address_of(sock)}"
         values = {"issuer": issuer, **(basic_settings() if settings is None else settings)}
         context = {"insecure_inline_secrets": True, "base_directory": tmp_path}
         checked = AuthServerSettings.model_validate(values, context=context)
-        storage = StorageSettings.model_validate(
-            {"url": "sqlite:///ostiary.db", "encryption_key": {"file": "ostiary.key"}}, context=context
-        )
+        where = {"url": "sqlite:///ostiary.db", "encryption_key": {"file": "ostiary.key"}} | (storage or {})
+        stored = StorageSettings.model_validate(where, context=context)
         audit_file = tmp_path / "audit.jsonl"
         async with (
-            AuthServer(checked, storage=storage, audit=audit_file, clock=clock) as server,
+            AuthServer(checked, storage=stored, audit=audit_file, clock=clock) as server,
             server.listening(sock),
             httpx2.AsyncClient(trust_env=False, follow_redirects=False) as http,
         ):
