@@ -6,6 +6,7 @@
     call, tools, token  talk to one MCP server
     login, logout       sign a person in at a server, forget it again
     doctor, explain     why a call is refused; what a token says
+    keys, sessions, clients   administer the authorization server of a file
     bridge              stdio ⇄ HTTP; client_config prints how clients start it
     zoo, cloudrun       the example server; the local Google
     demo                what `up` runs without a file: the secured zoo
@@ -17,6 +18,8 @@ Behind the commands that talk to a server:
     session             the SDK's client, and what a refusal says
     arguments           k=v → JSON, by the tool's input schema
     console             tables, text and JSON; safe to print whatever a server sent
+    overview            a file at a glance
+    administration      the authorization server of a file, reached through its store
     failure             one sentence, and the exit code
     diagnosis/          what doctor sees, and the rules by which it names the cause
     bridging/           what bridge carries, and how

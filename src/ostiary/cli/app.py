@@ -14,12 +14,15 @@ from ostiary.cli import (
     call,
     check,
     client_config,
+    clients,
     cloudrun,
     config,
     doctor,
     explain,
+    keys,
     login,
     logout,
+    sessions,
     token,
     tools,
     up,
@@ -49,6 +52,9 @@ app.command()(login.login)
 app.command()(logout.logout)
 app.command()(zoo.zoo)
 app.add_typer(config.app, name="config")
+app.add_typer(keys.app, name="keys")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(clients.app, name="clients")
 app.add_typer(cloudrun.app, name="cloudrun")
 
 
