@@ -17,6 +17,11 @@ from tests.authserver.foreign_issuer import ForeignIssuer, base64url, new_key, u
 
 from ostiary.authserver.assertions.foreign import key_location
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
+from ostiary.credentials import WorkloadJwt
+from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.runtime import Runtime
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.jwt_parts import jwt_parts
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -138,7 +143,9 @@ async def test_alg_confusion_with_the_public_key_as_a_secret(
 ) -> None:
     header = {"alg": alg, "typ": door.typ, "kid": "first"}
     signed = unsigned(header, door.claims(sso, server)).removesuffix(".")
-    public = sso.keys[0].as_pem(private=False)
+    key = sso.keys[0]
+    assert isinstance(key, ECKey)
+    public = key.as_pem(private=False)
     mac = hmac.digest(public, signed.encode(), f"sha{alg[2:]}")
     refused = await door.bring(server, f"{signed}.{base64url(mac)}")
     sentence = "the token is signed with a shared secret, which is not accepted"
@@ -383,3 +390,32 @@ async def test_every_algorithm_that_issuers_use(bring: Bring, sso: ForeignIssuer
     sso.keys += [rsa, p384]
     for key, alg in ((rsa, "RS256"), (rsa, "PS256"), (p384, "ES384")):
         assert (await bring(key=key, alg=alg)).status_code == 200
+
+
+async def test_our_own_credential_shows_a_workloads_token(
+    start: Start, sso: ForeignIssuer, clock: Clock, tmp_path: Path
+) -> None:
+    """`type: workload_jwt` with a projected service account token in a file."""
+    subject = "system:serviceaccount:ci:runner"
+    clients = [
+        {
+            "client_id": "ci",
+            "grant_types": ["client_credentials"],
+            "token_endpoint_auth_method": "private_key_jwt",
+        }
+    ]
+    entry = sso.settings | {"use": ["workload"], "subjects": {"system:serviceaccount:ci:*": "ci"}}
+    async with (
+        start(basic_settings(trusted_issuers=[entry], clients=clients)) as server,
+        Runtime(clock=clock) as runtime,
+    ):
+        file = tmp_path / "token"
+        file.write_text(
+            sso.sign({"sub": subject, "aud": server.issuer, "exp": int(clock()) + 3600}, typ=None)
+        )
+        credential = WorkloadJwt(file=file, use="client_assertion", issuer=server.issuer, scopes=("mcp",))
+        resource = canonical_url(RESOURCE)
+        [(name, value)] = await credential.attach(resource, runtime=runtime).get(Outgoing("POST", resource))
+    claims = jwt_parts(value.removeprefix("Bearer ")).claims
+    assert name == "authorization"
+    assert (claims["sub"], claims["aud"], claims["scope"]) == ("ci", RESOURCE, "mcp")

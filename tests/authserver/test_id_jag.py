@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 from aiohttp import web
+from joserfc.jwk import ECKey
 from pydantic import ValidationError
 from sqlalchemy import select
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start, basic_settings
@@ -28,6 +29,7 @@ from ostiary.credentials.id_jag import IdpSettings
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client import Client, ClientKind
+from ostiary.oauth.dpop import dpop_proof
 from ostiary.oauth.jwt_parts import jwt_parts
 from ostiary.oauth.server_errors import UnauthorizedClient
 from ostiary.secrets import Secret
@@ -78,12 +80,12 @@ def id_jag(sso: ForeignIssuer, server: Server, *, typ: str | None = TYP, **chang
 
 
 async def redeem(
-    server: Server, assertion: str, auth: tuple[str, str] = CLI, **parameters: str
+    server: Server, assertion: str, auth: tuple[str, str] = CLI, **parameters: Any
 ) -> httpx2.Response:
     return await server.token({"grant_type": JWT_BEARER, "assertion": assertion, **parameters}, auth=auth)
 
 
-async def claims_of(server: Server, assertion: str, **parameters: str) -> dict[str, Any]:
+async def claims_of(server: Server, assertion: str, **parameters: Any) -> dict[str, Any]:
     answered = await redeem(server, assertion, **parameters)
     assert answered.status_code == 200, answered.text
     return jwt_parts(answered.json()["access_token"]).claims
@@ -206,6 +208,22 @@ async def test_the_claims_that_a_resource_asks_for_are_taken_from_the_assertion(
     assert "groups" not in plain
     assert plain["sub"] == claims["sub"]
     assert refusal(nobody) == "the assertion lacks a proper oid claim"
+
+
+async def test_an_assertion_that_is_bound_to_a_key_is_worth_nothing_without_it(
+    start: Start, sso: ForeignIssuer, clock: Clock
+) -> None:
+    key = ECKey.generate_key("P-256")
+    async with start(settings(sso)) as server:
+        assertion = id_jag(sso, server, cnf={"jkt": key.thumbprint()})
+        refused = await redeem(server, assertion)
+        url = canonical_url(f"{server.issuer}/oauth/token")
+        proof = dpop_proof(key, method="POST", url=url, now=clock.now, jti="1")
+        form = {"grant_type": JWT_BEARER, "assertion": assertion}
+        held = await server.token(form, auth=CLI, headers={"dpop": proof})
+    assert refusal(refused) == "the assertion is bound to a key that this request does not prove"
+    assert held.json()["token_type"] == "DPoP"
+    assert jwt_parts(held.json()["access_token"]).claims["cnf"] == {"jkt": key.thumbprint()}
 
 
 async def test_assertion_replay(start: Start, sso: ForeignIssuer, clock: Clock) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from joserfc.jwk import ECKey
 from pydantic import ValidationError
 from sqlalchemy import func, select
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start, basic_settings
@@ -19,6 +20,7 @@ from ostiary.credentials import Bearer, TokenExchange
 from ostiary.credentials.attached.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.dpop import dpop_proof
 from ostiary.oauth.jwt_parts import jwt_parts
 from ostiary.secrets import Secret
 from ostiary.storage.schema import token_sessions
@@ -79,15 +81,21 @@ def token(sso: ForeignIssuer, *, typ: str | None = "JWT", **changes: Any) -> str
 
 
 async def exchange(
-    server: Server, subject: str, auth: tuple[str, str] = AGENT, **parameters: Any
+    server: Server,
+    subject: str,
+    auth: tuple[str, str] = AGENT,
+    headers: dict[str, str] | None = None,
+    **parameters: Any,
 ) -> httpx2.Response:
-    form = {
+    form: dict[str, Any] = {
         "grant_type": TOKEN_EXCHANGE,
         "subject_token": subject,
         "subject_token_type": ACCESS_TOKEN,
         "resource": RESOURCE,
     } | parameters
-    return await server.token({name: one for name, one in form.items() if one is not None}, auth=auth)
+    return await server.token(
+        {name: one for name, one in form.items() if one is not None}, auth=auth, headers=headers
+    )
 
 
 async def claims_of(server: Server, subject: str, **parameters: Any) -> dict[str, Any]:
@@ -221,8 +229,8 @@ async def test_may_act_does_not_go_round_the_list_of_actors(start: Start, sso: F
 async def test_may_act_counts_where_the_operator_says_so(start: Start, sso: ForeignIssuer) -> None:
     opted_in = settings(sso, allow_may_act=True, clients=["other"], allowed_actors=None)
     async with start(opted_in) as server:
-        for may_act in ({"client_id": "other"}, {"iss": server.issuer, "sub": "other"}):
-            named = await exchange(server, token(sso, may_act=may_act), ("other", SECRET))
+        for naming in ({"client_id": "other"}, {"iss": server.issuer, "sub": "other"}):
+            named = await exchange(server, token(sso, may_act=naming), ("other", SECRET))
             assert jwt_parts(named.json()["access_token"]).claims["act"]["client_id"] == "other"
         for may_act in (
             {"client_id": "agent"},
@@ -265,6 +273,9 @@ async def test_a_workload_acts_by_its_own_token(
         ({"sub": "system:serviceaccount:agents:another"}, NOBODY_AGREED),
         ({"sub": "system:serviceaccount:evil:x"}, "the actor token is of a workload that is not known here"),
         ({"aud": RESOURCE}, "the actor token is for another audience"),
+        ({"aud": ["{issuer}", RESOURCE]}, "the actor token is for somebody else as well"),
+        ({"typ": "dpop+jwt"}, "the actor token is another kind of JWT"),
+        ({"typ": "oauth-id-jag+jwt"}, "the actor token is another kind of JWT"),
         ({"exp": 1_799_999_970}, "the actor token has expired"),
         ({"iss": "https://evil.example"}, "the actor token is from an issuer that is not accepted here"),
         ({"act": {"sub": "x"}}, "the actor token speaks of somebody for whom another one acts"),
@@ -276,7 +287,10 @@ async def test_each_fault_of_an_actor_token_has_its_sentence(
 ) -> None:
     listed = settings(sso, workloads(cluster), allowed_actors=[f"{cluster.url}#{WORKLOAD}"])
     async with start(listed) as server:
-        actor = cluster.sign({"sub": WORKLOAD, "aud": server.issuer} | changes)
+        claims = {"sub": WORKLOAD, "aud": server.issuer} | changes
+        if isinstance(claims["aud"], list):
+            claims["aud"] = [one.format(issuer=server.issuer) for one in claims["aud"]]
+        actor = cluster.sign(claims, typ=claims.pop("typ", "JWT"))
         refused = await exchange(server, token(sso), actor_token=actor, actor_token_type=JWT)
     assert refusal(refused) == sentence
 
@@ -455,12 +469,26 @@ async def test_one_resource_is_named_and_the_issuer_may_open_it(start: Start, ss
 
 
 async def test_a_token_that_is_bound_to_a_key_is_worth_nothing_without_it(
-    start: Start, sso: ForeignIssuer
+    start: Start, sso: ForeignIssuer, clock: Clock
 ) -> None:
+    key = ECKey.generate_key("P-256")
+    bound = {"jkt": key.thumbprint()}
     async with start(settings(sso)) as server:
-        refused = await exchange(server, token(sso, cnf={"jkt": "k"}))
-    sentence = "the subject token is bound to a key that this request does not prove"
-    assert refusal(refused) == sentence
+        url = canonical_url(f"{server.issuer}/oauth/token")
+        proofs = (
+            dpop_proof(one, method="POST", url=url, now=clock.now, jti="1")
+            for one in (key, ECKey.generate_key("P-256"))
+        )
+        held, another = [
+            await exchange(server, token(sso, cnf=bound), headers={"dpop": proof}) for proof in proofs
+        ]
+        none = await exchange(server, token(sso, cnf=bound))
+        odd = await exchange(server, token(sso, cnf={"kid": "k"}))
+    assert held.json()["token_type"] == "DPoP"
+    assert jwt_parts(held.json()["access_token"]).claims["cnf"] == bound
+    for refused in (another, none, odd):
+        sentence = "the subject token is bound to a key that this request does not prove"
+        assert refusal(refused) == sentence
 
 
 async def test_what_is_asked_for_is_an_access_token(start: Start, sso: ForeignIssuer) -> None:

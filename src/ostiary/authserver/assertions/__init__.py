@@ -6,7 +6,7 @@ held_key         what is bound to a key needs a proof of it             RFC 7800
 vouched          whom it speaks of
 refused_as       what is wrong with it, in the words of whoever was given it
 
-id_jag           a company's IdP vouches for its user                   draft-ietf-oauth-identity-assertion-...
+id_jag           a company's IdP vouches for its user                   draft-ietf-oauth-identity-asser...
 vouched_session  what goes on between two of its assertions
 subject_token    whom an exchange speaks of                             RFC 8693 2.1
 acting           who acts for them                                      RFC 8693 4.1

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ostiary.authserver.assertions.bringing import require_may_bring
-from ostiary.authserver.assertions.foreign import verified
+from ostiary.authserver.assertions.foreign import ForeignJwt, verified
 from ostiary.authserver.assertions.held_key import require_same_key
 from ostiary.authserver.assertions.refused_as import refused_as
 from ostiary.authserver.assertions.subject_token import Subject
 from ostiary.authserver.config.trusted_issuers import TrustedUse
 from ostiary.authserver.grants.grant_request import GrantRequest
 from ostiary.authserver.parts import Parts
+from ostiary.oauth.client_assertion_claims import TYPES
 from ostiary.oauth.delegation import Actor, nested_act
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.server_errors import InvalidRequest
@@ -39,12 +40,23 @@ async def who_acts(actor_token: TypedToken | None, request: GrantRequest, parts:
     with refused_as(InvalidRequest, NAME):
         audience = parts.issuer if trusted.audience is None else trusted.audience
         check_claims(claims, issuers={trusted.issuer}, audiences={audience}, now=request.now)
+    _check_purpose(foreign, audience)
     require_same_key(claims.get("cnf"), request.confirmation, kind=InvalidRequest, name=NAME)
     if "act" in claims:
-        raise InvalidRequest("the actor token speaks of somebody for whom another one acts")
+        raise InvalidRequest(f"{NAME} speaks of somebody for whom another one acts")
     if not any(matches_subject(pattern, claims["sub"]) for pattern in trusted.subjects):
-        raise InvalidRequest("the actor token is of a workload that is not known here")
+        raise InvalidRequest(f"{NAME} is of a workload that is not known here")
     return Actor(trusted.issuer, claims["sub"])
+
+
+def _check_purpose(foreign: ForeignJwt, audience: str) -> None:
+    """As of a workload that is a client: one made for this, and for us alone."""
+    typ = foreign.typ
+    named = typ.lower().removeprefix("application/") if isinstance(typ, str) else typ
+    if not isinstance(named, str | None) or named not in TYPES:
+        raise InvalidRequest(f"{NAME} is another kind of JWT", detail=f"typ {typ!r:.80}")
+    if foreign.claims["aud"] not in (audience, [audience]):
+        raise InvalidRequest(f"{NAME} is for somebody else as well")
 
 
 def act_claim(actor: Actor, subject: Subject) -> dict[str, Any]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ostiary.oauth.confirmation import JKT, X5T, is_confirmed
 from ostiary.oauth.errors import OAuthError
 
 
 def require_same_key(
-    bound_to: object, proven: Mapping[str, Any] | None, *, kind: type[OAuthError], name: str
+    claim: object, proven: Mapping[str, Any] | None, *, kind: type[OAuthError], name: str
 ) -> None:
-    """Raise an error of this kind unless the request proves the key in a token's `cnf`.
+    """Raise an error of this kind unless the request proves the key that a token is bound to.
 
-    bound_to: the claim; proven: what the tokens of this request are bound to; name: what the token is called.
+    claim: the token's `cnf`; proven: what the tokens of this request are bound to; name: what the token is
+    called.
     """
-    if bound_to is not None and bound_to != proven:
+    keys = proven or {}
+    if not is_confirmed(claim, jkt=keys.get(JKT), x5t=keys.get(X5T)):
         raise kind(f"{name} is bound to a key that this request does not prove")
