@@ -10,14 +10,19 @@ from __future__ import annotations
 import uuid
 
 from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ostiary.authserver.connected import Connected
 from ostiary.authserver.idps.back_channel import renewed
 from ostiary.authserver.upstream_grants.grant import GrantState, grant_of, joined, sealed
 from ostiary.storage.schema import upstream_grants
-from ostiary.storage.store import Store, insert_or_ignore
+from ostiary.storage.store import Store
 
 _row = upstream_grants.c
+_ADD = {
+    "sqlite": sqlite.insert(upstream_grants).on_conflict_do_nothing().returning(_row.id),
+    "postgresql": postgresql.insert(upstream_grants).on_conflict_do_nothing().returning(_row.id),
+}
 
 
 def keep(
@@ -34,27 +39,24 @@ def _added(
 ) -> str | None:
     """None when there is one already."""
     grant_id, tokens = str(uuid.uuid4()), connected.tokens
-    return connection.execute(
-        insert_or_ignore(connection, upstream_grants)
-        .values(
-            id=grant_id,
-            user_id=user_id,
-            idp=connected.idp,
-            issuer=connected.issuer,
-            account=connected.account,
-            client_id=connected.client_id,
-            owner=owner,
-            sealed=sealed(store, grant_id, tokens, connected.label),
-            scopes=joined(tokens.scopes),
-            state=GrantState.ACTIVE,
-            expires_at=tokens.expires_at,
-            connected_at=now,
-            renewed_at=now,
-            version=1,
-            claim_until=0.0,
-        )
-        .returning(_row.id)
-    ).scalar_one_or_none()
+    row = {
+        "id": grant_id,
+        "user_id": user_id,
+        "idp": connected.idp,
+        "issuer": connected.issuer,
+        "account": connected.account,
+        "client_id": connected.client_id,
+        "owner": owner,
+        "sealed": sealed(store, grant_id, tokens, connected.label),
+        "scopes": joined(tokens.scopes),
+        "state": GrantState.ACTIVE,
+        "expires_at": tokens.expires_at,
+        "connected_at": now,
+        "renewed_at": now,
+        "version": 1,
+        "claim_until": 0.0,
+    }
+    return connection.execute(_ADD[connection.dialect.name], row).scalar_one_or_none()
 
 
 def _brought_up_to_date(
