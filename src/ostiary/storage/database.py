@@ -183,6 +183,7 @@ def _flushing_engine(file: Path) -> Engine:
     def flush_on_commit(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")  # what undoes a savepoint needs no file
 
     return engine
 
