@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 import shutil
 import sys
 import time
@@ -112,11 +113,11 @@ async def _insert_codes(file: Path, count: int) -> list[str]:
     """Codes in the store of our server, as a walk would have left them."""
     storage = read(file, OstiaryFile).settings.storage
     assert storage is not None
-    store, now = Store.of(storage), time.time()
+    store, now, crowd = Store.of(storage), time.time(), secrets.token_hex(4)
 
     def insert(connection: Connection, first: int) -> list[str]:
         return [
-            codes.new_code(connection, store, _authorized(number, now), now=now, lifetime=3600)
+            codes.new_code(connection, store, _authorized(f"{crowd}-{number}", now), now=now, lifetime=3600)
             for number in range(first, min(count, first + AT_ONCE))
         ]
 
@@ -129,10 +130,10 @@ async def _insert_codes(file: Path, count: int) -> list[str]:
     return made
 
 
-def _authorized(number: int, now: float) -> Authorized:
-    """One person, with the account at which they signed in."""
-    issuer, subject = "https://corp.example.com", f"person-{number}"
-    identity = Identity(issuer, subject, name=f"Person {number}", email=f"person{number}@example.com")
+def _authorized(subject: str, now: float) -> Authorized:
+    """One person who never came before, with the account at which they signed in."""
+    issuer = "https://corp.example.com"
+    identity = Identity(issuer, subject, name=f"Person {subject}", email=f"{subject}@example.com")
     tokens = UpstreamTokens(
         access_token="a" * 200, refresh_token="r" * 100, expires_at=now + 3600, scopes=("openid", "email")
     )
