@@ -120,6 +120,7 @@ class AuthServer:
         posted, read = doors(self.parts), documents(self.parts)
         apart = self.settings.mtls
         async with contextlib.AsyncExitStack() as listeners:
+            listeners.enter_context(contextlib.closing(sock))
             if apart is not None:
                 second = listeners.enter_context(contextlib.closing(mtls or bind(apart.listen)))
                 await listeners.enter_async_context(mtls_listening(second, apart, self.parts, LIMITS))
