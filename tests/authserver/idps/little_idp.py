@@ -130,6 +130,12 @@ class LittleIdp:
         } | self.metadata
         return web.json_response({name: value for name, value in said.items() if value is not None})
 
+    async def sign_in(self, request: web.Request) -> web.Response:
+        """For a real browser: whoever comes goes back signed in."""
+        back = self.approve(str(request.url)).decode()
+        location = f"{request.query['redirect_uri']}?{back}"
+        return web.Response(status=302, headers={"location": location})
+
     async def keys(self, _: web.Request) -> web.Response:
         return web.json_response(KeySet([self.key]).as_dict(private=False))
 
@@ -212,6 +218,7 @@ async def little_idp(
     app = web.Application(middlewares=[note])
     app.router.add_get("/.well-known/openid-configuration", idp.describe)
     app.router.add_get("/common/v2.0/.well-known/openid-configuration", idp.describe)
+    app.router.add_get("/authorize", idp.sign_in)
     app.router.add_get("/jwks", idp.keys)
     app.router.add_post("/token", idp.token)
     app.router.add_get("/userinfo", idp.who)
