@@ -15,14 +15,16 @@ import pytest
 from aiohttp import web
 from joserfc.jwk import ECKey
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start, basic_settings
 from tests.authserver.foreign_issuer import ForeignIssuer
+from tests.peers.postgresql import PostgreSql
 
 from ostiary.authserver import AuthServerSettings
 from ostiary.authserver.assertions.bringing import require_may_bring
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
-from ostiary.authserver.sessions.ending import EndReason, end_session
+from ostiary.authserver.connected import Connected, UpstreamTokens
+from ostiary.authserver.upstream_grants.keep import keep
 from ostiary.credentials import Bearer, IdJag
 from ostiary.credentials.attached.headers import Outgoing
 from ostiary.credentials.id_jag import IdpSettings
@@ -33,8 +35,8 @@ from ostiary.oauth.dpop import dpop_proof
 from ostiary.oauth.jwt_parts import jwt_parts
 from ostiary.oauth.server_errors import UnauthorizedClient
 from ostiary.secrets import Secret
-from ostiary.storage.schema import token_sessions, users
-from ostiary.storage.store import digest
+from ostiary.storage.schema import session_grants, token_sessions, users
+from ostiary.storage.store import Store, digest
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TYP = "oauth-id-jag+jwt"
@@ -160,19 +162,46 @@ async def test_the_next_assertion_goes_on_with_the_session(
     assert row.expires_at == clock.now + 30 * 86_400
 
 
-async def test_a_session_that_was_ended_does_not_go_on(
-    start: Start, sso: ForeignIssuer, clock: Clock
+async def test_revoking_one_token_ends_the_session_and_the_next_assertion_begins_another(
+    start: Start, sso: ForeignIssuer
 ) -> None:
     async with start(settings(sso)) as server:
-        first = await claims_of(server, id_jag(sso, server))
-        assert await end_session(
-            server.server.parts,
-            digest(first["tsid"]),
-            reason=EndReason.ENDED_BY_PERSON,
-            now=clock.now,
+        tokens = [(await redeem(server, id_jag(sso, server))).json()["access_token"] for _ in range(2)]
+        revoked = await server.post("/oauth/revoke", {"token": tokens[0]}, auth=CLI)
+        known = await server.post("/oauth/introspect", {"token": tokens[1]}, auth=CLI)
+        after = await claims_of(server, id_jag(sso, server))
+    assert (revoked.status_code, known.json()) == (200, {"active": False})
+    before = jwt_parts(tokens[0]).claims
+    assert (after["sub"], after["tsid"] != before["tsid"]) == (before["sub"], True)
+
+
+async def test_what_the_person_connected_belongs_to_the_session(
+    start: Start, sso: ForeignIssuer, clock: Clock
+) -> None:
+    """At the page of connected accounts, when they signed in there themselves; and of this owner alone."""
+
+    def connect(connection: Connection, store: Store, user_id: str) -> str:
+        account = Connected(
+            idp="corp",
+            issuer=sso.url,
+            account="ada",
+            client_id="ostiary",
+            tokens=UpstreamTokens(access_token="at-corp"),
         )
-        second = await claims_of(server, id_jag(sso, server))
-    assert (second["sub"], second["tsid"] != first["tsid"]) == (first["sub"], True)
+        return keep(
+            connection, store, user_id=user_id, owner="default/gateway", connected=account, now=clock.now
+        )
+
+    async with start(settings(sso)) as server:
+        store = server.server.parts.store
+        elsewhere = await claims_of(server, id_jag(sso, server, resource=OTHER))
+        bob = await claims_of(server, id_jag(sso, server, sub="bob"))
+        grant_id = await store.transaction(lambda connection: connect(connection, store, elsewhere["sub"]))
+        ada = await claims_of(server, id_jag(sso, server))
+        elsewhere_again = await claims_of(server, id_jag(sso, server, resource=OTHER))
+        pointing = await store.read(lambda connection: connection.execute(select(session_grants)).all())
+    assert elsewhere_again["tsid"] == elsewhere["tsid"] != bob["tsid"]
+    assert [tuple(row) for row in pointing] == [(digest(ada["tsid"]), grant_id)]
 
 
 async def test_scopes_are_what_the_client_asks_for_and_the_company_allows(
@@ -238,10 +267,24 @@ async def test_assertion_replay(start: Start, sso: ForeignIssuer, clock: Clock) 
         assert refusal(refused) == sentence
 
 
-async def test_assertion_replay_at_two_servers_at_once(start: Start, sso: ForeignIssuer) -> None:
-    async with start(settings(sso)) as one, start(settings(sso) | {"issuer": one.issuer}) as two:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_assertion_replay_at_two_servers_at_once(
+    start: Start,
+    sso: ForeignIssuer,
+    kind: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage: dict[str, Any] = {}
+    if kind == "postgresql":
+        database: PostgreSql = request.getfixturevalue("postgresql")
+        monkeypatch.setenv("STORE_PASSWORD", database.password)
+        storage = {"url": database.new_database(), "password": {"env": "STORE_PASSWORD"}}
+    values = settings(sso) | {"issuer": "http://127.0.0.1:9"}
+    async with start(values, storage=storage) as one, start(values, storage=storage) as two:
+        assertion_for = Server(one.server, values["issuer"], one.http, one.audit_file)
         for _ in range(5):
-            assertion = id_jag(sso, one)
+            assertion = id_jag(sso, assertion_for)
             answers = await asyncio.gather(*(redeem(at, assertion) for at in (one, two, one, two)))
             assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400]
 

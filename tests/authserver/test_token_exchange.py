@@ -185,6 +185,17 @@ async def test_the_new_token_ends_with_the_old_one_and_in_a_quarter_of_an_hour(
         assert refusal(refused) == "the subject token has expired"
 
 
+async def test_a_token_is_given_back_although_it_has_no_session(start: Start, sso: ForeignIssuer) -> None:
+    async with start(settings(sso)) as server:
+        issued = (await exchange(server, token(sso))).json()["access_token"]
+        answers = []
+        for _ in range(2):
+            answers.append((await server.post("/oauth/introspect", {"token": issued}, auth=AGENT)).json())
+            await server.post("/oauth/revoke", {"token": issued}, auth=AGENT)
+    assert [answer["active"] for answer in answers] == [True, False]
+    assert answers[0]["act"] == {"iss": server.issuer, "sub": "agent", "client_id": "agent"}
+
+
 async def test_scopes_only_get_narrower(start: Start, sso: ForeignIssuer) -> None:
     async with start(settings(sso)) as server:
         silent = await claims_of(server, token(sso))
