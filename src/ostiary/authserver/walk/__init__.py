@@ -1,23 +1,30 @@
 """From an authorization request to a code: what a person's browser does here.
 
-    authorize       the request is read, its client and redirect URI are proven, resource and scopes chosen
-    pushed          a request that was pushed before                                     RFC 9126
-    asked           what is asked, once all of that is settled
-    start           the walk is made, and bound to the browser
-    consent         the person agrees, or not
-    callback        what comes back from identity providers
-    leg_state       one leg: the browser is sent off, and comes back                     RFC 6749 10.12
-    steps           next leg, skip, cancel, continue
-    replace         another account than the connected one: replace it, or keep it
-    finish          a code for the client, a device let in, or the reason why not        RFC 9207
+the way
+    authorize     the request is read                                      RFC 6749 4.1.1
+    pushed        a request that was pushed before                         RFC 9126
+    proven        whose it is, and where its answer goes
+    asked         what it asks for, once resource and scopes are chosen    RFC 8707
+    start         the walk is made, and bound to the browser
+    go_on         the next step is taken: a page, or another site
+    shown         the page of the step that is due
+    consent       the person agrees, or not
+    leg_state     one leg: the browser is sent off, and comes back         RFC 6749 10.12
+    callback      what it brings back
+    failed_leg    what a client hears of a leg that failed
+    steps         connect, skip, cancel, continue
+    replace       another account than the connected one: replace or keep
+    finish        a code, a device let in, or the reason why not           RFC 9207
 
-    record          what is remembered of a walk, sealed
-    walks           where it is kept; two tabs never overwrite each other
-    legs            where each leg stands (pure)
-    next_step       what comes next (pure)
-    choices         legs that were skipped, or refused, are remembered
-    browser         which browser it is, and whether a form comes from a page of ours
-    onward          sending a browser on
+what it is made of
+    record        what is remembered of a walk; arrival: what a leg adds to it
+    known         what is known of the person from before; choices: what they skipped
+    legs          where each leg stands; next_step: what comes next
+    walks         where a walk is kept; change: whatever other tabs do meanwhile
+    standing      all of this, looked at together
+    visit         one request; browser: whose it is; posted: what a form decided
+    onward        sending a browser on
+    noted         what the audit is told
 
 Consent comes first, before any upstream flow: an identity provider that knows the person answers without a
 word, and the person must have seen who gets the code before that (the confused deputy of MCP's security best

@@ -14,6 +14,7 @@ from ostiary.authserver.walk.arrival import connected, signed_in
 from ostiary.authserver.walk.change import change
 from ostiary.authserver.walk.go_on import go_on, leg_failed
 from ostiary.authserver.walk.leg_state import LegFailed, WalkLeg, finish_leg
+from ostiary.authserver.walk.noted import note
 from ostiary.authserver.walk.record import WalkRecord
 from ostiary.authserver.walk.standing import Standing, standing_of
 from ostiary.authserver.walk.visit import Visit
@@ -42,7 +43,9 @@ async def _arrived(visit: Visit, walk_id: str, idp_name: str, outcome: Connected
         after = await change(visit, walk_id, lambda standing: _with(standing, outcome, visit))
     except IdpError as error:
         return await _arrived(visit, walk_id, idp_name, error)
-    _write(visit, after, outcome)
+    if outcome.idp == after.target.settings.identity:
+        account = {"idp": outcome.idp, "account": outcome.account}
+        note(visit, AuditEvent.SIGNED_IN, after.record.asked, walk=after.walk, **account)
     return await go_on(visit, after)
 
 
@@ -50,19 +53,3 @@ def _with(standing: Standing, account: Connected, visit: Visit) -> WalkRecord:
     if account.idp == standing.target.settings.identity:
         return signed_in(standing.record, account, now=visit.now)
     return connected(standing.record, account, standing.known)
-
-
-def _write(visit: Visit, standing: Standing, account: Connected) -> None:
-    if account.idp != standing.target.settings.identity:
-        return
-    asked = standing.record.asked
-    visit.parts.audit.write(
-        AuditEvent.SIGNED_IN,
-        client=asked.client_id,
-        resource=asked.resource,
-        owner=asked.owner,
-        idp=account.idp,
-        account=account.account,
-        address=visit.address,
-        walk=standing.walk.reference,
-    )

@@ -21,6 +21,7 @@ from ostiary.authserver.walk.change import change_as_seen
 from ostiary.authserver.walk.finish import end
 from ostiary.authserver.walk.go_on import go_on
 from ostiary.authserver.walk.next_step import Step
+from ostiary.authserver.walk.noted import note
 from ostiary.authserver.walk.posted import Posted, read_posted, undecided, walk_form
 from ostiary.authserver.walk.standing import Standing
 from ostiary.authserver.walk.visit import Visit
@@ -55,8 +56,7 @@ async def consent(request: Request, parts: Parts) -> Response:
         case "allow":
             return await _allowed(posted)
         case "deny":
-            _write(posted, AuditEvent.CONSENT_DENIED)
-            return await end(posted.visit, posted.standing.walk, RequestDenied("the person said no"))
+            return await _denied(posted)
     raise undecided("decision")
 
 
@@ -68,8 +68,15 @@ async def _allowed(posted: Posted) -> Response:
     )
     if after is None:
         return posted.shown_again()
-    _write(posted, AuditEvent.CONSENTED, scopes=list(posted.standing.record.asked.scopes))
+    asked = after.record.asked
+    note(posted.visit, AuditEvent.CONSENTED, asked, walk=after.walk, scopes=list(asked.scopes))
     return await go_on(posted.visit, after)
+
+
+async def _denied(posted: Posted) -> Response:
+    walk = posted.standing.walk
+    note(posted.visit, AuditEvent.CONSENT_DENIED, walk.record.asked, walk=walk)
+    return await end(posted.visit, walk, RequestDenied("the person said no"))
 
 
 def consent_page(visit: Visit, standing: Standing) -> Consent:
@@ -106,16 +113,3 @@ def _accounts(parts: Parts, standing: Standing) -> list[AccountAsked]:
         for name, use in standing.target.settings.uses.items()
         if use in ASKED_AS
     ]
-
-
-def _write(posted: Posted, event: AuditEvent, **particulars: object) -> None:
-    asked = posted.standing.record.asked
-    posted.visit.parts.audit.write(
-        event,
-        client=asked.client_id,
-        resource=asked.resource,
-        owner=asked.owner,
-        address=posted.visit.address,
-        walk=posted.standing.walk.reference,
-        **particulars,
-    )

@@ -14,6 +14,7 @@ from ostiary.authserver.pages import DeviceDone, page_response
 from ostiary.authserver.sessions.users import sign_in
 from ostiary.authserver.walk.asked import Asked
 from ostiary.authserver.walk.choices import forget_choice, remember_choices
+from ostiary.authserver.walk.noted import note
 from ostiary.authserver.walk.onward import send_on
 from ostiary.authserver.walk.record import Chosen, WalkRecord
 from ostiary.authserver.walk.standing import Standing
@@ -38,7 +39,7 @@ async def finish(visit: Visit, standing: Standing) -> Response:
             detail="the walk ended or was changed meanwhile",
         )
     if asked.redirect_uri is None:
-        _write(visit, AuditEvent.DEVICE_APPROVED, asked, walk=standing.walk.reference)
+        note(visit, AuditEvent.DEVICE_APPROVED, asked, walk=standing.walk)
         return page_response(DeviceDone(asked.client_name, is_allowed=True))
     url = code_answer(asked.redirect_uri, code=code, state=asked.state, issuer=visit.parts.issuer)
     return send_on(visit, url, to=asked.client_name)
@@ -54,20 +55,20 @@ async def end(visit: Visit, walk: Walk, error: OAuthError, *, idp: str | None = 
             devices.deny(connection, asked.device_hash, now=visit.now)
 
     await visit.parts.store.transaction(work)
-    return tell(visit, asked, error, idp=idp, walk=walk.reference)
+    return tell(visit, asked, error, idp=idp, walk=walk)
 
 
 def tell(
-    visit: Visit, asked: Asked, error: OAuthError, *, idp: str | None = None, walk: str | None = None
+    visit: Visit, asked: Asked, error: OAuthError, *, idp: str | None = None, walk: Walk | None = None
 ) -> Response:
     """The client why there is no code: by a redirect, to the URI that was proven."""
     reason = error.detail or error.description
-    _write(visit, AuditEvent.SIGN_IN_REFUSED, asked, error=error.error, idp=idp, reason=reason, walk=walk)
+    note(visit, AuditEvent.SIGN_IN_REFUSED, asked, error=error.error, idp=idp, reason=reason, walk=walk)
     if asked.redirect_uri is not None:
         url = error_answer(asked.redirect_uri, error, state=asked.state, issuer=visit.parts.issuer)
         return send_on(visit, url, to=asked.client_name)
     if isinstance(error, RequestDenied):
-        _write(visit, AuditEvent.DEVICE_DENIED, asked, walk=walk)
+        note(visit, AuditEvent.DEVICE_DENIED, asked, walk=walk)
         return page_response(DeviceDone(asked.client_name, is_allowed=False))
     raise error
 
@@ -120,15 +121,4 @@ def _authorized(record: WalkRecord) -> Authorized:
         nonce=asked.nonce,
         dpop_jkt=asked.dpop_jkt,
         replaced=record.replaced,
-    )
-
-
-def _write(visit: Visit, event: AuditEvent, asked: Asked, **particulars: str | None) -> None:
-    visit.parts.audit.write(
-        event,
-        client=asked.client_id,
-        resource=asked.resource or None,
-        owner=asked.owner or None,
-        address=visit.address,
-        **particulars,
     )

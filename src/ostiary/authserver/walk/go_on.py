@@ -15,6 +15,7 @@ from ostiary.authserver.walk.finish import end, finish
 from ostiary.authserver.walk.leg_state import WalkLeg, begin_leg
 from ostiary.authserver.walk.legs import Leg, open_leg
 from ostiary.authserver.walk.next_step import Step
+from ostiary.authserver.walk.noted import note
 from ostiary.authserver.walk.onward import see_other, send_on
 from ostiary.authserver.walk.record import Choice, Chosen
 from ostiary.authserver.walk.standing import Standing
@@ -42,6 +43,8 @@ async def depart(visit: Visit, standing: Standing, idp_name: str) -> Response:
     if idp is None:
         gone = ServerError("an identity provider is not known any more", detail=f"idp {idp_name} is gone")
         return await end(visit, standing.walk, gone)
+    asked = standing.record.asked
+    visit.parts.rates.authorize.take("leg", asked.client_id, visit.address, now=visit.now)
     is_identity = idp_name == standing.target.settings.identity
     try:
         url = await begin_leg(
@@ -49,7 +52,7 @@ async def depart(visit: Visit, standing: Standing, idp_name: str) -> Response:
             idp,
             browser_hash=visit.browser.hash,
             purpose=WalkLeg(standing.walk.id),
-            wishes=standing.record.asked.wishes if is_identity else LegWishes(),
+            wishes=asked.wishes if is_identity else LegWishes(),
             now=visit.now,
         )
     except IdpError as error:
@@ -64,16 +67,7 @@ async def leg_failed(visit: Visit, standing: Standing, idp_name: str, error: Idp
     if leg is None or not leg.is_optional:
         return await end(visit, standing.walk, refusal(error, name), idp=idp_name)
     asked = standing.record.asked
-    visit.parts.audit.write(
-        AuditEvent.SIGN_IN_REFUSED,
-        client=asked.client_id,
-        resource=asked.resource,
-        owner=asked.owner,
-        address=visit.address,
-        idp=idp_name,
-        reason=str(error),
-        walk=standing.walk.reference,
-    )
+    note(visit, AuditEvent.SIGN_IN_REFUSED, asked, walk=standing.walk, idp=idp_name, reason=str(error))
     denied = isinstance(error, IdpDenied)
     choice = Choice(
         idp_name,

@@ -1,4 +1,4 @@
-"""`GET /oauth/walk`: the page of the step that is due. It changes nothing, so it can be loaded again."""
+"""`GET /oauth/walk`: the page of the step that is due, as often as it is loaded."""
 
 from __future__ import annotations
 
