@@ -9,8 +9,8 @@ from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
 from tests.authserver.conftest import RESOURCE, Clock, Start
-from tests.authserver.conftest import clock as clock
-from tests.authserver.conftest import start as start
+from tests.authserver.conftest import clock as clock  # noqa: PLC0414 - fixtures
+from tests.authserver.conftest import start as start  # noqa: PLC0414
 from tests.authserver.person import Person, world
 from tests.conformance.test_client_scenarios import PACKAGE
 from tests.peers.mcp_clients.client import free_port
