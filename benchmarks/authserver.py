@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from urllib.parse import urlencode
 
 from benchmarks import peers
@@ -33,11 +32,15 @@ class Runs:
 
     alone: list[Measured] = field(default_factory=list)
     crowd: list[Measured] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    """Microseconds of the server for a request of the crowd."""
 
     def measure(self, kind: Kind, peer: AuthServerPeer, seconds: float) -> None:
         """One more run of each."""
-        for connections, measured in ((1, self.alone), (16, self.crowd)):
-            measured.append(_run(kind, peer, connections, seconds))
+        self.alone.append(_run(kind, peer, 1, seconds)[0])
+        measured, processor = _run(kind, peer, 16, seconds)
+        self.crowd.append(measured)
+        self.processor.append(processor)
 
     @property
     def per_second(self) -> float:
@@ -62,11 +65,11 @@ def run(*, seconds: float, repeats: int, kinds: Sequence[Kind] = KINDS) -> str:
                     compared[kind.name, name].measure(kind, peer, seconds)
     limit = statistics.median(signatures)
     rows = [row for kind in kinds for row in _rows(kind, compared, limit)]
-    head = ["p50, 1 conn.", "per second, 16 conn.", "p50, 16 conn.", "of `oidc-provider`", "of signatures"]
+    head = ["p50, 1 conn.", "per second, 16 conn.", "p50, 16 conn.", "CPU each", "of `oidc-provider`"]
     signed = (
         f"`cryptography` signs {limit:,.0f} times a second with ES256 on that core, and does nothing else."
     )
-    return "\n\n".join(["## Tokens", INTRODUCTION, table([*head, "failed"], rows), signed])
+    return "\n\n".join(["## Tokens", INTRODUCTION, table([*head, "of signatures", "failed"], rows), signed])
 
 
 def _rows(kind: Kind, compared: Mapping[tuple[str, str], Runs], limit: float) -> Iterator[Row]:
@@ -77,6 +80,7 @@ def _rows(kind: Kind, compared: Mapping[tuple[str, str], Runs], limit: float) ->
             f"{statistics.median(one.p50 for one in runs.alone):,.0f} µs",
             f"{runs.per_second:,.0f}",
             f"{statistics.median(one.p50 for one in runs.crowd):,.0f} µs",
+            f"{statistics.median(runs.processor):,.0f} µs",
             f"{runs.per_second / theirs:.2f}",
             f"{runs.per_second / limit:.2f}" if kind.signs else "",
             str(sum(one.failed for one in runs.alone + runs.crowd)),
@@ -84,14 +88,26 @@ def _rows(kind: Kind, compared: Mapping[tuple[str, str], Runs], limit: float) ->
         yield Row(f"{kind.name}: {name}", cells)
 
 
-def _run(kind: Kind, peer: AuthServerPeer, connections: int, seconds: float) -> Measured:
-    measure = partial(load, connections=connections, seconds=seconds, core=peers.UPSTREAM_CORE)
-    if kind.forms is None:
-        return measure(kind.url(peer), None, ())
-    with tempfile.NamedTemporaryFile("w", suffix=".forms") as forms:
-        forms.write("\n".join(map(urlencode, kind.forms(peer, round(seconds * MOST_CODES[connections])))))
-        forms.flush()
-        return measure(kind.url(peer), "forms.lua", (CREDENTIALS, forms.name))
+def _run(kind: Kind, peer: AuthServerPeer, connections: int, seconds: float) -> tuple[Measured, float]:
+    """What was measured, and the microseconds of the server's processor for a request."""
+    with tempfile.NamedTemporaryFile("w", suffix=".forms") as file:
+        if kind.forms is not None:
+            forms = kind.forms(peer, round(seconds * MOST_CODES[connections]))
+            file.write("\n".join(map(urlencode, forms)))
+            file.flush()
+        script = None if kind.forms is None else "forms.lua"
+        arguments = () if kind.forms is None else (CREDENTIALS, file.name)
+        before = peers.processor_seconds(peer.process_id)
+        measured = load(
+            kind.url(peer),
+            script,
+            arguments,
+            connections=connections,
+            seconds=seconds,
+            core=peers.UPSTREAM_CORE,
+        )
+        used = peers.processor_seconds(peer.process_id) - before
+    return measured, used / measured.requests * 1e6
 
 
 def _signatures(seconds: float) -> float:

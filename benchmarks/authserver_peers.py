@@ -40,6 +40,7 @@ AT_ONCE = 500
 class AuthServerPeer:
     """One of those compared."""
 
+    process_id: int
     token_url: str
     introspection_url: str
     jwks_url: str
@@ -74,9 +75,10 @@ def our_authserver() -> Iterator[AuthServerPeer]:
     command = [sys.executable, "-m", "benchmarks.authserver_alone", str(file)]
     environment = {"CORP_SECRET": CLIENT_SECRET, "CLIENT_SECRET": CLIENT_SECRET}
     issuer = f"http://127.0.0.1:{port}"
-    with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment):
+    with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment) as process_id:
         token_url = f"{issuer}/oauth/token"
         yield AuthServerPeer(
+            process_id,
             token_url,
             f"{issuer}/oauth/introspect",
             f"{issuer}/.well-known/jwks.json",
@@ -99,8 +101,9 @@ def their_authserver() -> Iterator[AuthServerPeer]:
     command = [peer.program("node"), str(peers.HERE / "oidc_provider.mjs"), json.dumps(settings)]
     environment = {"NODE_ENV": "production"}
     origin = f"http://127.0.0.1:{port}"
-    with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment):
+    with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment) as process_id:
         yield AuthServerPeer(
+            process_id,
             f"{origin}/token",
             f"{origin}/token/introspection",
             f"{origin}/jwks",

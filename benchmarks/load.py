@@ -16,6 +16,7 @@ _UNITS = {"us": 1.0, "ms": 1000.0, "s": 1_000_000.0}
 class Measured:
     """One run. Latency in microseconds; failed counts answers that were not 2xx, and broken connections."""
 
+    requests: int
     per_second: float
     p50: float
     p99: float
@@ -41,6 +42,7 @@ def _read(output: str) -> Measured:
     broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
     failed = (int(refused[1]) if refused else 0) + (sum(map(int, broken.groups())) if broken else 0)
     return Measured(
+        int(_find(r"(\d+) requests in", output)[0]),
         float(_find(r"Requests/sec:\s+([\d.]+)", output)[0]),
         _time("50%", output),
         _time("99%", output),

@@ -33,6 +33,12 @@ def require(*programs: str) -> None:
         )
 
 
+def processor_seconds(process_id: int) -> float:
+    """What a process and its threads have used so far."""
+    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def free_port() -> int:
     """A port that nobody has at the moment."""
     with socket.socket() as sock:
