@@ -10,9 +10,10 @@ import httpx2
 import msgspec
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
+from sqlalchemy import Connection
 from tests.authserver.conftest import RESOURCE, SECRET, Server, basic_settings
 
-from ostiary.authserver import codes
+from ostiary.authserver import codes, devices
 from ostiary.authserver.authorized import Authorized
 from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
 from ostiary.oauth.canonical_url import canonical_url
@@ -29,8 +30,10 @@ WEB: dict[str, Any] = {
     "redirect_uris": ["https://web.example.com/callback"],
 }
 """A confidential one."""
+TV: dict[str, Any] = {"client_id": "tv", "grant_types": ["device_code", "refresh_token"]}
+"""A device, which is a public client."""
 ALICE = Identity(
-    "https://corp.example.com",
+    "http://127.0.0.1:9",
     "248289761001",
     name="Alice",
     email="alice@example.com",
@@ -46,9 +49,9 @@ def corp(tokens: UpstreamTokens = TOKENS) -> Connected:
 
 
 def settings(**more: Any) -> dict[str, Any]:
-    """The basic ones, with clients of both kinds that people sign in for, and a provider that nobody asks."""
+    """With clients of both kinds that people sign in for, and a provider that is never there."""
     basic = basic_settings(clients=[APP, WEB])
-    basic["upstream_idps"][0]["revalidate"] = "never"
+    basic["upstream_idps"][0] |= {"issuer": ALICE.issuer, "revalidate": "never"}
     return basic | more
 
 
@@ -104,8 +107,26 @@ async def refresh(
     server: Server, token: str, *, headers: dict[str, str] | None = None, **changes: str
 ) -> httpx2.Response:
     """A refresh request of `app`."""
-    form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "app"}
-    return await server.token(form | changes, headers=headers or {})
+    return await server.token(renewal(token) | changes, headers=headers or {})
+
+
+def renewal(token: str) -> dict[str, str]:
+    """Its form."""
+    return {"grant_type": "refresh_token", "refresh_token": token, "client_id": "app"}
+
+
+async def approve(server: Server, user_code: str, **changes: Any) -> bool:
+    """Alice lets the device in that shows this code."""
+    parts = server.server.parts
+    authorized = agreed(client_id="tv", redirect_uri=None, code_challenge=None, **changes)
+
+    def decide(connection: Connection) -> bool:
+        waiting = devices.find_waiting(connection, parts.store, user_code, now=parts.clock())
+        return waiting is not None and devices.approve(
+            connection, parts.store, waiting.device_hash, authorized, now=parts.clock()
+        )
+
+    return await parts.store.transaction(decide)
 
 
 def proof(

@@ -304,9 +304,9 @@ async def test_a_redeemed_code_holds_no_upstream_token_any_more(start: Start) ->
 
 
 async def test_a_session_may_use_what_was_connected_for_its_owner_before(start: Start) -> None:
-    hub = Connected("hub", "https://hub.example.com", "4711", "ostiary", UpstreamTokens("hub-token"))
+    hub = Connected("hub", "http://127.0.0.1:9/hub", "4711", "ostiary", UpstreamTokens("hub-token"))
     values = settings()
-    values["upstream_idps"].append({"name": "hub", "issuer": "https://hub.example.com", "client_id": "o"})
+    values["upstream_idps"].append({"name": "hub", "issuer": "http://127.0.0.1:9/hub", "client_id": "o"})
     values["resources"][0]["idps"] = ["corp", {"name": "hub", "use": "optional"}]
     async with start(values) as server:
         await sign_in(server, connected=(corp(), hub))
@@ -328,7 +328,7 @@ async def test_a_session_may_use_what_was_connected_for_its_owner_before(start: 
 
 async def test_an_account_takes_the_place_of_another_when_its_person_agreed(start: Start) -> None:
     def hub(account: str) -> Connected:
-        return Connected("hub", "https://hub.example.com", account, "ostiary", UpstreamTokens("hub-token"))
+        return Connected("hub", "http://127.0.0.1:9/hub", account, "ostiary", UpstreamTokens("hub-token"))
 
     values = settings()
     values["upstream_idps"].append(
@@ -351,6 +351,7 @@ async def test_an_account_takes_the_place_of_another_when_its_person_agreed(star
                 .all()
             )
         )
+        await server.server.parts.background.finish()
         (replaced,) = events(server, "account_replaced")
         (disconnected,) = events(server, "account_disconnected")
     assert sorted(pointed) == ["248289761001", "4712"]

@@ -106,6 +106,7 @@ class AuthServer:
             self._tending.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._tending
+        await self.parts.background.finish()
         await self.parts.store.close()
         self.parts.audit.close()
 

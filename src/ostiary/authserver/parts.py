@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ostiary.authserver.background import Background
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.resources import Resources
 from ostiary.authserver.signing.signing_keys import SigningKeys
@@ -41,6 +42,7 @@ class Parts:
     clock: Callable[[], float]
     common_scopes: frozenset[str] = field(default=frozenset())
     """Scopes that are not of a resource."""
+    background: Background = field(default_factory=Background)
 
     @property
     def issuer(self) -> str:

@@ -42,7 +42,7 @@ async def authorization_code(request: GrantRequest, parts: Parts) -> Issued:
     parts.signing.signer()  # without a key nothing is spent
     redeemed = await in_task(_redeemed(request.parameters.require("code"), request, parts))
     session = redeemed.started.session
-    await after_start(parts, redeemed.started, address=request.form.peer)
+    after_start(parts, redeemed.started, address=request.form.peer)
     wanted = SessionTokens(
         session,
         request.client,

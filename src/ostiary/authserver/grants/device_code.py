@@ -27,7 +27,7 @@ async def device_code(request: GrantRequest, parts: Parts) -> Issued:
     if isinstance(polled, OAuthError):
         raise polled
     started, target = polled
-    await after_start(parts, started, address=request.form.peer)
+    after_start(parts, started, address=request.form.peer)
     wanted = SessionTokens(
         started.session,
         request.client,

@@ -5,7 +5,7 @@ Its row stays for a while, so that whoever keeps something of it hears of its en
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -128,12 +128,16 @@ def end_all_of_user(
 
 async def let_go(parts: Parts, ended: Iterable[EndedSession]) -> None:
     """After the commit: write down what ended, and release the accounts that nothing uses any more."""
-    grant_ids: Sequence[str] = []
+    await release(parts, _told(parts, ended))
+
+
+def _told(parts: Parts, ended: Iterable[EndedSession]) -> list[str]:
+    """Written down. Gives the grants that they used."""
+    grant_ids: dict[str, None] = {}
     for one in ended:
         parts.audit.write(AuditEvent.SESSION_ENDED, **one.told, reason=str(one.reason))
-        grant_ids = [*grant_ids, *one.grant_ids]
-    if grant_ids:
-        await release(parts, list(dict.fromkeys(grant_ids)))
+        grant_ids |= dict.fromkeys(one.grant_ids)
+    return list(grant_ids)
 
 
 async def end_and_refuse(
@@ -149,11 +153,14 @@ async def end_and_refuse(
 
 
 async def end_session(parts: Parts, tsid_hash: str, *, reason: EndReason, now: float) -> bool:
-    """End one and all that hangs on it. False when it has ended, or never was. Raises StorageError."""
+    """End one, and let its accounts go in the background. False when it has ended, or never was.
+
+    Raises StorageError.
+    """
     ended = await parts.store.transaction(
         lambda connection: end(connection, tsid_hash, reason=reason, now=now)
     )
     if ended is None:
         return False
-    await let_go(parts, [ended])
+    parts.background.start(release(parts, _told(parts, [ended])), what="release of accounts")
     return True

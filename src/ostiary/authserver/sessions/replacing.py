@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import structlog
 from sqlalchemy import Connection, String, bindparam, delete, select
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.upstream_grants.disconnect import disconnect
-from ostiary.storage.errors import StorageError
 from ostiary.storage.schema import session_grants, upstream_grants
 from ostiary.storage.store import insert_or_ignore
-
-log = structlog.get_logger("ostiary.authserver")
 
 _row = upstream_grants.c
 
@@ -53,7 +49,7 @@ def replace_others(connection: Connection, grant_id: str) -> list[Replaced]:
 async def disconnect_replaced(
     parts: Parts, replaced: Iterable[Replaced], *, subject: str, owner: str
 ) -> None:
-    """After the commit. What cannot be forgotten now stays, and no session uses it."""
+    """After the commit. Raises StorageError; what stays then, no session uses."""
     for one in replaced:
         parts.audit.write(
             AuditEvent.ACCOUNT_REPLACED,
@@ -63,7 +59,4 @@ async def disconnect_replaced(
             account=one.by,
             before=one.account,
         )
-        try:
-            await disconnect(parts, one.grant_id)
-        except StorageError as error:
-            log.warning("account_not_forgotten", idp=one.idp, reason=str(error))
+        await disconnect(parts, one.grant_id)

@@ -23,7 +23,6 @@ from ostiary.oauth.client import REFRESH_TOKEN, Client
 from ostiary.oauth.scope import write_scope
 from ostiary.storage.schema import session_grants, token_sessions, upstream_grants
 from ostiary.storage.store import Store, digest
-from ostiary.transport.stepping import in_task
 
 _grant = upstream_grants.c
 _INSERT = insert(token_sessions)
@@ -105,11 +104,8 @@ def start(
     return Started(session, token, authorized.connected, replaced)
 
 
-async def after_start(parts: Parts, started: Started, *, address: str) -> None:
-    """After the commit: write it down, and disconnect the accounts whose place others took.
-
-    It may be awaited without a task.
-    """
+def after_start(parts: Parts, started: Started, *, address: str) -> None:
+    """After the commit: write it down, and disconnect the accounts whose place others took."""
     session = started.session
     parts.audit.write(AuditEvent.SESSION_STARTED, **session.told, address=address)
     for one in started.connected:
@@ -117,9 +113,10 @@ async def after_start(parts: Parts, started: Started, *, address: str) -> None:
             AuditEvent.ACCOUNT_CONNECTED, **session.told, idp=one.idp, account=one.account, address=address
         )
     if started.replaced:
-        await in_task(
-            disconnect_replaced(parts, started.replaced, subject=session.user_id, owner=session.owner)
+        disconnecting = disconnect_replaced(
+            parts, started.replaced, subject=session.user_id, owner=session.owner
         )
+        parts.background.start(disconnecting, what="disconnecting replaced accounts")
 
 
 def ends_at(life: TokenSettings, *, created_at: float, now: float, renewable: bool = True) -> float:
