@@ -10,7 +10,9 @@ what programs ask
     token_endpoint   authenticate the client, choose the grant, answer      RFC 6749 3.2
     grants/          one file a grant
     clients/         who asks: registered, self-registered, self-described
+    mtls_listener    where clients with certificates ask                     RFC 8705 5
     binding          to what tokens are bound                                RFC 9449, RFC 8705
+    used_once        assertions and proofs, by their names
     access_tokens    made for one resource                                   RFC 9068
     signing/         what tokens are signed with
 

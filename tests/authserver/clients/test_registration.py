@@ -88,6 +88,11 @@ async def test_a_confidential_client_gets_the_method_that_it_asked_for(start: St
         ),
         (PUBLIC | {"grant_types": ["client_credentials"]}, "invalid_client_metadata", None),
         (PUBLIC | {"token_endpoint_auth_method": "tls_client_auth"}, "invalid_client_metadata", None),
+        (
+            PUBLIC | {"tls_client_certificate_bound_access_tokens": True},
+            "invalid_client_metadata",
+            "tokens are bound to no certificates here: there is no mtls endpoint",
+        ),
         ([], "invalid_client_metadata", "the client's metadata is not a JSON object"),
     ],
 )

@@ -52,6 +52,10 @@ class RegistrationEndpoint:
             described = client_from_metadata(
                 _read(form.json), client_id=str(uuid.uuid4()), kind=ClientKind.DYNAMIC
             )
+            if described.certificate_bound and self._parts.settings.mtls is None:
+                raise InvalidClientMetadata(
+                    "tokens are bound to no certificates here: there is no mtls endpoint"
+                )
             client, secret = with_new_secret(described)
             expires_at = now + self._settings.dynamic_lifetime.total_seconds()
             await in_task(self._keep(row_of_client(client, now=now, expires_at=expires_at), now))

@@ -1,0 +1,61 @@
+"""Clients at two replicas with one PostgreSQL: known at both, and what is taken once is taken once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from tests.authserver.clients.conftest import REDIRECT, Site
+from tests.authserver.clients.signing import form, new_key, public, signed, statement
+from tests.authserver.conftest import Clock, Server, Start, basic_settings
+from tests.peers.postgresql import PostgreSql
+
+KEY = new_key()
+ISSUER = "https://auth.example.com"
+MACHINE = {"client_id": "robot", "grant_types": ["client_credentials"], "jwks": public(KEY)}
+
+Pair = Callable[[dict[str, Any]], contextlib.AbstractAsyncContextManager[tuple[Server, Server]]]
+
+
+@pytest.fixture
+def pair(start: Start, postgresql: PostgreSql, monkeypatch: pytest.MonkeyPatch) -> Pair:
+    monkeypatch.setenv("STORE_PASSWORD", postgresql.password)
+    storage = {"url": postgresql.new_database(), "password": {"env": "STORE_PASSWORD"}}
+
+    @contextlib.asynccontextmanager
+    async def started(settings: dict[str, Any]) -> AsyncIterator[tuple[Server, Server]]:
+        values = settings | {"issuer": ISSUER}
+        async with start(values, storage=storage) as one, start(values, storage=storage) as other:
+            yield one, other
+
+    return started
+
+
+async def test_assertion_replay_at_two_replicas_at_once(pair: Pair, clock: Clock) -> None:
+    async with pair(basic_settings(clients=[MACHINE])) as replicas:
+        for number in range(10):
+            token = signed(KEY, statement("robot", ISSUER, clock(), jti=str(number)))
+            answers = await asyncio.gather(*(server.token(form(token)) for server in replicas))
+            assert sorted(answered.status_code for answered in answers) == [200, 401]
+
+
+async def test_a_client_that_registered_at_one_is_known_at_the_other(pair: Pair) -> None:
+    settings = basic_settings(registration={"dynamic": True, "dynamic_most": 3})
+    async with pair(settings) as (one, other):
+        registered = [
+            await server.http.post(f"{server.issuer}/oauth/register", json={"redirect_uris": [REDIRECT]})
+            for server in (one, other, one, other)
+        ]
+        client = await other.server.parts.clients.find(registered[0].json()["client_id"])
+    assert [answered.status_code for answered in registered] == [201, 201, 201, 503]
+    assert client is not None
+
+
+async def test_a_document_that_one_fetched_is_known_at_the_other(pair: Pair, site: Site) -> None:
+    async with pair(site.settings()) as (one, other):
+        for server in (one, other):
+            assert await server.server.parts.clients.find(site.client_id) is not None
+    assert site.asked == ["/client.json"]
