@@ -202,7 +202,8 @@ async def test_an_issuer_in_the_answer_counts_where_it_is_configured(
     with pytest.raises(IdpAnswerRefused) as refused:
         await arrived(provider(issuer="https://hub.example.com"), clock, query)
     assert str(refused.value) == (
-        "identity provider hub: the answer is from another issuer than https://hub.example.com, which was asked"
+        "identity provider hub: the answer is from another issuer than https://hub.example.com, "
+        "which was asked"
     )
     there.says("/token", TOKENS)
     there.says("/user", {"id": 1})

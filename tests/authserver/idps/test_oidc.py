@@ -45,7 +45,7 @@ async def test_the_browser_carries_state_nonce_and_a_challenge_of_its_own(
     at = provider(authorization_params={"access_type": "offline", "prompt": "consent"})
     left = await at.depart(state="the-state", redirect_uri=CALLBACK, wishes=LegWishes())
     again = await at.depart(state="the-state", redirect_uri=CALLBACK, wishes=LegWishes())
-    asked = {name: values for name, values in parse_qs(urlsplit(left.url).query).items()}
+    asked = parse_qs(urlsplit(left.url).query)
     assert left.url.startswith(f"{idp.url}/authorize?")
     assert asked == {
         "access_type": ["offline"],

@@ -1,4 +1,4 @@
-"""What an OpenID provider, or somebody in its place, may send us: authserver.md's callback, toolhive.md row 34."""
+"""What an OpenID provider, or somebody in its place, may send us."""
 
 from __future__ import annotations
 
@@ -95,8 +95,10 @@ def with_a_key_inside(header: dict[str, Any], claims: dict[str, Any]) -> str:
         (by_another_key, "the token's signature is wrong (the signature does not match kid 'one')"),
         (
             with_a_key_inside,
-            "the token is signed with a key that its issuer does not have "
-            "(no ES256 key with kid 'two' in the issuer's key set)",
+            (
+                "the token is signed with a key that its issuer does not have "
+                "(no ES256 key with kid 'two' in the issuer's key set)"
+            ),
         ),
         (
             lambda header, claims: "not.a.jwt",
@@ -171,7 +173,7 @@ async def test_neither_a_code_nor_an_error(provider: Provider, idp: LittleIdp, c
 async def test_upstream_error(provider: Provider, idp: LittleIdp, clock: Clock) -> None:
     denied = {"code": "", "error": "access_denied", "error_description": "no\r\nSet-Cookie: a=b\x1b[2J"}
     with pytest.raises(IdpDenied) as refused:
-        await signed_in(provider(), idp, clock, **denied)
+        await signed_in(provider(), idp, clock, wishes=None, **denied)
     assert refused.value.error == "access_denied"
     assert str(refused.value) == "identity provider corp says access_denied (no Set-Cookie: a=b [2J)"
     with pytest.raises(IdpUnavailable) as down:

@@ -83,10 +83,10 @@ async def test_without_an_endpoint_userinfo_cannot_be_asked(
     assert str(refused.value) == "identity provider corp: the issuer's metadata has no userinfo_endpoint"
 
 
-def access_token(idp: LittleIdp, clock: Clock, key: ECKey | None = None, **claims: Any) -> str:
+def access_token(idp: LittleIdp, clock: Clock, by: ECKey | None = None, **claims: Any) -> str:
     said = {"iss": idp.url, "aud": "https://graph.example.com", "sub": "x", "exp": int(clock()) + 60}
     header = {"alg": "ES256", "kid": "one", "typ": "at+jwt"}
-    return jws.serialize_compact(header, json.dumps(said | claims), key or idp.key)
+    return jws.serialize_compact(header, json.dumps(said | claims), by or idp.key)
 
 
 ROLES = {"roles": {"from": "access_token", "claim": "roles"}}
@@ -102,12 +102,12 @@ async def test_an_access_token_is_read_when_it_is_the_issuer_s_jwt(
 async def test_an_access_token_that_proves_nothing_says_nothing(
     provider: Provider, idp: LittleIdp, clock: Clock
 ) -> None:
-    roles = {"roles": ["admin"]}
+    admin = ["admin"]
     for token in (
         "opaque",
-        access_token(idp, clock, ECKey.generate_key("P-256"), **roles),
-        access_token(idp, clock, iss="https://evil.example.com", **roles),
-        access_token(idp, clock, exp=int(clock()) - 31, **roles),
+        access_token(idp, clock, by=ECKey.generate_key("P-256"), roles=admin),
+        access_token(idp, clock, iss="https://evil.example.com", roles=admin),
+        access_token(idp, clock, exp=int(clock()) - 31, roles=admin),
     ):
         idp.answer = {"access_token": token}
         assert (await identity(provider, idp, clock, claims=ROLES)).claims == {}

@@ -90,7 +90,7 @@ class _Renewal:
         clock = asyncio.get_running_loop().time
         began, look, waited_for = clock(), 0, None
         while True:
-            now = self.started + clock() - began
+            now = self.started + (clock() - began)
             grant = await self._grant()
             if grant.state is not GrantState.NEEDS_RECONNECT and self.good(grant, now):
                 return grant
