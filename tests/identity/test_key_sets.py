@@ -14,6 +14,7 @@ from ostiary.identity.key_set import read_key_set
 from ostiary.identity.key_sets import KeyLocation, KeySets
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import InvalidToken, TemporarilyUnavailable
+from ostiary.transport.fetch import Fetcher
 
 
 @pytest.fixture
@@ -173,3 +174,11 @@ def test_secrets_short_keys_and_keys_for_encryption_are_left_out() -> None:
 def test_a_document_without_keys_is_refused(document: object) -> None:
     with pytest.raises(ValueError, match=r'^the key set is not a JSON object with a list "keys"$'):
         read_key_set(document)
+
+
+async def test_strangers_issuers_are_remembered_up_to_a_number(issuer: Any) -> None:
+    key_sets = KeySets(Fetcher(), issuer.clock, most=2)
+    url = canonical_url(issuer.jwks_url)
+    for name in ("a", "b", "b", "c", "a"):
+        await key_sets.get(KeyLocation(name, url))
+    assert issuer.requests == ["/jwks"] * 4
