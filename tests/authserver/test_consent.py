@@ -8,8 +8,17 @@ from __future__ import annotations
 
 import pytest
 from tests.authserver.agreed import APP, events
+from tests.authserver.clients.conftest import Site, authority, site
 from tests.authserver.conftest import RESOURCE, Clock, Start
-from tests.authserver.person import world
+from tests.authserver.person import Seen, world
+
+__all__ = ["authority", "site"]  # fixtures
+
+
+def facts(page: Seen) -> list[tuple[str, str]]:
+    """What the page says besides the rest, by name."""
+    pairs = zip(page.html.all("dt"), page.html.all("dd"), strict=True)
+    return [(term.text, fact.text) for term, fact in pairs]
 
 
 async def test_a_client_that_registered_itself_is_agreed_to_before_anything_goes_upstream(
@@ -50,10 +59,7 @@ async def test_the_page_says_who_asks_for_what_and_where_the_answer_goes(start: 
             redirect_uri="https://stranger.example.com/callback",
             scope="mcp openid",
         )
-    facts = [
-        (term.text, fact.text) for term, fact in zip(page.html.all("dt"), page.html.all("dd"), strict=True)
-    ]
-    assert facts == [("Answer goes to", "stranger.example.com"), ("Server", RESOURCE)]
+    assert facts(page) == [("Answer goes to", "stranger.example.com"), ("Server", RESOURCE)]
     assert [item.text for item in page.html.all("li")] == [
         "Use the tools mcp",
         "Know who you are openid",
@@ -61,6 +67,43 @@ async def test_the_page_says_who_asks_for_what_and_where_the_answer_goes(start: 
         "Hub Optional openid repo",
     ]
     assert "Not verified by the operator" in page.text
+
+
+async def test_a_client_of_a_document_is_shown_with_the_host_that_it_is_known_by(
+    start: Start, clock: Clock, site: Site
+) -> None:
+    registration = site.settings()["registration"]
+    async with world(start, clock, registration=registration) as here:
+        person = await here.person()
+        page = await person.authorize(client_id=site.client_id)
+        assert page.heading == "Zoo Keeper asks to act for you"
+        assert facts(page)[0] == (
+            "Program\N{RIGHT SINGLE QUOTATION MARK}s site",
+            site.origin.removeprefix("https://"),
+        )
+        assert here.corp.departures == []
+        assert "code" in (await person.press(page, decision="allow")).answer
+
+
+async def test_a_client_of_a_document_that_is_answered_elsewhere_is_warned_of(
+    start: Start, clock: Clock, site: Site
+) -> None:
+    elsewhere = "https://elsewhere.example.com/callback"
+    site.document |= {"redirect_uris": [elsewhere], "application_type": "web"}
+    async with world(start, clock, registration=site.settings()["registration"]) as here:
+        page = await (await here.person()).authorize(client_id=site.client_id, redirect_uri=elsewhere)
+    assert ("Answer goes to", "elsewhere.example.com") in facts(page)
+    assert "The answer goes to another site than the program" in page.text
+
+
+async def test_a_document_that_cannot_be_had_is_told_on_a_page(
+    start: Start, clock: Clock, site: Site
+) -> None:
+    site.status = 503
+    async with world(start, clock, registration=site.settings()["registration"]) as here:
+        seen = await (await here.person()).authorize(client_id=site.client_id)
+        assert (seen.status, seen.heading) == (400, "This request cannot be answered")
+        assert "The client's document cannot be fetched: it answered 503, not 200." in seen.text
 
 
 async def test_a_loopback_redirect_is_warned_of(start: Start, clock: Clock) -> None:

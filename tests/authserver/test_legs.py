@@ -27,6 +27,15 @@ async def choices(here: World) -> list[tuple[str, str, str]]:
     return [(row.idp, row.choice, row.reason) for row in found]
 
 
+async def accounts(here: World, idp: str) -> list[str]:
+    """What is connected at a provider."""
+    columns = upstream_grants.c
+    query = select(columns.account).where(columns.idp == idp).order_by(columns.account)
+    return await here.server.server.parts.store.read(
+        lambda connection: list(connection.execute(query).scalars())
+    )
+
+
 async def dies(here: World, idp: str) -> None:
     """The provider takes the tokens of an account no more."""
     dead = update(upstream_grants).where(upstream_grants.c.idp == idp)
@@ -230,7 +239,9 @@ async def test_an_account_is_replaced_when_its_person_says_so(start: Start, cloc
         page = await person.press(page, decision="replace")
         assert page.heading == "Your accounts are connected"
         assert shown(page)[1] == "Hub Connected as alice-at-work"
-        assert "code" in (await person.press(page, step="continue")).answer
+        assert await accounts(here, "hub") == ["4711"]  # until the code is redeemed
+        await redeemed(person, page)
+        assert await accounts(here, "hub") == ["8"]
 
 
 async def test_replacing_cannot_be_forged(start: Start, clock: Clock) -> None:
@@ -283,6 +294,17 @@ async def test_a_leg_that_two_tabs_walk_is_connected_once(start: Start, clock: C
         assert shown(page) == ["Corp Connected as alice@example.com", "Hub Connected as alice-hub"]
         tokens = await redeemed(person, page)
         assert tokens["scope"] == "mcp"
+
+
+async def test_nobody_begins_legs_without_end(start: Start, clock: Clock, tmp_path: Path) -> None:
+    async with world(start, clock, hub="required", limits={"authorize": "5/m"}) as here:
+        person = await here.person()
+        page = await person.authorize()
+        for _ in range(4):
+            await person.leave(page, step="connect")
+        seen = await person.press(page, step="connect")
+        assert (seen.status, seen.heading) == (429, "We cannot do this right now")
+        assert rows(tmp_path, "upstream_states") == 4
 
 
 async def test_the_page_can_be_loaded_again_at_every_step(start: Start, clock: Clock) -> None:

@@ -7,19 +7,25 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.authserver.agreed import APP, CALLBACK, VERIFIER, WEB, events
+from joserfc.jwk import ECKey
+from tests.authserver.agreed import APP, CALLBACK, VERIFIER, WEB, events, proof, redemption
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start
 from tests.authserver.database_file import raw_bytes, rows
 from tests.authserver.person import world
 
 from ostiary.oauth.pkce import s256
 
+KEY = ECKey.generate_key("P-256")
 EXACT = "https://web.example.com/callback"
 UNKNOWN = "The request_uri is unknown, used, expired, or another client's."
 
 
 async def push(
-    server: Server, *, auth: tuple[str, str] | None = ("web", SECRET), **changes: str | None
+    server: Server,
+    *,
+    auth: tuple[str, str] | None = ("web", SECRET),
+    headers: dict[str, str] | None = None,
+    **changes: str | None,
 ) -> httpx2.Response:
     """The request of `web`, which proves itself. changes: to its form."""
     form: dict[str, str | None] = {
@@ -33,7 +39,7 @@ async def push(
         "resource": RESOURCE,
     }
     said = {name: value for name, value in (form | changes).items() if value is not None}
-    return await server.post("/oauth/par", said, auth=auth)
+    return await server.post("/oauth/par", said, auth=auth, headers=headers)
 
 
 def url_of(server: Server, request_uri: str, client_id: str = "web", **more: str) -> str:
@@ -166,10 +172,33 @@ async def test_what_is_wrong_is_said_at_once(
     tmp_path: Path,
 ) -> None:
     async with world(start, clock) as here:
-        refused = await push(here.server, auth=("web", SECRET), **changes)
+        refused = await push(here.server, auth=("web", SECRET), headers=None, **changes)
         assert refused.status_code == 400
         assert refused.json() == {"error": error, "error_description": why}
         assert rows(tmp_path, "pushed_requests") == 0
+
+
+async def test_a_proof_that_comes_with_it_binds_the_code_to_its_key(start: Start, clock: Clock) -> None:
+    """RFC 9449 section 10.1."""
+    async with world(start, clock) as here:
+        pushed = await push(here.server, headers=proof(here.server, KEY, now=clock(), path="/oauth/par"))
+        seen = await (await here.person()).open(url_of(here.server, pushed.json()["request_uri"]))
+        form = redemption(seen.answer["code"], client_id="web", redirect_uri=EXACT)
+        without = await here.server.token(form, auth=("web", SECRET))
+        proven = proof(here.server, KEY, now=clock())
+        bound = await here.server.token(form, auth=("web", SECRET), headers=proven)
+    assert without.json()["error"] == "invalid_grant"
+    assert bound.json()["token_type"] == "DPoP"
+
+
+async def test_a_proof_of_another_key_than_the_request_names(start: Start, clock: Clock) -> None:
+    async with world(start, clock) as here:
+        proven = proof(here.server, KEY, now=clock(), path="/oauth/par")
+        refused = await push(here.server, headers=proven, dpop_jkt="a" * 43)
+    assert refused.json() == {
+        "error": "invalid_request",
+        "error_description": "dpop_jkt is another key than the one of the proof",
+    }
 
 
 @pytest.mark.parametrize("auth", [None, ("web", "wrong"), ("nobody", SECRET)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import traceback
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 import structlog
 from starlette.requests import Request
@@ -81,7 +82,10 @@ def _in_words(error: OAuthError) -> PageRefused:
     if isinstance(error, TooManyRequests | Unavailable):
         title, remedy = "We cannot do this right now", TRY_AGAIN
     wrong = error.description[:1].upper() + error.description[1:]
-    return PageRefused(title, f"{wrong}.", remedy, status=error.status, detail=error.detail)
+    status = (
+        400 if error.status == HTTPStatus.UNAUTHORIZED else error.status
+    )  # a browser has nothing to prove
+    return PageRefused(title, f"{wrong}.", remedy, status=status, detail=error.detail)
 
 
 def _page(request: Request, refused: PageRefused, *, retry_after: int | None = None) -> Response:
