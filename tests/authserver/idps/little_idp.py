@@ -68,6 +68,8 @@ class LittleIdp:
     """What userinfo answers instead."""
     lifetime: int | None = 300
     rotates: bool = True
+    mark: str = ""
+    """What all its codes and tokens end with, to be found wherever they are left."""
     pauses: float = 0.0
     """Seconds that the token endpoint takes."""
 
@@ -77,6 +79,8 @@ class LittleIdp:
     """Token requests for codes."""
     renewed: list[dict[str, str]] = field(default_factory=list)
     """Token requests for refresh tokens."""
+    asked_to_renew: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set by the first of them."""
     revoked: list[dict[str, str]] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
     """The Authorization headers of all back-channel requests."""
@@ -94,7 +98,7 @@ class LittleIdp:
         """What the browser brings back from a departure; an empty value takes a parameter out."""
         asked = dict(parse_qsl(urlsplit(departure).query))
         self.departures.append(asked)
-        code = f"code-{next(self._numbers)}"
+        code = f"code-{next(self._numbers)}{self.mark}"
         self._codes[code] = asked
         said = {"code": code, "state": asked["state"], "iss": self.url} | answer
         return urlencode({name: value for name, value in said.items() if value}).encode()
@@ -143,6 +147,8 @@ class LittleIdp:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.authorizations.append(request.headers.get("authorization"))
         (self.renewed if form["grant_type"] == "refresh_token" else self.redeemed).append(form)
+        if self.renewed:
+            self.asked_to_renew.set()
         await asyncio.sleep(self.pauses)
         if self.raw is not None:
             return self.raw()
@@ -175,9 +181,9 @@ class LittleIdp:
         number = next(self._numbers)
         if self.rotates or not family.current:
             family.spent |= {family.current} - {""}
-            family.current = f"refresh-{number}"
+            family.current = f"refresh-{number}{self.mark}"
         said = {
-            "access_token": f"access-{number}",
+            "access_token": f"access-{number}{self.mark}",
             "token_type": "Bearer",
             "expires_in": self.lifetime,
             "refresh_token": family.current,
