@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -10,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import pytest
 from aiohttp import web
+from joserfc import jws
 from tests.authserver.agreed import CALLBACK, events
 from tests.authserver.conftest import Clock, Start
 from tests.authserver.database_file import locked, raw_bytes, rows
@@ -243,6 +246,25 @@ async def test_a_store_that_is_away_spends_nothing(start: Start, clock: Clock, t
         assert person.responses[-1].headers["retry-after"] == "5"
         assert here.corp.redeemed == []
         assert "code" in (await person.open(url)).answer
+
+
+async def test_a_store_that_goes_away_after_the_leg_costs_the_leg_alone(
+    start: Start, clock: Clock, tmp_path: Path
+) -> None:
+    async with world(start, clock) as here, contextlib.AsyncExitStack() as stack:
+        person = await here.person()
+
+        def lock_and_sign(header: dict[str, Any], claims: dict[str, Any]) -> str:
+            stack.enter_context(locked(tmp_path))
+            return jws.serialize_compact(header, json.dumps(claims), here.corp.key)
+
+        here.corp.forged = lock_and_sign
+        seen = await person.authorize()
+        assert (seen.status, seen.heading) == (503, "We cannot do this right now")
+        assert len(here.corp.redeemed) == 1
+        await stack.aclose()
+        here.corp.forged = None
+        assert "code" in (await person.open(seen.url)).answer
 
 
 async def test_a_callback_of_a_walk_that_ended_gives_nothing(start: Start, clock: Clock) -> None:

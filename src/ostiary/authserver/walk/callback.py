@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,12 +13,16 @@ from ostiary.authserver.idps.idp import IdpError
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.walk.arrival import connected, signed_in
 from ostiary.authserver.walk.change import change
-from ostiary.authserver.walk.go_on import go_on, leg_failed
+from ostiary.authserver.walk.go_on import go_on, leg_failed, page_url
 from ostiary.authserver.walk.leg_state import LegFailed, WalkLeg, finish_leg
 from ostiary.authserver.walk.noted import note
+from ostiary.authserver.walk.onward import see_other
 from ostiary.authserver.walk.record import WalkRecord
 from ostiary.authserver.walk.standing import Standing, standing_of
 from ostiary.authserver.walk.visit import Visit
+from ostiary.storage.errors import StorageError
+
+log = structlog.get_logger("ostiary.authserver")
 
 
 async def callback(request: Request, parts: Parts) -> Response:
@@ -43,6 +48,9 @@ async def _arrived(visit: Visit, walk_id: str, idp_name: str, outcome: Connected
         after = await change(visit, walk_id, lambda standing: _with(standing, outcome, visit))
     except IdpError as error:
         return await _arrived(visit, walk_id, idp_name, error)
+    except StorageError as error:
+        log.error("store_failed", endpoint="/oauth/callback", reason=str(error))  # noqa: TRY400 - its trace says nothing more
+        return see_other(page_url(visit, walk_id))  # the leg is lost; the walk goes on from where it was
     if outcome.idp == after.target.settings.identity:
         account = {"idp": outcome.idp, "account": outcome.account}
         note(visit, AuditEvent.SIGNED_IN, after.record.asked, walk=after.walk, **account)

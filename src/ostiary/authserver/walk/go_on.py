@@ -34,7 +34,7 @@ async def go_on(visit: Visit, standing: Standing) -> Response:
         case _ if standing.record.asked.is_silent:
             error = InteractionRequired("the person has to be asked something, and prompt is none")
             return await end(visit, standing.walk, error)
-    return give_cookie(see_other(page_url(visit, standing)), visit.browser, visit.parts.issuer)
+    return give_cookie(see_other(page_url(visit, standing.walk.id)), visit.browser, visit.parts.issuer)
 
 
 async def depart(visit: Visit, standing: Standing, idp_name: str) -> Response:
@@ -83,10 +83,9 @@ def current_leg(standing: Standing) -> Leg | None:
     return open_leg(standing.legs) if standing.step is Step.LEG else None
 
 
-def page_url(visit: Visit, standing: Standing) -> str:
-    """Where the browser sees how the walk stands. Only the browser itself: the id opens nothing without its
-    cookie."""
-    return f"{action(visit, '/oauth/walk')}?{urlencode({'walk': standing.walk.id})}"
+def page_url(visit: Visit, walk_id: str) -> str:
+    """Where its browser sees how the walk stands; the id opens nothing without the cookie."""
+    return f"{action(visit, '/oauth/walk')}?{urlencode({'walk': walk_id})}"
 
 
 def action(visit: Visit, path: str) -> str:

@@ -34,7 +34,7 @@ class Posted:
 
     def shown_again(self) -> Response:
         """To the page that shows how the walk stands now."""
-        return see_other(page_url(self.visit, self.standing))
+        return see_other(page_url(self.visit, self.standing.walk.id))
 
 
 def walk_form(visit: Visit, standing: Standing, path: str) -> Form:
