@@ -16,6 +16,8 @@ import pytest
 from tests.peers.postgresql import PostgreSql, running_postgresql
 
 OSTIARY = (sys.executable, "-m", "ostiary")
+BROWSING = Path(__file__).parent / "cli" / "browsing.py"
+"""The browser of whoever uses a demo in a test; she signs in as alice."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Demo:
         return self._url(r"^ local Google +(\S+)")
 
     @property
+    def authserver(self) -> str:
+        """The origin, and the issuer, of the authorization server."""
+        return self._url(r"^ authserver +(\S+)")
+
+    @property
     def visitor_key(self) -> Path:
         """The key file of the visitor."""
         return next(self.directory.glob("state/demo-*/visitor.json"))
@@ -60,10 +67,11 @@ class Demo:
             check=False,
         )
 
-    def pasted(self, line: str) -> subprocess.CompletedProcess[str]:
+    def pasted(self, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a line that starts with however `ostiary` is called there."""
         words = shlex.split(line)
-        return self.ostiary(*words[words.index("call") :])
+        command = next(word for word in words if word in {"call", "login"})
+        return self.ostiary(*words[words.index(command) :], **environment)
 
     def _url(self, pattern: str) -> str:
         found = re.search(pattern, self.told, re.MULTILINE)
@@ -88,7 +96,12 @@ class Demo:
 
 def start_demo(directory: Path) -> Demo:
     """Bring a demo up, and wait until it stands."""
-    environment = os.environ | {"OSTIARY_STATE_DIR": str(directory / "state"), "NO_COLOR": "1"}
+    environment = os.environ | {
+        "BROWSER": f"{shlex.quote(sys.executable)} {shlex.quote(str(BROWSING))} alice %s",
+        "NO_COLOR": "1",
+        "OSTIARY_STATE_DIR": str(directory / "state"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+    }
     log = directory / "log"
     with log.open("w") as stderr:
         process = subprocess.Popen(

@@ -51,6 +51,27 @@ def test_the_same_without_a_credential_prints_the_refusal_and_why(demo: Any) -> 
     )
 
 
+def test_alice_signs_in_with_a_browser_and_calls(tmp_path: Path, demo: Any) -> None:
+    state = {"OSTIARY_STATE_DIR": str(tmp_path)}
+    login, call = (
+        line.strip() for line in demo.told.splitlines() if " login http" in line or "oauth_user" in line
+    )
+    signed_in = demo.pasted(login, **state)
+    assert (signed_in.returncode, signed_in.stdout.splitlines()[:2]) == (
+        0,
+        [
+            f"Signed in at {demo.authserver} as alice@example.com, for {demo.gateway}.",
+            "  scopes: mcp",
+        ],
+    )
+    called = demo.pasted(call, **state)
+    assert (called.returncode, called.stdout, called.stderr) == (0, PENGUINS, "")
+    assert demo.ostiary("logout", demo.gateway, **state).stdout.splitlines() == [
+        f"Signed out of {demo.gateway}.",
+        f"{demo.authserver} has revoked the tokens.",
+    ]
+
+
 def test_the_visitor_may_not_go_round_the_gateway(demo: Any) -> None:
     key = json.dumps({"type": "google_id_token", "key_file": str(demo.visitor_key)})
     called = demo.ostiary(
@@ -132,8 +153,12 @@ def test_a_token_is_shown_when_that_is_asked_for(demo: Any) -> None:
 
 def test_no_token_is_in_what_it_logs(demo: Any) -> None:
     demo.ostiary("call", demo.gateway, "zoo_get_animals_by_species", "species=lion")
+    demo.ostiary("login", demo.gateway)
+    token = demo.ostiary("token", demo.gateway, "--credential", "oauth_user", "--reveal").stdout
     log = (demo.directory / "log").read_text()
     assert "tool_called" in log
+    assert "token_issued" in log
+    assert token.split()[2].startswith("eyJ")
     assert "eyJ" not in log
     assert "PRIVATE KEY" not in log
 
@@ -156,6 +181,7 @@ def test_a_taken_port_is_stepped_over_and_said(tmp_path: Path, new_demo: NewDemo
     port = urlsplit(second.gateway).port
     assert port != urlsplit(demo.gateway).port
     assert f"Port 8080 was taken, so the gateway is at {second.gateway}.\n" in second.told
+    assert f"Port 9000 was taken, so the authserver is at {second.authserver}.\n" in second.told
     assert second.pasted(lines_to_paste(second)[0]).stdout == PENGUINS
     assert second.stop(signal.SIGINT) == 0
 

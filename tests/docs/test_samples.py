@@ -103,13 +103,14 @@ def check_program(text: str, demo: Any, directory: Path) -> None:
 def beside(demo: Any, text: str) -> str:
     """The text with the ports that the demo has really got."""
     text = text.replace("http://127.0.0.1:8080", demo.gateway.removesuffix("/mcp"))
+    text = text.replace("http://127.0.0.1:9000", demo.authserver)
     return text.replace("http://127.0.0.1:8087", demo.zoo).replace("http://127.0.0.1:8085", demo.google)
 
 
 def as_pasted(told: str) -> str:
     """What the demo printed, as if in a fresh clone on free ports."""
     told = re.sub(r"^Port .* was taken.*\n", "", told, flags=re.MULTILINE)
-    return re.sub(r"\S+( -m)?\S*ostiary call", ".venv/bin/ostiary call", told)
+    return re.sub(r"\S+( -m)?\S*ostiary (call|login)", r".venv/bin/ostiary \2", told)
 
 
 def matches(expected: str, actual: str) -> bool:

@@ -1,8 +1,10 @@
 """The demo: the zoo on a local Cloud Run that wants authentication, and the gateway in front of it.
 
-    visitor ── its own ID token ──▶ gateway ── the gateway's ID token ──▶ Cloud Run's front end ──▶ zoo
+    visitor ── its own ID token ────────▶ gateway ── the gateway's ID token ──▶ Cloud Run's front end ──▶ zoo
+    alice   ── the authserver's token ──▶
 
 The visitor may call the gateway and not the zoo; the gateway may call the zoo. No token passes the gateway.
+Alice signs in at the authorization server (`demo_sign_in`), and has a token for the gateway alone.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ostiary.cli.console import print_table, print_text
 from ostiary.cli.demo_context import demo_directory, leave_context
+from ostiary.cli.demo_sign_in import AUTHSERVER, PEOPLE, signing_people_in
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.gateway import Gateway
 from ostiary.gateway.config import GatewaySettings
@@ -24,7 +27,7 @@ from ostiary.settings import Listen
 from ostiary.transport.serving import address_of, bind_next_free
 
 if TYPE_CHECKING:
-    import socket
+    from ostiary.cli.demo_sign_in import SignIn
 
 GOOGLE = Listen("127.0.0.1", 8085)
 CLOUD_RUN = Listen("127.0.0.1", 8087)
@@ -37,16 +40,19 @@ async def demo() -> None:
     """Run the demo until cancelled; tell what stands where, and what to paste."""
     with demo_directory() as directory:
         key_file = directory / "visitor.json"
-        async with Emulator(local_google(key_file), bind=bind_next_free) as google:
+        sock = bind_next_free(GATEWAY)
+        async with (
+            Emulator(local_google(key_file), bind=bind_next_free) as google,
+            signing_people_in(directory, resource=f"http://{address_of(sock)}/mcp") as sign_in,
+        ):
             os.environ.update(google.environment())  # google-auth reads them when it is first imported
-            sock = bind_next_free(GATEWAY)
-            settings = gateway_settings(google, address_of(sock))
+            settings = gateway_settings(google, address_of(sock), issuer=sign_in.issuer)
             async with Gateway(settings) as gateway, gateway.listening(sock):
                 origin = str(settings.public_url)
                 visitor = {"type": "google_id_token", "key_file": str(key_file), "audience": origin}
                 paths = ("/mcp", "/servers/zoo/mcp")
                 leave_context(directory, {origin + path: visitor for path in paths})
-                _tell(google, sock)
+                _tell(google, sign_in, origin)
                 await asyncio.get_running_loop().create_future()
 
 
@@ -69,8 +75,8 @@ def local_google(key_file: Path) -> EmulatorSettings:
     )
 
 
-def gateway_settings(google: Emulator, listen: Listen) -> GatewaySettings:
-    """The gateway, open to the visitor, with its own credential for the zoo."""
+def gateway_settings(google: Emulator, listen: Listen, *, issuer: str) -> GatewaySettings:
+    """The gateway, open to the visitor and to whoever signs in, with its own credential for the zoo."""
     return GatewaySettings.model_validate(
         {
             "listen": listen,
@@ -80,7 +86,8 @@ def gateway_settings(google: Emulator, listen: Listen) -> GatewaySettings:
                     "audience": f"http://{listen}",
                     "jwks_url": google.jwks_url,
                     "allow": [{"email": _email("visitor")}],
-                }
+                },
+                {"issuer": issuer},
             ],
             "servers": {
                 "zoo": {
@@ -110,22 +117,36 @@ def _email(account: str) -> str:
     return f"{account}@{PROJECT}.iam.gserviceaccount.com"
 
 
-def _tell(google: Emulator, sock: socket.socket) -> None:
-    gateway = address_of(sock)
+class _Stands(NamedTuple):
+    who: str
+    origin: str
+    path: str
+    wanted: Listen
+    does: str
+
+
+def _tell(google: Emulator, sign_in: SignIn, gateway: str) -> None:
     stands = (
-        ("gateway", f"http://{gateway}", "/mcp", GATEWAY, "checks callers, has its own token"),
-        ("zoo", google.service_url("zoo"), "", CLOUD_RUN, "lets in the gateway alone"),
-        ("local Google", google.google_url, "", GOOGLE, "gives the gateway and you tokens"),
+        _Stands("gateway", gateway, "/mcp", GATEWAY, "checks callers, has its own token"),
+        _Stands("zoo", google.service_url("zoo"), "", CLOUD_RUN, "lets in the gateway alone"),
+        _Stands("local Google", google.google_url, "", GOOGLE, "gives the gateway and you tokens"),
+        _Stands("authserver", sign_in.issuer, "", AUTHSERVER, "signs people in for the gateway"),
+        _Stands("alice and bob", sign_in.people, "", PEOPLE, "do not exist, and sign in there"),
     )
     print_text("The secured zoo stands.")
     print_table(
-        [{"who": who, "where": origin + path, "what it does": does} for who, origin, path, _, does in stands]
+        [{"who": one.who, "where": one.origin + one.path, "what it does": one.does} for one in stands]
     )
-    for who, origin, path, wanted, _ in stands:
-        if origin != f"http://{wanted}":
-            print_text(f"Port {wanted.port} was taken, so the {who} is at {origin}{path}.")
-    call = f"{command_name()} call http://{gateway}/mcp {' '.join(CALL)}"
+    for one in stands:
+        if one.origin != f"http://{one.wanted}":
+            the, verb = ("", "are") if " and " in one.who else ("the ", "is")
+            where = f"{one.origin}{one.path}"
+            print_text(f"Port {one.wanted.port} was taken, so {the}{one.who} {verb} at {where}.")
+    ostiary, url = command_name(), f"{gateway}/mcp"
+    call = f"{ostiary} call {url} {' '.join(CALL)}"
     print_text(f"\nIn a second terminal, call a tool as the visitor:\n\n  {call}")
-    print_text(f"\nAnd see what happens without a token:\n\n  {call} --no-credential")
+    print_text(f"\nSee what happens without a token:\n\n  {call} --no-credential")
+    print_text("\nAnd sign in as alice in your browser, then call as her:")
+    print_text(f"\n  {ostiary} login {url}\n  {call} --credential oauth_user")
     print_text("\nCtrl-C stops everything.")
     sys.stdout.flush()

@@ -27,7 +27,9 @@ def outcome(error: Exception) -> Failure | None:
     from ostiary.credentials import CredentialError  # noqa: PLC0415
     from ostiary.storage.errors import StorageError  # noqa: PLC0415
     from ostiary.telemetry.audit import AuditUnusable  # noqa: PLC0415
+    from ostiary.transport.mutual_tls import CertificateUnusable  # noqa: PLC0415
     from ostiary.transport.serving import ListenRefused  # noqa: PLC0415
+    from ostiary.transport.trust import TrustUnusable  # noqa: PLC0415
     from ostiary.zoo.server import SdkTooOld  # noqa: PLC0415
 
     match error:
@@ -38,5 +40,7 @@ def outcome(error: Exception) -> Failure | None:
         case ContainerFailed() | CredentialError() | KeyFileRefused() | ListenRefused():
             return Failure(str(error))
         case AuditUnusable() | SdkTooOld() | StorageError():
+            return Failure(str(error))
+        case CertificateUnusable() | TrustUnusable():
             return Failure(str(error))
     return None

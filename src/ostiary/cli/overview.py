@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ostiary.authserver.config import McpIdp
+from ostiary.authserver.discovery import mtls_origin
 from ostiary.oauth.endpoint_url import endpoint
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _authserver(authserver: AuthServerSettings) -> Iterator[Row]:
     clients = ", ".join(_clients(authserver)) or "no client"
     yield _row("authserver", authserver.issuer, f"{authserver.listen}; {idps}", clients)
     if authserver.mtls is not None:
-        where = str(authserver.mtls.url or f"https://{authserver.mtls.listen}")
+        where = mtls_origin(authserver.mtls)
         yield _row("authserver, mtls", where, str(authserver.mtls.listen), "clients with certificates")
     for resource in authserver.resources:
         yield _row(

@@ -8,8 +8,11 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from ostiary.authserver import AuthServer
+from ostiary.authserver.discovery import mtls_origin
+from ostiary.authserver.idps.registered_issuers import IdpRepointed
 from ostiary.authserver.metrics import AuditCounts
 from ostiary.authserver.readiness import readiness
+from ostiary.cli.failure import Failure
 from ostiary.gateway import Gateway
 from ostiary.telemetry.endpoints import Check, telemetry_app
 from ostiary.telemetry.metrics import Count, Metrics
@@ -24,17 +27,18 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def running(file: OstiaryFile) -> AsyncIterator[None]:
-    """Run what the file names while the block does. Raises ListenRefused, StorageError, AuditUnusable.
+    """Run what the file names while the block does.
 
-    Every address is taken before anything starts, and telemetry answers before the rest does.
+    Every address is taken before anything starts, and telemetry answers before the rest does. Raises
+    ListenRefused, StorageError, AuditUnusable, CertificateUnusable, and Failure for a provider that became
+    another one.
     """
     async with AsyncExitStack() as stack:
         sockets = {listen: stack.enter_context(bind(listen)) for listen in _addresses(file)}
         authserver = _authserver(file)
         await _telemetry(file, authserver, sockets, stack)
-        if file.authserver is not None and authserver is not None:
-            await stack.enter_async_context(authserver)
-            await stack.enter_async_context(authserver.listening(sockets[file.authserver.listen]))
+        if authserver is not None:
+            await _start(authserver, sockets, stack)
         if file.gateway is not None:
             gateway = await stack.enter_async_context(Gateway(file.gateway, storage=file.storage))
             await stack.enter_async_context(gateway.listening(sockets[file.gateway.listen]))
@@ -49,6 +53,8 @@ def what_stands(file: OstiaryFile) -> Iterator[str]:
             f"The authorization server {file.authserver.issuer} answers at {file.authserver.listen}; "
             f"people sign in at {idps}."
         )
+        if file.authserver.mtls is not None:
+            yield f"Clients with certificates ask it at {mtls_origin(file.authserver.mtls)}."
     if file.gateway is not None:
         servers = ", ".join(file.gateway.servers) or "no server yet"
         yield f"The gateway answers at {file.gateway.public_url}/mcp, in front of {servers}."
@@ -61,6 +67,8 @@ def _addresses(file: OstiaryFile) -> Iterator[Listen]:
         yield file.telemetry.listen
     if file.authserver is not None:
         yield file.authserver.listen
+        if file.authserver.mtls is not None:
+            yield file.authserver.mtls.listen
     if file.gateway is not None:
         yield file.gateway.listen
 
@@ -70,6 +78,18 @@ def _authserver(file: OstiaryFile) -> AuthServer | None:
         return None
     audit = file.telemetry.audit
     return AuthServer(file.authserver, storage=file.storage, audit=None if audit is None else audit.path)
+
+
+async def _start(authserver: AuthServer, sockets: dict[Listen, socket.socket], stack: AsyncExitStack) -> None:
+    try:
+        await stack.enter_async_context(authserver)
+    except IdpRepointed as repointed:
+        raise Failure(str(repointed)) from None
+    apart = authserver.settings.mtls
+    listening = authserver.listening(
+        sockets[authserver.settings.listen], mtls=None if apart is None else sockets[apart.listen]
+    )
+    await stack.enter_async_context(listening)
 
 
 async def _telemetry(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.cli.failure import BadUsage
-from ostiary.cli.target import Wish, choose
+from ostiary.cli.target import DEMO, Wish, choose
 from ostiary.credentials import Chain, NoCredential, OAuthUser
 
 if TYPE_CHECKING:
@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 def choose_user(
     url: str | None, server: str | None, config: Path | None, credential: str | None
 ) -> tuple[CanonicalUrl, OAuthUser]:
-    """The server, and its oauth_user; one with all defaults for a server that no credential is known for."""
+    """The server, and its oauth_user.
+
+    It is one with all defaults for a server that no credential is known for, and for the demo, whose own
+    credential is the visitor's.
+    """
     target = choose(Wish(url, server, config, credential))
     chosen = target.credential
     for one in chosen.root if isinstance(chosen, Chain) else (chosen,):
         if isinstance(one, OAuthUser):
             return target.url, one
-    if isinstance(chosen, NoCredential) and server is None and credential is None:
+    unknown = isinstance(chosen, NoCredential) and server is None and credential is None
+    if unknown or target.found == DEMO:
         return target.url, OAuthUser()
     raise BadUsage(
         f"nobody signs in at {target.url}: its credential is {chosen.type} ({target.found}); "

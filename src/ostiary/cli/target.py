@@ -22,6 +22,9 @@ from ostiary.credentials import Credential, NoCredential
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.settings import Settings
 
+DEMO = "the running demo"
+"""Where a credential comes from that a demo left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -80,7 +83,7 @@ def _by_url(url: CanonicalUrl, wish: Wish) -> Target:
             if server.url == url:
                 return Target(url, server.credential, f"server {name} of {file}")
     if (left := demo_credential(str(url))) is not None:
-        return Target(url, _credential({"credential": left}), "the running demo")
+        return Target(url, _credential({"credential": left}), DEMO)
     return Target(url, NoCredential(), "none was found for this URL")
 
 
