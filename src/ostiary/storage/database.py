@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.errors import StorageUnavailable
-from ostiary.storage.group_commit import GroupCommit, Work
+from ostiary.storage.group_commit import GroupCommit, GroupRead, Work
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class Database:
         self._settings = settings
         self._engine: AsyncEngine | None = None
         self._writer: GroupCommit | None = None
-        self._reader: GroupCommit | None = None
+        self._reader: GroupRead | None = None
         self._prepared = False
         self._turn = asyncio.Lock()
 
@@ -105,8 +105,8 @@ class Database:
         if self._writer is None or self._reader is None:
             assert self._settings.file is not None  # noqa: S101 - for the type checker
             engine = _flushing_engine(self._settings.file)
-            self._writer = GroupCommit(engine, begin="BEGIN IMMEDIATE")
-            self._reader = GroupCommit(engine, begin="BEGIN")
+            self._writer = GroupCommit(engine)
+            self._reader = GroupRead(engine)
         async with self._failing_alike(STATEMENT_TIMEOUT):
             return await (self._writer if writing else self._reader).run(_marking(work))
 
