@@ -20,7 +20,7 @@ from ostiary.mcp import errors as mcp_errors
 from ostiary.mcp.errors import McpError
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 
 
 def commands(command: Any, *path: str) -> Iterator[tuple[str, Any]]:

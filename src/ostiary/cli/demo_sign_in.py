@@ -73,7 +73,7 @@ async def signing_people_in(directory: Path, *, resource: str) -> AsyncIterator[
 def _development(idp: DevelopmentIdp, client: OnlyClient) -> dict[str, Any]:
     return {
         "name": NAME,
-        "label": "the development accounts",
+        "label": "Development accounts",
         "issuer": idp.issuer,
         "client_id": client.client_id,
         "client_secret": Secret(client.client_secret),
