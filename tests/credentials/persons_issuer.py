@@ -37,6 +37,9 @@ class PersonsIssuer:
     """What the token endpoint answers instead of tokens."""
     pauses: float = 0
 
+    authorization_servers: list[str] = field(default_factory=list)
+    """Those that the MCP server names; none means this one."""
+
     registered: list[dict[str, Any]] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
     """Authorization requests."""
@@ -62,7 +65,11 @@ class PersonsIssuer:
 
     async def resource_metadata(self, request: web.Request) -> web.Response:
         return web.json_response(
-            {"resource": self.server, "authorization_servers": [self.url], "scopes_supported": ["all"]}
+            {
+                "resource": self.server,
+                "authorization_servers": self.authorization_servers or [self.url],
+                "scopes_supported": ["all"],
+            }
         )
 
     async def issuer_metadata(self, request: web.Request) -> web.Response:

@@ -61,6 +61,11 @@ def test_a_server_asks_for_a_secret_where_it_can(offered: list[str], asked: str)
     assert (request["application_type"], request["token_endpoint_auth_method"]) == ("web", asked)
 
 
+def test_a_server_that_says_nothing_and_gives_no_secret_made_us_public() -> None:
+    asked = registration_request(REDIRECT, {"token_endpoint_auth_methods_supported": ["client_secret_basic"]})
+    assert read_registration(201, b'{"client_id": "c"}', asked=asked) == RegisteredClient("c")
+
+
 def test_a_server_that_wants_a_key_is_refused() -> None:
     with pytest.raises(RegistrationRefused) as refused:
         registration_request(REDIRECT, {"token_endpoint_auth_methods_supported": ["private_key_jwt"]})

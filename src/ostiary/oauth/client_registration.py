@@ -68,7 +68,8 @@ def read_registration(status: int, body: bytes, *, asked: Mapping[str, Any]) -> 
     client_id, secret = answer.get("client_id"), answer.get("client_secret")
     if not isinstance(client_id, str) or not client_id or not isinstance(secret, str | None):
         raise RegistrationRefused("its answer has no proper client_id")
-    method = answer.get("token_endpoint_auth_method", asked["token_endpoint_auth_method"])
+    silent = asked["token_endpoint_auth_method"] if secret else NONE
+    method = answer.get("token_endpoint_auth_method", silent)
     if method not in _METHODS:
         raise RegistrationRefused(f"it wants us to authenticate by {method!r}, which needs a key")
     if method != NONE and not secret:

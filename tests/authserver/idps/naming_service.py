@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
-
-from tests.authserver.idps.little_idp import LittleIdp
+from typing import Any, Protocol
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.transport.fetch import Document, Fetcher, Reach
 
 
+class Named(Protocol):
+    """What knows its own address."""
+
+    url: str
+
+
 class NamingService(Fetcher):
     """What goes to that host reaches the little provider. All else is fetched as always."""
 
-    def __init__(self, idp: LittleIdp, host: str) -> None:
+    def __init__(self, idp: Named, host: str) -> None:
         super().__init__(timeout=5)
         self._there = canonical_url(idp.url)
         self._host = host

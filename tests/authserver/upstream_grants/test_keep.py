@@ -105,8 +105,7 @@ async def test_a_sign_in_during_a_renewal_costs_no_refresh_token(
     clock.advance(301)
     idp.pauses = 0.2
     renewing = asyncio.create_task(fresh_tokens(parts, grant_id, now=clock()))
-    while not idp.renewed:
-        await asyncio.sleep(0.01)
+    await idp.asked_to_renew.wait()
     found = await grant(parts, grant_id)
     await kept(
         parts,
@@ -133,8 +132,7 @@ async def test_a_refresh_token_that_a_sign_in_brought_is_not_overwritten_by_a_re
     clock.advance(301)
     idp.pauses = 0.2
     renewing = asyncio.create_task(fresh_tokens(parts, grant_id, now=clock()))
-    while not idp.renewed:
-        await asyncio.sleep(0.01)
+    await idp.asked_to_renew.wait()
     assert await kept(parts, new) == grant_id
     await renewing
     assert (await grant(parts, grant_id)).tokens == new.tokens

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from sqlalchemy import Connection
 from tests.authserver.conftest import Clock
 from tests.authserver.idps.little_idp import LittleIdp
 from tests.authserver.upstream_grants.conftest import Replica, connect, grant
@@ -51,12 +52,8 @@ async def test_a_token_is_renewed_before_it_ends(
     clock.advance(240)
     assert (await fresh_tokens(parts, grant_id, now=clock())).access_token == "access-3"
     after = await grant(parts, grant_id)
-    assert (after.state, after.expires_at, after.claim_holder, after.version) == (
-        GrantState.ACTIVE,
-        pytest.approx(clock() + 300, abs=1),
-        None,
-        2,
-    )
+    assert (after.state, after.claim_holder, after.version) == (GrantState.ACTIVE, None, 2)
+    assert after.expires_at == pytest.approx(clock() + 300, abs=1)
     assert events(tmp_path) == [{"event": "account_renewed", "account": "248289761001"}]
 
 
@@ -125,7 +122,7 @@ async def claimed_by_somebody_who_died(parts: Parts, grant_id: str, now: float) 
     """A replica claims, and is never heard of again."""
     seen = await grant(parts, grant_id)
 
-    def claim(connection: states.Connection) -> UpstreamGrant | None:
+    def claim(connection: Connection) -> UpstreamGrant | None:
         return states.claim(connection, parts.store, seen, holder="dead", now=now, until=now + CLAIM)
 
     assert await parts.store.transaction(claim) is not None
@@ -197,7 +194,7 @@ async def test_a_slow_answer_is_stored_although_the_claim_is_another_s_by_now(
     await claimed_by_somebody_who_died(parts, grant_id, clock())
     tokens = await parts.idps["corp"].renew(seen.tokens, issuer=seen.issuer, client_id="ostiary", now=clock())
 
-    def put(connection: states.Connection) -> bool:
+    def put(connection: Connection) -> bool:
         return states.put(connection, parts.store, seen, tokens, now=clock())
 
     assert await parts.store.transaction(put)
@@ -305,8 +302,7 @@ async def test_who_goes_away_loses_no_answer(replica: Replica, idp: LittleIdp, c
     clock.advance(301)
     idp.pauses = 0.2
     impatient = asyncio.create_task(fresh_tokens(parts, grant_id, now=clock()))
-    while not idp.renewed:
-        await asyncio.sleep(0.01)
+    await idp.asked_to_renew.wait()
     impatient.cancel()
     assert (await fresh_tokens(parts, grant_id, now=clock())).access_token == "access-3"
     assert len(idp.renewed) == 1
@@ -355,8 +351,7 @@ async def test_tokens_that_come_for_a_grant_that_is_gone_are_ended(
     clock.advance(301)
     idp.pauses = 0.2
     renewing = asyncio.create_task(fresh_tokens(parts, grant_id, now=clock()))
-    while not idp.renewed:
-        await asyncio.sleep(0.01)
+    await idp.asked_to_renew.wait()
     await disconnect(parts, grant_id)
     with pytest.raises(GrantDead) as dead:
         await renewing

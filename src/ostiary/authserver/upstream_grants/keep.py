@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ostiary.authserver.connected import Connected
@@ -23,15 +23,30 @@ _ADD = {
     "sqlite": sqlite.insert(upstream_grants).on_conflict_do_nothing().returning(_row.id),
     "postgresql": postgresql.insert(upstream_grants).on_conflict_do_nothing().returning(_row.id),
 }
+_MINE = (
+    select(upstream_grants)
+    .where(
+        _row.user_id == bindparam("user"),
+        _row.idp == bindparam("at"),
+        _row.account == bindparam("whom"),
+        _row.client_id == bindparam("by"),
+        _row.owner == bindparam("whose"),
+    )
+    .with_for_update()
+)
+_UPDATE = update(upstream_grants).where(_row.id == bindparam("which"))
 
 
 def keep(
     connection: Connection, store: Store, *, user_id: str, owner: str, connected: Connected, now: float
 ) -> str:
     """The grant's id. It is part of the caller's transaction."""
-    return _added(connection, store, user_id, owner, connected, now) or _brought_up_to_date(
-        connection, store, user_id, owner, connected, now
-    )
+    while True:  # once more when the one that is there is released between the two statements
+        grant_id = _added(connection, store, user_id, owner, connected, now) or _brought_up_to_date(
+            connection, store, user_id, owner, connected, now
+        )
+        if grant_id is not None:
+            return grant_id
 
 
 def _added(
@@ -61,16 +76,22 @@ def _added(
 
 def _brought_up_to_date(
     connection: Connection, store: Store, user_id: str, owner: str, connected: Connected, now: float
-) -> str:
-    """The row is locked meanwhile, so that no renewal changes it between our look and our word."""
-    mine = (
-        (_row.user_id == user_id)
-        & (_row.idp == connected.idp)
-        & (_row.account == connected.account)
-        & (_row.client_id == connected.client_id)
-        & (_row.owner == owner)
-    )
-    kept = grant_of(connection.execute(select(upstream_grants).where(mine).with_for_update()).one(), store)
+) -> str | None:
+    """None when it is gone again.
+
+    The row is locked, so that no renewal changes it between our look and our word.
+    """
+    mine = {
+        "user": user_id,
+        "at": connected.idp,
+        "whom": connected.account,
+        "by": connected.client_id,
+        "whose": owner,
+    }
+    row = connection.execute(_MINE, mine).one_or_none()
+    if row is None:
+        return None
+    kept = grant_of(row, store)
     dead = kept.state is GrantState.NEEDS_RECONNECT or kept.issuer != connected.issuer
     tokens = connected.tokens if dead else renewed(kept.tokens, connected.tokens)
     values = {
@@ -85,5 +106,5 @@ def _brought_up_to_date(
         values |= {"version": kept.version + 1, "claim_until": 0.0, "claim_holder": None}
     if dead or tokens.refresh_token != kept.tokens.refresh_token:
         values["state"] = GrantState.ACTIVE
-    connection.execute(update(upstream_grants).where(_row.id == kept.id).values(values))
+    connection.execute(_UPDATE, {"which": kept.id, **values})
     return kept.id

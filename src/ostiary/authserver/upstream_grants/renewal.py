@@ -137,6 +137,7 @@ class _Renewal:
             _tell_dead(parts, claimed, "two in a row died while they renewed it")
             raise GrantDead(f"the account at identity provider {seen.idp} has to be connected again")
         asking = in_task(_Asked(parts, idp, claimed, holder, now).stored())
+        parts.background.start(_end_of(asking), what="renewal of upstream tokens")
         await asyncio.shield(asking)  # whoever waits may go away; the answer is stored all the same
         return await self._grant()
 
@@ -195,6 +196,11 @@ class _Asked:
         self.parts.audit.write(
             event, subject=grant.user_id, owner=grant.owner, idp=grant.idp, account=grant.account
         )
+
+
+async def _end_of(asking: asyncio.Task[None]) -> None:
+    """For a server that stops: it waits for what is under way."""
+    await asyncio.wait({asking})
 
 
 async def _insisting(parts: Parts, put: Callable[[Connection], bool]) -> bool:

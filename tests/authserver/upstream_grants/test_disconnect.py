@@ -1,0 +1,233 @@
+"""A grant ends with its person's wish, or with the last session that uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert
+from tests.authserver.conftest import RESOURCE, Clock
+from tests.authserver.idps.little_idp import LittleIdp
+from tests.authserver.upstream_grants.conftest import OWNER, USER, Replica, brought, connect, kept
+
+from ostiary.authserver.authorized import Authorized
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.sessions.ending import EndReason, end_session
+from ostiary.authserver.sessions.starting import Beginning, start
+from ostiary.authserver.upstream_grants import away
+from ostiary.authserver.upstream_grants.disconnect import disconnect, release
+from ostiary.authserver.upstream_grants.grant import UpstreamGrant, find, of_session
+from ostiary.oauth.client import Client, ClientKind
+from ostiary.storage.schema import session_grants, token_sessions
+
+REVOKED = [
+    {"token": "refresh-2", "token_type_hint": "refresh_token"},
+    {"token": "access-2", "token_type_hint": "access_token"},
+]
+
+
+async def is_there(parts: Parts, grant_id: str) -> bool:
+    return await parts.store.read(lambda connection: find(connection, parts.store, grant_id)) is not None
+
+
+async def points_to(parts: Parts, grant_id: str, name: str, clock: Clock) -> None:
+    """One more session that may use it."""
+
+    def begin(connection: Connection) -> None:
+        connection.execute(
+            insert(token_sessions).values(
+                tsid_hash=name,
+                user_id=USER,
+                client_id="app",
+                owner=OWNER,
+                resource=RESOURCE,
+                scopes="",
+                sealed=b"",
+                created_at=clock(),
+                used_at=clock(),
+                revalidated_at=clock(),
+                expires_at=clock() + 3600,
+            )
+        )
+        connection.execute(insert(session_grants).values(tsid_hash=name, grant_id=grant_id))
+
+    await parts.store.transaction(begin)
+
+
+async def test_a_person_disconnects_an_account(
+    replica: Replica, idp: LittleIdp, clock: Clock, tmp_path: Path
+) -> None:
+    parts = await replica()
+    grant_id = await connect(parts, idp)
+    await points_to(parts, grant_id, "one", clock)
+    assert await disconnect(parts, grant_id)
+    assert not await is_there(parts, grant_id)
+    assert idp.revoked == REVOKED
+    assert await parts.store.read(lambda connection: of_session(connection, parts.store, "one")) == []
+    assert not await disconnect(parts, grant_id)
+    assert json.loads((tmp_path / "audit.jsonl").read_text().splitlines()[-1]) == {
+        "time": "2027-01-15T08:00:00.000+00:00",
+        "event": "account_disconnected",
+        "subject": USER,
+        "owner": OWNER,
+        "idp": "corp",
+        "account": "248289761001",
+        "reason": "its person disconnected it",
+    }
+
+
+async def test_an_account_is_disconnected_although_its_provider_is_down(
+    replica: Replica, idp: LittleIdp
+) -> None:
+    parts = await replica()
+    grant_id = await connect(parts, idp)
+    idp.metadata = {"revocation_endpoint": "http://127.0.0.1:1/revoke"}
+    assert await disconnect(parts, grant_id)
+    assert not await is_there(parts, grant_id)
+
+
+async def test_a_grant_that_a_session_points_to_is_not_released(
+    replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    parts = await replica()
+    grant_id = await connect(parts, idp)
+    await points_to(parts, grant_id, "one", clock)
+    await release(parts, [grant_id])
+    assert (await is_there(parts, grant_id), idp.revoked) == (True, [])
+    clock.advance(3601)
+    await release(parts, [grant_id, "never-there"])
+    assert (await is_there(parts, grant_id), idp.revoked) == (False, REVOKED)
+    await release(parts, [])
+
+
+async def test_a_grant_that_may_be_used_away_is_not_released(
+    replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    parts = await replica()
+    grant_id = await connect(parts, idp)
+    now = clock()
+
+    def allow(connection: Connection) -> bool:
+        return away.allow(
+            connection, user_id=USER, grant_id=grant_id, client_id="agent", until=now + 3600, now=now
+        )
+
+    assert await parts.store.transaction(allow)
+    await release(parts, [grant_id])
+    assert await is_there(parts, grant_id)
+    clock.advance(3601)
+    await release(parts, [grant_id])
+    assert not await is_there(parts, grant_id)
+
+
+def signed_in(connected: Any, clock: Clock) -> Authorized:
+    assert connected.identity is not None
+    return Authorized(
+        client_id="app",
+        identity=connected.identity,
+        resource=RESOURCE,
+        owner=OWNER,
+        scopes=(),
+        auth_time=int(clock()),
+        connected=(connected,),
+    )
+
+
+async def begun(parts: Parts, authorized: Authorized, clock: Clock) -> str:
+    """A session of somebody who signed in: the hash of its tsid."""
+    client = Client("app", ClientKind.REGISTERED)
+    target = parts.resources.find(RESOURCE)
+    assert target is not None
+    new = Beginning(authorized, client, target, None)
+    now, life = clock(), parts.settings.tokens
+    await parts.store.transaction(lambda connection: start(connection, parts.store, new, life, now=now))
+    return new.tsid_hash
+
+
+async def usable(parts: Parts, tsid_hash: str) -> list[UpstreamGrant]:
+    """What a session may use."""
+    return await parts.store.read(lambda connection: of_session(connection, parts.store, tsid_hash))
+
+
+async def test_two_sessions_share_a_grant(replica: Replica, idp: LittleIdp, clock: Clock) -> None:
+    """And no copy of its refresh token: it lives until the last of them ends, and then ends upstream."""
+    parts = await replica()
+    one = await begun(parts, signed_in(await brought(parts, idp), clock), clock)
+    other = await begun(parts, signed_in(await brought(parts, idp), clock), clock)
+    shared = [await usable(parts, session) for session in (one, other)]
+    assert [[grant.id for grant in grants] for grants in shared] == [[shared[0][0].id]] * 2
+    await end_session(parts, one, reason=EndReason.ENDED_BY_PERSON, now=clock())
+    await parts.background.finish()
+    assert (await is_there(parts, shared[0][0].id), idp.revoked) == (True, [])
+    await end_session(parts, other, reason=EndReason.ENDED_BY_PERSON, now=clock())
+    await parts.background.finish()
+    assert not await is_there(parts, shared[0][0].id)
+    assert [sent["token"] for sent in idp.revoked] == ["refresh-4", "access-4"]
+
+
+async def test_a_session_that_begins_while_the_last_one_ends_keeps_its_grant_or_has_a_new_one(
+    replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    one, other = await replica(), await replica()
+    for _ in range(5):
+        first = await begun(one, signed_in(await brought(one, idp), clock), clock)
+        second, _ended = await asyncio.gather(
+            begun(other, signed_in(await brought(other, idp), clock), clock),
+            end_session(one, first, reason=EndReason.ENDED_BY_PERSON, now=clock()),
+        )
+        await one.background.finish()
+        assert len(await usable(other, second)) == 1
+        await end_session(other, second, reason=EndReason.ENDED_BY_PERSON, now=clock())
+        await other.background.finish()
+
+
+async def may(parts: Parts, grant_id: str, client_id: str, now: float) -> bool:
+    return await parts.store.read(
+        lambda connection: away.is_allowed(connection, grant_id=grant_id, client_id=client_id, now=now)
+    )
+
+
+@pytest.mark.parametrize("whose", [USER, "somebody-else"])
+async def test_only_its_person_lets_a_grant_be_used_away(
+    whose: str, replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    parts = await replica()
+    grant_id, now = await connect(parts, idp), clock()
+
+    def allow(connection: Connection) -> bool:
+        return away.allow(
+            connection, user_id=whose, grant_id=grant_id, client_id="agent", until=now + 60, now=now
+        )
+
+    mine = whose == USER
+    store = parts.store
+    assert await store.transaction(allow) is mine
+    for client, at, outcome in (("agent", now, mine), ("another", now, False), ("agent", now + 60, False)):
+        assert await may(parts, grant_id, client, at) is outcome
+
+
+async def test_a_permission_is_renewed_listed_and_taken_back(
+    replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    parts = await replica()
+    grant_id, now = await connect(parts, idp), clock()
+    await kept(parts, await brought(parts, idp))
+
+    def work(connection: Connection) -> list[away.AwayPermission]:
+        for until in (now + 60, now + 120):
+            away.allow(connection, user_id=USER, grant_id=grant_id, client_id="agent", until=until, now=now)
+        return away.of_user(connection, USER, now=now)
+
+    store = parts.store
+    assert await store.transaction(work) == [away.AwayPermission(grant_id, "agent", now, now + 120)]
+
+    def forbid(connection: Connection, user_id: str) -> bool:
+        return away.forbid(connection, user_id=user_id, grant_id=grant_id, client_id="agent")
+
+    assert not await store.transaction(lambda connection: forbid(connection, "somebody-else"))
+    assert await store.transaction(lambda connection: forbid(connection, USER))
+    assert not await store.transaction(lambda connection: forbid(connection, USER))
+    assert await store.read(lambda connection: away.of_user(connection, USER, now=now)) == []

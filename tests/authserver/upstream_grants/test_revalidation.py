@@ -1,0 +1,123 @@
+"""Whether the person still exists is asked when a session goes on, OpenID Connect Core section 12."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.authserver.conftest import RESOURCE, Clock
+from tests.authserver.idps.little_idp import LittleIdp
+from tests.authserver.upstream_grants.conftest import OWNER, Replica, brought, grant
+
+from ostiary.authserver.authorized import Authorized
+from ostiary.authserver.parts import Parts
+from ostiary.authserver.sessions.session import Session
+from ostiary.authserver.sessions.session import find as find_session
+from ostiary.authserver.sessions.starting import Beginning, start
+from ostiary.authserver.upstream_grants.grant import GrantState
+from ostiary.authserver.upstream_grants.revalidation import still_there
+from ostiary.oauth.client import Client, ClientKind
+from ostiary.oauth.server_errors import InvalidGrant, Unavailable
+
+GONE = "the identity provider does not vouch for the person any more: they have to sign in again"
+
+
+async def signed_in(parts: Parts, idp: LittleIdp) -> Session:
+    """The session of somebody who signed in."""
+    connected, now = await brought(parts, idp), parts.clock()
+    target = parts.resources.find(RESOURCE)
+    assert connected.identity is not None
+    assert target is not None
+    authorized = Authorized("app", connected.identity, RESOURCE, OWNER, (), int(now), (connected,))
+    new = Beginning(authorized, Client("app", ClientKind.REGISTERED), target, None)
+    life = parts.settings.tokens
+    await parts.store.transaction(lambda connection: start(connection, parts.store, new, life, now=now))
+    return await session(parts, new.tsid_hash)
+
+
+async def session(parts: Parts, tsid_hash: str) -> Session:
+    found = await parts.store.read(lambda connection: find_session(connection, parts.store, tsid_hash))
+    assert found is not None
+    return found
+
+
+async def ask(parts: Parts, of: Session) -> None:
+    await still_there(parts, of, address="127.0.0.1", now=parts.clock())
+
+
+async def test_on_refresh_each_time(replica: Replica, idp: LittleIdp, clock: Clock) -> None:
+    parts = await replica()
+    signed = await signed_in(parts, idp)
+    for asked in range(1, 4):
+        clock.advance(1)
+        await ask(parts, signed)
+        assert len(idp.renewed) == asked
+    assert (await session(parts, signed.tsid_hash)).revalidated_at == clock()
+
+
+async def test_no_oftener_than_a_duration(replica: Replica, idp: LittleIdp, clock: Clock) -> None:
+    parts = await replica(revalidate="1h")
+    signed = await signed_in(parts, idp)
+    clock.advance(3599)
+    await ask(parts, signed)
+    assert idp.renewed == []
+    clock.advance(1)
+    await ask(parts, signed)
+    await ask(parts, await session(parts, signed.tsid_hash))
+    assert len(idp.renewed) == 1
+
+
+@pytest.mark.parametrize("settings", [{"revalidate": "never"}, {}], ids=["never", "no refresh token"])
+async def test_not_at_all(settings: dict[str, Any], replica: Replica, idp: LittleIdp, clock: Clock) -> None:
+    idp.answer = {} if settings else {"refresh_token": None}
+    parts = await replica(**settings)
+    signed = await signed_in(parts, idp)
+    clock.advance(90 * 24 * 3600)
+    await ask(parts, signed)
+    assert idp.renewed == []
+
+
+async def test_a_person_who_left_ends_the_session(
+    replica: Replica, idp: LittleIdp, clock: Clock, tmp_path: Path
+) -> None:
+    parts = await replica()
+    signed = await signed_in(parts, idp)
+    idp.revoke_everything()
+    with pytest.raises(InvalidGrant) as refused:
+        await ask(parts, signed)
+    assert refused.value.description == GONE
+    assert (await session(parts, signed.tsid_hash)).ended_at == clock()
+    await parts.background.finish()
+    told = [json.loads(line)["event"] for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert told == ["account_needs_reconnect", "person_gone", "session_ended", "account_disconnected"]
+
+
+@pytest.mark.parametrize(("status", "after", "wait"), [(503, "17", 17), (500, None, 5), (200, None, 10)])
+async def test_a_provider_that_cannot_say_spends_nothing(
+    status: int, after: str | None, wait: int, replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    parts = await replica()
+    signed = await signed_in(parts, idp)
+    headers = {} if after is None else {"retry-after": after}
+    idp.raw = lambda: web.Response(status=status, headers=headers, text="<html>")
+    with pytest.raises(Unavailable) as refused:
+        await ask(parts, signed)
+    assert refused.value.description == "the identity provider cannot be asked now; nothing was spent"
+    assert refused.value.retry_after == wait
+    assert (await session(parts, signed.tsid_hash)).lives(clock())
+    idp.raw = None
+    await ask(parts, signed)
+    assert (await grant(parts, str(signed.secret.grant_id))).state is GrantState.ACTIVE
+
+
+async def test_replicas_that_ask_at_once_ask_once(replica: Replica, idp: LittleIdp, clock: Clock) -> None:
+
+    one, other = await replica(), await replica()
+    signed = await signed_in(one, idp)
+    idp.pauses = 0.2
+    await asyncio.gather(*(ask(parts, signed) for parts in (one, other, one, other)))
+    assert (len(idp.renewed), idp.reuses) == (1, 0)
