@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, String, delete, literal, select
+from sqlalchemy import Connection, String, literal, select
 
 from ostiary.authserver.connected import Connected
 from ostiary.authserver.parts import Parts
+from ostiary.authserver.sessions.replacing import Replaced, replace_others
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, of_owner
 from ostiary.authserver.upstream_grants.keep import keep
 from ostiary.authserver.walk.choices import forget_choice
@@ -38,20 +39,17 @@ def takes_the_place_of(
 
 def take(
     connection: Connection, parts: Parts, user_id: str, owner: str, account: Connected, *, now: float
-) -> list[str]:
+) -> list[Replaced]:
     """It is the person's account at this owner from now on, in the sessions that run, too.
 
-    Gives the grants whose place it took: no session uses them any more. A session that begins at this moment
-    waits for the person's row as we do, so that it does not miss the account.
+    Gives those whose place it took, to be disconnected. A session that begins at this moment waits for the
+    person's row as we do, so that it does not miss the account.
     """
     connection.execute(select(users.c.id).where(users.c.id == user_id).with_for_update())
     grant_id = keep(connection, parts.store, user_id=user_id, owner=owner, connected=account, now=now)
     forget_choice(connection, user_id, owner, account.idp)
-    grants = of_owner(connection, parts.store, user_id=user_id, owner=owner)
-    before = [grant.id for grant in grants if grant.idp == account.idp and grant.id != grant_id]
-    connection.execute(delete(session_grants).where(session_grants.c.grant_id.in_(before)))
     _share(connection, parts, user_id, owner, account.idp, grant_id, now)
-    return before
+    return replace_others(connection, grant_id)
 
 
 def _share(

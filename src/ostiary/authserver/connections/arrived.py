@@ -21,7 +21,7 @@ from ostiary.authserver.connections.signed_in import SignedIn, signed_in
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.idps.idp import IdpDenied, IdpError
 from ostiary.authserver.parts import Parts
-from ostiary.authserver.upstream_grants.disconnect import disconnect
+from ostiary.authserver.sessions.replacing import Replaced, disconnect_replaced
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant
 from ostiary.authserver.walk.choices import remember_choices
 from ostiary.authserver.walk.failed_leg import refusal
@@ -94,7 +94,7 @@ async def _take_in(visit: Visit, person: SignedIn, leg: ConnectLeg, account: Con
             detail=f"owner {owner} has idp {account.idp} no more",
         )
 
-    def work(connection: Connection) -> tuple[UpstreamGrant, str] | list[str]:
+    def work(connection: Connection) -> tuple[UpstreamGrant, str] | list[Replaced]:
         _require_themselves(connection, entries, person, account)
         before = takes_the_place_of(connection, parts.store, person.user_id, owner, account)
         if before is not None:
@@ -105,8 +105,7 @@ async def _take_in(visit: Visit, person: SignedIn, leg: ConnectLeg, account: Con
     if isinstance(taken, tuple):
         before, offer_id = taken
         return ask_to_replace(parts, person, before, account, offer_id)
-    for grant_id in taken:
-        await disconnect(parts, grant_id)
+    await disconnect_replaced(parts, taken, subject=person.user_id, owner=owner)
     _write(visit, AuditEvent.ACCOUNT_CONNECTED, leg, idp=account.idp, account=account.account)
     return back_with(person, parts, Notice.CONNECTED)
 

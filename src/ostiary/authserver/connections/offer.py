@@ -14,13 +14,13 @@ from starlette.responses import Response
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.connected import Connected
-from ostiary.authserver.connections.account import take, takes_the_place_of
+from ostiary.authserver.connections.account import take
 from ostiary.authserver.connections.notice import Notice, back_with
 from ostiary.authserver.connections.signed_in import SignedIn, posted
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.pages import ReplaceAccount, page_response
 from ostiary.authserver.parts import Parts
-from ostiary.authserver.upstream_grants.disconnect import disconnect
+from ostiary.authserver.sessions.replacing import Replaced, disconnect_replaced
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant
 from ostiary.authserver.walk.leg_state import ConnectLeg
 from ostiary.authserver.walk.visit import Visit
@@ -79,30 +79,26 @@ async def decide(request: Request, parts: Parts) -> Response:
     if decision not in {"replace", "keep"}:
         raise InvalidRequest("the decision is replace or keep")
 
-    def work(connection: Connection) -> tuple[Connected, UpstreamGrant | None, list[str]]:
+    def work(connection: Connection) -> tuple[Offer, list[Replaced]]:
         offer = _taken(connection, visit, key)
         if offer is None or offer.user_id != person.user_id:
             raise _answered()
-        account, owner = offer.account, offer.owner
-        before = takes_the_place_of(connection, parts.store, person.user_id, owner, account)
         if decision == "keep":
-            return account, before, []
-        gone = take(connection, parts, person.user_id, owner, account, now=visit.now)
-        return account, before, gone
+            return offer, []
+        return offer, take(connection, parts, offer.user_id, offer.owner, offer.account, now=visit.now)
 
-    account, before, gone = await parts.store.transaction(work)
+    offer, replaced = await parts.store.transaction(work)
     if decision == "keep":
         return back_with(person, parts, Notice.KEPT)
-    for grant_id in gone:
-        await disconnect(parts, grant_id)
     parts.audit.write(
-        AuditEvent.ACCOUNT_REPLACED,
+        AuditEvent.ACCOUNT_CONNECTED,
         subject=person.user_id,
-        idp=account.idp,
-        account=account.account,
-        before=before and before.account,
+        owner=offer.owner,
+        idp=offer.account.idp,
+        account=offer.account.account,
         address=visit.address,
     )
+    await disconnect_replaced(parts, replaced, subject=person.user_id, owner=offer.owner)
     return back_with(person, parts, Notice.REPLACED)
 
 
