@@ -44,6 +44,7 @@ class Database:
 
     def __init__(self, settings: StorageSettings) -> None:
         self._settings = settings
+        self._file = settings.file
         self._engine: AsyncEngine | None = None
         self._writer: GroupCommit | None = None
         self._reader: GroupRead | None = None
@@ -68,13 +69,13 @@ class Database:
         In PostgreSQL it sees what others have committed (READ COMMITTED): whatever may happen once is one
         statement that changes and returns.
         """
-        if self._settings.file is None:
+        if self._file is None:
             return await self._on_server(work)
         return await self._in_file(work, writing=True)
 
     async def read(self, work: Work[T]) -> T:
         """What `work` finds. Raises StorageUnavailable, and what `work` raises."""
-        if self._settings.file is None:
+        if self._file is None:
             return await self._on_server(work)
         return await self._in_file(work, writing=False)
 
@@ -103,8 +104,8 @@ class Database:
     async def _in_file(self, work: Work[T], *, writing: bool) -> T:
         await self.prepare(within=STATEMENT_TIMEOUT)
         if self._writer is None or self._reader is None:
-            assert self._settings.file is not None  # noqa: S101 - for the type checker
-            engine = _flushing_engine(self._settings.file)
+            assert self._file is not None  # noqa: S101 - for the type checker
+            engine = _flushing_engine(self._file)
             self._writer = GroupCommit(engine)
             self._reader = GroupRead(engine)
         async with self._failing_alike(STATEMENT_TIMEOUT):
@@ -129,13 +130,13 @@ class Database:
 
     def _opened(self) -> AsyncEngine:
         if self._engine is None:
-            file = self._settings.file
+            file = self._file
             self._engine = _file_engine(file) if file is not None else _server_engine(self._settings)
         return self._engine
 
     async def _migrate(self) -> None:
         if not self._prepared:
-            await (self._migrate_server() if self._settings.file is None else self._migrate_file())
+            await (self._migrate_server() if self._file is None else self._migrate_file())
             self._prepared = True
 
     async def _migrate_file(self) -> None:
