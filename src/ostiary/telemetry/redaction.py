@@ -77,8 +77,7 @@ def one_line(text: str) -> str:
 
 
 def _may_hold_tokens(text: str) -> bool:
-    lowered = text.lower()
-    return any(sign in lowered for sign in _SIGNS_OF_TOKENS)
+    return any(map(text.lower().__contains__, _SIGNS_OF_TOKENS))
 
 
 @lru_cache(maxsize=1024)
