@@ -66,6 +66,7 @@ class LittleIdp:
     """What its token endpoint answers instead of anything."""
     userinfo: bytes | None = None
     """What userinfo answers instead."""
+    refuses_access_tokens: bool = False
     lifetime: int | None = 300
     rotates: bool = True
     mark: str = ""
@@ -194,6 +195,8 @@ class LittleIdp:
 
     async def who(self, request: web.Request) -> web.Response:
         self.authorizations.append(request.headers.get("authorization"))
+        if self.refuses_access_tokens:
+            return web.json_response({"error": "invalid_token"}, status=401)
         if self.userinfo is not None:
             return web.Response(body=self.userinfo, content_type="application/json")
         return web.json_response(self.person)

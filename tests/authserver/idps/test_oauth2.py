@@ -157,10 +157,39 @@ async def test_userinfo_of_10_mb(provider: Provider, there: Recorded, clock: Clo
 
 async def test_userinfo_says_no(provider: Provider, there: Recorded, clock: Clock) -> None:
     there.says("/token", TOKENS)
-    there.says("/user", {"message": "Bad credentials"}, status=401)
+    there.says("/user", {"message": "rate limit"}, status=403)
     with pytest.raises(IdpUnavailable) as refused:
         await arrived(provider(), clock)
-    assert str(refused.value) == f"identity provider hub: {there.url}/user: it answered 401, not 200"
+    assert str(refused.value) == f"identity provider hub: {there.url}/user: it answered 403, not 200"
+
+
+async def test_userinfo_does_not_take_the_token(provider: Provider, there: Recorded, clock: Clock) -> None:
+    there.says("/token", TOKENS)
+    there.says("/user", {"message": "Bad credentials"}, status=401)
+    with pytest.raises(IdpAnswerRefused) as refused:
+        await arrived(provider(), clock)
+    assert str(refused.value) == f"identity provider hub: {there.url}/user takes the token no more"
+
+
+async def test_whether_somebody_is_still_there_is_asked_with_an_access_token(
+    provider: Provider, there: Recorded
+) -> None:
+    at, tokens = provider(), UpstreamTokens("never-ends")
+    ours = {"issuer": f"{there.url}/token", "account": "42"}
+    there.says("/user", {"id": 42})
+    await at.still_knows(tokens, **ours)
+    there.says("/user", {"message": "Bad credentials"}, status=401)
+    with pytest.raises(GrantDead):
+        await at.still_knows(tokens, **ours)
+    there.says("/user", {"id": 43})
+    with pytest.raises(GrantDead) as dead:
+        await at.still_knows(tokens, **ours)
+    assert str(dead.value) == "identity provider hub says that the tokens are somebody else's"
+    there.says("/user", {}, status=503)
+    with pytest.raises(IdpUnavailable):
+        await at.still_knows(tokens, **ours)
+    with pytest.raises(GrantDead):
+        await at.still_knows(tokens, issuer="https://before.example.com", account="42")
 
 
 async def test_userinfo_is_asked_as_configured(provider: Provider, there: Recorded, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from tests.authserver.conftest import Clock, Start, basic_settings
 from tests.authserver.idps.conftest import signed_in
 from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp, little_idp
 
-from ostiary.authserver.idps.registered_issuers import IdpRepointed
+from ostiary.authserver.idps.idp import IdpRepointed
 from ostiary.authserver.sessions.users import sign_in
 from ostiary.storage.schema import idp_issuers
 

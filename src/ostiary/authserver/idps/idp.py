@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -87,6 +87,10 @@ class GrantDead(IdpError):
     """It takes the refresh token no more: the account has to be connected again."""
 
 
+class IdpRepointed(Exception):
+    """An entry leads to another issuer than before. The message says to which, and how to confirm it."""
+
+
 class UpstreamIdp(Protocol):
     """One entry of `upstream_idps`."""
 
@@ -119,6 +123,15 @@ class UpstreamIdp(Protocol):
 
     async def revoke(self, tokens: UpstreamTokens, *, issuer: str, client_id: str) -> None:
         """End them there, where it has a way to. Never raises what the provider can cause."""
+        ...
+
+
+@runtime_checkable
+class KnowsByAccessToken(UpstreamIdp, Protocol):
+    """One that can be asked about a person without a refresh token, as long as an access token lives."""
+
+    async def still_knows(self, tokens: UpstreamTokens, *, issuer: str, account: str) -> None:
+        """Return when it knows the person of that account. Raises as `renew`."""
         ...
 
 

@@ -18,7 +18,7 @@ from ostiary.authserver.idps.back_channel import BackChannel, as_tokens, renewed
 from ostiary.authserver.idps.departure_url import departure_url, new_verifier
 from ostiary.authserver.idps.edge import reach_of
 from ostiary.authserver.idps.failures import told_of
-from ostiary.authserver.idps.idp import Departure, GrantDead, IdpError, LegMemory, LegWishes
+from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, IdpError, LegMemory, LegWishes
 from ostiary.authserver.idps.our_client import OurClient
 from ostiary.authserver.idps.taken_claims import as_paths, taken_claims
 from ostiary.authserver.idps.tools import Tools
@@ -33,6 +33,10 @@ from ostiary.transport.fetch import FetchError
 log = structlog.get_logger("ostiary.authserver")
 
 ENDED = "invalid_grant"
+
+
+class AccessTokenRefused(IdpAnswerRefused):
+    """Userinfo does not take the access token."""
 
 
 class OAuth2Provider:
@@ -129,6 +133,17 @@ class OAuth2Provider:
         except IdpError as error:
             log.warning("upstream_not_revoked", idp=self.name, reason=str(error))
 
+    async def still_knows(self, tokens: UpstreamTokens, *, issuer: str, account: str) -> None:
+        """Whether userinfo still says that the access token is that person's: GitHub's tokens never end."""
+        self._refuse_others(issuer, self._client.client_id)
+        try:
+            with told_of(self.name):
+                told = await self._told(tokens)
+        except AccessTokenRefused as refused:
+            raise GrantDead(str(refused)) from None
+        if told is not None and told.subject != account:
+            raise GrantDead(f"identity provider {self.name} says that the tokens are somebody else's")
+
     def _channel(self, endpoint: CanonicalUrl) -> BackChannel:
         return BackChannel(self.name, self._tools.fetcher, endpoint, self._client, {}, self._reach)
 
@@ -151,6 +166,8 @@ class OAuth2Provider:
             document = await fetcher.post_form(settings.url, {}, headers=headers, reach=self._reach)
         else:
             document = await fetcher.get(settings.url, headers=headers, reach=self._reach)
+        if document.status == 401:
+            raise AccessTokenRefused(f"identity provider {self.name}: {settings.url} takes the token no more")
         if document.status != 200:
             raise FetchError(settings.url, f"it answered {document.status}, not 200")
         return read_userinfo(document.body, _mapping(settings))

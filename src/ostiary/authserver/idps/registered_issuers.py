@@ -11,15 +11,11 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, select, update
 
 from ostiary.authserver.config.idps import IdpSettings
-from ostiary.authserver.idps.idp import Idps
+from ostiary.authserver.idps.idp import IdpRepointed, Idps
 from ostiary.storage.schema import idp_issuers
 from ostiary.storage.store import Store, insert_or_ignore
 
 _row = idp_issuers.c
-
-
-class IdpRepointed(Exception):
-    """An entry leads to another issuer than before. The message says to which, and how to confirm it."""
 
 
 async def confirm(store: Store, idps: Idps, entries: Mapping[str, IdpSettings]) -> None:

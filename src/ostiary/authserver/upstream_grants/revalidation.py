@@ -1,7 +1,8 @@
 """Whether the person still exists: their identity provider is asked when a session goes on. OIDC Core 12.
 
 What is asked for is new tokens, as that is what every provider refuses for somebody who left. Where it gave
-no refresh token there is nothing to ask with, and the session ends by its own time.
+no refresh token, userinfo is asked with an access token that lives (GitHub's do not end). Where there is
+neither, there is nothing to ask with, and the session ends by its own time.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, update
 
 from ostiary.authserver.config.idps import McpIdp
-from ostiary.authserver.idps.idp import GrantDead, IdpError, IdpUnavailable
+from ostiary.authserver.idps.idp import GrantDead, IdpError, IdpUnavailable, KnowsByAccessToken
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.sessions.ending import EndReason, SessionMustEnd, end_and_refuse
 from ostiary.authserver.sessions.session import Session
@@ -37,7 +38,7 @@ async def still_there(parts: Parts, session: Session, *, address: str, now: floa
     if grant is None:
         return
     try:
-        await renewed_tokens(parts, grant, now=now)
+        await _asked(parts, grant, now)
     except GrantDead:
         gone = SessionMustEnd(session.tsid_hash, EndReason.PERSON_GONE, GONE)
         raise await end_and_refuse(gone, parts, client=session.client_id, address=address, now=now) from None
@@ -63,13 +64,23 @@ def must_ask(parts: Parts, session: Session, *, now: float) -> bool:
 
 
 async def _to_ask_with(parts: Parts, session: Session, now: float) -> UpstreamGrant | None:
-    """The identity's grant; None when it is not time, or there is nothing to ask with."""
+    """The identity's grant; None when it is not time, or it is gone."""
     grant_id = session.secret.grant_id
     if grant_id is None or not must_ask(parts, session, now=now):
         return None
     store = parts.store
-    grant = await store.read(lambda connection: find(connection, store, grant_id))
-    return grant if grant is not None and grant.tokens.refresh_token is not None else None
+    return await store.read(lambda connection: find(connection, store, grant_id))
+
+
+async def _asked(parts: Parts, grant: UpstreamGrant, now: float) -> None:
+    """Raises IdpError, StorageError."""
+    if grant.tokens.refresh_token is not None:
+        await renewed_tokens(parts, grant, now=now)
+        return
+    idp = parts.idps.get(grant.idp)
+    lives = grant.expires_at is None or now < grant.expires_at
+    if lives and isinstance(idp, KnowsByAccessToken):
+        await idp.still_knows(grant.tokens, issuer=grant.issuer, account=grant.account)
 
 
 def _rule(parts: Parts, idp: str | None) -> Revalidation:
