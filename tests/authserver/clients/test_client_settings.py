@@ -91,6 +91,36 @@ def test_subjects_lead_to_a_client_that_proves_itself() -> None:
 
 
 @pytest.mark.parametrize(
+    ("uri", "more", "reason"),
+    [
+        (
+            "http://app.example.com/",
+            {},
+            "a redirect URI with http is on localhost, 127.0.0.1 or [::1]; elsewhere it is https",
+        ),
+        ("https://app.example.com/#a", {}, "a redirect URI has no fragment"),
+        ("https://*.example.com/", {}, "a redirect URI has no wildcard: it is compared letter for letter"),
+        (
+            "https://app.example.com/?code=a",
+            {},
+            "a redirect URI has no code of its own: the answer brings it",
+        ),
+        ("/callback", {}, "a redirect URI is absolute: it begins with its scheme"),
+        ("javascript:alert(1)", {}, "a redirect URI has not the scheme javascript"),
+        (
+            "http://127.0.0.1/",
+            {"application_type": "web"},
+            "a web application has redirect URIs with https alone: this one is for application_type native",
+        ),
+    ],
+)
+def test_a_code_goes_nowhere_that_a_stranger_could_not_have_it_sent(
+    uri: str, more: dict[str, Any], reason: str
+) -> None:
+    assert refusal({"client_id": "app", "redirect_uris": [uri]} | more) == f"{uri}: {reason}"
+
+
+@pytest.mark.parametrize(
     ("client", "more"),
     [
         (SIGNS, {"trusted_issuers": [CLUSTER]}),

@@ -25,7 +25,7 @@ def configured_client(settings: ClientSettings, issuers: list[TrustedIssuer]) ->
         jwks_uri=None if settings.jwks_uri is None else str(settings.jwks_uri),
         certificate_subject=settings.tls_client_auth_subject_dn,
         certificate_san=_san(settings),
-        application_type=settings.application_type,
+        application_type=settings.application,
         name=settings.client_name,
         dpop_bound=settings.dpop_bound_access_tokens,
         certificate_bound=settings.tls_client_certificate_bound_access_tokens,

@@ -22,6 +22,8 @@ from ostiary.oauth.client import (
     ApplicationType,
 )
 from ostiary.oauth.client_authentication import AuthMethod
+from ostiary.oauth.registered_redirect import check_registrable, inferred_type
+from ostiary.oauth.server_errors import InvalidRedirectUri
 from ostiary.settings import ConfiguredPath, SecretField, Settings, Url
 
 SHORT_NAMES = {"device_code": DEVICE_CODE, "jwt_bearer": JWT_BEARER, "token_exchange": TOKEN_EXCHANGE}
@@ -71,8 +73,9 @@ class ClientSettings(Settings):
     """An IP address that its certificate has, instead."""
     tls_client_auth_san_email: str | None = None
     """An e-mail address that its certificate has, instead."""
-    application_type: ApplicationType = ApplicationType.WEB
-    """web or native."""
+    application_type: ApplicationType | None = None
+    """web or native: http on a person's machine and schemes of an application's own are for native alone.
+    Default: what its redirect_uris are."""
     dpop_bound_access_tokens: bool = False
     """Whether all its tokens are bound to a key of its own (RFC 9449)."""
     tls_client_certificate_bound_access_tokens: bool = False
@@ -90,6 +93,11 @@ class ClientSettings(Settings):
         return "private_key_jwt" if self.jwks is not None or self.jwks_uri is not None else "none"
 
     @property
+    def application(self) -> ApplicationType:
+        """What kind of program it is."""
+        return self.application_type or inferred_type(self.redirect_uris)
+
+    @property
     def grants(self) -> frozenset[str]:
         """Its grants by their whole names."""
         return frozenset(SHORT_NAMES.get(name, name) for name in self.grant_types)
@@ -101,8 +109,17 @@ class ClientSettings(Settings):
             raise ValueError(f"grant {min(unknown)!r} does not exist; choose from {known}")
         if AUTHORIZATION_CODE in self.grants and not self.redirect_uris:
             raise ValueError("redirect_uris is missing: there is nowhere to send a code")
+        self._may_be_sent_there()
         self._proves_itself()
         return self
+
+    def _may_be_sent_there(self) -> None:
+        """By the same rule as for strangers."""
+        for uri in self.redirect_uris:
+            try:
+                check_registrable(uri, self.application)
+            except InvalidRedirectUri as refused:
+                raise ValueError(f"{uri}: {refused.description}") from None
 
     def _proves_itself(self) -> None:
         method = self.method
