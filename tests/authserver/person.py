@@ -222,25 +222,27 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(start: Start, clock: Clock, **more: Any) -> AsyncIterator[World]:
-    """All of it. more: parts of the configuration; `hub="optional"` says what the second provider is for."""
-    use = more.pop("hub", None)
+    """All of it. more: parts of the configuration; `hub="optional"` says what the second provider is for, and
+    `depot="optional"` gives it another entry."""
+    uses = {name: more.pop(name) for name in ("hub", "depot") if name in more}
     async with contextlib.AsyncExitStack() as stack:
         corp = await stack.enter_async_context(little_idp(clock))
         hub = await stack.enter_async_context(little_idp(clock))
         hub.person = dict(HUB_PERSON)
-        settings = world_settings(corp, hub, use) | more
+        settings = world_settings(corp, hub, **uses) | more
         server = await stack.enter_async_context(start(settings))
         yield World(server, corp, hub, stack)
 
 
-def world_settings(corp: LittleIdp, hub: LittleIdp, use: str | None = None) -> dict[str, Any]:
-    """A configuration with both providers."""
+def world_settings(corp: LittleIdp, hub_idp: LittleIdp, **uses: str) -> dict[str, Any]:
+    """A configuration with both providers. uses: what the entries `hub` and `depot` are for."""
     ours = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    idps: list[Any] = ["corp"] if use is None else ["corp", {"name": "hub", "use": use}]
+    there = {"issuer": hub_idp.url, "scopes": ["openid", "repo"]} | ours
+    idps = ["corp", *({"name": name, "use": use} for name, use in uses.items())]
     return {
         "upstream_idps": [
             {"name": "corp", "label": "Corp", "issuer": corp.url, **ours},
-            {"name": "hub", "label": "Hub", "issuer": hub.url, "scopes": ["openid", "repo"], **ours},
+            *({"name": name, "label": name.capitalize(), **there} for name in ("hub", "depot")),
         ],
         "resources": [
             {"resource": RESOURCE, "owner": "default/gateway", "scopes": ["mcp", "admin"], "idps": idps}

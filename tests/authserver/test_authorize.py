@@ -455,7 +455,7 @@ async def test_an_issuer_with_a_path_has_all_of_it_below_that_path(start: Start,
         port = address_of(sock).port
     issuer = f"http://127.0.0.1:{port}/tenant"
     async with little_idp(clock) as corp, little_idp(clock) as hub:
-        settings = world_settings(corp, hub, "required") | {"issuer": issuer}
+        settings = world_settings(corp, hub, hub="required") | {"issuer": issuer}
         async with start(settings, port=port) as server, httpx2.AsyncClient(trust_env=False) as http:
             server.issuer = issuer
             person = Person(server, [corp, hub], http)

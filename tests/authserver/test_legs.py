@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from tests.authserver.agreed import events, redemption
 from tests.authserver.conftest import Clock, Start
 from tests.authserver.database_file import rows
 from tests.authserver.person import HUB_PERSON, Person, Seen, World, world
 
 from ostiary.authserver.upstream_grants.grant import GrantState
+from ostiary.authserver.walk.asked import Asked
+from ostiary.authserver.walk.record import WalkRecord
+from ostiary.authserver.walk.walks import change_walk, make_walk, take_walk
+from ostiary.oauth.client import ClientKind
 from ostiary.storage.schema import idp_choices, upstream_grants
 
 
@@ -269,6 +273,36 @@ async def test_two_tabs_never_overwrite_each_other(start: Start, clock: Clock) -
         assert [answer.status_code for answer in answers].count(200) == 1  # it goes on
         assert [answer.status_code for answer in answers].count(303) == 4  # the page again
         assert len(events(here.server, "consented")) == 1
+
+
+async def test_what_a_tab_did_not_show_is_not_decided_on_there(start: Start, clock: Clock) -> None:
+    async with world(start, clock, hub="optional", depot="optional") as here:
+        person = await here.person()
+        about_hub = await person.authorize()
+        assert (await person.press(about_hub, step="connect")).heading == "Connect Depot"
+        late = await person.press(about_hub, step="skip")
+        assert late.heading == "Connect Depot"
+        assert shown(late) == [
+            "Corp Connected as alice@example.com",
+            "Hub Connected as alice-hub",
+            "Depot Next Optional",
+        ]
+
+
+async def test_a_walk_ends_only_as_it_was_seen(start: Start, clock: Clock) -> None:
+    asked = Asked("app", "App", ClientKind.REGISTERED, "https://mcp.example.com/mcp", "default/gateway", ())
+    async with world(start, clock) as here:
+        store, record = here.server.server.parts.store, WalkRecord(asked)
+
+        def work(connection: Connection) -> list[bool]:
+            seen = make_walk(connection, store, record, browser_hash="b" * 64, expires_at=clock() + 600)
+            after = change_walk(connection, store, seen, record)
+            assert after is not None
+            overtaken = change_walk(connection, store, seen, record)
+            ends = [take_walk(connection, one) for one in (seen, after, after)]
+            return [overtaken is not None, *ends]
+
+        assert await store.transaction(work) == [False, False, True, False]
 
 
 async def test_two_tabs_never_get_two_codes(start: Start, clock: Clock, tmp_path: Path) -> None:
