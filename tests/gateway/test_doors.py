@@ -141,6 +141,7 @@ async def test_the_metadata_names_the_issuers_and_what_they_must_grant(
         "authorization_servers": ["https://auth.example.com/"],
         "bearer_methods_supported": ["header"],
         "scopes_supported": ["mcp", "zoo"],
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519", "PS256", "RS256"],
     }
     assert answered.headers["access-control-allow-origin"] == "*"
     refused = await caller.ask("tools/list", path="/servers/zoo/mcp")

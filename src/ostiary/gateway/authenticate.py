@@ -6,13 +6,17 @@ from typing import NoReturn
 
 from ostiary.gateway import record
 from ostiary.gateway.errors import Forbidden, GatewayError, TryLater, Unauthorized
+from ostiary.gateway.possession import Possession
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.principal import Principal
-from ostiary.oauth.challenge import bearer_challenge
+from ostiary.oauth.challenge import bearer_challenge, dpop_challenge
+from ostiary.oauth.dpop_proof import ALGORITHMS
 from ostiary.oauth.errors import InsufficientScope, OAuthError, TemporarilyUnavailable, TokenRefused
 from ostiary.oauth.refusal import Refusal
 from ostiary.transport.direct import Request
 from ostiary.transport.stepping import in_task
+
+BEARER, DPOP = b"bearer", b"dpop"
 
 
 class Guard:
@@ -22,12 +26,14 @@ class Guard:
         self,
         authenticator: Authenticator,
         *,
+        possession: Possession,
         resource: str,
         metadata_url: str,
         scopes: tuple[str, ...],
     ) -> None:
         """resource, metadata_url, scopes: for the challenge."""
         self._authenticator = authenticator
+        self._possession = possession
         self._resource = resource
         self._metadata_url = metadata_url
         self._scopes = scopes
@@ -37,17 +43,20 @@ class Guard:
         header = request.headers.get(b"authorization", b"")
         if not header.startswith(b"Bearer "):
             return None
-        return self._authenticator.known(header[7:].decode("latin-1"))
+        principal = self._authenticator.known(header[7:].decode("latin-1"))
+        return None if principal is None or "cnf" in principal.claims else principal
 
     async def admit(self, request: Request) -> Principal:
         """The caller. Raises Unauthorized, Forbidden or TryLater."""
-        token = _bearer_token(request)
+        scheme, token = _presented(request)
         if not token:
             self._refuse_without_token()
         try:
-            return await in_task(self._authenticator.authenticate(token))
+            principal = await in_task(self._authenticator.authenticate(token))
+            self._possession.require(principal, request, proven_by_key=scheme == DPOP)
         except OAuthError as error:
-            self._refuse(error)
+            self._refuse(error, scheme)
+        return principal
 
     def _refuse_without_token(self) -> NoReturn:
         record.refused(Refusal.NO_TOKEN, self._resource)
@@ -56,31 +65,34 @@ class Guard:
             bearer_challenge(resource_metadata=self._metadata_url, scopes=self._scopes),
         )
 
-    def _refuse(self, error: OAuthError) -> NoReturn:
+    def _refuse(self, error: OAuthError, scheme: bytes) -> NoReturn:
         if isinstance(error, TemporarilyUnavailable):
             record.refused(error.reason, self._resource, error.detail)
             later = TryLater(error.description)
             later.headers = b"retry-after: %d\r\n" % error.retry_after
             raise later from None
-        reason = error.reason if isinstance(error, TokenRefused) else Refusal.MALFORMED
+        reason = error.reason if isinstance(error, TokenRefused) else Refusal.NOT_PROVEN
         record.refused(reason, self._resource, error.detail)
         refusal = Forbidden(error.description) if error.status == 403 else Unauthorized(error.description)
-        scopes = error.scopes if isinstance(error, InsufficientScope) else self._scopes
-        raise self._challenged(
-            refusal,
-            bearer_challenge(
-                resource_metadata=self._metadata_url,
-                scopes=scopes,
-                error=error.error,
-                description=error.description,
-            ),
-        ) from None
+        raise self._challenged(refusal, self._challenge(error, reason, scheme)) from None
+
+    def _challenge(self, error: OAuthError, reason: Refusal, scheme: bytes) -> str:
+        if scheme == DPOP or reason is Refusal.NOT_PROVEN:
+            return dpop_challenge(algorithms=ALGORITHMS, error=error.error, description=error.description)
+        return bearer_challenge(
+            resource_metadata=self._metadata_url,
+            scopes=error.scopes if isinstance(error, InsufficientScope) else self._scopes,
+            error=error.error,
+            description=error.description,
+        )
 
     def _challenged(self, error: GatewayError, challenge: str) -> GatewayError:
         error.headers = b"www-authenticate: %s\r\n" % challenge.encode("latin-1")
         return error
 
 
-def _bearer_token(request: Request) -> str:
+def _presented(request: Request) -> tuple[bytes, str]:
+    """The scheme in lower case, and the token; an empty one for a scheme that is none of ours."""
     scheme, _, token = request.headers.get(b"authorization", b"").partition(b" ")
-    return token.strip().decode("latin-1") if scheme.lower() == b"bearer" else ""
+    scheme = scheme.lower()
+    return scheme, token.strip().decode("latin-1") if scheme in {BEARER, DPOP} else ""

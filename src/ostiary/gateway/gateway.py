@@ -16,12 +16,14 @@ from ostiary.gateway.availability import Availability
 from ostiary.gateway.config import GatewaySettings, ServerSettings
 from ostiary.gateway.endpoint import Endpoint
 from ostiary.gateway.pages import pages
+from ostiary.gateway.possession import Possession
 from ostiary.gateway.routes import Federation, Routes, SingleServer
 from ostiary.gateway.server import Server
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import OidcInbound
 from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.oauth.dpop_proof import ALGORITHMS
 from ostiary.oauth.protected_resource import metadata_path, metadata_url, protected_resource
 from ostiary.settings import Listen
 from ostiary.transport.direct import Door
@@ -101,6 +103,7 @@ class Gateway:
             Authenticator(
                 self.settings.inbound, audiences=audiences, key_sets=self._key_sets, clock=self._clock
             ),
+            possession=Possession(resource, self._clock),
             resource=str(resource),
             metadata_url=metadata_url(resource),
             scopes=self._scopes(),
@@ -108,7 +111,12 @@ class Gateway:
 
     def _metadata(self, path: str) -> dict[str, Any]:
         issuers = [entry.issuer for entry in self.settings.inbound if isinstance(entry, OidcInbound)]
-        return protected_resource(self._resource(path), authorization_servers=issuers, scopes=self._scopes())
+        return protected_resource(
+            self._resource(path),
+            authorization_servers=issuers,
+            scopes=self._scopes(),
+            dpop_algorithms=ALGORITHMS if issuers else (),
+        )
 
     def _scopes(self) -> tuple[str, ...]:
         entries = [entry for entry in self.settings.inbound if isinstance(entry, OidcInbound)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _NOT_IN_A_DESCRIPTION = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
@@ -78,6 +78,12 @@ def bearer_challenge(
     }
     said = (f'{name}="{_plain(value)}"' for name, value in parameters.items() if value)
     return f"Bearer {', '.join(said)}".rstrip()
+
+
+def dpop_challenge(*, algorithms: Sequence[str], error: str, description: str) -> str:
+    """The header's value for a token that is bound to a key, or should be (RFC 9449 section 7.1)."""
+    said = {"error": error, "error_description": description, "algs": " ".join(algorithms)}
+    return "DPoP " + ", ".join(f'{name}="{_plain(value)}"' for name, value in said.items())
 
 
 def _plain(value: str) -> str:

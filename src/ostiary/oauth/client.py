@@ -31,7 +31,7 @@ class ClientKind(StrEnum):
 
 
 class ApplicationType(StrEnum):
-    """What a client is (OpenID Connect Registration section 2): it decides which redirect URIs it may have."""
+    """What a client is (OpenID Connect Registration 2): it decides which redirect URIs it may have."""
 
     WEB = "web"
     NATIVE = "native"
@@ -56,7 +56,7 @@ class Client:
     certificate_subject: str | None = None
     """The RFC 4514 name that its certificate must have (`tls_client_auth_subject_dn`)."""
     certificate_san: tuple[str, str] | None = None
-    """("dns" | "uri" | "ip" | "email", value) that its certificate must have instead (RFC 8705 section 2.1.2)."""
+    """("dns" | "uri" | "ip" | "email", value) that its certificate must have instead (RFC 8705 2.1.2)."""
     application_type: ApplicationType = ApplicationType.WEB
     name: str | None = None
     client_uri: str | None = None

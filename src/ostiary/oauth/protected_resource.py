@@ -29,8 +29,12 @@ def protected_resource(
     authorization_servers: Sequence[str],
     scopes: Sequence[str] = (),
     name: str | None = None,
+    dpop_algorithms: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The metadata document. Issuers stand in it letter for letter as they name themselves."""
+    """The metadata document. Issuers stand in it letter for letter as they name themselves.
+
+    dpop_algorithms: how proofs may be signed that bound tokens come with (RFC 9449); none for no such tokens.
+    """
     document: dict[str, Any] = {"resource": str(resource), "bearer_methods_supported": ["header"]}
     if authorization_servers:
         document["authorization_servers"] = list(authorization_servers)
@@ -38,6 +42,8 @@ def protected_resource(
         document["scopes_supported"] = list(scopes)
     if name:
         document["resource_name"] = name
+    if dpop_algorithms:
+        document["dpop_signing_alg_values_supported"] = list(dpop_algorithms)
     return document
 
 

@@ -35,6 +35,8 @@ class Refusal(StrEnum):
     MISSING_CLAIM = "missing_claim"
     """A claim that every token needs is absent or of the wrong type."""
     MISSING_SCOPE = "missing_scope"
+    NOT_PROVEN = "not_proven"
+    """The token is bound to a key, and came without a proof of it, or the other way round."""
     EMAIL_NOT_VERIFIED = "email_not_verified"
     NOT_ALLOWED = "not_allowed"
     """The token is good; its holder is not on the list."""
