@@ -15,37 +15,27 @@ from typing import Any
 import structlog
 
 from ostiary.authserver.config.idps import OidcIdp
-from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
+from ostiary.authserver.connected import Connected, UpstreamTokens
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens, renewed
 from ostiary.authserver.idps.departure_url import departure_url, new_verifier
 from ostiary.authserver.idps.edge import reach_from, reach_of
 from ostiary.authserver.idps.failures import nothing_spent, told_of
 from ostiary.authserver.idps.id_tokens import Expected, IdTokens
 from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, IdpError, LegMemory, LegWishes
+from ostiary.authserver.idps.oidc_person import OidcPerson
 from ostiary.authserver.idps.our_client import OurClient
 from ostiary.authserver.idps.provider_metadata import ANY_TENANT, ProviderMetadata
-from ostiary.authserver.idps.taken_claims import sources, taken_claims
 from ostiary.authserver.idps.tools import Tools
 from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
-from ostiary.identity.jwt_verifier import read_jwt
 from ostiary.oauth.authorization_request import authorization_endpoint
 from ostiary.oauth.authorization_response import code_of
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import TemporarilyUnavailable, TokenRefused
 from ostiary.oauth.id_token import IdTokenRefused, issuer_matches
-from ostiary.oauth.issuer_metadata import MetadataRefused, token_endpoint
-from ostiary.oauth.jwt_claims import LEEWAY
+from ostiary.oauth.issuer_metadata import token_endpoint
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.oauth.parameters import read_parameters
 from ostiary.oauth.token_response import TokenRequestRefused
-from ostiary.oauth.userinfo import (
-    UpstreamIdentity,
-    UserinfoMapping,
-    UserinfoRefused,
-    identity_of,
-    read_userinfo,
-)
-from ostiary.transport.fetch import FetchError
 
 log = structlog.get_logger("ostiary.authserver")
 
@@ -70,6 +60,7 @@ class OidcProvider:
         self._reach = reach_from(reach_of(settings), self._metadata.place)
         accepted = GOOGLE_ISSUERS if settings.issuer in GOOGLE_ISSUERS else (settings.issuer,)
         self._id_tokens = IdTokens(tools.key_sets, settings.issuer, accepted, settings.id_token_algorithms)
+        self._person = OidcPerson(settings, tools.fetcher, self._id_tokens, self._reach)
 
     async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:
         """Begin a leg."""
@@ -122,7 +113,7 @@ class OidcProvider:
                 answer.id_token, expected, metadata, reach=self._reach, now=now
             )
             self._same_tenant(query, claims)
-            identity = await self._identity(claims, tokens, metadata, now)
+            identity = await self._person.told(claims, tokens, metadata, now=now)
         return Connected(
             idp=self.name,
             issuer=identity.issuer,
@@ -185,61 +176,6 @@ class OidcProvider:
         if ANY_TENANT in self.issuer and said is not None and said != claims["iss"]:
             raise IdTokenRefused("the answer and its ID token are from two issuers")
 
-    async def _identity(
-        self, claims: Mapping[str, Any], tokens: UpstreamTokens, metadata: Mapping[str, Any], now: float
-    ) -> Identity:
-        settings = self._settings
-        wanted = sources(settings.claims, default="id_token")
-        documents: dict[str, Mapping[str, Any]] = {"id_token": claims}
-        if settings.userinfo or "userinfo" in wanted:
-            documents["userinfo"] = await self._userinfo(claims["sub"], tokens, metadata)
-        if "access_token" in wanted:
-            documents["access_token"] = await self._access_token(tokens, metadata, now)
-        told = identity_of(
-            _both(documents.get("userinfo", {}), claims), UserinfoMapping(subject=(settings.subject_claim,))
-        )
-        return Identity(
-            issuer=claims["iss"] if ANY_TENANT in self.issuer else self.issuer,
-            subject=told.subject,
-            name=told.name,
-            email=told.email,
-            email_verified=told.email_verified,
-            claims=taken_claims(settings.claims, documents, default="id_token", idp=self.name),
-            auth_time=_moment(claims.get("auth_time")),
-        )
-
-    async def _userinfo(
-        self, subject: str, tokens: UpstreamTokens, metadata: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        endpoint = metadata.get("userinfo_endpoint")
-        if not isinstance(endpoint, str):
-            raise MetadataRefused("the issuer's metadata has no userinfo_endpoint")
-        url = canonical_url(endpoint)
-        headers = {"authorization": f"Bearer {tokens.access_token}"}
-        document = await self._tools.fetcher.get(url, headers=headers, reach=self._reach)
-        if document.status != 200:
-            raise FetchError(url, f"it answered {document.status}, not 200")
-        said: UpstreamIdentity = read_userinfo(document.body, UserinfoMapping())
-        if said.subject != subject:
-            raise UserinfoRefused("userinfo speaks of somebody else than the ID token")
-        return said.claims
-
-    async def _access_token(
-        self, tokens: UpstreamTokens, metadata: Mapping[str, Any], now: float
-    ) -> Mapping[str, Any]:
-        """Its claims, where it is a JWT of this issuer that is good now; its audience is an API, not us."""
-        try:
-            jwt = read_jwt(tokens.access_token)
-            claims = await self._id_tokens.signed(jwt, metadata, reach=self._reach)
-        except TemporarilyUnavailable:
-            raise
-        except TokenRefused as refused:
-            log.warning("access_token_not_read", idp=self.name, reason=refused.detail)
-            return {}
-        ends = claims.get("exp")
-        alive = isinstance(ends, int | float) and now < ends + LEEWAY
-        return claims if alive and issuer_matches(self.issuer, claims) else {}
-
     async def _is_same_person(
         self, old: UpstreamTokens, new: UpstreamTokens, metadata: Mapping[str, Any], now: float
     ) -> bool:
@@ -278,17 +214,5 @@ def _as_claims(issuer: str, template: str) -> dict[str, str]:
     return {"iss": issuer, "tid": issuer.removeprefix(before).removesuffix(after)}
 
 
-def _both(userinfo: Mapping[str, Any], id_token: Mapping[str, Any]) -> dict[str, Any]:
-    """The ID token goes first. That an address is verified is said of the address beside it alone."""
-    kept = dict(userinfo)
-    if "email" in id_token and id_token["email"] != kept.get("email"):
-        kept.pop("email_verified", None)
-    return {**kept, **id_token}
-
-
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 320 and value.isprintable() else None
-
-
-def _moment(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
