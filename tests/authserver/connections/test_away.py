@@ -111,6 +111,19 @@ async def test_it_ends_with_its_last_day_and_with_the_account(start: Start, cloc
         assert await everything(here.server, away_permissions) == []
 
 
+async def test_an_account_that_works_no_more_is_offered_to_nobody(start: Start, clock: Clock) -> None:
+    async with world(start, clock, hub="on_demand", clients=CLIENTS) as here:
+        person = await here.person()
+        await connected(person)
+        seen = await page(person)
+        parts = here.server.server.parts
+        dead = upstream_grants.update().values(state="needs_reconnect")
+        await parts.store.transaction(lambda connection: connection.execute(dead) and None)
+        assert forms(await page(person), AWAY) == []
+        refused = await press(person, seen, AWAY, client="nightly", days="7")
+        assert refused.status == 404
+
+
 async def test_leave_for_anothers_account_is_refused(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="on_demand", clients=CLIENTS) as here:
         attacker, victim = await here.person(), await here.person()

@@ -103,6 +103,17 @@ async def test_sessions_that_ended_get_nothing(start: Start, clock: Clock) -> No
         assert await count(here.server, session_grants) == 0
 
 
+async def test_sessions_whose_time_is_over_get_nothing(start: Start, clock: Clock) -> None:
+    async with world(start, clock, hub="on_demand") as here:
+        person = await here.person()
+        await person.tokens()
+        clock.advance(30 * 86400)
+        await connected(person)
+        (hub,) = await _grants_of(here, "hub")
+        pointing = await everything(here.server, session_grants)
+        assert hub["id"] not in {row["grant_id"] for row in pointing}
+
+
 async def test_sessions_at_another_resource_of_the_owner_get_nothing(start: Start, clock: Clock) -> None:
     resources = [
         {"resource": RESOURCE, "owner": "default/gateway", "scopes": ["mcp"], "idps": ["corp"]},

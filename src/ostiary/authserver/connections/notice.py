@@ -57,4 +57,4 @@ def told(request: Request, person: SignedIn) -> str:
 
 
 def _mark(person: SignedIn, notice: Notice) -> str:
-    return person.browser.csrf(f"notice {notice} {person.session_hash}")
+    return person.browser.csrf(f"notice {notice}")
