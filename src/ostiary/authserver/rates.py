@@ -23,6 +23,16 @@ class RateLimit:
 
     def take(self, *who: str, now: float) -> None:
         """One more request of theirs. Raises TooManyRequests."""
+        level = self._room(who, now)
+        if len(self._buckets) >= MOST_BUCKETS and who not in self._buckets:
+            self._forget(now)
+        self._buckets[who] = (level - 1.0, now)
+
+    def check(self, *who: str, now: float) -> None:
+        """Whether one more would be taken; nothing is. Raises TooManyRequests."""
+        self._room(who, now)
+
+    def _room(self, who: tuple[str, ...], now: float) -> float:
         level, since = self._buckets.get(who, (self._capacity, now))
         level = min(self._capacity, level + max(0.0, now - since) * self._per_second)
         if level < 1.0:
@@ -30,9 +40,7 @@ class RateLimit:
             raise TooManyRequests(
                 f"too many requests; try again in {wait} seconds", retry_after=wait, detail=" at ".join(who)
             )
-        if len(self._buckets) >= MOST_BUCKETS and who not in self._buckets:
-            self._forget(now)
-        self._buckets[who] = (level - 1.0, now)
+        return level
 
     def _forget(self, now: float) -> None:
         full = [

@@ -16,7 +16,9 @@ from ostiary.authserver.clients.configured import secret_digest
 from ostiary.authserver.clients.own_statement import OwnStatements
 from ostiary.authserver.clients.registry import ClientRegistry
 from ostiary.authserver.clients.workloads import Workloads
+from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.rates import RateLimit
 from ostiary.oauth.client import Client
 from ostiary.oauth.presented_client import (
     Presented,
@@ -31,6 +33,9 @@ from ostiary.telemetry.audit import Audit
 
 UNPROVEN = "the client is unknown or did not prove who it is"
 
+WRONG_SECRETS = read_rate("60/m")
+"""How many wrong secrets one address may try for one client: beyond it, a right one is not heard either."""
+
 _NOBODYS = bytes(32)
 
 
@@ -44,6 +49,7 @@ class ClientAuthenticator:
         self._statements = statements
         self._workloads = workloads
         self._audit = audit
+        self._wrong_secrets = RateLimit(WRONG_SECRETS)
 
     async def authenticate(self, form: FormRequest, *, now: float, stale_ok: bool = False) -> Client:
         """The client. Unknown and unproven get the same answer after the same work.
@@ -73,7 +79,7 @@ class ClientAuthenticator:
         client = await self._registry.find(presented.client_id, stale_ok=stale_ok)
         match presented:
             case PresentedSecret():
-                return _with_secret(client, presented)
+                return self._with_secret(client, presented, form.peer, now=now)
             case PresentedName():
                 return _with_certificate(_known(client), form.certificate)
             case PresentedAssertion():
@@ -81,8 +87,19 @@ class ClientAuthenticator:
                 await self._statements.check(presented.assertion, signing, endpoint=form.url, now=now)
                 return signing
 
+    def _with_secret(
+        self, client: Client | None, presented: PresentedSecret, address: str, *, now: float
+    ) -> Client:
+        """OAuth 2.1 section 2.4.1: a secret is not guessed. Unknown clients are counted as well."""
+        self._wrong_secrets.check(presented.client_id, address, now=now)
+        try:
+            return _with_right_secret(client, presented)
+        except InvalidClient:
+            self._wrong_secrets.take(presented.client_id, address, now=now)
+            raise
 
-def _with_secret(client: Client | None, presented: PresentedSecret) -> Client:
+
+def _with_right_secret(client: Client | None, presented: PresentedSecret) -> Client:
     expected = _NOBODYS if client is None else client.secret_digest or _NOBODYS
     good = hmac.compare_digest(expected, secret_digest(presented.secret))
     known = _known(client)

@@ -31,7 +31,10 @@ def documents(parts: Parts) -> dict[bytes, Door]:
     found = {path: _document(lambda: metadata) for path in well_known_paths(parts.issuer)}
     found[endpoint_path(parts.issuer, "/.well-known/jwks.json")] = _document(parts.signing.jwks)
     found[endpoint_path(parts.issuer, USERINFO_PATH)] = door(
-        UserinfoEndpoint(parts, "GET"), url=parts.url(USERINFO_PATH), read=read_bare_request
+        UserinfoEndpoint(parts, "GET"),
+        url=parts.url(USERINFO_PATH),
+        read=read_bare_request,
+        audit=parts.audit,
     )
     for path, description in client_documents(parts.settings).items():
         found[path] = _document(partial(bytes, description))

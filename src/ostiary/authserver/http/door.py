@@ -11,11 +11,14 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import error_answer
+from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import OAuthError
-from ostiary.oauth.server_errors import ServerError, Unavailable
+from ostiary.oauth.server_errors import ServerError, TooManyRequests, Unavailable
 from ostiary.storage.errors import StorageError
+from ostiary.telemetry.audit import Audit
 from ostiary.transport.direct import Answer, Door, Request
 
 log = structlog.get_logger("ostiary.authserver")
@@ -24,8 +27,9 @@ Handler = Callable[[FormRequest], Awaitable[Answer]]
 """Answers one request, or raises OAuthError or StorageError."""
 
 
-def door(handler: Handler, *, url: str, read: Callable[..., FormRequest]) -> Door:
+def door(handler: Handler, *, url: str, read: Callable[..., FormRequest], audit: Audit) -> Door:
     """The handler as a door. url: as clients see it; read: `read_form_request` or `read_json_request`."""
+    path = canonical_url(url).path
 
     async def answer(request: Request) -> Answer:
         try:
@@ -33,6 +37,8 @@ def door(handler: Handler, *, url: str, read: Callable[..., FormRequest]) -> Doo
         except OAuthError as error:
             if error.detail:
                 log.info("request_refused", endpoint=url, error=error.error, reason=error.detail)
+            if isinstance(error, TooManyRequests):
+                audit.write(AuditEvent.RATE_LIMITED, endpoint=path, address=request.peer)
             return error_answer(error, basic=_tried_basic(request))
         except StorageError as error:
             log.error("store_failed", endpoint=url, reason=str(error))  # noqa: TRY400 - its trace says nothing more

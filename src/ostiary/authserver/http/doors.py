@@ -36,16 +36,21 @@ def _forms(parts: Parts) -> dict[str, Handler]:
 def doors(parts: Parts) -> dict[bytes, Door]:
     """Path → what answers its POST requests."""
     found = {
-        endpoint_path(parts.issuer, path).encode(): door(handler, url=parts.url(path), read=read_form_request)
+        endpoint_path(parts.issuer, path).encode(): door(
+            handler, url=parts.url(path), read=read_form_request, audit=parts.audit
+        )
         for path, handler in _forms(parts).items()
     }
     found[endpoint_path(parts.issuer, USERINFO_PATH).encode()] = door(
-        UserinfoEndpoint(parts, "POST"), url=parts.url(USERINFO_PATH), read=read_bare_request
+        UserinfoEndpoint(parts, "POST"),
+        url=parts.url(USERINFO_PATH),
+        read=read_bare_request,
+        audit=parts.audit,
     )
     if parts.settings.registration.dynamic:
         path = REGISTRATION_PATH
         found[endpoint_path(parts.issuer, path).encode()] = door(
-            RegistrationEndpoint(parts), url=parts.url(path), read=read_json_request
+            RegistrationEndpoint(parts), url=parts.url(path), read=read_json_request, audit=parts.audit
         )
     return found
 
@@ -54,6 +59,8 @@ def mtls_doors(parts: Parts, settings: MtlsSettings) -> dict[bytes, Door]:
     """The same, for those that are also where certificates are asked for."""
     forms = _forms(parts)
     return {
-        canonical_url(url).path.encode(): door(forms[PATHS[name]], url=url, read=read_form_request)
+        canonical_url(url).path.encode(): door(
+            forms[PATHS[name]], url=url, read=read_form_request, audit=parts.audit
+        )
         for name, url in mtls_endpoints(settings).items()
     }
