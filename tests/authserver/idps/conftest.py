@@ -16,6 +16,8 @@ from ostiary.authserver.idps.idp import LegWishes, UpstreamIdp
 from ostiary.authserver.idps.oidc import OidcProvider
 from ostiary.authserver.idps.tools import Tools
 from ostiary.identity.key_sets import KeySets
+from ostiary.storage.config import StorageSettings
+from ostiary.storage.store import Store
 from ostiary.transport.fetch import Fetcher
 
 CALLBACK = "https://auth.example.com/oauth/callback/corp"
@@ -55,3 +57,12 @@ async def signed_in(
     """A whole leg. answer: what the browser brings back else."""
     left = await provider.depart(state="the-state", redirect_uri=CALLBACK, wishes=wishes or LegWishes())
     return await provider.arrive(idp.approve(left.url, **answer), left.memory, now=clock())
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    context = {"base_directory": tmp_path}
+    settings = {"url": "sqlite:///ostiary.db", "encryption_key": {"file": "ostiary.key"}}
+    opened = Store.of(StorageSettings.model_validate(settings, context=context))
+    yield opened
+    await opened.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -24,7 +23,6 @@ from ostiary.authserver.idps.mcp import McpProvider
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
 from ostiary.identity.key_sets import KeySets
-from ostiary.storage.config import StorageSettings
 from ostiary.storage.schema import upstream_clients
 from ostiary.storage.store import Store
 from ostiary.transport.fetch import Fetcher
@@ -39,15 +37,6 @@ DOCUMENT = f"{ISSUER}/oauth/client/notes.json"
 async def there() -> AsyncIterator[PersonsIssuer]:
     async with persons_issuer() as issuer:
         yield issuer
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    context = {"base_directory": tmp_path}
-    settings = {"url": "sqlite:///ostiary.db", "encryption_key": {"file": "ostiary.key"}}
-    opened = Store.of(StorageSettings.model_validate(settings, context=context))
-    yield opened
-    await opened.close()
 
 
 Provider = Callable[..., McpProvider]
@@ -112,7 +101,7 @@ async def test_an_account_is_connected_at_a_server_that_registers_us(
 
 
 async def test_a_registration_is_made_once_and_kept_sealed(
-    provider: Provider, there: PersonsIssuer, store: Store, clock: Clock, tmp_path: Path
+    provider: Provider, there: PersonsIssuer, store: Store, clock: Clock
 ) -> None:
     await connected(provider(), clock)
     await connected(provider(), clock)
