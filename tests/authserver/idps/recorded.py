@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from tests.peers.certificates import CertificateAuthority
 
 
 @dataclass
@@ -37,15 +38,16 @@ class Recorded:
 
 
 @asynccontextmanager
-async def recorded() -> AsyncIterator[Recorded]:
-    """One on a free port."""
+async def recorded(authority: CertificateAuthority | None = None) -> AsyncIterator[Recorded]:
+    """One on a free port; with an authority, over https."""
     provider = Recorded()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", provider.answer)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    provider.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    tls = None if authority is None else authority.server_context()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    provider.url = f"http{'' if tls is None else 's'}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield provider
     finally:

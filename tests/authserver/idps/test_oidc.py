@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.authserver.conftest import Clock
 from tests.authserver.idps.conftest import CALLBACK, Provider, signed_in
-from tests.authserver.idps.little_idp import CLIENT_SECRET, LittleIdp, little_idp, s256
-from tests.peers.certificates import CertificateAuthority
+from tests.authserver.idps.little_idp import CLIENT_SECRET, LittleIdp, s256
 
 from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
 from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpUnavailable, LegWishes
@@ -182,29 +180,6 @@ async def test_a_provider_that_is_down_is_unavailable(provider: Provider) -> Non
         "no connection (Connection refused)"
     )
     assert not refused.value.may_have_spent
-
-
-async def test_connect_with_a_private_ca(provider: Provider, clock: Clock, tmp_path: Path) -> None:
-    authority = CertificateAuthority(tmp_path)
-    async with little_idp(clock, authority=authority) as idp:
-        connected = await signed_in(
-            provider(issuer=idp.url, ca_file=authority.file.name, userinfo=True), idp, clock
-        )
-        assert connected.account == "248289761001"
-        with pytest.raises(IdpUnavailable, match="its TLS certificate is not trusted"):
-            await signed_in(provider(issuer=idp.url), idp, clock)
-
-
-async def test_a_private_ca_is_trusted_for_its_own_entry_alone(
-    provider: Provider, clock: Clock, tmp_path: Path
-) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
-    one.mkdir()
-    other.mkdir()
-    async with little_idp(clock, authority=CertificateAuthority(other)) as idp:
-        at = provider(issuer=idp.url, ca_file=str(CertificateAuthority(one).file))
-        with pytest.raises(IdpUnavailable, match="its TLS certificate is not trusted"):
-            await signed_in(at, idp, clock)
 
 
 async def test_tokens_are_renewed_and_the_id_token_with_them(
