@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import json
 import secrets
-import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ REDIRECT_URI = "https://client.example.com/callback"
 RESOURCE = "https://mcp.example.com/mcp"
 VERIFIER = "a" * 43
 OIDC_PROVIDER = f"`{PACKAGE.replace('@', '` ')}"
+OIDC_PROVIDER_ON_DISK = f"{OIDC_PROVIDER}, SQLite"
 AT_ONCE = 500
 """Codes in one transaction."""
 
@@ -65,51 +66,57 @@ def redemption(code: str) -> dict[str, str]:
 def our_authserver() -> Iterator[AuthServerPeer]:
     """Ours: an SQLite file that survives a power cut, upstream tokens sealed, and an audit file."""
     port = peers.free_port()
-    folder = peers.CACHE / "authserver"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    file = folder / "ostiary.yaml"
+    issuer = f"http://127.0.0.1:{port}"
+    token_url = f"{issuer}/oauth/token"
     template = Template((peers.HERE / "authserver.yaml").read_text())
     named = {"resource": RESOURCE, "client_id": CLIENT_ID, "redirect_uri": REDIRECT_URI}
-    file.write_text(template.substitute(port=port, **named))
-    command = [sys.executable, "-m", "benchmarks.authserver_alone", str(file)]
     environment = {"CORP_SECRET": CLIENT_SECRET, "CLIENT_SECRET": CLIENT_SECRET}
-    issuer = f"http://127.0.0.1:{port}"
-    with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment) as process_id:
-        token_url = f"{issuer}/oauth/token"
-        yield AuthServerPeer(
-            process_id,
-            token_url,
-            f"{issuer}/oauth/introspect",
-            f"{issuer}/.well-known/jwks.json",
-            lambda count: asyncio.run(_insert_codes(file, count)),
-            lambda count: _redeem(token_url, asyncio.run(_insert_codes(file, count))),
-        )
+    with _folder() as folder:
+        file = Path(folder) / "ostiary.yaml"
+        file.write_text(template.substitute(port=port, **named))
+        command = [sys.executable, "-m", "benchmarks.authserver_alone", str(file)]
+        with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment) as process_id:
+            yield AuthServerPeer(
+                process_id,
+                token_url,
+                f"{issuer}/oauth/introspect",
+                f"{issuer}/.well-known/jwks.json",
+                lambda count: asyncio.run(_insert_codes(file, count)),
+                lambda count: _redeem(token_url, asyncio.run(_insert_codes(file, count))),
+            )
 
 
 @contextlib.contextmanager
-def their_authserver() -> Iterator[AuthServerPeer]:
-    """oidc-provider: everything in the memory of its process."""
+def their_authserver(*, on_disk: bool = False) -> Iterator[AuthServerPeer]:
+    """oidc-provider: everything in its memory, or in an SQLite file that survives a power cut."""
     port = peers.free_port()
     peer = oidc_provider()
+    origin = f"http://127.0.0.1:{port}"
     settings = {
         "modules": str(peer.directory / "node_modules"),
         "port": port,
         "client": {"id": CLIENT_ID, "secret": CLIENT_SECRET, "redirect_uri": REDIRECT_URI},
         "resource": RESOURCE,
     }
-    command = [peer.program("node"), str(peers.HERE / "oidc_provider.mjs"), json.dumps(settings)]
     environment = {"NODE_ENV": "production"}
-    origin = f"http://127.0.0.1:{port}"
-    with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment) as process_id:
-        yield AuthServerPeer(
-            process_id,
-            f"{origin}/token",
-            f"{origin}/token/introspection",
-            f"{origin}/jwks",
-            lambda count: _minted(f"{origin}/mint/codes", count),
-            lambda count: _minted(f"{origin}/mint/tokens", count),
-        )
+    with _folder() as folder:
+        settings["file"] = f"{folder}/provider.db" if on_disk else None
+        command = [peer.program("node"), str(peers.HERE / "oidc_provider.mjs"), json.dumps(settings)]
+        with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment) as process_id:
+            yield AuthServerPeer(
+                process_id,
+                f"{origin}/token",
+                f"{origin}/token/introspection",
+                f"{origin}/jwks",
+                lambda count: _minted(f"{origin}/mint/codes", count),
+                lambda count: _minted(f"{origin}/mint/tokens", count),
+            )
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """On the disk that a server would use, which the system's own place may not be."""
+    peers.CACHE.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=peers.CACHE)
 
 
 async def _insert_codes(file: Path, count: int) -> list[str]:

@@ -25,6 +25,8 @@ class Kind:
     """What is posted in turn, in at most so many requests; None for what is gotten."""
     signs: bool = False
     """Whether each answer has a signature in it."""
+    stores: bool = False
+    """Whether it matters what a server keeps things in."""
 
 
 def _for_itself(_: AuthServerPeer, __: int) -> list[Form]:
@@ -40,7 +42,7 @@ def _about_a_token(peer: AuthServerPeer, _: int) -> list[Form]:
 
 
 CLIENT_CREDENTIALS = Kind("client credentials", lambda peer: peer.token_url, _for_itself, signs=True)
-CODE = Kind("code → tokens", lambda peer: peer.token_url, _for_a_person, signs=True)
-INTROSPECTION = Kind("introspection", lambda peer: peer.introspection_url, _about_a_token)
+CODE = Kind("code → tokens", lambda peer: peer.token_url, _for_a_person, signs=True, stores=True)
+INTROSPECTION = Kind("introspection", lambda peer: peer.introspection_url, _about_a_token, stores=True)
 JWKS = Kind("JWKS", lambda peer: peer.jwks_url, None)
 KINDS = (CLIENT_CREDENTIALS, CODE, INTROSPECTION, JWKS)

@@ -1,49 +1,23 @@
-// oidc-provider on loopback, as fast as it can be: everything in memory, no warnings, no extra claims.
+// oidc-provider on loopback, as fast as it can be: no warnings, no extra claims.
 //
-// The one argument is JSON: {modules, port, client, resource}. Its codes and tokens are made by its own models:
-// POST /mint/codes?count=N and POST /mint/tokens?count=N answer with one a line. Minting forgets what was minted
-// before, so that a run never pays for the memory of another.
+// The one argument is JSON: {modules, port, client, resource, file}; without a file it keeps everything in memory.
+// Its codes and tokens are made by its own models: POST /mint/codes?count=N and POST /mint/tokens?count=N answer
+// with one a line.
 
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
 
+import { mapAdapter, sqliteAdapter } from './oidc_provider_adapters.mjs';
+
 const settings = JSON.parse(process.argv[2]);
 const { default: Provider } = await import(pathToFileURL(`${settings.modules}/oidc-provider/lib/index.js`));
 
-const stores = [];
-
-class MapAdapter {
-  #rows = new Map();
-
-  constructor() {
-    stores.push(this.#rows);
-  }
-
-  async upsert(id, payload) {
-    this.#rows.set(id, payload);
-  }
-
-  async find(id) {
-    return this.#rows.get(id);
-  }
-
-  async consume(id) {
-    this.#rows.get(id).consumed = Math.floor(Date.now() / 1000);
-  }
-
-  async destroy(id) {
-    this.#rows.delete(id);
-  }
-
-  async revokeByGrantId(grantId) {
-    for (const [id, payload] of this.#rows) if (payload.grantId === grantId) this.#rows.delete(id);
-  }
-}
+const Adapter = settings.file ? sqliteAdapter(settings.file) : mapAdapter();
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const provider = new Provider(`http://127.0.0.1:${settings.port}`, {
-  adapter: MapAdapter,
+  adapter: Adapter,
   clients: [{
     client_id: settings.client.id,
     client_secret: settings.client.secret,
@@ -109,12 +83,10 @@ const mints = {
 };
 
 async function answerMint(url, response) {
-  for (const rows of stores) rows.clear();
-  const minted = [];
-  for (let number = 0; number < Number(url.searchParams.get('count')); number += 1) {
-    minted.push(await mints[url.pathname](`person-${number}`, url.searchParams.get('verifier')));
-  }
-  response.end(minted.join('\n'));
+  Adapter.forget();
+  const people = Array.from({ length: Number(url.searchParams.get('count')) }, () => randomBytes(8).toString('hex'));
+  const mint = (person) => mints[url.pathname](person, url.searchParams.get('verifier'));
+  response.end((await Promise.all(people.map(mint))).join('\n'));
 }
 
 createServer((request, response) => {
