@@ -21,7 +21,6 @@ class BadUsage(Failure):
 def outcome(error: Exception) -> Failure | None:
     """An error of one of our parts as the outcome of a command; None for what is a bug of ours."""
     # Imported here: only a command that failed needs to know all the ways to fail.
-    from ostiary.authserver.idps.idp import IdpRepointed  # noqa: PLC0415
     from ostiary.cloudrun.emulator.container import ContainerFailed  # noqa: PLC0415
     from ostiary.cloudrun.emulator.service_accounts import KeyFileRefused  # noqa: PLC0415
     from ostiary.config import ConfigurationError  # noqa: PLC0415
@@ -36,7 +35,7 @@ def outcome(error: Exception) -> Failure | None:
     match error:
         case Failure():
             return error
-        case ConfigurationError() | IdpRepointed():
+        case ConfigurationError():
             return BadUsage(str(error))
         case ContainerFailed() | CredentialError() | KeyFileRefused() | ListenRefused():
             return Failure(str(error))

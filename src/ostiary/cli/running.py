@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.authserver import AuthServer
 from ostiary.authserver.discovery import mtls_origin
-from ostiary.authserver.idps.registered_issuers import IdpRepointed
+from ostiary.authserver.idps.idp import IdpRepointed
 from ostiary.authserver.metrics import AuditCounts
 from ostiary.authserver.readiness import readiness
 from ostiary.cli.failure import Failure
