@@ -39,5 +39,5 @@ def _cores() -> int:
 HEADING = """\
 # Benchmarks
 
-`make bench` runs them and rewrites this page. It needs `npm`, and the Debian packages `wrk`, `nginx-light` and
-`gcc`. Compare ratios: absolute figures move with the machine."""
+`make bench` runs them and rewrites this page. It needs `npm`, and the Debian packages `wrk`, `nginx-light`
+and `gcc`. Compare ratios: absolute figures move with the machine."""
