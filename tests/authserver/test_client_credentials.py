@@ -53,7 +53,7 @@ async def test_the_audit_says_who_got_what(start: Start) -> None:
     async with start() as server:
         token = (await server.token(FORM, auth=CI)).json()["access_token"]
         jti = jwt_parts(token).claims["jti"]
-        events = [json.loads(line) for line in server.audit_file.read_text().splitlines()]
+        _key_made, *events = map(json.loads, server.audit_file.read_text().splitlines())
     assert events == [
         {
             "time": "2027-01-15T08:00:00.000+00:00",

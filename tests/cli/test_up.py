@@ -182,6 +182,29 @@ def test_an_audit_file_that_cannot_be_opened_is_told(
     )
 
 
+def test_an_identity_provider_that_became_another_one_is_told(
+    tmp_path: Path, start: Start, ostiary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI_SECRET", "correct-horse-battery-staple")
+    ports = {name: free_port() for name in ("gateway", "authserver", "zoo", "telemetry")}
+    (tmp_path / "ostiary.yaml").write_text(BOTH.format(**ports))
+    before = start("up")
+    next_line(before)
+    before.kill()
+    before.wait()
+    text = BOTH.format(**ports).replace("corp.example.com", "evil.example.com")
+    (tmp_path / "ostiary.yaml").write_text(text)
+    assert ostiary("up") == (
+        1,
+        "",
+        (
+            "identity provider corp was https://corp.example.com and is https://evil.example.com now: "
+            "if that is meant, say previous_issuer: https://corp.example.com in its entry; "
+            "its people will be other people here\n"
+        ),
+    )
+
+
 def test_a_taken_port_is_told(tmp_path: Path, start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -14,6 +14,7 @@ from typing import Self
 
 import structlog
 
+from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.clients.together import client_authenticator, client_registry
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.http.documents import documents
@@ -95,7 +96,7 @@ class AuthServer:
         await self.parts.store.database.prepare()
         entries = {entry.name: entry for entry in self.settings.upstream_idps}
         await confirm(self.parts.store, self.parts.idps, entries)
-        await self.parts.signing.refresh()
+        await self._refresh_keys()
         self._tending = asyncio.create_task(self._tend())
         return self
 
@@ -142,10 +143,15 @@ class AuthServer:
         misfits_ended = await self._tried("misfits", end_misfits(self.parts, now=self._clock()))
         while True:
             await asyncio.sleep(VIEW_AGE)
-            await self._tried("signing_keys", self.parts.signing.refresh())
+            await self._tried("signing_keys", self._refresh_keys())
             await self._tried("sweep", sweep(self.parts, now=self._clock()))
             if not misfits_ended:
                 misfits_ended = await self._tried("misfits", end_misfits(self.parts, now=self._clock()))
+
+    async def _refresh_keys(self) -> None:
+        made = await self.parts.signing.refresh()
+        if made is not None:
+            self.parts.audit.write(AuditEvent.KEY_MADE, kid=made)
 
     async def _tried(self, duty: str, work: Coroutine[None, None, None]) -> bool:
         """Whether it was done. Whatever goes wrong is told in the log, and the next duty has its turn."""

@@ -64,7 +64,7 @@ async def signing_people_in(directory: Path, *, resource: str) -> AsyncIterator[
     storage = StorageSettings.model_validate({}, context={BASE_DIRECTORY: directory})
     async with (
         idp.listening(),
-        AuthServer(settings, storage=storage) as server,
+        AuthServer(settings, storage=storage, audit=directory / "audit.jsonl") as server,
         server.listening(sock),
     ):
         yield SignIn(issuer, idp.issuer)

@@ -60,8 +60,9 @@ async def test_a_restart_keeps_the_key(replica: Replica) -> None:
 
 async def test_replicas_that_start_together_make_one_key(replica: Replica) -> None:
     replicas = [replica() for _ in range(4)]
-    await asyncio.gather(*(one.refresh() for one in replicas))
+    made = await asyncio.gather(*(one.refresh() for one in replicas))
     assert len({one.jwks() for one in replicas}) == 1
+    assert [kid for kid in made if kid is not None] == [replicas[0].all()[0].kid]
     assert len(replicas[0].all()) == 1
 
 

@@ -102,8 +102,8 @@ class SigningKeys:
         await self.read()
         return self.key_set()
 
-    async def refresh(self) -> None:
-        """Read the keys again, and make the next one if it is due. Raises StorageError."""
+    async def refresh(self) -> str | None:
+        """Read the keys again, and make the next one if it is due: its name. Raises StorageError."""
         await self.read()
         due = next_rotation(
             self._view.times,
@@ -112,18 +112,24 @@ class SigningKeys:
             publish_ahead=self._settings.publish_ahead.total_seconds(),
         )
         if (due is not None and due <= self._clock()) or self._wants_other_algorithm():
-            await self.make_next()
+            return await self.make_next()
+        return None
 
-    async def make_next(self) -> None:
-        """Make the next key: published now, signing later. Of replicas that do so together, one makes it."""
+    async def make_next(self) -> str | None:
+        """Make the next key: published now, signing later. Its name.
+
+        Of replicas that do so together one makes it, and for the others this is None.
+        """
         generation = max((key.generation for key in self._view.keys.values()), default=0) + 1
         row = self._new_row() | {"generation": generation}
-        await self._store.transaction(
-            lambda connection: (
-                connection.execute(insert_or_ignore(connection, signing_keys).values(row)) and None
-            )
-        )
+
+        def work(connection: Connection) -> bool:
+            statement = insert_or_ignore(connection, signing_keys).values(row).returning(_row.kid)
+            return connection.execute(statement).first() is not None
+
+        made = await self._store.transaction(work)
         await self.read()
+        return row["kid"] if made else None
 
     def all(self) -> list[SigningKey]:
         """Every key that is known, oldest first."""
