@@ -71,8 +71,9 @@ async def _rotated(config: Path | None) -> list[dict[str, Any]]:
                 raise Failure(
                     f"the next key {key.kid} is made already, and signs from {moment(key.times.active_at)}"
                 )
-        await known.make_next()
-        server.audit.write(AuditEvent.KEY_MADE, kid=known.all()[-1].kid)
+        made = await known.make_next()
+        if made is not None:
+            server.audit.write(AuditEvent.KEY_MADE, kid=made)
         return _rows(known)
 
 
