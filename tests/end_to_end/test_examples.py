@@ -61,6 +61,12 @@ SHOWS = {
         idps="oidc",
         endpoints="authorization_endpoint token_endpoint registration_endpoint",
     ),
+    "bound-tokens.yaml": shown(
+        grants="authorization_code client_credentials",
+        methods="private_key_jwt tls_client_auth client_secret_basic",
+        bindings="jkt x5t#S256",
+        endpoints="introspection_endpoint",
+    ),
     "devices.yaml": shown(
         grants="device_code refresh_token",
         methods="none",
@@ -334,10 +340,7 @@ async def guarded_by(issuer: str) -> AsyncIterator[str]:
 
 async def test_programs(here: House) -> None:
     """Each by its own way; what is bound is used with its proof, or looked up."""
-    names = {"tls.crt": "server", "tls.key": "server", "clients-ca.crt": "authority"}
-    certificate, private_key = here.authority.issue("server")
-    for file, is_at in zip(names, (certificate, private_key, here.authority.file), strict=True):
-        shutil.copy(is_at, here.directory / file)
+    has_certificates(here)
     deploy = await here.enter(ForeignIssuer(time.time).running())
     await here.up("programs.yaml", {"https://deploy.example.com/jwks.json": f"{deploy.url}/jwks"})
     spiffe = x509.UniformResourceIdentifier("spiffe://example.com/ns/payments/sa/agent")
@@ -360,6 +363,48 @@ async def test_programs(here: House) -> None:
     looked_up = await here.ask("introspection", {"token": tokens["access_token"]}, robot)
     assert looked_up["token_type"] == "DPoP"
     shows(here, "programs.yaml")
+
+
+def has_certificates(here: House) -> None:
+    """Where clients with certificates ask."""
+    certificate, private_key = here.authority.issue("server")
+    files = {"tls.crt": certificate, "tls.key": private_key, "clients-ca.crt": here.authority.file}
+    for name, file in files.items():
+        shutil.copy(file, here.directory / name)
+
+
+async def test_tokens_that_are_bound(here: House) -> None:
+    """The MCP server hears what to look for, until a token is taken back."""
+    has_certificates(here)
+    corp = await here.enter(running_idp([here.callback("corp")]))
+    here.secrets["CORP_SECRET"] = corp.client_secret
+    keys = await here.enter(ForeignIssuer(time.time).running())
+    await here.up(
+        "bound-tokens.yaml",
+        {
+            "https://login.example.com": corp.issuer,
+            "https://trader.example.com/jwks.json": f"{keys.url}/jwks",
+        },
+    )
+    ledger = by_secret("ledger", here.secrets["LEDGER_SECRET"])
+    trader, back = by_statement("trader", keys.keys[0], here.issuer), "https://trader.example.com/callback"
+    key, resource = ECKey.generate_key("P-256"), {"resource": "https://ledger.example.com/mcp"}
+
+    alice = await here.somebody()
+    page = await alice.agree(await alice.open(here.link(trader, back, scope="read book", **resource)))
+    tokens = await here.redeem(page, trader, back, dpop=proof(key, here.metadata["token_endpoint"]))
+    asked = {"token": tokens["access_token"]}
+    looked_up = await here.ask("introspection", asked, ledger)
+    assert (looked_up["cnf"], looked_up["scope"]) == ({"jkt": key.thumbprint()}, "read book")
+    await here.ask("revocation", {"token": tokens["refresh_token"]}, trader)
+    assert not (await here.ask("introspection", asked, ledger))["active"]
+
+    name = x509.Name.from_rfc4514_string("CN=settlement,O=Example Bank")
+    settlement = by_certificate("settlement", here.authority.issue("settlement", subject=name))
+    tokens = await here.ask("token", OWN, settlement)
+    looked_up = await here.ask("introspection", {"token": tokens["access_token"]}, ledger)
+    assert looked_up["client_id"] == "settlement"
+    shows(here, "bound-tokens.yaml")
 
 
 OWN = {"grant_type": "client_credentials"}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jsonschema  # type: ignore[import-untyped]  # comes with mcp, its types do not
 import pytest
+from ruamel.yaml import YAML
 
 from ostiary.authserver.config import AuthServerSettings, TrustedUse
 from ostiary.authserver.token_endpoint import GRANTS
-from ostiary.config import load
+from ostiary.config import OstiaryFile, load
+from ostiary.config.schema import file_schema
 from ostiary.oauth.client import AUTHORIZATION_CODE
 
 FOLDER = Path(__file__).parents[2] / "examples" / "authserver"
@@ -24,7 +27,14 @@ def authserver(file: Path) -> AuthServerSettings:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_it_loads_and_says_first_what_it_is_for(file: Path) -> None:
     assert authserver(file).issuer == "https://auth.example.com"
-    assert file.read_text("utf-8").startswith("# ")
+    for_editors, what_for, *_ = file.read_text("utf-8").splitlines()
+    assert for_editors == "# yaml-language-server: $schema=ostiary.schema.json"
+    assert what_for.startswith("# ")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_editors_have_nothing_to_say_about_it(file: Path) -> None:
+    jsonschema.validate(YAML(typ="safe").load(file), file_schema(OstiaryFile))
 
 
 def test_together_they_have_every_grant_client_and_provider() -> None:
