@@ -18,6 +18,8 @@ what programs ask
 
 where people come
     walk/            from an authorization request to a code
+    connections/     what a person has connected, and how they end it
+    device_pages     a person lets a device in                               RFC 8628 3.3
     pages/           what people see
     idps/            identity providers
     sessions/        what a client may do for a person

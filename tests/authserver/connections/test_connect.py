@@ -25,6 +25,7 @@ from tests.authserver.person import Person, world
 from ostiary.storage.schema import idp_choices, session_grants, token_sessions, upstream_grants
 
 OTHER = "https://zoo.example.com/mcp"
+THIRD = "https://third.example.com/mcp"
 BOB = {"sub": "bob", "name": "Bob Biber", "email": "bob@example.com"}
 
 
@@ -266,6 +267,29 @@ async def test_the_identity_of_the_resource_has_to_be_signed_in(start: Start, cl
         asked = await person.open(connect_url(here.server, "corp", OTHER))
         assert "Signed in asAlice at the hub" in asked.text
         assert len(here.hub.departures) == 1
+
+
+async def test_a_form_does_not_connect_for_a_resource_of_other_people(start: Start, clock: Clock) -> None:
+    resources = [
+        {
+            "resource": RESOURCE,
+            "owner": "default/gateway",
+            "idps": ["corp", {"name": "hub", "use": "on_demand"}],
+        },
+        {"resource": OTHER, "owner": "zoo/keeper", "idps": ["hub"]},
+        {"resource": THIRD, "owner": "third/one", "idps": ["corp"]},
+    ]
+    async with world(start, clock, resources=resources) as here:
+        person = await here.person()
+        await person.press(await page(person), idp="corp")
+        asked = await person.open(connect_url(here.server))
+        before = len(here.hub.departures)
+        for resource in (OTHER, THIRD, "https://evil.example.com/mcp"):
+            refused = await post(person, "/connect/hub", asked.hidden | {"resource": resource})
+            assert (refused.status, refused.heading) == (404, "There is nothing to connect here")
+        assert len(here.hub.departures) == before
+        linked = await person.open(connect_url(here.server, resource=THIRD))
+        assert (linked.status, linked.heading) == (404, "There is nothing to connect here")
 
 
 async def test_nobody_else_is_connected_where_the_provider_says_who_somebody_is(
