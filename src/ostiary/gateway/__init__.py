@@ -4,7 +4,7 @@ The walk of one call, in the order of the files:
 
     endpoint       one door: what follows, as seven lines
     authenticate   whose call is this? a verified principal, or a challenge
-    possession     does who sends a bound token hold its key?                     RFC 9449
+    possession     does who sends a bound token hold its key?
     receive        the bytes → one MCP message whose headers say what its body says
     routes         which server is meant, and by which name there; or which servers, for a list
     server         one MCP server: its connections, the credential it wants, a second try after a 401
