@@ -1,4 +1,4 @@
-"""Requests answered inside the protocol, without ASGI: the gateway's calls, the authorization server's tokens.
+"""Requests answered inside the protocol, without ASGI: a gateway's calls, an authorization server's tokens.
 
 A `Door` is a path whose POST requests are read whole and handed to a coroutine, which is stepped in
 place and gives back an `Answer` or a `StreamedAnswer`. A door may be for GET instead: a document that

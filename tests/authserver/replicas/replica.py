@@ -38,5 +38,5 @@ async def main(port: int, authserver_values: dict[str, object], storage: dict[st
         await asyncio.get_running_loop().create_future()
 
 
-authserver.VIEW_AGE = LOOKS_EVERY
+vars(authserver)["VIEW_AGE"] = LOOKS_EVERY
 run(main(**json.load(sys.stdin)))
