@@ -56,6 +56,7 @@ class House:
     issuer_port: int = field(default_factory=free_port)
     gateway_port: int = field(default_factory=free_port)
     mtls_port: int = field(default_factory=free_port)
+    telemetry_port: int = field(default_factory=free_port)
 
     def __post_init__(self) -> None:
         self.authority = CertificateAuthority(self.directory)
@@ -90,22 +91,23 @@ class House:
         loaded = load(file)
         assert loaded.authserver is not None
         self.settings: AuthServerSettings = loaded.authserver
-        await self.enter(self.running(file))
+        await self.enter(self._running(file))
         self.http = await self.enter(httpx2.AsyncClient(trust_env=False))
         found = await self.http.get(f"{self.issuer}/.well-known/oauth-authorization-server")
         self.metadata: dict[str, Any] = found.json()
         if loaded.gateway is None:
             await self.enter(self._gateway())
 
-    def running(self, file: Path, **environment: str) -> contextlib.AbstractAsyncContextManager[str]:
-        """A process of it."""
-        return serving_program(
-            *(sys.executable, "-m", "ostiary", "up", "-c", str(file)),
-            ready="Ctrl-C stops it.",
-            within=START_SECONDS,
-            environment=os.environ | self.secrets | environment,
-            directory=self.directory,
-        )
+    async def up_again(self, name: str) -> str:
+        """Run another one beside it, which has its file and its key: where it answers."""
+        port, telemetry = free_port(), free_port()
+        text = (self.directory / name).read_text("utf-8")
+        text = text.replace(f"listen: 127.0.0.1:{self.issuer_port}", f"listen: 127.0.0.1:{port}")
+        text = text.replace(f"listen: 127.0.0.1:{self.telemetry_port}", f"listen: 127.0.0.1:{telemetry}")
+        file = self.directory / f"another-{name}"
+        file.write_text(text, "utf-8")
+        await self.enter(self._running(file))
+        return f"http://127.0.0.1:{port}"
 
     async def somebody(self, login: str = "alice") -> Somebody:
         """A person with a browser of their own."""
@@ -208,6 +210,15 @@ class House:
         """What it says of itself."""
         return offered(self.metadata, self.settings)
 
+    def _running(self, file: Path) -> contextlib.AbstractAsyncContextManager[str]:
+        return serving_program(
+            *(sys.executable, "-m", "ostiary", "up", "-c", str(file)),
+            ready="Ctrl-C stops it.",
+            within=START_SECONDS,
+            environment=os.environ | self.secrets,
+            directory=self.directory,
+        )
+
     def _ours(self) -> dict[str, str]:
         """Where the parts of this house are."""
         return {
@@ -218,7 +229,7 @@ class House:
             "127.0.0.1:8080": f"127.0.0.1:{self.gateway_port}",
             "https://auth-mtls.example.com": f"https://127.0.0.1:{self.mtls_port}",
             "127.0.0.1:9444": f"127.0.0.1:{self.mtls_port}",
-            "127.0.0.1:9464": f"127.0.0.1:{free_port()}",
+            "127.0.0.1:9464": f"127.0.0.1:{self.telemetry_port}",
         }
 
     @contextlib.asynccontextmanager
