@@ -7,7 +7,7 @@ without a word, so whoever gets the code must have been seen before the browser 
 from __future__ import annotations
 
 import pytest
-from tests.authserver.agreed import APP, events
+from tests.authserver.agreed import APP, CALLBACK, events
 from tests.authserver.clients.conftest import Site, authority, site
 from tests.authserver.conftest import RESOURCE, Clock, Start
 from tests.authserver.person import Seen, world
@@ -67,6 +67,7 @@ async def test_the_page_says_who_asks_for_what_and_where_the_answer_goes(start: 
         "Hub Optional openid repo",
     ]
     assert "Not verified by the operator" in page.text
+    assert "Redirect URI: https://stranger.example.com/callback" in page.text
 
 
 async def test_a_client_of_a_document_is_shown_with_the_host_that_it_is_known_by(
@@ -110,6 +111,7 @@ async def test_a_loopback_redirect_is_warned_of(start: Start, clock: Clock) -> N
     async with world(start, clock) as here:
         page = await (await here.person()).authorize(client_id=await here.stranger())
     assert "Go on only if you started this sign-in yourself, just now." in page.text
+    assert f"Redirect URI: {CALLBACK}" in page.text
 
 
 async def test_who_says_no_ends_it_and_the_client_hears_of_it(start: Start, clock: Clock) -> None:

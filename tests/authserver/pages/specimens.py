@@ -82,6 +82,7 @@ def _consents(say: Say) -> dict[str, Page]:
             accounts,
             asked,
             say("alice@example.com"),
+            "https://claude.ai/" + say("api/mcp/auth_callback"),
         ),
         "consent-elsewhere": Consent(
             metadata_client(say), Website("https://" + say("clawde.example:8443")), resource, [], [], asked

@@ -40,6 +40,8 @@ class Consent(Page):
     accounts: Sequence[AccountAsked]
     form: Form
     signed_in_as: str | None = None
+    redirect_uri: str = ""
+    """`answer_to`, whole: for those who can read one."""
 
     @property
     def is_answered_elsewhere(self) -> bool:

@@ -89,6 +89,7 @@ def consent_page(visit: Visit, standing: Standing) -> Consent:
         scopes=described_scopes(standing, asked),
         accounts=_accounts(visit.parts, standing),
         form=walk_form(visit, standing, "/oauth/consent"),
+        redirect_uri=asked.redirect_uri or "",
     )
 
 
