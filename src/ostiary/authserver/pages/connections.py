@@ -83,7 +83,7 @@ class Connections(Page):
 
 @dataclass(frozen=True, slots=True)
 class ConnectAccount(Page):
-    """A link led here: nothing begins before the person says so. The forms post but their hidden fields."""
+    """A link led here: nothing begins before the person says so. Forms post hidden fields alone."""
 
     template: ClassVar[str] = "connect_account.html"
     idp: str
