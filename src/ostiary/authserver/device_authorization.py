@@ -33,7 +33,7 @@ class DeviceAuthorizationEndpoint:
         parts.rates.authorize.take(client.client_id, form.peer, now=now)
         if not client.may_use(DEVICE_CODE):
             raise UnauthorizedClient(f"this client may not use the grant {DEVICE_CODE}")
-        target = parts.resources.choose(form.parameters.all("resource"), client)
+        target = parts.resources.choose_for_people(form.parameters.all("resource"), client)
         asked = read_scope(form.parameters.get("scope"))
         scopes = target.scopes(asked, client, common=parts.common_scopes)
         request = DeviceRequest(client.client_id, str(target.resource), scopes)

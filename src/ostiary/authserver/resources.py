@@ -10,6 +10,7 @@ from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.oauth.client import Client
 from ostiary.oauth.resource import ResourcePattern, choose_resource, longest
 from ostiary.oauth.scope import allowed_scopes
+from ostiary.oauth.server_errors import InvalidTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,13 @@ class Resources:
     def choose(self, requested: Sequence[str], client: Client) -> Target:
         """What a new authorization is for. Raises InvalidTarget."""
         return self.target(choose_resource(requested, self._patterns(client)))
+
+    def choose_for_people(self, requested: Sequence[str], client: Client) -> Target:
+        """The same for what somebody signs in for. Raises InvalidTarget."""
+        target = self.choose(requested, client)
+        if not target.settings.identity:
+            raise InvalidTarget(f"nobody signs in for {target.resource}: it is for programs alone")
+        return target
 
     def target(self, resource: CanonicalUrl) -> Target:
         """The entry of a resource that one of them covers. Raises LookupError when none does any more."""

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    Field,
     GetJsonSchemaHandler,
     StringConstraints,
     model_validator,
@@ -76,8 +75,8 @@ class ResourceSettings(Settings):
     """What a client that asks for none gets. Default: all of them."""
     scope_descriptions: dict[ScopeToken, Annotated[str, StringConstraints(max_length=200)]] = {}
     """What a scope allows, in words for the page that asks."""
-    idps: Annotated[list[Annotated[IdpUse, BeforeValidator(_named), _OrItsName()]], Field(min_length=1)]
-    """Where its people sign in, and which accounts it needs."""
+    idps: list[Annotated[IdpUse, BeforeValidator(_named), _OrItsName()]] = []
+    """Where its people sign in, and which accounts it needs. Default: it is for programs alone."""
     token_claims: list[Annotated[str, StringConstraints(min_length=1, max_length=100)]] = []
     """Claims taken at sign-in that go into its access tokens."""
 
@@ -89,6 +88,8 @@ class ResourceSettings(Settings):
     @property
     def uses(self) -> dict[str, Use]:
         """What each identity provider is for, in the order of the walk: the identity first."""
+        if not self.idps:
+            return {}
         explicit = [entry for entry in self.idps if entry.use is Use.IDENTITY]
         identity = explicit[0].name if explicit else self.idps[0].name
         others = {entry.name: entry.use or Use.REQUIRED for entry in self.idps if entry.name != identity}
@@ -96,8 +97,8 @@ class ResourceSettings(Settings):
 
     @property
     def identity(self) -> str:
-        """The name of the identity provider that says who somebody is."""
-        return next(iter(self.uses))
+        """The name of the identity provider that says who somebody is; empty where nobody signs in."""
+        return next(iter(self.uses), "")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -107,7 +108,7 @@ class ResourceSettings(Settings):
         explicit = [entry.name for entry in self.idps if entry.use is Use.IDENTITY]
         if len(explicit) > 1:
             raise ValueError(f"exactly one identity provider is the identity, not {' and '.join(explicit)}")
-        if not explicit and self.idps[0].use is not None:
+        if self.idps and not explicit and self.idps[0].use is not None:
             raise ValueError(
                 "no identity provider is the identity: name it first without a use, or say use: identity"
             )

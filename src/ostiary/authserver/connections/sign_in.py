@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.connected import Connected
 from ostiary.authserver.connections.signed_in import NewSession, signed_in
-from ostiary.authserver.http.page_door import read_form
+from ostiary.authserver.http.page_door import PageRefused, read_form
 from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpError, LegWishes, UpstreamIdp
 from ostiary.authserver.pages import Form, Provider, SignInChoice, page_response
 from ostiary.authserver.parts import Parts
@@ -29,13 +29,15 @@ SIGN_IN = "/connections/sign-in"
 
 def identities(parts: Parts) -> list[UpstreamIdp]:
     """The providers that say who somebody is, in the order of the resources."""
-    names = dict.fromkeys(entry.identity for entry in parts.resources.entries)
+    names = dict.fromkeys(entry.identity for entry in parts.resources.entries if entry.identity)
     return [parts.idps[name] for name in names if name in parts.idps]
 
 
 async def ask_to_sign_in(visit: Visit) -> Response:
     """Nobody is signed in: off to the only provider, or a choice of several."""
     providers = identities(visit.parts)
+    if not providers:
+        raise PageRefused("Nobody signs in here", "This server is for programs alone.", status=404)
     if len(providers) == 1:
         return await leave(visit, providers[0], _back_to_page(visit.parts))
     form = Form(endpoint_path(visit.parts.issuer, SIGN_IN), visit.browser.csrf(SIGN_IN))

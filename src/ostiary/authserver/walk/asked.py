@@ -57,7 +57,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def settled(requested: RequestedAuthorization, client: Client, redirect_uri: str, parts: Parts) -> Asked:
     """Choose resource and scopes. Raises InvalidTarget, InvalidScope."""
-    target = parts.resources.choose(requested.resources, client)
+    target = parts.resources.choose_for_people(requested.resources, client)
     return Asked(
         client_id=client.client_id,
         client_name=name_of(client),
