@@ -42,12 +42,15 @@ from tests.peers.postgresql import running_postgresql
 
 from ostiary.authserver.config.idps import McpIdp, OAuth2Idp, OidcIdp
 from ostiary.authserver.token_endpoint import GRANTS
+from ostiary.credentials import ClientCredentials
+from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.gateway import Gateway, GatewaySettings
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client import ClientKind
 from ostiary.oauth.client_authentication import AuthMethod
 from ostiary.oauth.dpop import dpop_proof
 from ostiary.oauth.jwt_parts import jwt_parts
+from ostiary.secrets import Secret
 from ostiary.settings import Listen
 from ostiary.transport.serving import address_of, bind
 from ostiary.zoo.server import zoo_app
@@ -362,6 +365,8 @@ async def test_programs(here: House) -> None:
     assert tokens["token_type"] == "DPoP"
     looked_up = await here.ask("introspection", {"token": tokens["access_token"]}, robot)
     assert looked_up["token_type"] == "DPoP"
+    credential = ClientCredentials(client_id="robot", client_secret=Secret(here.secrets["ROBOT_SECRET"]))
+    await here.call_zoo_as(CredentialAuth(credential, server_url=here.resource))
     shows(here, "programs.yaml")
 
 

@@ -8,7 +8,7 @@ import re
 import secrets
 import ssl
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,12 +177,15 @@ class House:
         form = {"grant_type": REFRESH_TOKEN, "refresh_token": tokens["refresh_token"]}
         return await self.ask("token", form, by, **headers)
 
-    async def call_zoo(self, tokens: Mapping[str, Any], gateway: str | None = None) -> None:
+    async def call_zoo(self, tokens: Mapping[str, Any]) -> None:
         """Use an access token where it is for."""
-        headers = {"authorization": f"Bearer {tokens['access_token']}"}
+        await self.call_zoo_as(_Bearer(tokens["access_token"]))
+
+    async def call_zoo_as(self, auth: httpx2.Auth) -> None:
+        """Call a tool, with what this puts on each request."""
         async with (
-            httpx2.AsyncClient(trust_env=False, headers=headers) as http,
-            Client(streamable_http_client(gateway or self.resource, http_client=http)) as server,
+            httpx2.AsyncClient(trust_env=False, auth=auth) as http,
+            Client(streamable_http_client(self.resource, http_client=http)) as server,
         ):
             result = await server.call_tool("zoo_get_animals_by_species", {"species": "penguin"})
         assert result.structured_content is not None
@@ -263,6 +266,17 @@ class House:
         if url.startswith(self.issuer) and path.startswith("/oauth/callback/"):
             name = path.rpartition("/")[2]
             self.shown.idps |= {idp.type for idp in self.settings.upstream_idps if idp.name == name}
+
+
+class _Bearer(httpx2.Auth):
+    """RFC 6750."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        request.headers["authorization"] = f"Bearer {self._token}"
+        yield request
 
 
 @contextlib.asynccontextmanager
