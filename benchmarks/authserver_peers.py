@@ -74,7 +74,7 @@ def our_authserver() -> Iterator[AuthServerPeer]:
     with _folder() as folder:
         file = Path(folder) / "ostiary.yaml"
         file.write_text(template.substitute(port=port, **named))
-        command = [sys.executable, "-m", "benchmarks.authserver_alone", str(file)]
+        command = [sys.executable, "-m", "ostiary", "up", "-c", str(file)]
         with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment) as process_id:
             yield AuthServerPeer(
                 process_id,
