@@ -99,6 +99,12 @@ async def test_a_grant_that_does_not_exist(start: Start) -> None:
     assert refused.json() == refusal("this server has no grant 'password'", "unsupported_grant_type")
 
 
+async def test_what_is_quoted_has_no_character_that_an_answer_may_not_have(start: Start) -> None:
+    async with start() as server:
+        refused = await server.token({"grant_type": 'a"b\\c\u00fc' + "d" * 1000}, auth=CI)
+    assert refused.json() == refusal(f"this server has no grant 'a b c {'d' * 94}'", "unsupported_grant_type")
+
+
 async def test_a_client_has_the_grants_scopes_and_resources_that_it_was_given(start: Start) -> None:
     settings = basic_settings()
     settings["resources"].append(settings["resources"][0] | {"resource": OTHER})

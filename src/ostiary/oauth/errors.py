@@ -13,9 +13,13 @@ Raise where the rule breaks, render in one place.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from ostiary.oauth.refusal import Refusal
+
+_NOT_IN_A_DESCRIPTION = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]+")
+_LONGEST_DESCRIPTION = 500
 
 
 class OAuthError(Exception):
@@ -30,6 +34,11 @@ class OAuthError(Exception):
         """For the caller: no secrets, no stored values."""
         self.detail = detail
         """For the log: what exactly was wrong; no secrets either."""
+
+    @property
+    def error_description(self) -> str:
+        """`description`, in the characters that an answer may have (RFC 6749 sections 4.1.2.1 and 5.2)."""
+        return _NOT_IN_A_DESCRIPTION.sub(" ", self.description)[:_LONGEST_DESCRIPTION]
 
 
 class InvalidRequest(OAuthError):

@@ -41,6 +41,6 @@ def error_answer(error: OAuthError, *, basic: bool = False, dpop_nonce: str | No
         headers += b"retry-after: %d\r\n" % error.retry_after
     if dpop_nonce is not None:
         headers += b"dpop-nonce: %s\r\naccess-control-expose-headers: dpop-nonce\r\n" % dpop_nonce.encode()
-    body = {"error": error.error, "error_description": error.description}
+    body = {"error": error.error, "error_description": error.error_description}
     status = 401 if isinstance(error, InvalidClient) else error.status
     return json_answer(body, status=status, headers=headers)
