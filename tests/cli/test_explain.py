@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,3 +78,43 @@ def test_a_hostile_token_cannot_steer_the_terminal(ostiary: Any, house: Any) -> 
     token = house.sign(iss="https://evil.example\u001b[2J", aud="x\u202e")
     assert "\x1b" not in ostiary("explain", token).out
     assert "\u202e" not in ostiary("explain", token, "--json").out
+
+
+ISSUER, RESOURCE = "https://auth.example.com", "https://mcp.example.com/mcp"
+CONFIGURATION = f"""
+authserver:
+  issuer: {ISSUER}
+  upstream_idps:
+    - name: corp
+      issuer: https://corp.example.com
+      client_id: ostiary
+      claims: {{groups: {{from: userinfo, claim: memberOf}}}}
+  resources:
+    - {{resource: {RESOURCE}, owner: default/gateway, idps: [corp], token_claims: [groups, email, team]}}
+"""
+
+
+def test_what_a_token_of_ours_lacks_is_named(ostiary: Any, house: Any, tmp_path: Path) -> None:
+    (tmp_path / "as.yaml").write_text(CONFIGURATION)
+    token = house.sign(iss=ISSUER, aud=RESOURCE, scope="mcp")
+    groups, email, team = ostiary("explain", token, "-c", str(tmp_path / "as.yaml")).out.splitlines()[-3:]
+    assert groups == (
+        f"! It lacks the claim groups, which {RESOURCE} asks for: corp did not have it in the userinfo "
+        "(claim memberOf) when the person signed in, or it was too large."
+    )
+    assert email == (
+        f"! It lacks the claim email, which {RESOURCE} asks for: corp did not have it in the ID token or "
+        "userinfo when the person signed in, or it was too large."
+    )
+    assert team == (
+        f"! It lacks the claim team, which {RESOURCE} asks for: nothing takes it at sign-in; say where it "
+        "comes from under claims of corp."
+    )
+
+
+def test_a_token_that_has_all_of_it_lacks_nothing(ostiary: Any, house: Any, tmp_path: Path) -> None:
+    (tmp_path / "as.yaml").write_text(CONFIGURATION)
+    whole = house.sign(iss=ISSUER, aud=RESOURCE, scope="mcp", groups=[], email="a@example.com", team="x")
+    foreign = house.sign(iss="https://other.example.com", aud=RESOURCE, scope="mcp")
+    for token in (whole, foreign):
+        assert "It lacks" not in ostiary("explain", token, "-c", str(tmp_path / "as.yaml")).out

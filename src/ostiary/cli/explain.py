@@ -1,9 +1,13 @@
-"""`ostiary explain`: what a token is, for whom, how long, and what is odd about it. Nobody is asked."""
+"""`ostiary explain`: what a token is, for whom, how long, and what is odd about it. Nobody is asked.
+
+A configuration, where there is one, says what a token of its authorization server should have, too.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,21 +25,37 @@ MOST_READ = 128 * 1024
 
 def explain(
     token: Annotated[str, typer.Argument(metavar="TOKEN|-", help="The token, or - to read it from stdin.")],
+    config: options.Config = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Decode a token, say what it is, for whom, how long, and what is odd about it."""
     import time  # noqa: PLC0415
+    from dataclasses import replace  # noqa: PLC0415
 
     from ostiary.cli.console import print_json, print_text  # noqa: PLC0415
     from ostiary.oauth.token_explanation import explain as explained  # noqa: PLC0415
 
     now = time.time()
     explanation = explained(_bare(sys.stdin.read(MOST_READ) if token == STDIN else token), now=now)
+    explanation = replace(explanation, oddities=(*explanation.oddities, *_lacking(explanation, config)))
     if as_json:
         print_json(as_data(explanation, now))
         return
     for line in in_lines(explanation, now):
         print_text(line)
+
+
+def _lacking(explanation: Explanation, config: Path | None) -> Iterator[str]:
+    """What a token of the configured authorization server should say, and does not."""
+    from ostiary.authserver.absent_claims import absent_claims  # noqa: PLC0415
+    from ostiary.config import OstiaryFile, read  # noqa: PLC0415
+
+    file = config or Path(OstiaryFile.default_name)
+    if explanation.jwt is None or (config is None and not file.exists()):
+        return
+    authserver = read(file, OstiaryFile).settings.authserver
+    if authserver is not None:
+        yield from absent_claims(authserver, explanation.jwt.claims)
 
 
 def in_lines(explanation: Explanation, now: float) -> Iterator[str]:
