@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any, Self
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.event import listen, remove
 from sqlalchemy.exc import OperationalError
@@ -24,6 +25,7 @@ from tests.authserver.agreed import (
 from tests.authserver.conftest import Server, Start
 
 from ostiary.oauth.client import DEVICE_CODE
+from ostiary.storage.prepared import Values, _Compiled
 from ostiary.storage.schema import metadata
 
 AWAY = refusal("the server cannot reach its store; nothing was spent", "temporarily_unavailable")
@@ -31,20 +33,32 @@ MOST_STATEMENTS = 20
 
 
 class Failing:
-    """Fails the n-th statement that changes something, from when it is entered on; the first is 0."""
+    """Fails all statements that change something, from the n-th on since it was entered; the first is 0."""
 
     def __init__(self, number: int) -> None:
         self.left = number
         self.failed = False
+        self.prepared = _Compiled.execute
 
     def __enter__(self) -> Self:
-        listen(Engine, "before_cursor_execute", self.look)
+        listen(Engine, "before_cursor_execute", self.usual)
+        failing, prepared = self, self.prepared
+
+        def execute(self: _Compiled, connection: Connection, values: Values) -> sqlite3.Cursor:
+            failing.look(self._sql)
+            return prepared(self, connection, values)
+
+        _Compiled.execute = execute  # type: ignore[method-assign]  # until it is left
         return self
 
     def __exit__(self, *_: object) -> None:
-        remove(Engine, "before_cursor_execute", self.look)
+        remove(Engine, "before_cursor_execute", self.usual)
+        _Compiled.execute = self.prepared  # type: ignore[method-assign]
 
-    def look(self, connection: Any, cursor: Any, statement: str, *_: object) -> None:
+    def usual(self, connection: Any, cursor: Any, statement: str, *_: object) -> None:
+        self.look(statement)
+
+    def look(self, statement: str) -> None:
         if not statement.lstrip().startswith(("INSERT", "UPDATE", "DELETE")):
             return
         self.left -= 1

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ostiary.authserver.authorized import Authorized
+from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import codes
 from ostiary.storage.store import Store, digest
 
@@ -20,11 +21,13 @@ REMEMBERED = 24 * 3600.0
 """Seconds for which a redeemed code is known, and its replay ends what it gave."""
 
 _row = codes.c
-_INSERT = insert(codes)
-_FIND = select(_row.sealed, _row.expires_at, _row.redeemed_at, _row.tsid_hash).where(
-    _row.code_hash == bindparam("which")
+_INSERT = Prepared(insert(codes))
+_FIND = Prepared(
+    select(_row.sealed, _row.expires_at, _row.redeemed_at, _row.tsid_hash).where(
+        _row.code_hash == bindparam("which")
+    )
 )
-_CONSUME = (
+_CONSUME = Prepared(
     update(codes)
     .where(_row.code_hash == bindparam("which"), _row.redeemed_at.is_(None))
     .values(
@@ -63,14 +66,14 @@ def new_code(
         "expires_at": now + lifetime,
         "kept_until": now + lifetime,
     }
-    connection.execute(_INSERT, row)
+    _INSERT.run(connection, row)
     return code
 
 
 def find_code(connection: Connection, store: Store, code: str) -> StoredCode | None:
     """What a code stands for; None when we never gave it, or forgot it long ago."""
     code_hash = digest(code)
-    row = connection.execute(_FIND, {"which": code_hash}).first()
+    row = _FIND.first(connection, {"which": code_hash})
     if row is None:
         return None
     authorized = store.open(row.sealed, Authorized, table=codes, key=code_hash)
@@ -87,4 +90,4 @@ def consume(connection: Connection, store: Store, code: StoredCode, *, tsid_hash
         "left": store.seal(what_is_left, table=codes, key=code.code_hash),
         "until": now + REMEMBERED,
     }
-    return connection.execute(_CONSUME, marked).first() is not None
+    return _CONSUME.first(connection, marked) is not None

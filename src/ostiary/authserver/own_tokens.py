@@ -13,17 +13,20 @@ from ostiary.oauth.access_token import TYPE
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.refusal import Refusal
+from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import revoked_tokens, token_sessions
 from ostiary.storage.store import digest, insert_or_ignore
 from ostiary.transport.stepping import in_task
 
 _session = token_sessions.c
-_LIVES = select(_session.tsid_hash).where(
-    _session.tsid_hash == bindparam("which"),
-    _session.ended_at.is_(None),
-    _session.expires_at > bindparam("at"),
+_LIVES = Prepared(
+    select(_session.tsid_hash).where(
+        _session.tsid_hash == bindparam("which"),
+        _session.ended_at.is_(None),
+        _session.expires_at > bindparam("at"),
+    )
 )
-_REVOKED = select(revoked_tokens.c.jti_hash).where(revoked_tokens.c.jti_hash == bindparam("which"))
+_REVOKED = Prepared(select(revoked_tokens.c.jti_hash).where(revoked_tokens.c.jti_hash == bindparam("which")))
 
 
 async def read_access_token(token: str, parts: Parts, *, now: float) -> Mapping[str, Any]:
@@ -50,8 +53,8 @@ def is_live(connection: Connection, claims: Mapping[str, Any], *, now: float) ->
     """Whether its session lives, or for a token without one: whether it was not revoked itself."""
     if "tsid" in claims:
         which = {"which": digest(claims["tsid"]), "at": now}
-        return connection.execute(_LIVES, which).first() is not None
-    return connection.execute(_REVOKED, {"which": digest(claims["jti"])}).first() is None
+        return _LIVES.first(connection, which) is not None
+    return _REVOKED.first(connection, {"which": digest(claims["jti"])}) is None
 
 
 def revoke(connection: Connection, claims: Mapping[str, Any]) -> bool:

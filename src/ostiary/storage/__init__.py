@@ -3,6 +3,7 @@
     config          the `storage:` part of ostiary.yaml
     sealing         AES-256-GCM under a key ring: nothing secret stands in the store in the clear
     database        SQLite or PostgreSQL, brought up to date before its first use
+    prepared        statements that are made once and executed often
     schema          the tables as they are now
     migrations/     how they came to be so (Alembic)
     shared_tokens   tokens that one replica fetched for all

@@ -11,13 +11,14 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ostiary.authserver.sessions.session import Session, read_row
 from ostiary.oauth.refresh_rotation import RefreshState
+from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import refresh_tokens, token_sessions
 from ostiary.storage.store import Store, digest
 
 _row = refresh_tokens.c
 _successor = refresh_tokens.alias("successor")
-_INSERT = insert(refresh_tokens)
-_FIND = (
+_INSERT = Prepared(insert(refresh_tokens))
+_FIND = Prepared(
     select(
         token_sessions,
         _row.token_hash,
@@ -31,7 +32,7 @@ _FIND = (
     .outerjoin(_successor, _successor.c.token_hash == _row.successor_hash)
     .where(_row.token_hash == bindparam("which"))
 )
-_SPEND = (
+_SPEND = Prepared(
     update(refresh_tokens)
     .where(_row.token_hash == bindparam("which"), _row.spent_at.is_(None))
     .values(
@@ -76,13 +77,13 @@ class Presented:
 def issue(connection: Connection, tsid_hash: str, *, now: float, expires_at: float) -> str:
     """The first token of a session."""
     token = secrets.token_urlsafe(32)
-    connection.execute(_INSERT, _new(token, tsid_hash, now, expires_at))
+    _INSERT.run(connection, _new(token, tsid_hash, now, expires_at))
     return token
 
 
 def find(connection: Connection, store: Store, token: str) -> Presented | None:
     """The token that somebody presents; None when we never gave it, or forgot it long ago."""
-    row = connection.execute(_FIND, {"which": digest(token)}).first()
+    row = _FIND.first(connection, {"which": digest(token)})
     if row is None:
         return None
     return Presented(
@@ -107,9 +108,9 @@ def rotate(
         "next_hash": digest(token),
         "next_sealed": store.seal(Successor(token), table=refresh_tokens, key=presented.token_hash),
     }
-    if connection.execute(_SPEND, spent).first() is None:
+    if _SPEND.first(connection, spent) is None:
         return None
-    connection.execute(_INSERT, _new(token, presented.session.tsid_hash, now, expires_at))
+    _INSERT.run(connection, _new(token, presented.session.tsid_hash, now, expires_at))
     return token
 
 

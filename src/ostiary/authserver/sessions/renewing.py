@@ -12,11 +12,12 @@ from ostiary.authserver.sessions.refresh_tokens import Presented
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.sessions.starting import ends_at
 from ostiary.oauth.server_errors import InvalidGrant
+from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import token_sessions
 from ostiary.storage.store import Store
 
 _row = token_sessions.c
-_USE = (
+_USE = Prepared(
     update(token_sessions)
     .where(_row.tsid_hash == bindparam("which"), _row.ended_at.is_(None))
     .values(used_at=bindparam("at"), expires_at=bindparam("until"))
@@ -50,6 +51,6 @@ def renew(
     if token is None:
         return None
     used = {"which": session.tsid_hash, "at": now, "until": until}
-    if connection.execute(_USE, used).first() is None:
+    if _USE.first(connection, used) is None:
         raise InvalidGrant("the refresh token was revoked")
     return Renewed(replace(session, expires_at=until), token)

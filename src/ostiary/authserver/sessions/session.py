@@ -11,11 +11,12 @@ from sqlalchemy import Connection, bindparam, select
 
 from ostiary.authserver.connected import Identity
 from ostiary.oauth.scope import read_scope
+from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import token_sessions
 from ostiary.storage.store import Store
 
 _row = token_sessions.c
-_FIND = select(token_sessions).where(_row.tsid_hash == bindparam("which"))
+_FIND = Prepared(select(token_sessions).where(_row.tsid_hash == bindparam("which")))
 
 
 class SessionSecret(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -90,7 +91,7 @@ class Session:
 
 def find(connection: Connection, store: Store, tsid_hash: str) -> Session | None:
     """A session, ended or not."""
-    row = connection.execute(_FIND, {"which": tsid_hash}).first()
+    row = _FIND.first(connection, {"which": tsid_hash})
     return None if row is None else read_row(row, store)
 
 

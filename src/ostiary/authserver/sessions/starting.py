@@ -21,12 +21,13 @@ from ostiary.authserver.sessions.session import Session, SessionSecret
 from ostiary.authserver.upstream_grants.keep import keep
 from ostiary.oauth.client import REFRESH_TOKEN, Client
 from ostiary.oauth.scope import write_scope
+from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import session_grants, token_sessions, upstream_grants
 from ostiary.storage.store import Store, digest
 
 _grant = upstream_grants.c
-_INSERT = insert(token_sessions)
-_POINT_TO = insert(session_grants)
+_INSERT = Prepared(insert(token_sessions))
+_POINT_TO = Prepared(insert(session_grants))
 _POINT_TO_EARLIER = insert(session_grants).from_select(
     ["tsid_hash", "grant_id"],
     select(bindparam("session", type_=String), _grant.id).where(
@@ -96,7 +97,7 @@ def start(
         revalidated_at=now,
         expires_at=ends_at(life, created_at=now, now=now, renewable=renewable),
     )
-    connection.execute(_INSERT, _row(session, store, now))
+    _INSERT.run(connection, _row(session, store, now))
     _point_to_grants(connection, session, new, grant_ids)
     token = None
     if renewable:
@@ -158,9 +159,8 @@ def _point_to_grants(
     connection: Connection, session: Session, new: Beginning, grant_ids: Sequence[str]
 ) -> None:
     """The accounts of this walk, and those that the person connected for this resource before."""
-    rows = [{"tsid_hash": session.tsid_hash, "grant_id": grant_id} for grant_id in dict.fromkeys(grant_ids)]
-    if rows:
-        connection.execute(_POINT_TO, rows)
+    for grant_id in dict.fromkeys(grant_ids):
+        _POINT_TO.run(connection, {"tsid_hash": session.tsid_hash, "grant_id": grant_id})
     walked = {connected.idp for connected in new.authorized.connected}
     if earlier := [idp for idp in new.target.settings.uses if idp not in walked]:
         whose = {"session": session.tsid_hash, "user": session.user_id, "owner": session.owner}

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from ostiary.authserver.connected import Identity
+from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import users
 from ostiary.storage.store import Store
 
@@ -24,12 +25,12 @@ def _upsert(kind: type[sqlite.Insert | postgresql.Insert], *seen: str) -> Return
     return upsert.returning(_row.id)
 
 
-_DIALECTS: dict[str, type[sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.Insert,
-    "postgresql": postgresql.Insert,
-}
-_SIGN_IN = {name: _upsert(kind, "sealed", "seen_at") for name, kind in _DIALECTS.items()}
-_SEEN = {name: _upsert(kind, "seen_at") for name, kind in _DIALECTS.items()}
+def _prepared(*seen: str) -> Prepared:
+    return Prepared(_upsert(sqlite.Insert, *seen), postgresql=_upsert(postgresql.Insert, *seen))
+
+
+_SIGN_IN = _prepared("sealed", "seen_at")
+_SEEN = _prepared("seen_at")
 _FIND = select(_row.issuer, _row.subject, _row.sealed).where(_row.id == bindparam("which"))
 
 
@@ -59,8 +60,8 @@ def sign_in(connection: Connection, store: Store, identity: Identity, *, now: fl
         "created_at": now,
         "seen_at": now,
     }
-    statements = _SIGN_IN if profile.display_name else _SEEN
-    return str(connection.execute(statements[connection.dialect.name], row).scalar_one())
+    statement = _SIGN_IN if profile.display_name else _SEEN
+    return str(statement.first(connection, row).id)
 
 
 def find_profile(connection: Connection, store: Store, user_id: str) -> Profile | None:

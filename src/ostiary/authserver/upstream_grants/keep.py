@@ -15,15 +15,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ostiary.authserver.connected import Connected
 from ostiary.authserver.idps.back_channel import renewed
 from ostiary.authserver.upstream_grants.grant import GrantState, grant_of, joined, sealed
+from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import upstream_grants
 from ostiary.storage.store import Store
 
 _row = upstream_grants.c
-_ADD = {
-    "sqlite": sqlite.insert(upstream_grants).on_conflict_do_nothing().returning(_row.id),
-    "postgresql": postgresql.insert(upstream_grants).on_conflict_do_nothing().returning(_row.id),
-}
-_MINE = (
+_ADD = Prepared(
+    sqlite.insert(upstream_grants).on_conflict_do_nothing().returning(_row.id),
+    postgresql=postgresql.insert(upstream_grants).on_conflict_do_nothing().returning(_row.id),
+)
+_MINE = Prepared(
     select(upstream_grants)
     .where(
         _row.user_id == bindparam("user"),
@@ -34,7 +35,7 @@ _MINE = (
     )
     .with_for_update()
 )
-_UPDATE = update(upstream_grants).where(_row.id == bindparam("which"))
+_UPDATE = Prepared(update(upstream_grants).where(_row.id == bindparam("which")))
 
 
 def keep(
@@ -71,7 +72,7 @@ def _added(
         "version": 1,
         "claim_until": 0.0,
     }
-    return connection.execute(_ADD[connection.dialect.name], row).scalar_one_or_none()
+    return None if _ADD.first(connection, row) is None else grant_id
 
 
 def _brought_up_to_date(
@@ -88,7 +89,7 @@ def _brought_up_to_date(
         "by": connected.client_id,
         "whose": owner,
     }
-    row = connection.execute(_MINE, mine).one_or_none()
+    row = _MINE.first(connection, mine)
     if row is None:
         return None
     kept = grant_of(row, store)
@@ -106,5 +107,5 @@ def _brought_up_to_date(
         values |= {"version": kept.version + 1, "claim_until": 0.0, "claim_holder": None}
     if dead or tokens.refresh_token != kept.tokens.refresh_token:
         values["state"] = GrantState.ACTIVE
-    connection.execute(_UPDATE, {"which": kept.id, **values})
+    _UPDATE.run(connection, {"which": kept.id, **values})
     return kept.id
