@@ -50,6 +50,14 @@ async def test_what_there_is_is_listed(start: Start, clock: Clock) -> None:
         ]
 
 
+async def test_a_session_whose_time_is_over_is_not_listed(start: Start, clock: Clock) -> None:
+    async with world(start, clock) as here:
+        person = await here.person()
+        await person.tokens()
+        clock.advance(30 * 86400)
+        assert rows(await page(person))[-1] == "No program has access."
+
+
 async def test_disconnecting_revokes_there_and_forgets_here(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="on_demand") as here:
         person = await here.person()

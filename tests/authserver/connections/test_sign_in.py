@@ -55,6 +55,37 @@ async def test_of_several_providers_one_is_chosen(start: Start, clock: Clock) ->
         assert "zoo/keeper" not in seen.text  # nothing to see, nothing to connect
 
 
+async def test_only_resources_whose_people_sign_in_there_are_listed(start: Start, clock: Clock) -> None:
+    with_more = [
+        TWO_PROVIDERS[0] | {"idps": ["corp", {"name": "hub", "use": "on_demand"}]},
+        TWO_PROVIDERS[1] | {"idps": ["hub", {"name": "corp", "use": "on_demand"}]},
+    ]
+    async with world(start, clock, resources=with_more) as here:
+        person = await here.person()
+        seen = await person.press(await page(person), idp="corp")
+        assert [element.text for element in seen.html.all("h2")] == [RESOURCE]
+
+
+async def test_a_provider_that_is_no_identity_any_more_signs_nobody_in(start: Start, clock: Clock) -> None:
+    async with world(start, clock, resources=TWO_PROVIDERS) as here:
+        person = await here.person()
+        departure = await person.leave(await page(person), idp="hub")
+        here.server.server.parts.resources._entries.popitem()  # as a newer configuration has it
+        refused = await person.open(departure)
+        assert refused.status == 500
+        assert await count(here.server, browser_sessions) == 0
+
+
+async def test_who_comes_too_often_is_asked_to_wait(start: Start, clock: Clock) -> None:
+    async with world(start, clock, limits={"authorize": "3/m"}) as here:
+        for _ in range(3):
+            await page(await here.person())
+        slowed = await page(await here.person())
+        assert (slowed.status, slowed.heading) == (429, "We cannot do this right now")
+        clock.advance(20)
+        assert (await page(await here.person())).heading == "Connected accounts"
+
+
 async def test_a_provider_that_says_nothing_of_people_here_is_no_choice(start: Start, clock: Clock) -> None:
     async with world(start, clock, resources=TWO_PROVIDERS) as here:
         person = await here.person()
