@@ -84,7 +84,7 @@ class _Compiled:
             raise OperationalError(self._sql, None, error) from error
         if self._make is None and cursor.description is not None:
             names = [column[0] for column in cursor.description]
-            self._make = namedtuple("Row", names)._make  # type: ignore[misc]  # noqa: PYI024 - known only now
+            self._make = namedtuple("Row", names)._make  # type: ignore[attr-defined]  # noqa: PYI024 - known only now
         return cursor
 
     def row(self, values: Sequence[Any]) -> Any:
