@@ -50,8 +50,12 @@ def test_each_endpoint_that_authenticates_clients_says_how() -> None:
     }
     features = replace(FEATURES, auth_methods=("none", "private_key_jwt"), assertion_algorithms=("ES256",))
     document = server_metadata(issuer=ISSUER, endpoints=endpoints, features=features)
-    for name in ("token", "revocation", "introspection"):
-        assert document[f"{name}_endpoint_auth_methods_supported"] == ["none", "private_key_jwt"]
+    for name, methods in (
+        ("token", ["none", "private_key_jwt"]),
+        ("revocation", ["none", "private_key_jwt"]),
+        ("introspection", ["private_key_jwt"]),  # only who proves who they are may ask about tokens
+    ):
+        assert document[f"{name}_endpoint_auth_methods_supported"] == methods
         assert document[f"{name}_endpoint_auth_signing_alg_values_supported"] == ["ES256"]
     assert "registration_endpoint_auth_methods_supported" not in document
     assert document["registration_endpoint"] == f"{ISSUER}/oauth/registration"

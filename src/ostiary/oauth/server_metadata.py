@@ -70,11 +70,17 @@ def server_metadata(*, issuer: str, endpoints: Mapping[str, str], features: Serv
 
 
 def _authentication(endpoints: Mapping[str, str], features: ServerFeatures) -> dict[str, Any]:
-    """RFC 8414: each endpoint's methods, and the algorithms where one of them is a signed statement."""
+    """RFC 8414: each endpoint's methods, and the algorithms where one of them is a signed statement.
+
+    Only who proves who they are may ask about tokens (RFC 7662 section 2.1).
+    """
     said: dict[str, Any] = {}
     for name in _WITH_CLIENT_AUTHENTICATION:
         if f"{name}_endpoint" in endpoints:
-            said[f"{name}_endpoint_auth_methods_supported"] = list(features.auth_methods)
+            none = {"none"} if name == "introspection" else set()
+            said[f"{name}_endpoint_auth_methods_supported"] = [
+                method for method in features.auth_methods if method not in none
+            ]
             if "private_key_jwt" in features.auth_methods:
                 said[f"{name}_endpoint_auth_signing_alg_values_supported"] = list(
                     features.assertion_algorithms
