@@ -14,6 +14,12 @@ what programs ask
     binding          to what tokens are bound                                RFC 9449, RFC 8705
     used_once        assertions and proofs, by their names
     access_tokens    made for one resource                                   RFC 9068
+    session_tokens   those of a session, and an ID token with them           OIDC Core 3.1.3.3
+    own_tokens       our access tokens, read back
+    device_authorization   a device asks for its codes                       RFC 8628 3.1
+    revocation       a client gives a token back                             RFC 7009
+    introspection    what a token is worth now                               RFC 7662
+    userinfo         who signed in                                           OIDC Core 5.3
     signing/         what tokens are signed with
 
 where people come
@@ -25,10 +31,14 @@ where people come
     sessions/        what a client may do for a person
     connected        what one leg at a provider brought
     authorized       what a person agreed to
+    codes            what stands for it until it is redeemed, once
+    devices          those that wait for it
 
     resources        what tokens are for
     rates            how often somebody may ask
     audit_events     what is written down
+    background       what is done after the answer
+    sweep            what has had its time goes
 
 Rules of the protocol are in `oauth/`; what survives is in `storage/`. The gateway meets it over HTTP alone.
 """
