@@ -210,10 +210,7 @@ async def test_a_company_that_decides_for_its_people(here: House) -> None:
 
 async def test_an_agent_that_acts_for_somebody(here: House) -> None:
     partner = await here.enter(ForeignIssuer(time.time).running())
-    await here.up(
-        "token-exchange.yaml",
-        {"https://partner.example.com": partner.url, "https://login.example.com": partner.url},
-    )
+    await here.up("token-exchange.yaml", {"https://partner.example.com": partner.url})
     theirs = partner.sign({"sub": "ada", "aud": here.resource, "scope": "everything"}, typ="at+jwt")
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
