@@ -102,6 +102,6 @@ def start(tmp_path: Path, clock: Clock) -> Start:
             server.listening(sock),
             httpx2.AsyncClient(trust_env=False, follow_redirects=False) as http,
         ):
-            yield Server(server, issuer, http, audit_file)
+            yield Server(server, checked.issuer, http, audit_file)
 
     return started

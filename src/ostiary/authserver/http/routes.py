@@ -71,26 +71,31 @@ def asgi(parts: Parts, *, doors: Collection[bytes], documents: Collection[bytes]
     anybody = CORSMiddleware(
         programs, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"]
     )
-    return Starlette(routes=[*asset_routes(), *_pages(parts), Mount("/", app=anybody)])
+    below = canonical_url(parts.issuer).path
+    return Starlette(routes=[*asset_routes(below), *_pages(parts, below), Mount("/", app=anybody)])
 
 
 _ALL = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]
 
 
-def _pages(parts: Parts) -> list[BaseRoute]:
+def _pages(parts: Parts, below: str) -> list[BaseRoute]:
     """One route a path, which tells the methods apart."""
-    below = canonical_url(parts.issuer).path.rstrip("/")
     by_path: dict[str, dict[str, PagesHandler]] = {}
     for method, path, handler in PAGES:
         by_path.setdefault(below + path, {})[method] = handler
-    return [Route(path, _of_methods(parts, handlers), methods=_ALL) for path, handlers in by_path.items()]
+    return [
+        Route(path, _of_methods(parts, handlers, below), methods=_ALL) for path, handlers in by_path.items()
+    ]
 
 
-def _of_methods(parts: Parts, handlers: dict[str, PagesHandler]) -> Callable[[Request], Awaitable[Response]]:
+def _of_methods(
+    parts: Parts, handlers: dict[str, PagesHandler], below: str
+) -> Callable[[Request], Awaitable[Response]]:
     doors = {method: page_door(partial(_asked, handler, parts)) for method, handler in handlers.items()}
     allowed = ", ".join(sorted(doors))
 
     async def answer(request: Request) -> Response:
+        request.scope["root_path"] = below  # where a page finds its stylesheet
         door = doors.get(request.method)
         return await (_wrong_method(allowed) if door is None else door)(request)
 

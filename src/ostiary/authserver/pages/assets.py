@@ -36,6 +36,6 @@ STYLE: Final = Asset("style.css", "text/css")
 ICON: Final = Asset("icon.svg", "image/svg+xml")
 
 
-def asset_routes() -> list[Route]:
-    """The routes that the authorization server adds to its own."""
-    return [Route(asset.path, asset.__call__, methods=["GET"]) for asset in (STYLE, ICON)]
+def asset_routes(below: str = "") -> list[Route]:
+    """The routes that a server adds to its own. below: the path that all of it is under."""
+    return [Route(below + asset.path, asset.__call__, methods=["GET"]) for asset in (STYLE, ICON)]

@@ -14,9 +14,11 @@ from ostiary.authserver.pages.display_text import display_host, display_name, di
 from ostiary.authserver.pages.page import Page
 
 
-def render(page: Page) -> bytes:
-    """The page as HTML in UTF-8."""
-    return _ENVIRONMENT.get_template(page.template).render(page=page).encode("utf-8", "replace")
+def render(page: Page, *, below: str = "") -> bytes:
+    """The page as HTML. below: the path that all of the server is under, empty or `/auth`."""
+    template = _ENVIRONMENT.get_template(page.template)
+    html = template.render(page=page, style=below + STYLE.path, icon=below + ICON.path)
+    return html.encode("utf-8", "replace")
 
 
 def _shown(value: Any) -> Any:
@@ -53,7 +55,6 @@ def _environment() -> Environment:
         exact=_exact, host=display_host, iso=_machine_readable, moment=_in_words, name=display_name
     )
     environment.tests.update(mixing_alphabets=mixes_alphabets)
-    environment.globals.update(style=STYLE.path, icon=ICON.path)
     return environment
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from ostiary.authserver.pages.page import Page
 from ostiary.authserver.pages.render import render
@@ -35,12 +36,25 @@ def page_response(page: Page, *, status: int | None = None, form_action: Collect
     post may lead to, as sources: `https://host[:port]`, `http://127.0.0.1:*`, `cursor:`; a Destination
     knows its own. Raises FormActionRefused.
     """
-    return Response(
-        render(page),
-        status_code=page.status if status is None else status,
-        media_type="text/html",
-        headers=HEADERS | {"content-security-policy": content_security_policy(form_action)},
-    )
+    headers = HEADERS | {"content-security-policy": content_security_policy(form_action)}
+    return PageResponse(page, page.status if status is None else status, headers)
+
+
+class PageResponse(Response):
+    """A page that finds its stylesheet below the path of the request's application (ASGI's `root_path`)."""
+
+    media_type = "text/html"
+
+    def __init__(self, page: Page, status: int, headers: dict[str, str]) -> None:
+        super().__init__(render(page), status, headers)
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        if below := scope.get("root_path", ""):
+            self.body = render(self._page, below=below)
+            self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
 
 
 def content_security_policy(form_action: Collection[str] = ()) -> str:
