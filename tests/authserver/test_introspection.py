@@ -151,6 +151,15 @@ async def test_what_is_no_access_token_of_ours_is_inactive(start: Start) -> None
             assert await introspect(server, token) == INACTIVE
 
 
+async def test_a_token_of_a_withdrawn_key_is_inactive_however_often_it_was_asked_about(start: Start) -> None:
+    async with start(with_gateway()) as server:
+        signing = server.server.parts.signing
+        token = (await sign_in(server))["access_token"]
+        assert (await introspect(server, token))["active"] is True
+        assert await signing.retire(signing.signer().kid)
+        assert await introspect(server, token) == INACTIVE
+
+
 async def test_a_bound_token_says_to_what(start: Start, clock: Clock) -> None:
     async with start(with_gateway()) as server:
         key = ECKey.generate_key("P-256")

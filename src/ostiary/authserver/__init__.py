@@ -16,6 +16,7 @@ what programs ask
     access_tokens    made for one resource                                   RFC 9068
     session_tokens   those of a session, and an ID token with them           OIDC Core 3.1.3.3
     own_tokens       our access tokens, read back
+    proven_tokens    their signatures, checked before
     device_authorization   a device asks for its codes                       RFC 8628 3.1
     revocation       a client gives a token back                             RFC 7009
     introspection    what a token is worth now                               RFC 7662

@@ -34,19 +34,25 @@ async def read_access_token(token: str, parts: Parts, *, now: float) -> Mapping[
 
     It may be awaited without a task.
     """
+    claims = parts.proven.claims(token, parts.signing.key_set()) or await _prove(token, parts)
+    check_claims(claims, issuers={parts.issuer}, audiences={str(claims.get("aud"))}, now=now)
+    if now >= claims["exp"]:
+        raise InvalidToken("the token has expired", reason=Refusal.EXPIRED)
+    return claims
+
+
+async def _prove(token: str, parts: Parts) -> Mapping[str, Any]:
     jwt = read_jwt(token)
     if jwt.typ != TYPE:
         raise InvalidToken(
             "the token is not an access token", reason=Refusal.MALFORMED, detail=f"typ {jwt.typ!r:.80}"
         )
+    if jwt.kid is None:
+        raise InvalidToken("the token does not name its key", reason=Refusal.UNKNOWN_KID)
     keys = parts.signing.key_set()
-    if jwt.kid is None or not keys.has(jwt.kid):
+    if not keys.has(jwt.kid):
         keys = await in_task(parts.signing.key_set_with(jwt.kid))
-    claims = verify(jwt, keys)
-    check_claims(claims, issuers={parts.issuer}, audiences={str(claims.get("aud"))}, now=now)
-    if now >= claims["exp"]:
-        raise InvalidToken("the token has expired", reason=Refusal.EXPIRED)
-    return claims
+    return parts.proven.remember(token, jwt.kid, verify(jwt, keys))
 
 
 def is_live(connection: Connection, claims: Mapping[str, Any], *, now: float) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.authserver.background import Background
 from ostiary.authserver.config.settings import AuthServerSettings
+from ostiary.authserver.proven_tokens import ProvenTokens
 from ostiary.authserver.resources import Resources
 from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.identity.key_sets import KeySets
@@ -43,6 +44,7 @@ class Parts:
     common_scopes: frozenset[str] = field(default=frozenset())
     """Scopes that are not of a resource."""
     background: Background = field(default_factory=Background)
+    proven: ProvenTokens = field(default_factory=ProvenTokens)
 
     @property
     def issuer(self) -> str:
