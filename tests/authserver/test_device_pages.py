@@ -138,6 +138,8 @@ async def test_a_code_that_nothing_waits_for_is_told_and_can_be_typed_again(
         seen = await person.press(await person.open(f"{here.server.issuer}/device"), user_code=typed)
         assert (seen.status, seen.heading) == (400, "Connect a device")
         assert "No device waits for this code." in seen.text
+        (field,) = [one for one in seen.html.all("input") if one.attributes["name"] == "user_code"]
+        assert field.attributes["value"] == typed[:40]
 
 
 async def test_a_code_that_has_expired_or_was_decided_is_no_code(start: Start, clock: Clock) -> None:

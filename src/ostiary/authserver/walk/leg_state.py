@@ -31,14 +31,12 @@ class WalkLeg(msgspec.Struct, frozen=True, tag="walk"):
     __str__ = __repr__
 
 
-class ConnectLeg(msgspec.Struct, frozen=True, tag="connect", omit_defaults=True):
+class ConnectLeg(msgspec.Struct, frozen=True, tag="connect"):
     """One more account for somebody who is signed in at the page of connected accounts."""
 
     user_id: str
     owner: str
     resource: str
-    replaces: str | None = None
-    """The grant that is connected again."""
 
 
 class PageSignIn(msgspec.Struct, frozen=True, tag="page"):
