@@ -6,10 +6,13 @@ without a word, so whoever gets the code must have been seen before the browser 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.authserver.agreed import APP, CALLBACK, events
 from tests.authserver.clients.conftest import Site, authority, site
 from tests.authserver.conftest import RESOURCE, Clock, Start
+from tests.authserver.database_file import rows
 from tests.authserver.person import Seen, world
 
 __all__ = ["authority", "site"]  # fixtures
@@ -33,6 +36,16 @@ async def test_a_client_that_registered_itself_is_agreed_to_before_anything_goes
         answer = (await person.press(page, decision="allow")).answer
     assert len(answer.pop("code")) == 43
     assert answer == {"state": "the-client-s-state", "iss": here.server.issuer}
+
+
+async def test_no_state_is_kept_before_the_person_agreed(start: Start, clock: Clock, tmp_path: Path) -> None:
+    """Whatever a link of an attacker's made of this browser, none of it is good for a callback."""
+    async with world(start, clock) as here:
+        person = await here.person()
+        page = await person.authorize(client_id=await here.stranger())
+        assert rows(tmp_path, "upstream_states") == 0
+        await person.leave(page, decision="allow")
+        assert rows(tmp_path, "upstream_states") == 1
 
 
 async def test_consent_is_asked_for_at_every_walk(start: Start, clock: Clock) -> None:
@@ -95,6 +108,18 @@ async def test_a_client_of_a_document_that_is_answered_elsewhere_is_warned_of(
         page = await (await here.person()).authorize(client_id=site.client_id, redirect_uri=elsewhere)
     assert ("Answer goes to", "elsewhere.example.com") in facts(page)
     assert "The answer goes to another site than the program" in page.text
+
+
+async def test_a_client_of_a_document_is_answered_at_its_own_uris_alone(
+    start: Start, clock: Clock, site: Site
+) -> None:
+    async with world(start, clock, registration=site.settings()["registration"]) as here:
+        person = await here.person()
+        for uri in ("https://evil.example/callback", f"{site.origin}/callback", "http://127.0.0.1:7777/evil"):
+            seen = await person.authorize(client_id=site.client_id, redirect_uri=uri)
+            assert (seen.status, seen.heading) == (400, "This request cannot be answered")
+            assert "The redirect_uri is none that this client has registered." in seen.text
+        assert here.corp.departures == []
 
 
 async def test_a_document_that_cannot_be_had_is_told_on_a_page(
