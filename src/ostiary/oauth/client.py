@@ -1,8 +1,8 @@
 """An OAuth client as an authorization server knows it: one model, however it became known.
 
-    registered   by the operator                               RFC 7591 names, in ostiary.yaml or by command
-    dynamic      by itself, at the registration endpoint       RFC 7591
-    document     by the document that its client_id leads to   Client ID Metadata Documents
+registered   by the operator                               RFC 7591 names, in ostiary.yaml or by command
+dynamic      by itself, at the registration endpoint       RFC 7591
+document     by the document that its client_id leads to   Client ID Metadata Documents
 """
 
 from __future__ import annotations
