@@ -39,5 +39,8 @@ def _why(name: str, resource: ResourceSettings, idps: Mapping[str, IdpSettings])
     taken = idp.claims.get(name)
     if taken is None and name not in PROFILE:
         return f"nothing takes it at sign-in; say where it comes from under claims of {idp.name}"
-    place = f"{taken.source.replace('_', ' ')} (claim {taken.claim})" if taken else "ID token or userinfo"
+    if taken is None or taken.source is None:
+        place = "ID token or userinfo" if taken is None else f"ID token or userinfo (claim {taken.claim})"
+    else:
+        place = f"{taken.source.replace('_', ' ')} (claim {taken.claim})"
     return f"{idp.name} did not have it in the {place} when the person signed in, or it was too large"

@@ -1,8 +1,8 @@
 """What the authorization server's audit tells. The words do not change between releases.
 
 Every event has `time` and, where they are known, `client`, `subject` (ours), `resource`, `owner`, `session`
-(the hash of its `tsid`), `address`, `act`, the chain of those who act for the subject, and `walk`, the same in
-all events of one sign-in.
+(the hash of its `tsid`), `address`, `act`, the chain of those who act for the subject, and `walk`, the same
+in all events of one sign-in.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from ostiary.authserver.clients.client_request import ClientRequest
 from ostiary.authserver.devices import DeviceRequest, new_device
-from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.parts import Parts
 from ostiary.oauth.client import DEVICE_CODE
@@ -19,38 +19,29 @@ VERIFICATION_PATH = "/device"
 """Where its person types the code: short, as it is typed too."""
 
 
-class DeviceAuthorizationEndpoint:
-    """`POST /oauth/device_authorization`."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    async def __call__(self, form: FormRequest) -> Answer:
-        """Raises OAuthError, StorageError."""
-        parts = self._parts
-        now = parts.clock()
-        client = await parts.authenticator.authenticate(form, now=now)
-        parts.rates.authorize.take(client.client_id, form.peer, now=now)
-        if not client.may_use(DEVICE_CODE):
-            raise UnauthorizedClient(f"this client may not use the grant {DEVICE_CODE}")
-        target = parts.resources.choose_for_people(form.parameters.all("resource"), client)
-        asked = read_scope(form.parameters.get("scope"))
-        scopes = target.scopes(asked, client, common=parts.common_scopes)
-        request = DeviceRequest(client.client_id, str(target.resource), scopes)
-        lifetime = parts.settings.tokens.device.total_seconds()
-        new = await in_task(
-            parts.store.transaction(
-                lambda connection: new_device(connection, parts.store, request, now=now, lifetime=lifetime)
-            )
+async def authorize_device(request: ClientRequest, parts: Parts) -> Answer:
+    """`POST /oauth/device_authorization`. Raises OAuthError, StorageError."""
+    client, now = request.client, request.now
+    if not client.may_use(DEVICE_CODE):
+        raise UnauthorizedClient(f"this client may not use the grant {DEVICE_CODE}")
+    target = parts.resources.choose_for_people(request.parameters.all("resource"), client)
+    asked = read_scope(request.parameters.get("scope"))
+    scopes = target.scopes(asked, client, common=parts.common_scopes)
+    wanted = DeviceRequest(client.client_id, str(target.resource), scopes)
+    lifetime = parts.settings.tokens.device.total_seconds()
+    new = await in_task(
+        parts.store.transaction(
+            lambda connection: new_device(connection, parts.store, wanted, now=now, lifetime=lifetime)
         )
-        page = parts.url(VERIFICATION_PATH)
-        return json_answer(
-            {
-                "device_code": new.device_code,
-                "user_code": new.user_code,
-                "verification_uri": page,
-                "verification_uri_complete": f"{page}?{urlencode({'user_code': new.user_code})}",
-                "expires_in": int(lifetime),
-                "interval": int(INTERVAL),
-            }
-        )
+    )
+    page = parts.url(VERIFICATION_PATH)
+    return json_answer(
+        {
+            "device_code": new.device_code,
+            "user_code": new.user_code,
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?{urlencode({'user_code': new.user_code})}",
+            "expires_in": int(lifetime),
+            "interval": int(INTERVAL),
+        }
+    )

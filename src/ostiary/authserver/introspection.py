@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.clients.client_request import ClientRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.own_tokens import is_live, read_access_token
 from ostiary.authserver.parts import Parts
@@ -26,54 +26,44 @@ from ostiary.transport.direct import Answer
 from ostiary.transport.stepping import in_task
 
 
-class IntrospectionEndpoint:
-    """`POST /oauth/introspect`."""
+async def introspect(request: ClientRequest, parts: Parts) -> Answer:
+    """`POST /oauth/introspect`. Raises InvalidRequest, InvalidClient, StorageError."""
+    if request.client.is_public:
+        raise InvalidClient("only a client that proves who it is may ask about tokens")
+    token = request.parameters.require("token")
+    about = _access_token if is_jwt(token) else _refresh_token
+    return json_answer(await about(token, request, parts) or INACTIVE)
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
-    async def __call__(self, form: FormRequest) -> Answer:
-        """Raises InvalidRequest, InvalidClient, TooManyRequests, StorageError."""
-        parts = self._parts
-        now = parts.clock()
-        client = await parts.authenticator.authenticate(form, now=now)
-        parts.rates.token.take(client.client_id, form.peer, now=now)
-        if client.is_public:
-            raise InvalidClient("only a client that proves who it is may ask about tokens")
-        token = form.parameters.require("token")
-        about = self._access_token if is_jwt(token) else self._refresh_token
-        return json_answer(await about(token, client, now) or INACTIVE)
+async def _access_token(token: str, request: ClientRequest, parts: Parts) -> Mapping[str, Any] | None:
+    now = request.now
+    try:
+        claims = await read_access_token(token, parts, now=now)
+    except InvalidToken:
+        return None
+    if not _may_ask(request.client, claims):
+        return None
+    lives = await in_task(parts.store.read(lambda connection: is_live(connection, claims, now=now)))
+    return active_answer(claims) if lives else None
 
-    async def _access_token(self, token: str, client: Client, now: float) -> Mapping[str, Any] | None:
-        parts = self._parts
-        try:
-            claims = await read_access_token(token, parts, now=now)
-        except InvalidToken:
-            return None
-        if not _may_ask(client, claims):
-            return None
-        lives = await in_task(parts.store.read(lambda connection: is_live(connection, claims, now=now)))
-        return active_answer(claims) if lives else None
 
-    async def _refresh_token(self, token: str, client: Client, now: float) -> Mapping[str, Any] | None:
-        store = self._parts.store
-        presented = await in_task(
-            store.read(lambda connection: refresh_tokens.find(connection, store, token))
-        )
-        if presented is None or presented.session.client_id != client.client_id:
-            return None
-        if not isinstance(decide(presented.state, now=now, grace=0), Rotate):
-            return None
-        session = presented.session
-        claims = {
-            "iss": self._parts.issuer,
-            "sub": session.user_id,
-            "client_id": session.client_id,
-            "scope": write_scope(session.scopes),
-            "iat": int(presented.issued_at),
-            "exp": int(presented.expires_at),
-        }
-        return active_answer(claims, token_type="N_A")  # noqa: S106 - a refresh token is not sent to resources
+async def _refresh_token(token: str, request: ClientRequest, parts: Parts) -> Mapping[str, Any] | None:
+    store = parts.store
+    presented = await in_task(store.read(lambda connection: refresh_tokens.find(connection, store, token)))
+    if presented is None or presented.session.client_id != request.client.client_id:
+        return None
+    if not isinstance(decide(presented.state, now=request.now, grace=0), Rotate):
+        return None
+    session = presented.session
+    claims = {
+        "iss": parts.issuer,
+        "sub": session.user_id,
+        "client_id": session.client_id,
+        "scope": write_scope(session.scopes),
+        "iat": int(presented.issued_at),
+        "exp": int(presented.expires_at),
+    }
+    return active_answer(claims, token_type="N_A")  # noqa: S106 - a refresh token is not sent to resources
 
 
 def _may_ask(client: Client, claims: Mapping[str, Any]) -> bool:

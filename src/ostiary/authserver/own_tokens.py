@@ -63,7 +63,7 @@ def is_live(connection: Connection, claims: Mapping[str, Any], *, now: float) ->
     return _REVOKED.first(connection, {"which": digest(claims["jti"])}) is None
 
 
-def revoke(connection: Connection, claims: Mapping[str, Any]) -> bool:
+def remember_revoked(connection: Connection, claims: Mapping[str, Any]) -> bool:
     """Revoke a token without a session. False when it was revoked already."""
     row = {"jti_hash": digest(claims["jti"]), "expires_at": float(claims["exp"])}
     statement = insert_or_ignore(connection, revoked_tokens).values(row)

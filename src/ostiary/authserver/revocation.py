@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.clients.client_request import ClientRequest
 from ostiary.authserver.http.json_answer import empty_answer
-from ostiary.authserver.own_tokens import read_access_token, revoke
+from ostiary.authserver.own_tokens import read_access_token, remember_revoked
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.sessions import refresh_tokens
 from ostiary.authserver.sessions.ending import EndReason, end_session
-from ostiary.oauth.client import Client
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_parts import is_jwt
 from ostiary.storage.store import digest
@@ -25,53 +24,45 @@ from ostiary.transport.direct import Answer
 from ostiary.transport.stepping import in_task
 
 
-class RevocationEndpoint:
-    """`POST /oauth/revoke`."""
+async def revoke(request: ClientRequest, parts: Parts) -> Answer:
+    """`POST /oauth/revoke`. Raises InvalidRequest, StorageError."""
+    token = request.parameters.require("token")
+    await in_task(_revoke(token, request, parts))
+    return empty_answer()
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
-    async def __call__(self, form: FormRequest) -> Answer:
-        """Raises InvalidRequest, InvalidClient, TooManyRequests, StorageError."""
-        parts = self._parts
-        now = parts.clock()
-        client = await parts.authenticator.authenticate(form, now=now)
-        parts.rates.token.take(client.client_id, form.peer, now=now)
-        token = form.parameters.require("token")
-        await in_task(self._revoke(token, client, form.peer, now))
-        return empty_answer()
+async def _revoke(token: str, request: ClientRequest, parts: Parts) -> None:
+    kind = _revoke_access_token if is_jwt(token) else _revoke_refresh_token
+    told = await kind(token, request, parts)
+    if told is not None:
+        parts.audit.write(
+            AuditEvent.TOKEN_REVOKED, client=request.client.client_id, address=request.form.peer, **told
+        )
 
-    async def _revoke(self, token: str, client: Client, address: str, now: float) -> None:
-        if is_jwt(token):
-            told = await self._revoke_access_token(token, client, now)
-        else:
-            told = await self._revoke_refresh_token(token, client, now)
-        if told is not None:
-            self._parts.audit.write(
-                AuditEvent.TOKEN_REVOKED, client=client.client_id, address=address, **told
-            )
 
-    async def _revoke_access_token(self, token: str, client: Client, now: float) -> Mapping[str, Any] | None:
-        try:
-            claims = await read_access_token(token, self._parts, now=now)
-        except InvalidToken:
-            return None
-        if claims["client_id"] != client.client_id:
-            return None
-        told = {"subject": claims["sub"], "resource": claims["aud"], "jti": claims["jti"]}
-        if "tsid" in claims:
-            return told if await self._end(digest(claims["tsid"]), now) else None
-        revoked = await self._parts.store.transaction(lambda connection: revoke(connection, claims))
-        return told if revoked else None
+async def _revoke_access_token(token: str, request: ClientRequest, parts: Parts) -> Mapping[str, Any] | None:
+    try:
+        claims = await read_access_token(token, parts, now=request.now)
+    except InvalidToken:
+        return None
+    if claims["client_id"] != request.client.client_id:
+        return None
+    told = {"subject": claims["sub"], "resource": claims["aud"], "jti": claims["jti"]}
+    if "tsid" in claims:
+        return told if await _end(digest(claims["tsid"]), request, parts) else None
+    revoked = await parts.store.transaction(lambda connection: remember_revoked(connection, claims))
+    return told if revoked else None
 
-    async def _revoke_refresh_token(self, token: str, client: Client, now: float) -> Mapping[str, Any] | None:
-        store = self._parts.store
-        presented = await store.read(lambda connection: refresh_tokens.find(connection, store, token))
-        if presented is None or presented.session.client_id != client.client_id:
-            return None
-        session = presented.session
-        told = {"subject": session.user_id, "resource": session.resource, "session": session.tsid_hash}
-        return told if await self._end(session.tsid_hash, now) else None
 
-    async def _end(self, tsid_hash: str, now: float) -> bool:
-        return await end_session(self._parts, tsid_hash, reason=EndReason.REVOKED, now=now)
+async def _revoke_refresh_token(token: str, request: ClientRequest, parts: Parts) -> Mapping[str, Any] | None:
+    store = parts.store
+    presented = await store.read(lambda connection: refresh_tokens.find(connection, store, token))
+    if presented is None or presented.session.client_id != request.client.client_id:
+        return None
+    session = presented.session
+    told = {"subject": session.user_id, "resource": session.resource, "session": session.tsid_hash}
+    return told if await _end(session.tsid_hash, request, parts) else None
+
+
+async def _end(tsid_hash: str, request: ClientRequest, parts: Parts) -> bool:
+    return await end_session(parts, tsid_hash, reason=EndReason.REVOKED, now=request.now)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ostiary.authserver.clients.client_request import for_clients
 from ostiary.authserver.clients.registration import RegistrationEndpoint
 from ostiary.authserver.config.settings import MtlsSettings
-from ostiary.authserver.device_authorization import DeviceAuthorizationEndpoint
+from ostiary.authserver.device_authorization import authorize_device
 from ostiary.authserver.discovery import PATHS, REGISTRATION_PATH, USERINFO_PATH, mtls_endpoints
 from ostiary.authserver.http.door import Handler, door
 from ostiary.authserver.http.form_request import (
@@ -12,24 +13,25 @@ from ostiary.authserver.http.form_request import (
     read_form_request,
     read_json_request,
 )
-from ostiary.authserver.introspection import IntrospectionEndpoint
+from ostiary.authserver.introspection import introspect
 from ostiary.authserver.parts import Parts
-from ostiary.authserver.revocation import RevocationEndpoint
+from ostiary.authserver.revocation import revoke
 from ostiary.authserver.token_endpoint import TokenEndpoint
 from ostiary.authserver.userinfo import UserinfoEndpoint
-from ostiary.authserver.walk.pushed import PushedRequests
+from ostiary.authserver.walk.pushed import push
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.endpoint_url import endpoint_path
 from ostiary.transport.direct import Door
 
 
 def _forms(parts: Parts) -> dict[str, Handler]:
+    rates = parts.rates
     return {
         "/oauth/token": TokenEndpoint(parts),
-        "/oauth/revoke": RevocationEndpoint(parts),
-        "/oauth/introspect": IntrospectionEndpoint(parts),
-        "/oauth/device_authorization": DeviceAuthorizationEndpoint(parts),
-        "/oauth/par": PushedRequests(parts),
+        "/oauth/revoke": for_clients(revoke, parts, rates.token),
+        "/oauth/introspect": for_clients(introspect, parts, rates.token),
+        "/oauth/device_authorization": for_clients(authorize_device, parts, rates.authorize),
+        "/oauth/par": for_clients(push, parts, rates.authorize),
     }
 
 

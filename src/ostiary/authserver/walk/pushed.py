@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.binding import binding
-from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.clients.client_request import ClientRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.walk.proven import prove, settle
@@ -41,50 +41,40 @@ class _Pushed(msgspec.Struct, frozen=True):
     parameters: bytes
 
 
-class PushedRequests:
-    """`POST /oauth/par`."""
+async def push(request: ClientRequest, parts: Parts) -> Answer:
+    """`POST /oauth/par`. Raises OAuthError or StorageError."""
+    try:
+        parameters = await _read(request, parts)
+    except OAuthError as error:
+        parts.audit.write(
+            AuditEvent.SIGN_IN_REFUSED,
+            client=request.client.client_id,
+            error=error.error,
+            reason=error.detail or error.description,
+            address=request.form.peer,
+        )
+        raise
+    reference = await in_task(_keep(parts, request.client, parameters, request.now))
+    return json_answer({"request_uri": URN + reference, "expires_in": LIFETIME}, status=201)
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
 
-    async def __call__(self, form: FormRequest) -> Answer:
-        """Raises OAuthError or StorageError."""
-        parts = self._parts
-        now = parts.clock()
-        client = await parts.authenticator.authenticate(form, now=now)
-        parts.rates.authorize.take(client.client_id, form.peer, now=now)
-        try:
-            parameters = await self._read(form, client, now)
-        except OAuthError as error:
-            parts.audit.write(
-                AuditEvent.SIGN_IN_REFUSED,
-                client=client.client_id,
-                error=error.error,
-                reason=error.detail or error.description,
-                address=form.peer,
-            )
-            raise
-        reference = await in_task(_keep(parts, client, parameters, now))
-        return json_answer({"request_uri": URN + reference, "expires_in": LIFETIME}, status=201)
+async def _read(request: ClientRequest, parts: Parts) -> Parameters:
+    if "request_uri" in request.parameters:
+        raise InvalidRequest("a request_uri cannot be pushed")
+    parameters = request.parameters.with_(client_id=request.client.client_id, **dict.fromkeys(_PROOFS))
+    if request.form.dpop is not None:
+        parameters = await _bound(request, parameters, parts)
+    settle(prove(request.client, parameters, was_pushed=True), parts)
+    return parameters
 
-    async def _read(self, form: FormRequest, client: Client, now: float) -> Parameters:
-        if "request_uri" in form.parameters:
-            raise InvalidRequest("a request_uri cannot be pushed")
-        parameters = form.parameters.with_(client_id=client.client_id, **dict.fromkeys(_PROOFS))
-        if form.dpop is not None:
-            parameters = await self._bound(form, client, parameters, now)
-        settle(prove(client, parameters, was_pushed=True), self._parts)
-        return parameters
 
-    async def _bound(
-        self, form: FormRequest, client: Client, parameters: Parameters, now: float
-    ) -> Parameters:
-        """The code is for whoever proved a key here (RFC 9449 section 10.1)."""
-        proven = await binding(form, client, self._parts, now=now) or {}
-        key = proven.get("jkt")
-        if key is not None and parameters.get("dpop_jkt") not in {None, key}:
-            raise InvalidRequest("dpop_jkt is another key than the one of the proof")
-        return parameters if key is None else parameters.with_(dpop_jkt=key)
+async def _bound(request: ClientRequest, parameters: Parameters, parts: Parts) -> Parameters:
+    """The code is for whoever proved a key here (RFC 9449 section 10.1)."""
+    proven = await binding(request.form, request.client, parts, now=request.now) or {}
+    key = proven.get("jkt")
+    if key is not None and parameters.get("dpop_jkt") not in {None, key}:
+        raise InvalidRequest("dpop_jkt is another key than the one of the proof")
+    return parameters if key is None else parameters.with_(dpop_jkt=key)
 
 
 def is_pushed(parameters: Parameters) -> bool:
