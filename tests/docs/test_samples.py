@@ -1,6 +1,7 @@
 """Every command, file and program of README and docs/ does what its page says.
 
-```console   lines after "$ " are run beside the running demo; "..." in their output stands for anything
+```console   lines after "$ " are run beside the running demo; "..." in their output stands for anything;
+             what the page's yaml takes from the environment is there
 ```yaml      begins with "# <file name>"; is written, and read by the loader
 ```python    is run with the visitor's key as application default credentials
 """
@@ -39,6 +40,15 @@ def samples(page: Path) -> list[Sample]:
     return [Sample(*found) for found in BLOCK.findall(page.read_text("utf-8"))]
 
 
+def secrets_of(page: Path) -> list[str]:
+    return [
+        name
+        for sample in samples(page)
+        if sample.language == "yaml"
+        for name in re.findall(r"\{env: (\w+)\}", sample.text)
+    ]
+
+
 def with_samples() -> Iterator[Any]:
     for page in PAGES:
         if any(sample.language in {"console", "yaml", "python"} for sample in samples(page)):
@@ -46,7 +56,11 @@ def with_samples() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("page", [*with_samples()])
-def test_the_samples_of_a_page_do_what_it_says(page: Path, demo: Any, tmp_path: Path) -> None:
+def test_the_samples_of_a_page_do_what_it_says(
+    page: Path, demo: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in secrets_of(page):
+        monkeypatch.setitem(demo.environment, name, "correct-horse-battery-staple-4711")
     for sample in samples(page):
         text = beside(demo, sample.text)
         match sample.language:
