@@ -321,6 +321,12 @@ async def test_what_the_client_wishes_of_the_sign_in_goes_on_to_the_identity(
     assert departure["login_hint"] == "alice@example.com"
 
 
+async def test_such_wishes_are_not_for_other_providers(start: Start, clock: Clock) -> None:
+    async with world(start, clock, hub="required") as here:
+        await (await here.person()).sign_in(prompt="login", max_age="60", login_hint="alice@example.com")
+        assert not {"prompt", "max_age", "login_hint"} & set(here.hub.departures[0])
+
+
 async def test_nothing_else_of_the_client_reaches_the_identity(start: Start, clock: Clock) -> None:
     async with world(start, clock) as here:
         await (await here.person()).sign_in(nonce="the-client-s-nonce", acr_values="high", audience="evil")

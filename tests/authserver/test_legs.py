@@ -245,7 +245,39 @@ async def test_an_account_is_replaced_when_its_person_says_so(start: Start, cloc
         assert shown(page)[1] == "Hub Connected as alice-at-work"
         assert await accounts(here, "hub") == ["4711"]  # until the code is redeemed
         await redeemed(person, page)
+        await here.server.server.parts.background.finish()
         assert await accounts(here, "hub") == ["8"]
+
+
+async def test_who_keeps_an_optional_account_may_skip_it_then(start: Start, clock: Clock) -> None:
+    async with world(start, clock, hub="optional") as here:
+        person = await here.person()
+        await person.tokens()
+        await dies(here, "hub")
+        here.hub.person = {"sub": "666", "preferred_username": "mallory"}
+        page = await person.press(await person.authorize(), step="connect")
+        page = await person.press(page, decision="keep")
+        assert (page.heading, page.buttons) == ("Connect Hub", ["connect", "skip", "cancel"])
+        assert "code" in (await person.press(page, step="skip")).answer
+        assert await choices(here) == [("hub", "skipped", "")]
+
+
+async def test_what_is_replaced_is_what_was_shown(start: Start, clock: Clock) -> None:
+    async with world(start, clock, hub="required") as here:
+        person = await here.person()
+        await person.tokens()
+        await dies(here, "hub")
+        page = await person.authorize()
+        departures = [await person.leave(page, step="connect") for _ in range(2)]
+        offers = []
+        for departure, name in zip(departures, ("alice-at-work", "mallory"), strict=True):
+            query = here.hub.approve(departure).decode()
+            here.hub.person = {"sub": name, "preferred_username": name}
+            offers.append(await person.open(f"{here.server.issuer}/oauth/callback/hub?{query}"))
+        assert "alice-at-work" in offers[0].text
+        late = await person.press(offers[0], decision="replace")
+        assert late.heading == "Replace your Hub account?"
+        assert "mallory" in late.text
 
 
 async def test_replacing_cannot_be_forged(start: Start, clock: Clock) -> None:

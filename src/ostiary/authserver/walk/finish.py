@@ -16,7 +16,7 @@ from ostiary.authserver.walk.asked import Asked
 from ostiary.authserver.walk.choices import forget_choice, remember_choices
 from ostiary.authserver.walk.noted import note
 from ostiary.authserver.walk.onward import send_on
-from ostiary.authserver.walk.record import Chosen, WalkRecord
+from ostiary.authserver.walk.record import WalkRecord
 from ostiary.authserver.walk.standing import Standing
 from ostiary.authserver.walk.visit import Visit
 from ostiary.authserver.walk.walks import Walk, drop_walk, take_walk
@@ -94,12 +94,11 @@ def _end_well(connection: Connection, visit: Visit, standing: Standing, authoriz
 def _remember(connection: Connection, visit: Visit, standing: Standing) -> None:
     """What was skipped or refused on the way; and no more, what is connected now."""
     record, owner = standing.record, standing.record.asked.owner
-    chosen = [choice for choice in record.choices if choice.chosen is not Chosen.KEPT]
     made_up_for = [account.idp for account in record.connected if account.idp in standing.known.choices]
-    if record.identity is None or not (chosen or made_up_for):
+    if record.identity is None or not (record.choices or made_up_for):
         return
     user_id = sign_in(connection, visit.parts.store, record.identity, now=visit.now)
-    remember_choices(connection, user_id, owner, chosen, now=visit.now)
+    remember_choices(connection, user_id, owner, record.choices, now=visit.now)
     for idp in made_up_for:
         forget_choice(connection, user_id, owner, idp)
 
