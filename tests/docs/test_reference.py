@@ -18,6 +18,7 @@ from ostiary.gateway import errors as gateway_errors
 from ostiary.gateway.errors import GatewayError
 from ostiary.mcp import errors as mcp_errors
 from ostiary.mcp.errors import McpError
+from ostiary.oauth import server_errors
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -71,6 +72,17 @@ def test_every_error_code_is_in_the_reference() -> None:
     for error in kinds:
         if error not in {McpError, GatewayError}:
             assert f"| {error.code} | {error.status} | `{error.__name__}` |" in page
+
+
+def test_every_error_of_the_authorization_server_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")
+    for name in server_errors.__all__:
+        error = getattr(server_errors, name)
+        if hasattr(error, "error"):
+            (row,) = [
+                line for line in page.splitlines() if line.startswith("| `") and f"`{error.error}`" in line
+            ]
+            assert str(error.status) in row
 
 
 def test_every_file_that_the_architecture_names_is_there() -> None:
