@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from ostiary.authserver import AuthServer, AuthServerSettings
+from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import Listen
 from ostiary.storage.config import StorageSettings
 from ostiary.transport.serving import address_of, bind
@@ -102,6 +103,7 @@ def start(tmp_path: Path, clock: Clock) -> Start:
             server.listening(sock),
             httpx2.AsyncClient(trust_env=False, follow_redirects=False) as http,
         ):
-            yield Server(server, checked.issuer, http, audit_file)
+            below = canonical_url(checked.issuer).path  # the host may be another replica's
+            yield Server(server, issuer + below, http, audit_file)
 
     return started
