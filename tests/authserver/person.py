@@ -225,13 +225,13 @@ async def world(start: Start, clock: Clock, **more: Any) -> AsyncIterator[World]
     """All of it. more: parts of the configuration; `hub="optional"` says what the second provider is for, and
     `depot="optional"` gives it another entry."""
     uses = {name: more.pop(name) for name in ("hub", "depot") if name in more}
-    port = more.pop("port", 0)
+    where = {name: more.pop(name) for name in ("port", "storage") if name in more}
     async with contextlib.AsyncExitStack() as stack:
         corp = await stack.enter_async_context(little_idp(clock))
         hub = await stack.enter_async_context(little_idp(clock))
         hub.person = dict(HUB_PERSON)
         settings = world_settings(corp, hub, **uses) | more
-        server = await stack.enter_async_context(start(settings, port=port))
+        server = await stack.enter_async_context(start(settings, **where))
         yield World(server, corp, hub, stack)
 
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
-import httpx2
 import pytest
 from tests.authserver.agreed import APP, CALLBACK, WEB, events
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Start
 from tests.authserver.database_file import locked, rows
-from tests.authserver.idps.little_idp import little_idp
-from tests.authserver.person import Person, authorize_url, world, world_settings
-
-from ostiary.settings import Listen
-from ostiary.transport.serving import address_of, bind
+from tests.authserver.person import authorize_url, world
 
 EXACT = "https://web.example.com/callback"
 NOT_REGISTERED = "The redirect_uri is none that this client has registered."
@@ -454,20 +448,6 @@ async def test_the_audit_says_who_signed_in(start: Start, clock: Clock) -> None:
         "account": "248289761001",
         "address": "127.0.0.1",
     }
-
-
-async def test_an_issuer_with_a_path_has_all_of_it_below_that_path(start: Start, clock: Clock) -> None:
-    with contextlib.closing(bind(Listen("127.0.0.1", 0))) as sock:
-        port = address_of(sock).port
-    issuer = f"http://127.0.0.1:{port}/tenant"
-    async with little_idp(clock) as corp, little_idp(clock) as hub:
-        settings = world_settings(corp, hub, hub="required") | {"issuer": issuer}
-        async with start(settings, port=port) as server, httpx2.AsyncClient(trust_env=False) as http:
-            server.issuer = issuer
-            person = Person(server, [corp, hub], http)
-            answer = await person.sign_in(prompt="consent")
-    assert answer["iss"] == issuer
-    assert all(url.startswith((issuer, corp.url, hub.url, CALLBACK)) for url in person.passed)
 
 
 async def test_a_confidential_client_signs_people_in_alike(start: Start, clock: Clock) -> None:

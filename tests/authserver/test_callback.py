@@ -18,6 +18,8 @@ from tests.authserver.conftest import Clock, Start
 from tests.authserver.database_file import locked, raw_bytes, rows
 from tests.authserver.idps.little_idp import LittleIdp
 from tests.authserver.person import Person, World, authorize_url, where_to, world, world_settings
+from tests.peers.mcp_clients.client import free_port
+from tests.peers.postgresql import PostgreSql
 
 from ostiary.authserver.sweep import sweep
 
@@ -140,14 +142,22 @@ async def test_swapped_states_of_two_walks(start: Start, clock: Clock) -> None:
         assert seen.answer["error"] == "server_error"
 
 
-async def test_one_use_across_replicas(start: Start, clock: Clock) -> None:
-    async with world(start, clock) as here:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_one_use_of_a_state_across_replicas(
+    kind: str, start: Start, clock: Clock, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage: dict[str, Any] = {}
+    if kind == "postgresql":
+        database: PostgreSql = request.getfixturevalue("postgresql")
+        monkeypatch.setenv("STORE_PASSWORD", database.password)
+        storage = {"url": database.new_database(), "password": {"env": "STORE_PASSWORD"}}
+    async with world(start, clock, storage=storage) as here:
         settings = world_settings(here.corp, here.hub) | {"issuer": here.server.issuer}
-        async with start(settings) as other:
+        port = free_port()
+        async with start(settings, port=port, storage=storage):
             person = await here.person()
             url = back(here, await departed(person))
-            replica = url.replace(here.server.issuer, other.issuer)
-            assert replica != url
+            replica = url.replace(here.server.issuer, f"http://127.0.0.1:{port}")
             answers = await asyncio.gather(
                 *(person.http.get(one) for one in (url, replica) for _ in range(4))
             )
