@@ -106,10 +106,12 @@ async def trap() -> AsyncIterator[Trap]:
 
 
 def audit(server: Server) -> list[dict[str, Any]]:
-    """What the audit file has, without times and addresses."""
+    """What the audit file has of clients, without times and addresses; the server made itself a key."""
     events = [json.loads(line) for line in server.audit_file.read_text().splitlines()]
     return [
-        {name: value for name, value in event.items() if name not in {"time", "address"}} for event in events
+        {name: value for name, value in event.items() if name not in {"time", "address"}}
+        for event in events
+        if event["event"] != "key_made"
     ]
 
 
