@@ -38,6 +38,7 @@ from ostiary.storage.errors import StorageError
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
 from ostiary.transport.fetch import Fetcher
+from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.limits import Limits
 from ostiary.transport.serving import address_of, bind, serving
 
@@ -134,6 +135,7 @@ class AuthServer:
                     hosts=self._hosts(address_of(sock)),
                     doors=posted,
                     documents=read,
+                    proxies=TrustedProxies(self.settings.trusted_proxies),
                 )
             )
             yield

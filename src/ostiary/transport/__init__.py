@@ -5,6 +5,7 @@ in      serving     uvicorn inside our own event loop, one listener a socket
         direct      requests answered inside the protocol, without ASGI: the gateway's calls
         limits      how much one caller may make us hold
         stepping    coroutines driven by the bytes themselves, without a task
+        forwarded   who is at the other end when proxies stand between
         outbox      writes of one turn of the loop, made together
 out     upstream    connections to one MCP server: pooled, bounded, streamed
         fetch       small documents: metadata, key sets, answers to forms

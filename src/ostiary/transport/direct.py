@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.listener import BETWEEN, GuardedProtocol, Refused
 from ostiary.transport.outbox import Outbox
 from ostiary.transport.stepping import Stepped, Stepper
@@ -40,7 +41,7 @@ class Request:
         self.keep_alive = keep_alive
         self.body = b""
         self.peer = ""
-        """The address at the other end of the connection."""
+        """The address at the other end, beyond the proxies that the operator named."""
         self.certificate: bytes | None = None
         """The client's certificate in DER, where TLS asked for one and checked it."""
 
@@ -81,10 +82,17 @@ class DirectProtocol(GuardedProtocol):
     """One connection, on which calls are answered in the order they came."""
 
     def __init__(
-        self, *arguments: Any, doors: Doors, documents: Doors, outbox: Outbox, **options: Any
+        self,
+        *arguments: Any,
+        doors: Doors,
+        documents: Doors,
+        proxies: TrustedProxies,
+        outbox: Outbox,
+        **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
         self.doors = {b"POST": doors, b"GET": documents}
+        self.proxies = proxies
         self.outbox = outbox
         self.reading: Request | None = None
         self.body_parts: list[bytes] = []
@@ -152,12 +160,13 @@ class DirectProtocol(GuardedProtocol):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         repeated = NOTHING_REPEATED if len(headers) == len(self.headers) else self._repeated()
         self.reading = Request(door, headers, repeated, self.parser.should_keep_alive())
-        self.reading.peer = self.peer
+        self.reading.peer = self.proxies.client(self.peer, headers.get(b"x-forwarded-for"))
         self.reading.certificate = self.certificate
 
     def _hand_on(self, headers: dict[bytes, bytes]) -> None:
         if self.current is not None:
             raise Refused(HTTPStatus.BAD_REQUEST, "only calls may be pipelined behind a call")
+        self.client = (self.proxies.client(self.peer, headers.get(b"x-forwarded-for")), 0)
         self.expect_100_continue = headers.get(b"expect", b"").lower() == b"100-continue"
         self.hand_on()
 

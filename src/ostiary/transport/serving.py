@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 
 from ostiary.settings import Listen
 from ostiary.transport.direct import DirectProtocol, Doors
+from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
 from ostiary.transport.limits import Limits
 from ostiary.transport.outbox import Outbox
 
@@ -74,7 +75,7 @@ def address_of(sock: socket.socket) -> Listen:
 
 
 @contextlib.asynccontextmanager
-async def serving(
+async def serving(  # noqa: PLR0913 - a setting each
     app: ASGIApp,
     sock: socket.socket,
     *,
@@ -82,12 +83,14 @@ async def serving(
     hosts: frozenset[str] | None = None,
     doors: Doors | None = None,
     documents: Doors | None = None,
+    proxies: TrustedProxies = NO_PROXIES,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Serve `app` on a bound socket while the block runs, then drain and close.
 
     hosts: the `Host` values that are ours, lower case with port; None takes any one.
     doors, documents: paths whose POST or GET requests are answered inside the protocol (see `direct`).
+    proxies: whose word on who is behind them counts.
     tls: what the listener speaks TLS with; None for TLS that ends in front of us, or on this machine.
     """
     config = uvicorn.Config(
@@ -100,6 +103,7 @@ async def serving(
                 hosts=_as_bytes(hosts),
                 doors=doors or {},
                 documents=documents or {},
+                proxies=proxies,
                 outbox=Outbox(asyncio.get_running_loop()),
             ),
         ),
@@ -107,6 +111,7 @@ async def serving(
         interface="asgi3",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # uvicorn would believe whoever is on this machine; see `forwarded`
         server_header=False,
         date_header=False,
         timeout_keep_alive=int(limits.idle_timeout),

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 from ostiary.authserver.config.clients import ClientSettings, check_clients
 from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp, OidcIdp
@@ -15,6 +23,24 @@ from ostiary.authserver.config.trusted_issuers import TrustedIssuer, check_toget
 from ostiary.identity.inbound import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import ConfiguredPath, Duration, Listen, ListenAddress, Settings, Url
+from ostiary.transport.forwarded import Network
+
+
+def _network(value: object) -> Network:
+    if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
+        return value
+    try:
+        return ipaddress.ip_network(str(value))
+    except ValueError:
+        raise ValueError("a network is an address and the length of its prefix, such as 10.0.0.0/8") from None
+
+
+NetworkField = Annotated[
+    Network,
+    BeforeValidator(_network),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "description": "A network: 10.0.0.0/8"}),
+]
 
 
 def _can_be_ours(issuer: str) -> str:
@@ -117,6 +143,9 @@ class AuthServerSettings(Settings):
     """Its name and its address as clients see it, without a slash at its end."""
     insecure_public: bool = False
     """Listen beyond this machine although the issuer is not https, which means no TLS in front."""
+    trusted_proxies: list[NetworkField] = []
+    """Networks of the proxies in front, such as 10.0.0.0/8, whose X-Forwarded-For says who asks: limits and
+    audit go by it. Default: none, and whoever is at the other end of the connection asks."""
     mtls: MtlsSettings | None = None
     """The token endpoint for clients with certificates (RFC 8705). Default: there is none."""
     upstream_idps: list[IdpSettings] = []
