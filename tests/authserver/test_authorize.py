@@ -455,3 +455,15 @@ async def test_a_confidential_client_signs_people_in_alike(start: Start, clock: 
         seen = await (await here.person()).authorize(client_id="web", redirect_uri=EXACT)
         assert seen.url.startswith(f"{EXACT}?code=")
         assert SECRET not in seen.url
+
+
+@pytest.mark.parametrize("client_id", ["c" * 2001, "c\u00e9"])
+async def test_a_name_that_no_client_has_fills_neither_memory_nor_audit(
+    start: Start, clock: Clock, client_id: str
+) -> None:
+    """Rates are kept by client and address, and strangers choose the name."""
+    async with world(start, clock) as here:
+        seen = await (await here.person()).authorize(client_id=client_id)
+        assert seen.status == 400
+        assert "Client_id is empty, too long, or has a character that none has." in seen.text
+        assert events(here.server, "sign_in_refused") == []

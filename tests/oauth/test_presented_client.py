@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from urllib.parse import urlencode
 
 import pytest
@@ -141,6 +142,18 @@ def test_a_header_that_cannot_be_read_is_refused(authorization: str, why: str) -
 @pytest.mark.parametrize("client_id", ["c\n", "ä", "c" * 2001])
 def test_a_name_that_no_client_has_is_refused(client_id: str) -> None:
     assert refusal(InvalidClient, None, form(client_id=client_id)) == (
+        "client_id is empty, too long, or has a character that none has"
+    )
+
+
+@pytest.mark.parametrize("name", ["c\n", "\ud800", "c\0", "c" * 2001])
+def test_an_assertion_of_a_name_that_no_client_has_is_refused(name: str) -> None:
+    """It is not even looked for: no store takes half a character."""
+    header, claims = ({"alg": "ES256"}, {"iss": name, "sub": name})
+    parts = (
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, claims)
+    )
+    assert refusal(InvalidClient, None, asserted(f"{'.'.join(parts)}.AAAA")) == (
         "client_id is empty, too long, or has a character that none has"
     )
 

@@ -60,7 +60,7 @@ def read_presented(authorization: str | None, parameters: Parameters) -> Present
     """
     named = parameters.get("client_id")
     if named is not None:
-        _check_id(named)
+        check_client_id(named)
     _refuse_two_ways(authorization, parameters)
     if authorization is not None:
         return _basic(authorization, named)
@@ -97,7 +97,7 @@ def _basic(authorization: str, named: str | None) -> Presented:
     if not colon:
         raise InvalidClient("the Authorization header has no colon between name and secret")
     client_id, secret = _form_decoded(left), _form_decoded(right)
-    _check_id(client_id)
+    check_client_id(client_id)
     if named is not None and named != client_id:
         raise InvalidRequest("client_id is another one than in the Authorization header")
     return PresentedSecret(client_id, secret, "client_secret_basic") if secret else PresentedName(client_id)
@@ -122,12 +122,14 @@ def _assertion(parameters: Parameters, named: str | None) -> PresentedAssertion:
     if kind != CLIENT_ASSERTION_TYPE:
         raise InvalidClient(f"client_assertion_type is not {CLIENT_ASSERTION_TYPE}, the only one taken here")
     subject = subject_of_assertion(assertion)
+    if subject is not None:
+        check_client_id(subject)
     if named is not None and subject is not None and named != subject:
         raise InvalidClient("client_id is another one than in the client_assertion")
     return PresentedAssertion(named or subject, assertion)
 
 
-def _check_id(client_id: str) -> None:
-    """RFC 6749 appendix A.1."""
+def check_client_id(client_id: str) -> None:
+    """Raise InvalidClient for what no client is called (RFC 6749 appendix A.1)."""
     if len(client_id) > LONGEST_ID or _CLIENT_ID.fullmatch(client_id) is None:
         raise InvalidClient("client_id is empty, too long, or has a character that none has")

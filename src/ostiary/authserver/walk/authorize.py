@@ -21,6 +21,7 @@ from ostiary.authserver.walk.start import start_walk
 from ostiary.authserver.walk.visit import Visit
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.parameters import Parameters, read_parameters
+from ostiary.oauth.presented_client import check_client_id
 from ostiary.oauth.requested_authorization import read_state
 from ostiary.oauth.server_errors import InvalidRequest, TooManyRequests, Unavailable
 from ostiary.storage.errors import StorageError
@@ -55,6 +56,7 @@ async def _as_get(request: Request, parts: Parts) -> Response:
 
 async def _prove(visit: Visit, parameters: Parameters) -> Proven:
     parts, client_id = visit.parts, parameters.require("client_id")
+    check_client_id(client_id)
     try:
         parts.rates.authorize.take(client_id, visit.address, now=visit.now)
         return await _prove_client(visit, client_id, parameters)
