@@ -160,8 +160,6 @@ class Fetcher:
         except aiohttp.ClientConnectorCertificateError as error:
             problem = f"its TLS certificate is not trusted ({error.certificate_error})"
             raise NotTrusted(url, problem) from None
-        except UnicodeError:  # aiohttp reads it as it is shown to people
-            raise NotReached(url, "its host name begins as one in punycode, and is none") from None
         except (aiohttp.ClientConnectorError, TrustUnusable) as error:
             raise NotReached(url, _in_words(error)) from None
         except aiohttp.ClientError as error:
