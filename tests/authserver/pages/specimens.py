@@ -34,6 +34,7 @@ from ostiary.authserver.pages import (
     Scope,
     SignInChoice,
     Walk,
+    WayBack,
     Website,
 )
 
@@ -191,6 +192,14 @@ def _outcomes(say: Say) -> dict[str, Page]:
             "https://accounts.google.com/o/oauth2/v2/auth?client_id=a&state=%22%3E", say("Google")
         ),
         "onward-app": Onward("cursor://anysphere.cursor/callback?code=a&state=b", say("Cursor")),
+        "way-back": WayBack(
+            Client(say("Stranger"), "registration"),
+            say("the scope everything is unknown here, or not for this client"),
+            "https://stranger.example.com/callback?error=invalid_scope",
+        ),
+        "way-back-app": WayBack(
+            Client(say("Cursor"), "registration"), say("no"), "cursor://callback?error=x"
+        ),
         "onward-local": Onward("http://127.0.0.1:53682/callback?code=a", say("Claude Code")),
     }
 

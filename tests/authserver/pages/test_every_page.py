@@ -71,8 +71,9 @@ def test_every_text_of_every_view_is_tried() -> None:
         for field in fields(value)
         if isinstance(text := getattr(value, field.name), str) and text and mark not in text
     }
-    assert missing == {"Form.action", "Onward.url", "Leg.state", "AccountAsked.use", "Client.known_by",
-                       "ConnectedAccount.state", "LocalProgram.host", "SignInChoice.purpose"}  # fmt: skip
+    assert missing == {"Form.action", "Onward.url", "WayBack.url", "Leg.state", "AccountAsked.use",
+                       "Client.known_by", "ConnectedAccount.state", "LocalProgram.host",
+                       "SignInChoice.purpose"}  # fmt: skip
 
 
 def test_hostile_text_changes_neither_the_elements_nor_the_attributes(name: str, hostile: str) -> None:
@@ -175,9 +176,9 @@ def test_a_page_loads_our_stylesheet_and_icon_and_nothing_else(name: str) -> Non
     assert [element.tag for element in page.all("script", "style", "img", "iframe", "object", "base")] == []
 
 
-def test_only_the_step_onward_has_a_url_of_another_site(name: str) -> None:
+def test_only_steps_to_other_sites_have_their_url(name: str) -> None:
     links = [link.attributes["href"] for link in read(render(CALM[name])).all("a")]
-    assert links == ([CALM[name].url] if name.startswith("onward") else [])  # type: ignore[attr-defined]  # Onward
+    assert links == ([CALM[name].url] if name.startswith(("onward", "way-back")) else [])  # type: ignore[attr-defined]  # Onward
 
 
 def test_secrets_of_a_form_are_not_in_its_repr(name: str) -> None:

@@ -13,6 +13,7 @@ A page is a frozen dataclass with just the values it shows; its docstring says w
     DeviceCode, DeviceConfirm, DeviceDone                            device         RFC 8628 3.3
     ErrorPage, Done     the last word                                outcome
     Onward              the browser goes on to another site          outcome
+    WayBack             back to a program that nobody vouches for    outcome
 
 One rule: all text is hostile. Templates escape it, and `display_text` shows what would hide in it. A name
 is never trusted to say who somebody is; a host and a `Destination` are.
@@ -38,7 +39,7 @@ from ostiary.authserver.pages.destination import (
     destination,
 )
 from ostiary.authserver.pages.device import DeviceCode, DeviceConfirm, DeviceDone
-from ostiary.authserver.pages.outcome import Done, ErrorPage, Onward
+from ostiary.authserver.pages.outcome import Done, ErrorPage, Onward, WayBack
 from ostiary.authserver.pages.page import Client, Form, Page
 from ostiary.authserver.pages.render import render
 from ostiary.authserver.pages.response import FormActionRefused, content_security_policy, page_response
@@ -77,6 +78,7 @@ __all__ = [
     "Scope",
     "SignInChoice",
     "Walk",
+    "WayBack",
     "Website",
     "asset_routes",
     "content_security_policy",

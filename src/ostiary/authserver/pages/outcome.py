@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ostiary.authserver.pages.destination import Destination, destination
-from ostiary.authserver.pages.page import Page
+from ostiary.authserver.pages.page import Client, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,33 @@ class ErrorPage(Page):
     def status(self) -> int:
         """The error's own."""
         return self.code
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack(Page):
+    """A program that nobody vouches for asked for what cannot be. Its person goes back to it, or not.
+
+    Sent on by itself, our address would be a way to anybody's (RFC 9700 section 4.11.2).
+    """
+
+    template: ClassVar[str] = "way_back.html"
+    client: Client
+    wrong: str
+    url: str
+    """Where the program is told what was wrong."""
+
+    @property
+    def status(self) -> int:
+        """A bad request."""
+        return 400
+
+    def __post_init__(self) -> None:
+        destination(self.url)
+
+    @property
+    def leads_to(self) -> Destination:
+        """What the URL says of itself."""
+        return destination(self.url)
 
 
 @dataclass(frozen=True, slots=True)

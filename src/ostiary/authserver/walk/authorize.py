@@ -13,7 +13,8 @@ from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.http.page_door import read_form
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.walk.asked import Asked, name_of
-from ostiary.authserver.walk.finish import tell
+from ostiary.authserver.walk.consent import asking_client
+from ostiary.authserver.walk.finish import let_person_tell, tell
 from ostiary.authserver.walk.onward import see_other
 from ostiary.authserver.walk.proven import Proven, may_skip_consent, prove, settle
 from ostiary.authserver.walk.pushed import is_pushed, unfold
@@ -22,6 +23,7 @@ from ostiary.authserver.walk.visit import Visit
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.parameters import Parameters, read_parameters
 from ostiary.oauth.presented_client import check_client_id
+from ostiary.oauth.registered_redirect import RedirectKind, redirect_kind
 from ostiary.oauth.requested_authorization import read_state
 from ostiary.oauth.server_errors import InvalidRequest, TooManyRequests, Unavailable
 from ostiary.storage.errors import StorageError
@@ -40,10 +42,17 @@ async def authorize(request: Request, parts: Parts) -> Response:
         asked = settle(proven, parts)
         return await start_walk(visit, asked, is_consented=may_skip_consent(proven.client, asked))
     except OAuthError as error:
-        return tell(visit, _as_far_as_known(proven), error)
+        return _refused(visit, proven, error)
     except StorageError as error:
-        away = Unavailable("the server cannot reach its store", detail=str(error))
-        return tell(visit, _as_far_as_known(proven), away)
+        return _refused(visit, proven, Unavailable("the server cannot reach its store", detail=str(error)))
+
+
+def _refused(visit: Visit, proven: Proven, error: OAuthError) -> Response:
+    """The client is told; by its person, when nobody vouches for where that leads (RFC 9700 4.11.2)."""
+    asked = _as_far_as_known(proven)
+    if proven.client.is_verified or redirect_kind(proven.redirect_uri) is RedirectKind.LOOPBACK:
+        return tell(visit, asked, error)
+    return let_person_tell(visit, asked, asking_client(asked), error)
 
 
 async def _as_get(request: Request, parts: Parts) -> Response:

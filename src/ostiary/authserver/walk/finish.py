@@ -10,7 +10,7 @@ from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.authorized import Authorized
 from ostiary.authserver.codes import new_code
 from ostiary.authserver.http.page_door import PageRefused
-from ostiary.authserver.pages import DeviceDone, page_response
+from ostiary.authserver.pages import Client, DeviceDone, WayBack, page_response
 from ostiary.authserver.sessions.users import sign_in
 from ostiary.authserver.walk.asked import Asked
 from ostiary.authserver.walk.choices import forget_choice, remember_choices
@@ -71,6 +71,16 @@ def tell(
         note(visit, AuditEvent.DEVICE_DENIED, asked, walk=walk)
         return page_response(DeviceDone(asked.client_name, is_allowed=False))
     raise error
+
+
+def let_person_tell(visit: Visit, asked: Asked, client: Client, error: OAuthError) -> Response:
+    """The same by a link, which the person follows or not."""
+    if asked.redirect_uri is None:
+        raise error
+    reason = error.detail or error.description
+    note(visit, AuditEvent.SIGN_IN_REFUSED, asked, error=error.error, reason=reason)
+    url = error_answer(asked.redirect_uri, error, state=asked.state, issuer=visit.parts.issuer)
+    return page_response(WayBack(client, error.description, url))
 
 
 def _end_well(connection: Connection, visit: Visit, standing: Standing, authorized: Authorized) -> str | None:
