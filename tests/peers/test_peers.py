@@ -111,7 +111,8 @@ async def test_people_sign_in_at_an_identity_provider(name: str) -> None:
             answer = answers.get_nowait()
             assert (answer["state"], answer["iss"]) == (flow.state, idp.issuer)
             status, tokens = await flow.redeem(endpoints["token_endpoint"], answer["code"])
-            assert (status, tokens["expires_in"]) == (200, 60)
+            assert status == 200
+            assert tokens["expires_in"] in {59, 60}  # a second may pass while it answers
             claims = await flow.user(endpoints["userinfo_endpoint"], tokens["access_token"])
             assert {key: claims[key] for key in ("sub", "name", "email", "email_verified", "groups")} == {
                 "sub": person.login,
