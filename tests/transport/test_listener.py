@@ -177,6 +177,13 @@ async def test_bytes_that_are_not_http(connect: Connect, sent: bytes) -> None:
     assert await connect.told(sent) == refusal("400 Bad Request", BAD)
 
 
+@pytest.mark.parametrize("target", ["http://[::1", "http://x:99999999/"])
+async def test_a_target_that_is_no_url(connect: Connect, target: str) -> None:
+    """It is answered, and no trace in the log lets a stranger fill the disk."""
+    told = await connect.told(f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n")
+    assert told == refusal("400 Bad Request", "the request names no readable target")
+
+
 async def test_http_2_with_prior_knowledge(connect: Connect) -> None:
     told = await connect.told("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     assert told.startswith(b"HTTP/1.1 400 ")

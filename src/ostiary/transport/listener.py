@@ -151,7 +151,10 @@ class GuardedProtocol(HttpToolsProtocol):
         HttpToolsProtocol.on_message_begin(self)
         self.url, self.expect_100_continue = url, expect
         self.headers.extend(headers)
-        HttpToolsProtocol.on_headers_complete(self)
+        try:
+            HttpToolsProtocol.on_headers_complete(self)
+        except httptools.HttpParserInvalidURLError:
+            raise Refused(HTTPStatus.BAD_REQUEST, "the request names no readable target") from None
 
     def on_body(self, body: bytes) -> None:
         self.count_body(len(body))
