@@ -200,6 +200,18 @@ async def test_remapped_resource_ends_sessions(start: Start, change: dict[str, A
         assert (await refresh(server, token)).json() == refusal(REVOKED)
 
 
+async def test_a_resource_that_was_taken_from_a_client_is_refreshed_no_more(start: Start) -> None:
+    other = "https://zoo.example.com/mcp"
+    values = settings()
+    values["resources"].append(values["resources"][0] | {"resource": other})
+    async with start(values) as server:
+        token = (await sign_in(server))["refresh_token"]
+    async with start(values | {"clients": [APP | {"resources": [other]}, WEB]}) as server:
+        refused = await refresh(server, token)
+        assert await reason_of_end(server) == "resource_removed"
+    assert refused.json() == refusal(CHANGED)
+
+
 async def test_a_client_that_was_removed_has_no_sessions(start: Start) -> None:
     async with start(settings()) as server:
         token = (await sign_in(server))["refresh_token"]

@@ -64,6 +64,10 @@ class Resources:
         except LookupError:
             return None
 
+    def may_have(self, client: Client, target: Target) -> bool:
+        """Whether the operator, who may have changed their mind, lets this client have it."""
+        return any(pattern.covers(target.resource) for pattern in self._patterns(client))
+
     @property
     def entries(self) -> list[ResourceSettings]:
         """As configured."""

@@ -98,7 +98,7 @@ def _renew(
 ) -> _Renewed:
     presented = _theirs(refresh_tokens.find(connection, parts.store, token), request)
     successor = _earlier_successor(presented, request, parts)
-    target = _target(presented.session, parts)
+    target = _target(presented.session, request, parts)
     scopes = _scopes(presented.session, target, request, parts)
     if successor is not None:
         return _Renewed(presented.session, target, scopes, successor, in_grace=True)
@@ -138,11 +138,11 @@ def _earlier_successor(presented: Presented, request: GrantRequest, parts: Parts
     return None
 
 
-def _target(session: Session, parts: Parts) -> Target:
-    """The session's resource, if the configuration still has it as it was."""
+def _target(session: Session, request: GrantRequest, parts: Parts) -> Target:
+    """The session's resource, if the configuration still has it as it was, for this client."""
     target = parts.resources.find(session.resource)
     reason = misfit(session, target)
-    if target is None or reason is not None:
+    if target is None or reason is not None or not parts.resources.may_have(request.client, target):
         raise SessionMustEnd(
             session.tsid_hash,
             reason or EndReason.RESOURCE_REMOVED,

@@ -45,7 +45,7 @@ class EndReason(StrEnum):
     IDENTITY_CHANGED = "identity_changed"
     """Its resource has its people sign in at another provider now."""
     RESOURCE_REMOVED = "resource_removed"
-    """The configuration has its resource no more."""
+    """The configuration has its resource no more, or not for its client."""
     OWNER_CHANGED = "owner_changed"
     """Its resource belongs to another workload now."""
     CLIENT_REMOVED = "client_removed"
