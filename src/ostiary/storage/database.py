@@ -185,8 +185,8 @@ def _flushing_engine(file: Path) -> Engine:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")  # what undoes a savepoint needs no file
-        # Rows are known by hashes, so the pages that change come by chance: 16 MiB of them are kept at hand, and
-        # one that changes often is moved from the log to the file once in 4000.
+        # Rows are known by hashes, so the pages that change come by chance: 16 MiB of them are kept at hand,
+        # and those that change often are moved from the log to the file less often.
         connection.execute("PRAGMA cache_size = -16384")
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
 
