@@ -244,6 +244,15 @@ async def test_claims_that_stand_twice(server: Server, sso: ForeignIssuer, door:
         assert door.refusal(refused) == "the token is malformed"
 
 
+async def test_half_a_character(server: Server, sso: ForeignIssuer, door: Door) -> None:
+    """JSON can write one, and neither a store nor a token of ours can hold it."""
+    claims = json.dumps(door.claims(sso, server))[:-1]
+    token = sso.sign_text(claims + r', "x": "\ud800"}', typ=door.typ)
+    assert door.refusal(await door.bring(server, token)) == "the token is malformed"
+    whole = sso.sign_text(claims + r', "x": "\ud83e\udd80"}', typ=door.typ)
+    assert (await door.bring(server, whole)).status_code == 200
+
+
 async def test_deep_nesting(server: Server, sso: ForeignIssuer, door: Door) -> None:
     claims = json.dumps(door.claims(sso, server))[:-1]
     for depth in (40, 900, 5000):

@@ -255,6 +255,12 @@ async def test_an_assertion_that_is_bound_to_a_key_is_worth_nothing_without_it(
     assert jwt_parts(held.json()["access_token"]).claims["cnf"] == {"jkt": key.thumbprint()}
 
 
+async def test_a_claim_with_half_a_character_breaks_nothing(start: Start, sso: ForeignIssuer) -> None:
+    async with start(settings(sso, claims={"groups": "groups"})) as server:
+        refused = await redeem(server, id_jag(sso, server, groups=["\ud800"]))
+    assert refusal(refused) == "the assertion is malformed"
+
+
 async def test_assertion_replay(start: Start, sso: ForeignIssuer, clock: Clock) -> None:
     async with start(settings(sso)) as server:
         assertion = id_jag(sso, server)

@@ -16,6 +16,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from ostiary.oauth.errors import InvalidToken
+from ostiary.oauth.half_characters import refuse_half_characters
 from ostiary.oauth.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -132,8 +133,9 @@ def _check_header(header: dict[str, Any], alg: object, kid: object) -> None:
 
 def _json_object(part: str, name: str) -> dict[str, Any]:
     try:
-        text = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+        text = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True).decode("utf-8")
         value = json.loads(text, object_pairs_hook=_each_name_once)
+        refuse_half_characters(text, value)
     except (binascii.Error, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

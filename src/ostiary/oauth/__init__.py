@@ -51,6 +51,7 @@ The authorization server's side, in the order of a request:
     id_jag_claims        an ID-JAG at the issuer that it is for                RFC 7523 3
     introspection        what a token is worth now                             RFC 7662
     dotted_path          one value inside a JSON document
+    half_characters      what JSON can write and UTF-8 cannot                  RFC 8259 8.2
     userinfo             who somebody is, as an upstream says it               OIDC Core 5.3.2
     upstream_token       an upstream's token answer, however it is written     RFC 6749 5.1
     device_code          signing in at another device                          RFC 8628

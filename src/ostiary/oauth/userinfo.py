@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ostiary.oauth.dotted_path import first_value
+from ostiary.oauth.half_characters import refuse_half_characters
 
 MAX_BYTES = 64 * 1024
 MAX_SUBJECT = 255
@@ -51,9 +52,9 @@ def read_userinfo(body: bytes, mapping: UserinfoMapping) -> UpstreamIdentity:
     if len(body) > MAX_BYTES:
         raise UserinfoRefused(f"the userinfo answer has more than {MAX_BYTES // 1024} KiB")
     try:
-        claims = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_each_name_once, parse_constant=_no_constant
-        )
+        text = body.decode("utf-8")
+        claims = json.loads(text, object_pairs_hook=_each_name_once, parse_constant=_no_constant)
+        refuse_half_characters(text, claims)
     except (ValueError, RecursionError) as error:
         reason = error if isinstance(error, UserinfoRefused) else "the userinfo answer is not JSON in UTF-8"
         raise UserinfoRefused(str(reason)) from None
