@@ -209,3 +209,12 @@ def test_resource_cannot_change_after_consent(other: str) -> None:
     with pytest.raises(InvalidTarget) as refused:
         same_resource([other], MCP.url)
     assert refused.value.description == "the resource is not the one that was authorized"
+
+
+def test_a_resource_that_no_store_takes_is_refused() -> None:
+    """Below a prefix a client chooses the rest: too long for a column, it would spend a sign-in on nothing."""
+    team = ResourcePattern.parse("https://mcp.example.com/team/*")
+    longest = "https://mcp.example.com/team/".ljust(2000, "a")
+    assert str(choose_resource([longest], [team])) == longest
+    with pytest.raises(InvalidTarget, match="the resource has more than 2000 characters"):
+        choose_resource([longest + "a"], [team])

@@ -13,6 +13,8 @@ from typing import TypeVar
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.oauth.server_errors import InvalidTarget
 
+LONGEST = 2000
+"""Characters of a resource that a client names; below a prefix they are its to choose, and they are stored."""
 _BELOW = "/*"
 _MOST_NAMED = 10
 """So many choices fit into an error."""
@@ -101,6 +103,8 @@ def _the_only_one(patterns: Sequence[ResourcePattern]) -> CanonicalUrl:
 def _one(requested: Sequence[str]) -> CanonicalUrl:
     if len(requested) != 1:
         raise InvalidTarget("name exactly one resource")
+    if len(requested[0]) > LONGEST:
+        raise InvalidTarget(f"the resource has more than {LONGEST} characters")
     try:
         return canonical_url(requested[0])
     except UrlRefused as refused:
