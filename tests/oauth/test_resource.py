@@ -212,7 +212,7 @@ def test_resource_cannot_change_after_consent(other: str) -> None:
 
 
 def test_a_resource_that_no_store_takes_is_refused() -> None:
-    """Below a prefix a client chooses the rest: too long for a column, it would spend a sign-in on nothing."""
+    """Below a prefix a client chooses the rest: too long for a column, it would be a sign-in for nothing."""
     team = ResourcePattern.parse("https://mcp.example.com/team/*")
     longest = "https://mcp.example.com/team/".ljust(2000, "a")
     assert str(choose_resource([longest], [team])) == longest

@@ -14,7 +14,7 @@ from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.oauth.server_errors import InvalidTarget
 
 LONGEST = 2000
-"""Characters of a resource that a client names; below a prefix they are its to choose, and they are stored."""
+"""Characters of a resource that a client names: below a prefix it chooses them, and they are stored."""
 _BELOW = "/*"
 _MOST_NAMED = 10
 """So many choices fit into an error."""
