@@ -5,10 +5,14 @@ Kept in each process, so replicas allow their number times as much. What nobody 
 
 from __future__ import annotations
 
+import ipaddress
+import re
+
 from ostiary.authserver.config.rate import Rate, read_rate
 from ostiary.authserver.config.settings import RateSettings
 from ostiary.oauth.server_errors import TooManyRequests
 
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 MOST_BUCKETS = 20_000
 """Buckets kept at once. Beyond it the fullest are forgotten, which loses nothing."""
 
@@ -23,6 +27,7 @@ class RateLimit:
 
     def take(self, *who: str, now: float) -> None:
         """One more request of theirs. Raises TooManyRequests."""
+        who = _counted_as(who)
         level = self._room(who, now)
         if len(self._buckets) >= MOST_BUCKETS and who not in self._buckets:
             self._forget(now)
@@ -30,7 +35,7 @@ class RateLimit:
 
     def check(self, *who: str, now: float) -> None:
         """Whether one more would be taken; nothing is. Raises TooManyRequests."""
-        self._room(who, now)
+        self._room(_counted_as(who), now)
 
     def _room(self, who: tuple[str, ...], now: float) -> float:
         level, since = self._buckets.get(who, (self._capacity, now))
@@ -50,6 +55,20 @@ class RateLimit:
         ]
         for who in full or list(self._buckets)[: MOST_BUCKETS // 10]:
             del self._buckets[who]
+
+
+def _counted_as(who: tuple[str, ...]) -> tuple[str, ...]:
+    """IPv6 addresses by their /64: that is what one household has, and may choose among."""
+    if not any(":" in part for part in who):
+        return who
+    return tuple(_network(part) if _IPV6.fullmatch(part) else part for part in who)
+
+
+def _network(address: str) -> str:
+    try:
+        return str(ipaddress.IPv6Network((address, 64), strict=False))
+    except ValueError:
+        return address
 
 
 class Rates:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from ostiary.authserver.http.form_request import FORM
 from ostiary.authserver.pages import ErrorPage, page_response
+from ostiary.authserver.pages.display_text import display_sentence
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.parameters import Parameters, read_parameters
 from ostiary.oauth.server_errors import InvalidRequest, TooManyRequests, Unavailable
@@ -81,11 +82,11 @@ def _in_words(error: OAuthError) -> PageRefused:
     remedy = START_AGAIN
     if isinstance(error, TooManyRequests | Unavailable):
         title, remedy = "We cannot do this right now", TRY_AGAIN
-    wrong = error.description[:1].upper() + error.description[1:]
     status = (
         400 if error.status == HTTPStatus.UNAUTHORIZED else error.status
     )  # a browser has nothing to prove
-    return PageRefused(title, f"{wrong}.", remedy, status=status, detail=error.detail)
+    wrong = display_sentence(error.description)
+    return PageRefused(title, wrong, remedy, status=status, detail=error.detail)
 
 
 def _page(request: Request, refused: PageRefused, *, retry_after: int | None = None) -> Response:

@@ -40,6 +40,11 @@ def display_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
     return plain if len(plain) <= longest else plain[: longest - 1].rstrip() + "…"
 
 
+def display_sentence(text: str) -> str:
+    """A description of an error as a sentence: they are written to stand after a code."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+
+
 def display_name(name: str) -> str:
     """A name somebody gave to themselves: short, and never nothing."""
     return display_text(name, longest=LONGEST_NAME) or "(no name)"

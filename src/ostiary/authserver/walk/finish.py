@@ -11,6 +11,7 @@ from ostiary.authserver.authorized import Authorized
 from ostiary.authserver.codes import new_code
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.pages import Client, DeviceDone, WayBack, page_response
+from ostiary.authserver.pages.display_text import display_sentence
 from ostiary.authserver.sessions.users import sign_in
 from ostiary.authserver.walk.asked import Asked
 from ostiary.authserver.walk.choices import forget_choice, remember_choices
@@ -80,7 +81,7 @@ def let_person_tell(visit: Visit, asked: Asked, client: Client, error: OAuthErro
     reason = error.detail or error.description
     note(visit, AuditEvent.SIGN_IN_REFUSED, asked, error=error.error, reason=reason)
     url = error_answer(asked.redirect_uri, error, state=asked.state, issuer=visit.parts.issuer)
-    return page_response(WayBack(client, error.description, url))
+    return page_response(WayBack(client, display_sentence(error.description), url))
 
 
 def _end_well(connection: Connection, visit: Visit, standing: Standing, authorized: Authorized) -> str | None:

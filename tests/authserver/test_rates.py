@@ -1,0 +1,62 @@
+"""How often somebody may ask: a bucket each, that fills again."""
+
+from __future__ import annotations
+
+import pytest
+
+from ostiary.authserver import rates
+from ostiary.authserver.config.rate import read_rate
+from ostiary.authserver.rates import RateLimit
+from ostiary.oauth.server_errors import TooManyRequests
+
+
+def used_up(limit: RateLimit, *who: str, now: float = 0.0) -> int:
+    """How many more are taken."""
+    taken = 0
+    while True:
+        try:
+            limit.take(*who, now=now)
+        except TooManyRequests:
+            return taken
+        taken += 1
+
+
+def test_a_bucket_is_emptied_and_fills_again() -> None:
+    limit = RateLimit(read_rate("6/m"))
+    assert used_up(limit, "app", "203.0.113.1") == 6
+    with pytest.raises(TooManyRequests) as refused:
+        limit.take("app", "203.0.113.1", now=0.0)
+    assert refused.value.retry_after == 11
+    assert used_up(limit, "app", "203.0.113.1", now=20.0) == 2
+    assert used_up(limit, "app", "203.0.113.1", now=10_000.0) == 6
+
+
+def test_everybody_has_their_own() -> None:
+    limit = RateLimit(read_rate("2/s"))
+    assert [used_up(limit, *who) for who in (("a", "1.1.1.1"), ("a", "1.1.1.2"), ("b", "1.1.1.1"))] == [
+        2,
+        2,
+        2,
+    ]
+
+
+def test_one_household_does_not_get_round_it_by_its_many_ipv6_addresses() -> None:
+    limit = RateLimit(read_rate("2/s"))
+    assert used_up(limit, "app", "2001:db8::1") == 2
+    assert used_up(limit, "app", "2001:db8::ffff:2") == 0
+    assert used_up(limit, "app", "2001:db8:0:1::1") == 2
+    assert used_up(limit, "https://2001.example.com/:x", "::ffff:203.0.113.1") == 2
+
+
+def test_a_clock_that_goes_back_gives_nothing_away() -> None:
+    limit = RateLimit(read_rate("2/s"))
+    assert used_up(limit, "app", now=100.0) == 2
+    assert used_up(limit, "app", now=50.0) == 0
+
+
+def test_a_flood_of_strangers_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "MOST_BUCKETS", 100)
+    limit = RateLimit(read_rate("2/s"))
+    for number in range(1000):
+        limit.take(f"stranger-{number}", now=0.0)
+    assert len(limit._buckets) <= 100
