@@ -21,9 +21,10 @@ from ostiary.oauth.dpop import dpop_proof
 from ostiary.oauth.pkce import s256
 
 VERIFIER = "the-verifier-of-the-app-with-43-characters-"
-CALLBACK = "http://127.0.0.1:7777/callback"
-APP: dict[str, Any] = {"client_id": "app", "redirect_uris": ["http://127.0.0.1/callback"]}
-"""A public client."""
+CALLBACK = "https://app.example.com/callback"
+ON_THIS_MACHINE = "http://127.0.0.1:7777/callback"
+APP: dict[str, Any] = {"client_id": "app", "redirect_uris": [CALLBACK]}
+"""A public client, of a website."""
 WEB: dict[str, Any] = {
     "client_id": "web",
     "client_secret": SECRET,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.authserver.agreed import APP, CALLBACK, WEB, events
+from tests.authserver.agreed import APP, CALLBACK, ON_THIS_MACHINE, WEB, events
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Start
 from tests.authserver.database_file import locked, rows
 from tests.authserver.person import authorize_url, world
@@ -62,16 +62,33 @@ async def test_the_redirect_uri_keeps_its_own_query(start: Start, clock: Clock) 
 
 
 async def test_any_port_of_a_loopback_address(start: Start, clock: Clock) -> None:
-    async with world(start, clock) as here:
-        seen = await (await here.person()).authorize(redirect_uri="http://127.0.0.1:61234/callback")
+    clients = [APP | {"redirect_uris": ["http://127.0.0.1/callback"]}]
+    async with world(start, clock, clients=clients) as here:
+        person = await here.person()
+        seen = await person.go_through(await person.authorize(redirect_uri="http://127.0.0.1:61234/callback"))
     assert seen.url.startswith("http://127.0.0.1:61234/callback?code=")
 
 
 async def test_a_redirect_uri_of_an_app(start: Start, clock: Clock) -> None:
     uri = "cursor://anysphere.cursor-retrieval/oauth/callback"
     async with world(start, clock, clients=[APP | {"redirect_uris": [uri]}]) as here:
-        seen = await (await here.person()).authorize(redirect_uri=uri)
+        person = await here.person()
+        seen = await person.go_through(await person.authorize(redirect_uri=uri))
     assert seen.url.startswith(f"{uri}?code=")
+
+
+@pytest.mark.parametrize("uri", [ON_THIS_MACHINE, "cursor://anysphere.cursor-retrieval/oauth/callback"])
+async def test_a_program_that_borrows_a_registered_name_gets_nothing_unseen(
+    start: Start, clock: Clock, uri: str
+) -> None:
+    """Any program on the person's machine can say that it is a public client there (RFC 8252 section 8.6)."""
+    async with world(start, clock, clients=[APP | {"redirect_uris": [uri]}]) as here:
+        person = await here.person()
+        assert (await person.authorize(redirect_uri=uri)).heading == "app asks to act for you"
+        assert here.corp.departures == []
+        if uri == ON_THIS_MACHINE:
+            silent = (await person.authorize(redirect_uri=uri, prompt="none")).answer
+            assert silent["error"] == "consent_required"
 
 
 @pytest.mark.parametrize(
@@ -370,8 +387,9 @@ async def test_without_a_prompt_the_client_hears_what_would_have_been_asked(
 
 async def test_without_a_prompt_a_client_that_needs_consent_is_told(start: Start, clock: Clock) -> None:
     async with world(start, clock) as here:
-        stranger = await here.stranger()
-        answer = (await (await here.person()).authorize(client_id=stranger, prompt="none")).answer
+        stranger = await here.stranger(redirect_uris=[ON_THIS_MACHINE])
+        asked = {"client_id": stranger, "redirect_uri": ON_THIS_MACHINE, "prompt": "none"}
+        answer = (await (await here.person()).authorize(**asked)).answer
         assert answer["error"] == "consent_required"
         assert answer["error_description"] == "the person has to agree, and prompt is none"
         assert here.corp.departures == []

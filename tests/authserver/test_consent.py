@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.authserver.agreed import APP, CALLBACK, events
+from tests.authserver.agreed import APP, ON_THIS_MACHINE, events
 from tests.authserver.clients.conftest import Site, authority, site
 from tests.authserver.conftest import RESOURCE, Clock, Start
 from tests.authserver.database_file import rows
@@ -89,7 +89,7 @@ async def test_a_client_of_a_document_is_shown_with_the_host_that_it_is_known_by
     registration = site.settings()["registration"]
     async with world(start, clock, registration=registration) as here:
         person = await here.person()
-        page = await person.authorize(client_id=site.client_id)
+        page = await person.authorize(client_id=site.client_id, redirect_uri=ON_THIS_MACHINE)
         assert page.heading == "Zoo Keeper asks to act for you"
         assert facts(page)[0] == (
             "Program\N{RIGHT SINGLE QUOTATION MARK}s site",
@@ -134,9 +134,10 @@ async def test_a_document_that_cannot_be_had_is_told_on_a_page(
 
 async def test_a_loopback_redirect_is_warned_of(start: Start, clock: Clock) -> None:
     async with world(start, clock) as here:
-        page = await (await here.person()).authorize(client_id=await here.stranger())
+        stranger = await here.stranger(redirect_uris=[ON_THIS_MACHINE])
+        page = await (await here.person()).authorize(client_id=stranger, redirect_uri=ON_THIS_MACHINE)
     assert "Go on only if you started this sign-in yourself, just now." in page.text
-    assert f"Redirect URI: {CALLBACK}" in page.text
+    assert f"Redirect URI: {ON_THIS_MACHINE}" in page.text
 
 
 async def test_who_says_no_ends_it_and_the_client_hears_of_it(start: Start, clock: Clock) -> None:

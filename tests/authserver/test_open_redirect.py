@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.authserver.agreed import CALLBACK, events
+from tests.authserver.agreed import ON_THIS_MACHINE, events
 from tests.authserver.conftest import Clock, Start
 from tests.authserver.person import world
 
@@ -25,7 +25,7 @@ async def test_open_redirect_by_a_registered_strangers_error(start: Start, clock
 
 async def test_a_program_on_this_machine_is_told_at_once(start: Start, clock: Clock) -> None:
     async with world(start, clock) as here:
-        stranger = await here.stranger(redirect_uris=[CALLBACK])
-        person = await here.person()
-        told = (await person.authorize(client_id=stranger, scope="everything")).answer
+        stranger = await here.stranger(redirect_uris=[ON_THIS_MACHINE])
+        asked = {"client_id": stranger, "redirect_uri": ON_THIS_MACHINE, "scope": "everything"}
+        told = (await (await here.person()).authorize(**asked)).answer
         assert told["error"] == "invalid_scope"

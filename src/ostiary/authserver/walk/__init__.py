@@ -29,7 +29,8 @@ what it is made of
 Consent comes first, before any upstream flow: an identity provider that knows the person answers without a
 word, and the person must have seen who gets the code before that (the confused deputy of MCP's security best
 practices). It is asked for at every walk of a client that the operator did not register. For those that the
-operator did, it is skipped, unless the client itself says `prompt=consent`.
+operator did, it is skipped, unless the client says `prompt=consent`, or is a public one that is answered on
+the person's machine: any program there could have borrowed its name.
 
 Until the redirect URI is proven, whatever goes wrong is told on a page; from then on it is told to the
 client, so that none waits for ever. A walk belongs to one browser, by its cookie, and so does each leg. Once

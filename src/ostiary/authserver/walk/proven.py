@@ -9,7 +9,7 @@ from ostiary.authserver.parts import Parts
 from ostiary.authserver.walk.asked import Asked, settled
 from ostiary.oauth.client import AUTHORIZATION_CODE, Client
 from ostiary.oauth.parameters import Parameters
-from ostiary.oauth.registered_redirect import match_redirect
+from ostiary.oauth.registered_redirect import RedirectKind, match_redirect, redirect_kind
 from ostiary.oauth.requested_authorization import read_authorization
 from ostiary.oauth.server_errors import ConsentRequired, InvalidRequest, UnauthorizedClient
 
@@ -50,5 +50,11 @@ def settle(proven: Proven, parts: Parts) -> Asked:
 
 
 def may_skip_consent(client: Client, asked: Asked) -> bool:
-    """Whether the operator answers for the client, and it does not want the person asked."""
-    return client.is_verified and "consent" not in asked.prompt
+    """Whether the operator answers for the client, and it does not want the person asked.
+
+    A public client at a redirect URI on the person's machine may be any program there that knows its name
+    (RFC 8252 section 8.6), so its person is asked whoever registered it.
+    """
+    if not client.is_verified or "consent" in asked.prompt:
+        return False
+    return not client.is_public or redirect_kind(asked.redirect_uri or "") is RedirectKind.HTTPS
