@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert
+from tests.authserver.agreed import APP
 from tests.authserver.conftest import RESOURCE, Clock
 from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp, little_idp
 from tests.peers.postgresql import PostgreSql
@@ -62,6 +63,7 @@ async def replica(
                 "issuer": ISSUER,
                 "upstream_idps": [corp | entry],
                 "resources": [{"resource": RESOURCE, "owner": OWNER, "idps": ["corp"]}],
+                "clients": [APP],
             }
             context = {"insecure_inline_secrets": True, "base_directory": tmp_path}
             server = AuthServer(
