@@ -1,4 +1,4 @@
-"""JSON out, and each error as its RFC has it. RFC 6749 5.2, RFC 6750 3, RFC 9449 8."""
+"""JSON out, and each error as its RFC has it. RFC 6749 5.2, RFC 6750 3."""
 
 from __future__ import annotations
 
@@ -32,15 +32,13 @@ def empty_answer(status: int = 200) -> Answer:
     return Answer(status, b"", PRIVATE)
 
 
-def error_answer(error: OAuthError, *, basic: bool = False, dpop_nonce: str | None = None) -> Answer:
+def error_answer(error: OAuthError, *, basic: bool = False) -> Answer:
     """The error for the client. basic: whether it tried HTTP Basic, which wants a challenge back."""
     headers = b""
     if isinstance(error, InvalidClient) and basic:
         headers += b'www-authenticate: Basic realm="ostiary", charset="UTF-8"\r\n'
     if isinstance(error, TooManyRequests | Unavailable):
         headers += b"retry-after: %d\r\n" % error.retry_after
-    if dpop_nonce is not None:
-        headers += b"dpop-nonce: %s\r\naccess-control-expose-headers: dpop-nonce\r\n" % dpop_nonce.encode()
     body = {"error": error.error, "error_description": error.error_description}
     status = 401 if isinstance(error, InvalidClient) else error.status
     return json_answer(body, status=status, headers=headers)
