@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ostiary.authserver.issued import Issued
@@ -22,7 +22,7 @@ class AccessTokenFor:
     client: Client
     resource: str
     scopes: Sequence[str]
-    tsid: str | None = None
+    tsid: str | None = field(default=None, repr=False)
     claims: Mapping[str, Any] | None = None
     """What the resource's `token_claims` asks for."""
     confirmation: Mapping[str, Any] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -54,8 +54,8 @@ class DeviceRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 class NewDevice:
     """The two codes: one for the device, one for its person."""
 
-    device_code: str
-    user_code: str
+    device_code: str = field(repr=False)
+    user_code: str = field(repr=False)
     """As it is shown."""
 
 

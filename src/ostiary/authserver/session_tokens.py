@@ -6,7 +6,7 @@ RFC 9068, OpenID Connect Core section 3.1.3.3. They are signed after the commit:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -35,7 +35,7 @@ class SessionTokens:
     scopes: tuple[str, ...]
     """All of the session's, or fewer."""
     confirmation: Mapping[str, Any] | None
-    refresh_token: str | None
+    refresh_token: str | None = field(repr=False)
     nonce: str | None = None
 
 

@@ -7,7 +7,7 @@ it is out, the token gives the same successor once more within the grace (`oauth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -38,7 +38,7 @@ class _Renewed:
     session: Session
     target: Target
     scopes: tuple[str, ...]
-    refresh_token: str
+    refresh_token: str = field(repr=False)
     in_grace: bool = False
 
 

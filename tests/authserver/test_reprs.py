@@ -1,0 +1,53 @@
+"""What holds something that opens something does not show it: not in a log, not in a trace."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.authserver.agreed import corp
+
+from ostiary.authserver.access_tokens import AccessTokenFor
+from ostiary.authserver.connected import UpstreamTokens
+from ostiary.authserver.devices import NewDevice
+from ostiary.authserver.grants.refresh_token import _Renewed
+from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.idps.idp import LegMemory
+from ostiary.authserver.issued import Issued
+from ostiary.authserver.session_tokens import SessionTokens
+from ostiary.authserver.sessions.refresh_tokens import Successor
+from ostiary.authserver.sessions.session import SessionSecret
+from ostiary.authserver.walk.browser import Browser
+from ostiary.oauth.client import Client, ClientKind
+from ostiary.oauth.parameters import read_parameters
+from ostiary.oauth.presented_client import PresentedAssertion, PresentedSecret
+
+OPENS = "what-opens-it"
+ANYBODY: Any = None
+CLIENT = Client("app", ClientKind.REGISTERED)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        AccessTokenFor("alice", CLIENT, "https://mcp.example.com/mcp", ("mcp",), tsid=OPENS),
+        Browser(OPENS, is_new=True),
+        FormRequest("https://a", "127.0.0.1", read_parameters(b"code=" + OPENS.encode()), OPENS, OPENS),
+        Issued(OPENS, 900, refresh_token=OPENS, id_token=OPENS),
+        LegMemory("https://corp", "ostiary", "https://a/callback", code_verifier=OPENS, nonce=OPENS),
+        NewDevice(OPENS, OPENS),
+        PresentedAssertion("app", OPENS),
+        PresentedSecret("app", OPENS, "client_secret_post"),
+        SessionSecret(OPENS, ANYBODY, 0),
+        SessionTokens(ANYBODY, CLIENT, ANYBODY, (), None, OPENS),
+        Successor(OPENS),
+        UpstreamTokens(OPENS, OPENS, OPENS),
+        _Renewed(ANYBODY, ANYBODY, (), OPENS),
+        corp(UpstreamTokens(OPENS, OPENS)),
+        replace(CLIENT, secret_digest=OPENS.encode()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_nothing_that_opens_something_is_shown(value: Any) -> None:
+    assert OPENS not in repr(value) + str(value) + f"{value}"
