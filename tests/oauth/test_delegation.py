@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.delegation import Actor, actor_of, may_act, nested_act, permit_delegation
+from ostiary.oauth.delegation import Actor, may_act, nested_act, permit_delegation
 from ostiary.oauth.server_errors import InvalidRequest
 
 IDP = "https://sso.example"
@@ -74,15 +74,6 @@ def test_a_chain_has_a_size() -> None:
     with pytest.raises(InvalidRequest) as refused:
         nested_act({"sub": "x"}, {"sub": "y", "note": "z" * 8192})
     assert refused.value.description == "the actors in the subject token's act take more than 8192 bytes"
-
-
-def test_who_acts_now_is_the_outermost() -> None:
-    act = nested_act(AGENT.claims, {"sub": "one"})
-    assert actor_of({"iss": "https://auth.example", "act": act}) == AGENT
-    assert actor_of({"iss": IDP, "act": {"sub": "agent"}}) == Actor(IDP, "agent")
-    assert actor_of({"iss": IDP}) is None
-    with pytest.raises(InvalidRequest):
-        actor_of({"iss": IDP, "act": "agent"})
 
 
 @pytest.mark.parametrize(

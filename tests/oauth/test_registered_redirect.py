@@ -10,7 +10,6 @@ from ostiary.oauth.registered_redirect import (
     check_registrable,
     inferred_type,
     match_redirect,
-    redirect_host,
     redirect_kind,
 )
 from ostiary.oauth.server_errors import InvalidRedirectUri, InvalidRequest
@@ -257,18 +256,17 @@ def test_redirect_uri_absent_where_there_is_not_just_one(registered: tuple[str, 
 
 
 @pytest.mark.parametrize(
-    ("uri", "kind", "shown"),
+    ("uri", "kind"),
     [
-        ("https://client.example/callback", RedirectKind.HTTPS, "client.example"),
-        ("https://client.example:8443/", RedirectKind.HTTPS, "client.example:8443"),
-        ("https://xn--pple-43d.example/", RedirectKind.HTTPS, "xn--pple-43d.example"),
-        ("http://127.0.0.1:54321/cb", RedirectKind.LOOPBACK, "127.0.0.1:54321"),
-        ("http://localhost/cb", RedirectKind.LOOPBACK, "localhost"),
-        ("https://localhost:3000/cb", RedirectKind.LOOPBACK, "localhost:3000"),
-        ("cursor://anysphere.cursor-mcp/cb", RedirectKind.CUSTOM, "cursor://anysphere.cursor-mcp"),
-        ("com.example.app:/cb?a=https://bank.example", RedirectKind.CUSTOM, "com.example.app:"),
+        ("https://client.example/callback", RedirectKind.HTTPS),
+        ("https://client.example:8443/", RedirectKind.HTTPS),
+        ("https://xn--pple-43d.example/", RedirectKind.HTTPS),
+        ("http://127.0.0.1:54321/cb", RedirectKind.LOOPBACK),
+        ("http://localhost/cb", RedirectKind.LOOPBACK),
+        ("https://localhost:3000/cb", RedirectKind.LOOPBACK),
+        ("cursor://anysphere.cursor-mcp/cb", RedirectKind.CUSTOM),
+        ("com.example.app:/cb?a=https://bank.example", RedirectKind.CUSTOM),
     ],
 )
-def test_people_are_shown_where_a_code_goes(uri: str, kind: RedirectKind, shown: str) -> None:
+def test_a_redirect_uri_says_what_kind_of_place_it_is(uri: str, kind: RedirectKind) -> None:
     assert redirect_kind(uri) is kind
-    assert redirect_host(uri) == shown

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from tests.peers.postgresql import PostgreSql
 
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.database import Database
@@ -34,23 +32,6 @@ SPEND = Prepared(
     .returning(_row.tsid_hash)
 )
 CHANGE = Prepared(update(codes).where(_row.code_hash == bindparam("which")))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        settings = StorageSettings.model_validate({"url": f"sqlite:///{tmp_path}/ostiary.db"})
-    else:
-        server: PostgreSql = request.getfixturevalue("postgresql")
-        monkeypatch.setenv("STORE_PASSWORD", server.password)
-        settings = StorageSettings.model_validate(
-            {"url": server.new_database(), "password": {"env": "STORE_PASSWORD"}}
-        )
-    database = Database(settings)
-    yield database
-    await database.close()
 
 
 def a_code(name: str, **more: Any) -> dict[str, Any]:

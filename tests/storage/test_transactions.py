@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Insert, delete, func, insert, select
-from tests.peers.postgresql import PostgreSql
 
-from ostiary.storage.config import StorageSettings
 from ostiary.storage.database import Database
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.schema import used_once
 from ostiary.storage.store import digest, insert_or_ignore
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Database]:
-    if request.param == "sqlite":
-        settings = StorageSettings.model_validate({"url": f"sqlite:///{tmp_path}/ostiary.db"})
-    else:
-        server: PostgreSql = request.getfixturevalue("postgresql")
-        monkeypatch.setenv("STORE_PASSWORD", server.password)
-        settings = StorageSettings.model_validate(
-            {"url": server.new_database(), "password": {"env": "STORE_PASSWORD"}}
-        )
-    database = Database(settings)
-    yield database
-    await database.close()
 
 
 class Changed(Exception):

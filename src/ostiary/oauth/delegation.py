@@ -71,19 +71,6 @@ def may_act(claims: Mapping[str, Any], actor: Actor) -> bool:
     return all(isinstance(value, str) and actor.claims.get(name) == value for name, value in wanted.items())
 
 
-def actor_of(claims: Mapping[str, Any]) -> Actor | None:
-    """Who acts now, by the outermost `act` of a verified token; None when nobody acts for its subject.
-
-    Raises InvalidRequest when `act` is malformed.
-    """
-    act = claims.get("act")
-    if act is None:
-        return None
-    checked = _checked(act)
-    issuer = checked.get("iss", claims.get("iss"))
-    return Actor(str(issuer), checked["sub"], checked.get("client_id"))
-
-
 def nested_act(
     actor: Mapping[str, Any], previous: object | None = None, *, max_depth: int = 10, max_bytes: int = 8192
 ) -> dict[str, Any]:

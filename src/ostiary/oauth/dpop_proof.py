@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from ostiary.oauth.confirmation import KEY_MEMBERS, jwk_thumbprint
 from ostiary.oauth.dpop import token_hash
 from ostiary.oauth.jwt_claims import LEEWAY
 from ostiary.oauth.jwt_parts import JwtParts, NotAJwt, is_jwt, jwt_parts
-from ostiary.oauth.server_errors import InvalidDpopProof, UseDpopNonce
+from ostiary.oauth.server_errors import InvalidDpopProof
 
 if TYPE_CHECKING:
     from joserfc.jwa import JWSAlgModel
@@ -35,8 +34,6 @@ ALGORITHMS = ("ES256", "EdDSA", "Ed25519", "PS256", "RS256")
 MAX_CHARACTERS = 8 * 1024
 MAX_NAME = 256
 """The longest `jti`; it is stored."""
-NONCE_STEP = 300
-"""Seconds after which a new nonce is given; one is good for up to twice that."""
 
 _KEYS: Mapping[str, tuple[type[ECKey | OKPKey | RSAKey], str, str | None]] = {
     "ES256": (ECKey, "EC", "P-256"),
@@ -69,13 +66,6 @@ class VerifiedProof:
     iat: float
 
 
-def only_proof(headers: Sequence[str]) -> str | None:
-    """The one `DPoP` header; None when there is none. Raises InvalidDpopProof for several."""
-    if len(headers) > 1:
-        raise InvalidDpopProof("the request has more than one DPoP header")
-    return headers[0] if headers else None
-
-
 def check_proof(
     proof: str,
     *,
@@ -84,13 +74,12 @@ def check_proof(
     now: float,
     window: float = 300,
     access_token: str | None = None,
-    nonce_ok: Callable[[str | None], bool] | None = None,
 ) -> VerifiedProof:
-    """Raise InvalidDpopProof, or UseDpopNonce, unless the proof is good for this request, at this time.
+    """Raise InvalidDpopProof unless the proof is good for this request, at this time.
 
     method and url: of the request, as clients see it; window: seconds that a proof may be old; access_token:
-    the one it came with, none at a token endpoint; nonce_ok: whether a nonce is one of ours, None where none
-    is asked for. Whether the token is bound to this key, `is_confirmed` says.
+    the one it came with, none at a token endpoint. No nonce is asked for. Whether the token is bound to this
+    key, `is_confirmed` says.
     """
     jwt = _read(proof)
     jkt = _check_signature(proof, jwt)
@@ -99,29 +88,7 @@ def check_proof(
     iat = _check_time(jwt, now, window)
     if access_token is not None:
         _check_token(jwt, access_token)
-    nonce = jwt.claims.get("nonce")
-    if nonce_ok is not None and not nonce_ok(nonce if isinstance(nonce, str) else None):
-        raise UseDpopNonce("the DPoP proof must have the nonce that comes with this answer")
     return VerifiedProof(jkt, jti, iat)
-
-
-def nonce_for(key: bytes, now: float, *, step: int = NONCE_STEP) -> str:
-    """The nonce of this time. No server has to remember it, as each that has the key can make it."""
-    return _nonce(key, int(now // step))
-
-
-def nonce_is_good(nonce: str | None, key: bytes, now: float, *, step: int = NONCE_STEP) -> bool:
-    """Whether it is the nonce of this step or the one before, by any replica's clock."""
-    if nonce is None:
-        return False
-    steps = {int((now - step) // step), int(now // step), int((now + LEEWAY) // step)}
-    said = nonce.encode("utf-8", "surrogatepass")
-    return any(hmac.compare_digest(said, _nonce(key, number).encode("ascii")) for number in steps)
-
-
-def _nonce(key: bytes, number: int) -> str:
-    mac = hmac.digest(key, b"DPoP nonce %d" % number, hashlib.sha256)
-    return base64.urlsafe_b64encode(mac[:16]).rstrip(b"=").decode("ascii")
 
 
 def _read(proof: str) -> JwtParts:

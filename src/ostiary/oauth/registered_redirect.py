@@ -94,15 +94,6 @@ def redirect_kind(uri: str) -> RedirectKind:
     return RedirectKind.LOOPBACK if url.is_loopback else RedirectKind.HTTPS
 
 
-def redirect_host(uri: str) -> str:
-    """Where a code goes, for people: the host, with a port that is not the usual one; or the scheme."""
-    try:
-        return canonical_url(uri).authority
-    except UrlRefused:
-        custom = _CUSTOM.fullmatch(uri)
-        return f"{custom['scheme']}:{custom['authority'] or ''}" if custom else "?"
-
-
 def _refuse_everywhere(uri: str) -> None:
     if len(uri) > LONGEST:
         raise InvalidRedirectUri(f"a redirect URI has at most {LONGEST} characters")

@@ -9,7 +9,6 @@
     ├── InvalidScope                400  RFC 6749 5.2
     ├── InvalidTarget               400  RFC 8707 2
     ├── InvalidDpopProof            400  RFC 9449 5
-    │   └── UseDpopNonce            400  RFC 9449 8
     ├── DeviceFlowError                  RFC 8628 3.5
     │   ├── AuthorizationPending    400
     │   ├── SlowDown                400
@@ -66,7 +65,6 @@ __all__ = [
     "Unavailable",
     "UnsupportedGrantType",
     "UnsupportedResponseType",
-    "UseDpopNonce",
 ]
 
 
@@ -111,12 +109,6 @@ class InvalidDpopProof(OAuthError):
     """The proof of possession is missing, malformed, stale, or of another key."""
 
     error = "invalid_dpop_proof"
-
-
-class UseDpopNonce(InvalidDpopProof):
-    """The proof lacks the nonce that we gave, which comes with this answer."""
-
-    error = "use_dpop_nonce"
 
 
 class DeviceFlowError(OAuthError):

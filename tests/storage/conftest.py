@@ -1,0 +1,29 @@
+"""A store of each kind: an SQLite file, and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.peers.postgresql import PostgreSql
+
+from ostiary.storage.config import StorageSettings
+from ostiary.storage.database import Database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Database]:
+    if request.param == "sqlite":
+        settings = StorageSettings.model_validate({"url": f"sqlite:///{tmp_path}/ostiary.db"})
+    else:
+        server: PostgreSql = request.getfixturevalue("postgresql")
+        monkeypatch.setenv("STORE_PASSWORD", server.password)
+        settings = StorageSettings.model_validate(
+            {"url": server.new_database(), "password": {"env": "STORE_PASSWORD"}}
+        )
+    database = Database(settings)
+    yield database
+    await database.close()
