@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, update
 from tests.authserver.agreed import APP, CALLBACK, ON_THIS_MACHINE, WEB, events
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Start
 from tests.authserver.database_file import locked, rows
 from tests.authserver.person import authorize_url, world
+
+from ostiary.storage.schema import clients
 
 EXACT = "https://web.example.com/callback"
 NOT_REGISTERED = "The redirect_uri is none that this client has registered."
@@ -75,6 +78,26 @@ async def test_a_redirect_uri_of_an_app(start: Start, clock: Clock) -> None:
         person = await here.person()
         seen = await person.go_through(await person.authorize(redirect_uri=uri))
     assert seen.url.startswith(f"{uri}?code=")
+
+
+async def test_a_redirect_uri_that_was_registered_before_a_rule_is_judged_by_it(
+    start: Start, clock: Clock
+) -> None:
+    uri = "ms-appinstaller:/x?source=https://evil.example/a.appx"
+    async with world(start, clock) as here:
+        client_id = await here.stranger()
+        registered = (
+            update(clients)
+            .where(clients.c.client_id == client_id)
+            .values(metadata=func.replace(clients.c.metadata, CALLBACK, uri))
+        )
+        await here.server.server.parts.store.transaction(
+            lambda connection: connection.execute(registered) and None
+        )
+        person = await here.person()
+        seen = await person.authorize(client_id=client_id, redirect_uri=uri)
+    assert seen.status == 400
+    assert "the scheme ms-appinstaller" in seen.text
 
 
 @pytest.mark.parametrize("uri", [ON_THIS_MACHINE, "cursor://anysphere.cursor-retrieval/oauth/callback"])

@@ -50,6 +50,12 @@ def test_https_is_for_every_client(uri: str) -> None:
         "http://127.0.0.1:33418/",
         "http://[::1]:8000/callback",
         "cursor://anysphere.cursor-mcp/oauth/callback",
+        "cursor://anysphere.cursor-retrieval/oauth/user-0123456789abcdef/callback",
+        "vscode://anysphere.cursor-mcp/oauth/callback",
+        "vscode-insiders://saoudrizwan.claude-dev/mcp-auth/callback",
+        "windsurf://codeium.windsurf/mcp",
+        "myapp://callback",
+        "myapp:/callback",
         "vscode://vscode.github-authentication/did-authenticate",
         "com.example.app:/oauth2redirect",
         "com.example.app://callback",
@@ -73,12 +79,66 @@ def test_what_is_on_a_persons_machine_is_for_native_applications(uri: str) -> No
         "ftp",
         "mailto",
         "ms-msdt",
+        "search-ms",
         "intent",
     ],
 )
 def test_dangerous_schemes_are_refused(scheme: str) -> None:
     assert refusal(f"{scheme}:alert(1)") == f"a redirect URI has not the scheme {scheme.lower()}"
     assert refusal(f"{scheme}://client.example/cb") == f"a redirect URI has not the scheme {scheme.lower()}"
+
+
+STARTS = [
+    (
+        "ms-appinstaller:?source=https://evil.example/a.appx",
+        "a redirect URI has not the scheme ms-appinstaller",
+    ),
+    ("itms-services://?action=download-manifest", "a redirect URI has not the scheme itms-services"),
+    ("ms-settings:/privacy", "a redirect URI has not the scheme ms-settings"),
+    ("MS-Officecmd:/x", "a redirect URI has not the scheme ms-officecmd"),
+    ("ms-something-new://x/y", "a redirect URI has not the scheme ms-something-new"),
+    ("microsoft-edge:https://evil.example/", "a redirect URI has not the scheme microsoft-edge"),
+    ("search:query=password", "a redirect URI has not the scheme search"),
+    ("search://x/y", "a redirect URI has not the scheme search"),
+    ("steam://run/4711", "a redirect URI has not the scheme steam"),
+    ("x-man-page://ls", "a redirect URI has not the scheme x-man-page"),
+    ("x-apple.systempreferences:/x", "a redirect URI has not the scheme x-apple.systempreferences"),
+    (
+        "vscode://vscode.git/clone?url=https://evil.example/x.git",
+        "a redirect URI with vscode: has no query: it could tell a program what to do",
+    ),
+    ("myapp:/cb?", "a redirect URI with myapp: has no query: it could tell a program what to do"),
+    (
+        "com.example.app:/cb?run=calc",
+        "a redirect URI with com.example.app: has no query: it could tell a program what to do",
+    ),
+    (
+        "vscode:extension/evil.extension",
+        "a redirect URI with vscode: has a path after it, as com.example.app:/callback",
+    ),
+    (
+        "newstarter:calc.exe",
+        "a redirect URI with newstarter: has a path after it, as com.example.app:/callback",
+    ),
+    (
+        "vscode://file/etc/passwd",
+        "a redirect URI with vscode: leads to an extension: vscode://publisher.name/",
+    ),
+    (
+        "Cursor://settings/x",
+        "a redirect URI with cursor: leads to an extension: cursor://publisher.name/",
+    ),
+]
+
+
+@pytest.mark.parametrize(("uri", "why"), STARTS)
+def test_a_stranger_starts_no_program_with_an_answer(uri: str, why: str) -> None:
+    assert refusal(uri) == why
+
+
+@pytest.mark.parametrize("uri", [uri for uri, _ in STARTS])
+def test_the_operator_knows_better_what_their_programs_are(uri: str) -> None:
+    check_registrable(uri, NATIVE, is_vouched_for=True)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ _LOOPBACK = re.compile(r"http://(?P<host>localhost|127\.0\.0\.1|\[::1\])(?::[0-9
 _CUSTOM = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<authority>//[^/?]*)?(?P<rest>[\x21-\x7e]*)")
 _NOT_IN_A_URI = re.compile(r"[\"<>\\^`{|}]")
 _ANSWERS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
-_DANGEROUS = frozenset(
+_RUN_BY_BROWSERS = frozenset(
     {
         "about", "blob", "chrome", "data", "file", "filesystem", "ftp", "intent", "jar", "javascript", "ldap",
         "mailto", "mhtml", "ms-msdt", "resource", "search-ms", "sftp", "shell", "sms", "ssh", "tel", "telnet",
@@ -30,6 +30,34 @@ _DANGEROUS = frozenset(
     }
 )  # fmt: skip
 """Schemes that a browser or a system acts on by itself; no program that waits for a code owns them."""
+_START_PROGRAMS = frozenset(
+    {
+        "afp", "android-app", "app-prefs", "applescript", "apt", "brave", "callto", "chrome-extension",
+        "cifs", "content", "dav", "davs", "devtools", "edge", "extension", "facetime", "facetime-audio",
+        "feed", "firefox", "flatpak", "flatpak+https", "git", "git+ssh", "github-mac", "github-windows",
+        "googlechrome", "googlechromes", "gopher", "hcp", "help", "imap", "imessage", "irc", "ircs", "itms",
+        "itms-apps", "itms-appss", "itms-beta", "itms-books", "itms-services", "itmss", "its", "jnlp",
+        "jnlps", "ldaps", "macappstore", "macappstores", "magnet", "market", "mk", "mms", "moz-extension",
+        "msteams", "news", "nfs", "nntp", "odopen", "onedrive", "onenote", "onenote-cmd", "opera", "outlook",
+        "outlookmail", "prefs", "rdp", "read", "res", "rlogin", "rsync", "rtsp", "search", "shortcuts", "sip",
+        "sips", "skype", "smb", "smsto", "snap", "snews", "sourcetree", "steam", "svn", "svn+ssh", "tftp",
+        "tn3270", "vivaldi", "vnc", "webcal", "webcals", "windowsdefender", "workflow", "wyciwyg",
+        "x-github-client", "x-help-action", "x-help-script", "x-man-page", "xmpp", "zoommtg", "zoomus",
+    }
+)  # fmt: skip
+"""Schemes of programs that are there already, and act on what a link says: install, search, connect, call."""
+_START_PROGRAMS_ALL = ("ms-", "microsoft-", "windows-", "com-apple-", "com.apple.", "x-apple")
+"""The same, by how they begin: Windows has some hundred (`ms-appinstaller`, `ms-settings`), Apple its own."""
+_EDITORS = frozenset(
+    {
+        "antigravity", "code-oss", "cursor", "cursor-nightly", "kiro", "positron", "trae", "void", "vscode",
+        "vscode-exploration", "vscode-insiders", "vscodium", "vscodium-insiders", "windsurf",
+        "windsurf-next",
+    }
+)  # fmt: skip
+"""VS Code and what was made of it: `vscode://publisher.extension/…` is an extension's, and what stands in
+its place else (`file`, `settings`, `vscode-remote`, `extension/…`) the editor's, which opens and installs."""
+_EXTENSION = re.compile(r"//[A-Za-z0-9-]+\.[A-Za-z0-9._-]+")
 
 
 class RedirectKind(StrEnum):
@@ -43,12 +71,15 @@ class RedirectKind(StrEnum):
     """Whatever program on that machine claimed the scheme."""
 
 
-def check_registrable(uri: str, application_type: ApplicationType) -> None:
+def check_registrable(uri: str, application_type: ApplicationType, *, is_vouched_for: bool = False) -> None:
     """Raise InvalidRedirectUri unless a client of this type may have it.
 
     https is for all. http on this machine and schemes of an application's own are for native applications
     (OpenID Connect Registration section 2); any such scheme but the dangerous ones, since the clients of MCP
     have some without the dot that RFC 8252 section 7.1 wants (`cursor:`, `vscode:`).
+
+    is_vouched_for: the operator says so, and not a stranger, who could have a person's browser start with the
+    answer whatever program takes orders by links.
     """
     _refuse_everywhere(uri)
     scheme = uri.partition(":")[0].lower()
@@ -61,7 +92,9 @@ def check_registrable(uri: str, application_type: ApplicationType) -> None:
                 "a redirect URI with http is on localhost, 127.0.0.1 or [::1]; elsewhere it is https"
             )
     else:
-        _check_custom(uri)
+        custom = _check_custom(uri)
+        if not is_vouched_for:
+            _check_starts_nothing(custom)
     if application_type is not ApplicationType.NATIVE:
         raise InvalidRedirectUri(
             "a web application has redirect URIs with https alone: this one is for application_type native"
@@ -115,16 +148,43 @@ def _web_url(uri: str) -> CanonicalUrl:
         raise InvalidRedirectUri(f"a redirect URI is refused: {refused}") from None
 
 
-def _check_custom(uri: str) -> None:
+def _check_custom(uri: str) -> re.Match[str]:
     custom = _CUSTOM.fullmatch(uri)
     if custom is None:
         raise InvalidRedirectUri("a redirect URI is absolute: it begins with its scheme")
-    if custom["scheme"].lower() in _DANGEROUS:
-        raise InvalidRedirectUri(f"a redirect URI has not the scheme {custom['scheme'].lower()}")
+    if custom["scheme"].lower() in _RUN_BY_BROWSERS:
+        raise _refused_scheme(custom)
     if "@" in (custom["authority"] or ""):
         raise InvalidRedirectUri("a redirect URI has no user name or password in it")
     if not custom["authority"] and not custom["rest"]:
         raise InvalidRedirectUri("a redirect URI has more than its scheme")
+    return custom
+
+
+def _check_starts_nothing(custom: re.Match[str]) -> None:
+    """It leads to a program that waits for a code, and leaves no room for an order to one that does not.
+
+    What takes orders has them in a query (`ms-appinstaller:?source=`), or after the colon (`search:query=`).
+    """
+    scheme = custom["scheme"].lower()
+    if scheme in _START_PROGRAMS or scheme.startswith(_START_PROGRAMS_ALL):
+        raise _refused_scheme(custom)
+    if "?" in custom["rest"]:
+        raise InvalidRedirectUri(
+            f"a redirect URI with {scheme}: has no query: it could tell a program what to do"
+        )
+    if not custom["authority"] and not custom["rest"].startswith("/"):
+        raise InvalidRedirectUri(
+            f"a redirect URI with {scheme}: has a path after it, as com.example.app:/callback"
+        )
+    if scheme in _EDITORS and not _EXTENSION.fullmatch(custom["authority"] or ""):
+        raise InvalidRedirectUri(
+            f"a redirect URI with {scheme}: leads to an extension: {scheme}://publisher.name/"
+        )
+
+
+def _refused_scheme(custom: re.Match[str]) -> InvalidRedirectUri:
+    return InvalidRedirectUri(f"a redirect URI has not the scheme {custom['scheme'].lower()}")
 
 
 def _differs_by_port(requested: str, registered: str) -> bool:

@@ -114,10 +114,10 @@ class ClientSettings(Settings):
         return self
 
     def _may_be_sent_there(self) -> None:
-        """By the same rule as for strangers."""
+        """By the same rule as for strangers, but for schemes and queries that the operator knows better."""
         for uri in self.redirect_uris:
             try:
-                check_registrable(uri, self.application)
+                check_registrable(uri, self.application, is_vouched_for=True)
             except InvalidRedirectUri as refused:
                 raise ValueError(f"{uri}: {refused.description}") from None
 

@@ -9,9 +9,19 @@ from ostiary.authserver.parts import Parts
 from ostiary.authserver.walk.asked import Asked, settled
 from ostiary.oauth.client import AUTHORIZATION_CODE, Client
 from ostiary.oauth.parameters import Parameters
-from ostiary.oauth.registered_redirect import RedirectKind, match_redirect, redirect_kind
+from ostiary.oauth.registered_redirect import (
+    RedirectKind,
+    check_registrable,
+    match_redirect,
+    redirect_kind,
+)
 from ostiary.oauth.requested_authorization import read_authorization
-from ostiary.oauth.server_errors import ConsentRequired, InvalidRequest, UnauthorizedClient
+from ostiary.oauth.server_errors import (
+    ConsentRequired,
+    InvalidRedirectUri,
+    InvalidRequest,
+    UnauthorizedClient,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +41,19 @@ def prove(client: Client, parameters: Parameters, *, was_pushed: bool) -> Proven
         destination(uri)
     except DestinationRefused as refused:
         raise InvalidRequest(f"no answer goes to the redirect_uri: {refused}") from None
+    if not client.is_verified:
+        _still_registrable(uri, client)
     if not (uri.isascii() and uri.isprintable()) or " " in uri:
         raise InvalidRequest("the redirect_uri has a character that no URI has")
     return Proven(client, uri, parameters, was_pushed)
+
+
+def _still_registrable(uri: str, client: Client) -> None:
+    """A rule that came later holds for who registered before, too."""
+    try:
+        check_registrable(uri, client.application_type)
+    except InvalidRedirectUri as refused:
+        raise InvalidRequest(f"no answer goes to the redirect_uri: {refused.description}") from None
 
 
 def settle(proven: Proven, parts: Parts) -> Asked:
