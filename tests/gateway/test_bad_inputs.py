@@ -374,6 +374,45 @@ async def test_a_header_that_is_there_twice(admitted: Caller, server: McpServer,
     assert server.seen == []
 
 
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({"mcp-method": "tools/list"}, "the Mcp-Method header is not the method in the body"),
+        ({"mcp-name": "s_delete"}, "the Mcp-Name header is not the name in the body"),
+        (
+            {"mcp-protocol-version": "2026-07-28"},
+            "the MCP-Protocol-Version header is not the version in the body's _meta",
+        ),
+    ],
+)
+async def test_a_header_that_lies_is_told_before_the_version_is_judged(
+    admitted: Caller, server: McpServer, headers: dict[str, str], message: str
+) -> None:
+    later = json.dumps(BODY).replace("2026-07-28", "2031-01-01").encode()
+    answered = await admitted.post(later, list((USUAL | {"mcp-protocol-version": "2031-01-01"}).items()))
+    assert refusal(answered)[:2] == (400, -32022)
+    lying = USUAL | {"mcp-protocol-version": "2031-01-01"} | headers
+    answered = await admitted.post(later, list(lying.items()))
+    assert refusal(answered) == (400, -32020, message)
+    assert (answered.json()["id"], server.seen) == ("seven", [])
+
+
+@pytest.mark.parametrize("value", ["[]", "null", '"{}"', "true", "7"])
+@pytest.mark.parametrize("path", ["/mcp", "/servers/s/mcp"])
+async def test_capabilities_that_are_no_object_are_refused_before_anything_is_sent(
+    admitted: Caller, server: McpServer, value: str, path: str
+) -> None:
+    body = json.dumps(BODY).replace('Capabilities": {}', f'Capabilities": {value}').encode()
+    answered = await admitted.http.post(
+        admitted.origin + path,
+        content=body,
+        headers=USUAL | {"content-type": "application/json", "authorization": f"Bearer {admitted.token}"},
+    )
+    message = "params._meta: io.modelcontextprotocol/clientCapabilities must be an object"
+    assert refusal(answered) == (400, -32602, message)
+    assert (answered.json()["id"], server.seen) == ("seven", [])
+
+
 async def test_a_client_of_the_legacy_era(admitted: Caller) -> None:
     params = {
         "protocolVersion": "2025-11-25",

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ostiary.mcp.errors import HeaderMismatch
-from ostiary.mcp.headers import decode_value, encode_value, require_agreement
+from ostiary.mcp.headers import decode_value, encode_value, refuse_lies, require_agreement
 from ostiary.mcp.messages import Message, read_message
 
 NAMES = (
@@ -114,6 +114,18 @@ def test_a_header_that_is_there_twice_is_refused(header: bytes) -> None:
     assert mismatch(call("get"), headers(b"get"), frozenset({header})) == (
         "Mcp-Method, Mcp-Name and MCP-Protocol-Version may be sent only once"
     )
+
+
+@pytest.mark.parametrize("header", ["mcp_method", "mcp_protocol_version", "mcp_name"])
+def test_a_header_of_any_version_that_lies_is_refused(header: str) -> None:
+    with pytest.raises(HeaderMismatch):
+        refuse_lies(call("get"), headers(b"get", **{header: b"2031-01-01"}))
+
+
+def test_an_earlier_client_need_not_send_what_it_does_not_know() -> None:
+    refuse_lies(call("get"), {})
+    handshake = read_message(b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}')
+    refuse_lies(handshake, {b"mcp-protocol-version": b"2025-11-25"})
 
 
 def test_other_headers_may_repeat() -> None:

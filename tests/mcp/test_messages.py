@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ostiary.mcp.eras import VERSION_KEY
 from ostiary.mcp.errors import InvalidParams, InvalidRequest, McpError, ParseError, UnsupportedProtocolVersion
 from ostiary.mcp.messages import Message, read_answer, read_message, write_answer
 
@@ -127,7 +128,6 @@ def test_a_batch_is_refused(body: bytes) -> None:
         (b'"ping"', "a JSON object is wanted here"),
         (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}', "a JSON object is wanted here"),
         (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":null}', "a JSON object is wanted here"),
-        (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":{"_meta":[]}}', "a JSON object is wanted here"),
     ],
 )
 def test_what_is_no_request_is_refused(body: bytes, message: str) -> None:
@@ -208,6 +208,39 @@ def test_a_method_that_means_something_by_name_needs_it(method: str, key: str) -
 def test_a_modern_request_says_its_version_and_capabilities(meta: bytes, missing: str) -> None:
     body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{%s}}' % meta
     assert refusal(body) == (InvalidParams, -32602, f"params._meta has no {missing}")
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        (b"[]", "params._meta must be an object"),
+        (b"null", "params._meta must be an object"),
+        (b'" {}"', "params._meta must be an object"),
+        *[
+            (
+                b'{"io.modelcontextprotocol/protocolVersion":"2026-07-28",'
+                b'"io.modelcontextprotocol/clientCapabilities": %s}' % value,
+                "params._meta: io.modelcontextprotocol/clientCapabilities must be an object",
+            )
+            for value in (b"[]", b"null", b'"{}"', b"true", b"7")
+        ],
+        (META.replace(b'"2026-07-28"', b"20260728"), f"params._meta: {VERSION_KEY} must be a string"),
+        (META.replace(b'"2026-07-28"', b"null"), f"params._meta: {VERSION_KEY} must be a string"),
+        (
+            META[:-1] + b',"io.modelcontextprotocol/clientInfo":"me"}',
+            "params._meta: io.modelcontextprotocol/clientInfo must be an object",
+        ),
+        (
+            META[:-1] + b',"io.modelcontextprotocol/logLevel":7}',
+            "params._meta: io.modelcontextprotocol/logLevel must be a string",
+        ),
+        (META[:-1] + b',"progressToken":{}}', "params._meta: progressToken must be a string or a number"),
+        (META[:-1] + b',"progressToken":true}', "params._meta: progressToken must be a string or a number"),
+    ],
+)
+def test_metadata_of_the_wrong_type_is_refused(meta: bytes, message: str) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":%s}}' % meta
+    assert refusal(body) == (InvalidParams, -32602, message)
 
 
 def test_another_version_is_answered_with_those_that_are_spoken() -> None:

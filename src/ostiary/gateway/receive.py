@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ostiary.gateway.errors import Forbidden
 from ostiary.mcp.errors import InvalidRequest
-from ostiary.mcp.headers import require_agreement
+from ostiary.mcp.headers import refuse_lies, require_agreement
 from ostiary.mcp.messages import Message, read_message
 from ostiary.transport.direct import Request
 
@@ -25,7 +25,9 @@ def receive(request: Request) -> Message:
 
 def require_one_meaning(message: Message, request: Request) -> None:
     """Raise McpError unless it is a whole modern request whose headers say what its body says."""
-    message.require_modern()
+    if not message.meta.is_modern:
+        refuse_lies(message, request.headers, request.repeated)
+        message.require_modern()
     require_agreement(message, request.headers, request.repeated)
 
 

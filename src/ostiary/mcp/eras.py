@@ -12,6 +12,8 @@ SUPPORTED_VERSIONS = (MODERN,)
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo"
+LOG_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
+PROGRESS_KEY = "progressToken"
 SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo"
 
 UNAVAILABLE_KEY = "dev.ostiary/unavailable"

@@ -41,6 +41,20 @@ def require_agreement(
         raise HeaderMismatch("the Mcp-Name header is not the name in the body")
 
 
+def refuse_lies(message: Message, headers: Mapping[bytes, bytes], repeated: Collection[bytes] = ()) -> None:
+    """Raise HeaderMismatch for a routing header that is there and says something else than the body.
+
+    For what is not yet known to be of this revision: clients of earlier ones need not send them all.
+    """
+    own = {METHOD_HEADER: message.method, VERSION_HEADER: message.meta.version_header}
+    if message.name is not None:
+        own[NAME_HEADER] = encode_value(read_name(message.name))
+    sent = {**own, **headers}
+    if message.meta.version is None:  # the body has no version that a header could contradict
+        sent[VERSION_HEADER] = message.meta.version_header
+    require_agreement(message, sent, repeated)
+
+
 def encode_value(value: str) -> bytes:
     """A header value for any string: as it is where HTTP carries it unchanged, else `=?base64?...?=`."""
     plain = _SAFE.fullmatch(value) and value == value.strip() and not _ENCODED.fullmatch(value)

@@ -7,12 +7,19 @@ Only what routing needs is decoded: `method`, `id`, `params.name` (or `params.ur
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
 
-from ostiary.mcp.eras import CAPABILITIES_KEY, SUPPORTED_VERSIONS, VERSION_KEY
+from ostiary.mcp.eras import (
+    CAPABILITIES_KEY,
+    CLIENT_INFO_KEY,
+    LOG_LEVEL_KEY,
+    PROGRESS_KEY,
+    SUPPORTED_VERSIONS,
+    VERSION_KEY,
+)
 from ostiary.mcp.errors import InvalidParams, InvalidRequest, McpError, ParseError, UnsupportedProtocolVersion
 from ostiary.mcp.raw_object import Members, Raw, RawObject, read_members, read_string
 
@@ -32,21 +39,38 @@ _RAW = msgspec.json.Decoder(msgspec.Raw)
 _EMPTY = b"{}"
 _NO_META = b""
 _LONGEST_REMEMBERED = 1024
+_META_TYPES = (
+    (VERSION_KEY, b'"', "a string"),
+    (CAPABILITIES_KEY, b"{", "an object"),
+    (CLIENT_INFO_KEY, b"{", "an object"),
+    (LOG_LEVEL_KEY, b'"', "a string"),
+    (PROGRESS_KEY, b'"-0123456789', "a string or a number"),
+)
+"""Keys of `_meta`, what the JSON of their values begins with, and what that is."""
 
 
 class Meta:
-    """What a request says of its sender's protocol. missing: required keys that are not there."""
+    """What a request says of its sender's protocol.
 
-    __slots__ = ("is_modern", "members", "missing", "raw", "version", "version_header")
+    missing: required keys that are not there; fault: what is of another type than MCP says.
+    """
+
+    __slots__ = ("fault", "is_modern", "members", "missing", "raw", "version", "version_header")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self.members = read_members(raw) if raw else {}
-        version = self.members.get(VERSION_KEY)
-        self.version = None if version is None else read_string(version, VERSION_KEY)
+        self.members: Members = {}
+        self.fault: str | None = None
+        if raw[:1] == b"{":
+            self.members = read_members(raw)
+            self.fault = next(_wrong_types(self.members), None)
+        elif raw:
+            self.fault = "params._meta must be an object"
+        version = bytes(self.members.get(VERSION_KEY, _NO_META))
+        self.version = read_string(version, VERSION_KEY) if version[:1] == b'"' else None
         self.version_header = (self.version or "").encode()
         self.missing = [key for key in (VERSION_KEY, CAPABILITIES_KEY) if key not in self.members]
-        self.is_modern = not self.missing and self.version in SUPPORTED_VERSIONS
+        self.is_modern = not self.missing and self.fault is None and self.version in SUPPORTED_VERSIONS
 
 
 class Message:
@@ -72,6 +96,8 @@ class Message:
         """Raise unless this is a whole request of a version that is spoken here."""
         if self.meta.is_modern:
             return
+        if self.meta.fault is not None:
+            raise InvalidParams(self.meta.fault)
         missing = self.meta.missing
         if missing:
             if self.method == b"initialize":
@@ -148,6 +174,12 @@ def write_answer(message_id: bytes, kind: str, value: Raw) -> bytes:
 
 _NAME_KEYS = {method.encode(): key for method, key in NAME_KEYS.items()}
 _remembered_meta = lru_cache(maxsize=1024)(Meta)
+
+
+def _wrong_types(members: Members) -> Iterator[str]:
+    for key, beginnings, kind in _META_TYPES:
+        if key in members and bytes(members[key])[:1] not in beginnings:
+            yield f"params._meta: {key} must be {kind}"
 
 
 def _read_in_any_form(body: bytes) -> Message:
