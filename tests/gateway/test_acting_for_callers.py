@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx2
-from tests.credentials.token_server import TokenServer
+from tests.credentials.token_server import TokenServer, refusing
 from tests.gateway.conftest import VISITOR
 
 if TYPE_CHECKING:
@@ -48,6 +48,32 @@ async def test_each_caller_is_seen_by_the_server_as_who_they_are(
     assert [form["subject_token"] for form in issuer.forms] == [one, two]
     sent = [seen.header("authorization") for seen in server.seen if seen.method == "tools/call"]
     assert sent == ["Bearer token-1", "Bearer token-2", "Bearer token-1"]
+
+
+async def test_a_credential_that_is_refused_for_one_caller_hides_no_server_from_others(
+    start_gateway: StartGateway, server: McpServer, google: Emulator
+) -> None:
+    url = "https://mcp.example.com"
+    async with TokenServer().running() as issuer:
+        credential = {"type": "token_exchange", "token_url": str(issuer.token_url)}
+        caller = await start_gateway(
+            url=url,
+            inbound=[{"type": "google_id_token", "jwks_url": google.jwks_url, "allow": [{"email": VISITOR}]}],
+            servers={"s": {"url": server.url, "credential": credential}},
+        )
+        caller.http.headers["host"] = "mcp.example.com"
+        one, two = [await visitors_token(google, f"{url}/mcp", subject) for subject in ("1", "2")]
+        good = issuer.answer
+        issuer.answer = lambda request, form: (
+            good if form["subject_token"] == one else refusing("invalid_grant")
+        )(request, form)
+        caller.token = two
+        listed = (await caller.ask("tools/list")).json()["result"]
+        [missing] = listed["_meta"]["dev.ostiary/unavailable"]
+        assert (missing["server"], missing["step"]) == ("s", "credential")
+        caller.token = one
+        await caller.ask("tools/list")
+    assert [seen.header("authorization") for seen in server.seen] == ["Bearer token-1"]
 
 
 async def test_where_nobody_is_known_the_call_says_so(start_gateway: StartGateway, server: McpServer) -> None:

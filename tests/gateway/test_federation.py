@@ -63,22 +63,84 @@ async def test_one_dead_server_is_named_and_the_others_are_listed(
 
 
 async def test_a_dead_server_is_left_alone_for_a_while_and_then_asked_again(
-    start_gateway: StartGateway, server: McpServer
+    start_gateway: StartGateway,
 ) -> None:
-    clock = Clock()
+    clock, asked = Clock(), 0
+    says = b"no HTTP at all\r\n\r\n"
 
-    async def broken(_seen: Seen, _request: web.Request) -> web.StreamResponse:
-        return web.Response(status=500)
+    async def speaks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(says)
+        await writer.drain()
+        writer.close()
 
-    server.reply = broken
-    caller = await start_gateway(clock, servers={"s": {"url": server.url}})
-    for _ in range(3):
-        assert (await listed(caller))["_meta"]["dev.ostiary/unavailable"][0]["step"] == "answer"
-    assert len(server.seen) == 1
-    server.reply = answering(tools("a"))
-    clock.ahead = 31
+    async with await asyncio.start_server(speaks, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        caller = await start_gateway(clock, servers={"s": {"url": f"http://127.0.0.1:{port}/mcp"}})
+        for _ in range(3):
+            assert (await listed(caller))["_meta"]["dev.ostiary/unavailable"][0]["step"] == "http"
+        assert asked == 1
+        says = (
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 46\r\n\r\n"
+            b'{"jsonrpc":"2.0","id":2,"result":{"tools":[]}}'
+        )
+        clock.ahead = 31
+        merged = await listed(caller)
+    assert (merged["tools"], merged["_meta"]) == ([], INFO)
+
+
+async def test_a_slow_tool_of_one_caller_hides_no_server_from_others(
+    caller: Caller, server: McpServer
+) -> None:
+    async def slow(seen: Seen, request: web.Request) -> web.StreamResponse:
+        if seen.method == "tools/call":
+            await asyncio.sleep(5)
+        return await answering(tools("a"))(seen, request)
+
+    server.reply = slow
+    assert (await caller.ask("tools/call", {"name": "s_slow"})).status_code == 504
     merged = await listed(caller)
     assert (merged["tools"], merged["_meta"]) == ([{"name": "s_a"}], INFO)
+
+
+@pytest.mark.parametrize(
+    ("odd", "step"),
+    [
+        (web.Response(status=500), "answer"),
+        (web.Response(status=401), "credential"),
+        (web.Response(status=403), "credential"),
+        (web.Response(text="<html>", content_type="text/html"), "answer"),
+        (
+            web.json_response({"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "odd"}}),
+            "answer",
+        ),
+        (web.json_response({"jsonrpc": "2.0", "id": 1, "result": {"tools": "none"}}), "answer"),
+        (
+            web.json_response({"jsonrpc": "2.0", "id": 1, "result": {"tools": [], "nextCursor": "x"}}),
+            "answer",
+        ),
+        (None, "timeout"),
+    ],
+)
+async def test_what_one_caller_makes_a_server_say_hides_it_from_nobody_else(
+    caller: Caller, server: McpServer, odd: web.Response | None, step: str
+) -> None:
+    async def by_caller(seen: Seen, request: web.Request) -> web.StreamResponse:
+        if seen.header("traceparent") is None:
+            return await answering(tools("a"))(seen, request)
+        if odd is None:
+            await asyncio.sleep(5)
+        answer = web.Response(status=odd.status, content_type=odd.content_type) if odd else web.Response()
+        answer.text = odd.text.replace('"id": 1', f'"id": {seen.body["id"]}') if odd and odd.text else ""
+        return answer
+
+    server.reply = by_caller
+    answered = await caller.ask("tools/list", headers=[("traceparent", "00-1-1-01")])
+    [missing] = answered.json()["result"]["_meta"]["dev.ostiary/unavailable"]
+    assert (missing["server"], missing["step"]) == ("s", step)
+    assert (await listed(caller))["tools"] == [{"name": "s_a"}]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,18 @@
-"""Whether a server answers, as lists see it: one that failed is left out for a while, and named."""
+"""Whether a server can be reached, as lists see it: one that cannot is left out for a while, and named.
+
+Only what is the server's own counts, whoever calls: that there is no connection, or no HTTP on it. What one
+call or caller brings about (a slow tool, odd parameters, their credential) would else hide it from all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ostiary.mcp.merging import Unavailable
+from ostiary.transport.upstream import Step
 
+OWN_STEPS = frozenset({Step.RESOLVE, Step.CONNECT, Step.TLS, Step.HTTP})
+"""Where it fails for everybody alike."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 
@@ -24,13 +31,21 @@ class Availability:
         if self.state is not None:
             self.state, self._pause = None, FIRST_PAUSE
 
-    def failed(self, step: str) -> Unavailable:
+    def failed(self, step: str) -> None:
         """It did not, at this step. The pause doubles with each failure."""
+        if step not in OWN_STEPS:
+            return
         now = self._clock()
         since = now if self.state is None else self.state.since
         self.state = Unavailable(self._server, step, since, now + self._pause)
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        return self.state
+
+    def missing(self, step: str) -> Unavailable:
+        """How one list names it that failed at this step: as unreachable, or for this list alone."""
+        if self.state is not None and self.state.step == step:
+            return self.state
+        now = self._clock()
+        return Unavailable(self._server, step, now, now)
 
     def skip(self) -> Unavailable | None:
         """Why a list should not ask now; None when it should."""

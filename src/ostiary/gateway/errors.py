@@ -17,9 +17,13 @@ from ostiary.mcp.errors import McpError
 
 
 class GatewayError(McpError):
-    """An answer of the gateway itself. `headers` are lines to send with it, each with its line break."""
+    """An answer of the gateway itself.
+
+    headers: lines to send with it, each with its line break; step: how far the call to a server came.
+    """
 
     headers: bytes = b""
+    step: str = "answer"
 
 
 class Unauthorized(GatewayError):
@@ -44,6 +48,7 @@ class ServerTimedOut(GatewayError):
     """The server did not answer in time."""
 
     code, status = -32011, 504
+    step = "timeout"
 
 
 class BadAnswer(GatewayError):
@@ -56,12 +61,14 @@ class CredentialFailed(GatewayError):
     """The credential that the server wants could not be had."""
 
     code, status = -32013, 502
+    step = "credential"
 
 
 class CredentialRefused(GatewayError):
     """The server refused the credential that it is configured with."""
 
     code, status = -32014, 502
+    step = "credential"
 
 
 class TryLater(GatewayError):

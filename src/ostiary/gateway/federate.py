@@ -10,13 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from ostiary import __version__
-from ostiary.gateway.errors import (
-    BadAnswer,
-    CredentialFailed,
-    CredentialRefused,
-    ServerTimedOut,
-    ServerUnavailable,
-)
+from ostiary.gateway.errors import BadAnswer, GatewayError
 from ostiary.gateway.server import Server
 from ostiary.gateway.translate import read_result
 from ostiary.identity.principal import Principal
@@ -144,22 +138,15 @@ async def _gather(
             try:
                 value = await future
             except McpError as error:
-                missing.append(_missing(server, error))
+                step = error.step if isinstance(error, GatewayError) else "answer"
+                missing.append(server.availability.missing(step))
             else:
-                server.availability.succeeded()
                 if value is not None:
                     found.append((server.name, value))
     finally:
         for _, future in asked:
             future.cancel()
     return found, missing
-
-
-def _missing(server: Server, error: McpError) -> Unavailable:
-    """How this server failed: what came before its answer has been noted where it happened."""
-    if isinstance(error, ServerUnavailable | ServerTimedOut | CredentialFailed) and server.availability.state:
-        return server.availability.state
-    return server.availability.failed("credential" if isinstance(error, CredentialRefused) else "answer")
 
 
 def _refused(server: Server, method: str, error: Raw) -> McpError:

@@ -31,7 +31,4 @@ class Relay:
         answer, message_id = await self.server.forward(
             message, self.change, self.name_line, principal, request.headers
         )
-        translated = translate(self.server, answer, message_id, message.id or b"null", self.rename)
-        if self.server.availability.state is not None:
-            self.server.availability.succeeded()
-        return translated
+        return translate(self.server, answer, message_id, message.id or b"null", self.rename)

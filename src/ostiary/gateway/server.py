@@ -95,7 +95,9 @@ class Server:
         except UpstreamFailed as error:
             raise self.failure(error) from None
         except CredentialError as error:
-            raise self._noted(CredentialFailed(f"server {self.name}: {error}"), "credential") from None
+            raise self._noted(CredentialFailed(f"server {self.name}: {error}")) from None
+        if self.availability.state is not None:
+            self.availability.succeeded()
         return answer, message_id
 
     def close(self) -> None:
@@ -118,10 +120,12 @@ class Server:
     def failure(self, error: UpstreamFailed) -> GatewayError:
         """Note that it gave no answer: the error for the caller."""
         kind = ServerTimedOut if error.step is Step.TIMEOUT else ServerUnavailable
-        return self._noted(kind(str(error)), error.step)
+        told = kind(str(error))
+        told.step = error.step
+        return self._noted(told)
 
-    def _noted(self, error: GatewayError, step: str) -> GatewayError:
-        self.availability.failed(step)
+    def _noted(self, error: GatewayError) -> GatewayError:
+        self.availability.failed(error.step)
         record.server_failed(self.name, error)
         return error
 

@@ -120,7 +120,8 @@ class Connection(asyncio.Protocol):
             self.drop(error.__context__ if isinstance(error.__context__, UpstreamFailed) else None)
             return
         except httptools.HttpParserError:
-            self.drop(self.owner.failed(Step.ANSWER, "its answer is not HTTP"))
+            step = Step.HTTP if self.answer is None else Step.ANSWER
+            self.drop(self.owner.failed(step, "its answer is not HTTP"))
             return
         if self.complete:
             self._completed()

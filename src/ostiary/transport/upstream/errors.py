@@ -11,6 +11,7 @@ class Step(StrEnum):
     RESOLVE = "resolve"
     CONNECT = "connect"
     TLS = "tls"
+    HTTP = "http"
     TIMEOUT = "timeout"
     ANSWER = "answer"
 
