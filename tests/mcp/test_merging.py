@@ -17,6 +17,7 @@ from ostiary.mcp.merging import (
     merge_pages,
     read_page,
 )
+from ostiary.mcp.names import Names
 
 TOOLS = LIST_KINDS["tools/list"]
 INFO = {"name": "ostiary", "version": "1"}
@@ -28,11 +29,9 @@ def page(*names: str, **more: Any) -> Page:
     return read_page(TOOLS, json.dumps({"tools": [{"name": name} for name in names], **more}).encode())
 
 
-def merged(*pages: tuple[str, Page], prefix: bool = True, unavailable: tuple[Unavailable, ...] = ()) -> Any:
-    def rename(server: str, name: str) -> str:
-        return f"{server}_{name}" if prefix else name
-
-    return json.loads(merge_pages(TOOLS, pages, rename, unavailable, INFO))
+def merged(*pages: tuple[str, Page], bare: str = "", unavailable: tuple[Unavailable, ...] = ()) -> Any:
+    names = Names({server: "" if server == bare else f"{server}_" for server, _ in pages})
+    return json.loads(merge_pages(TOOLS, pages, names, unavailable, INFO))
 
 
 def test_servers_come_in_their_order_and_tools_in_theirs() -> None:
@@ -48,17 +47,23 @@ def test_servers_come_in_their_order_and_tools_in_theirs() -> None:
 def test_whatever_a_tool_says_besides_its_name_is_kept_to_the_byte() -> None:
     schema = b'{"type":"object", "properties":{"n":{"maximum":1.50}},"x":"\\u00e9"}'
     text = b'{"tools":[{"title":"T","name":"n","inputSchema":%s}]}' % schema
-    result = merge_pages(
-        TOOLS, [("a", read_page(TOOLS, text))], lambda server, name: f"{server}_{name}", [], INFO
-    )
+    result = merge_pages(TOOLS, [("a", read_page(TOOLS, text))], Names({"a": "a_"}), [], INFO)
     assert b'{"title":"T","name":"a_n","inputSchema":%s}' % schema in result
 
 
-def test_a_name_that_an_earlier_server_has_is_hidden_and_told() -> None:
-    result = merged(("a", page("x", "y")), ("b", page("y", "z", "z")), prefix=False)
-    assert [tool["name"] for tool in result["tools"]] == ["x", "y", "z"]
+def test_a_name_with_which_a_call_reaches_another_server_is_hidden_and_told() -> None:
+    result = merged(("a", page("x", "b_y", "b_z", "b")), ("b", page("y")), bare="a")
+    assert [tool["name"] for tool in result["tools"]] == ["x", "b", "b_y"]
     assert result["_meta"] == INFO_META | {
-        "dev.ostiary/hidden": [{"server": "b", "name": "y"}, {"server": "b", "name": "z"}]
+        "dev.ostiary/hidden": [{"server": "a", "name": "b_y"}, {"server": "a", "name": "b_z"}]
+    }
+
+
+def test_a_name_that_comes_twice_is_hidden_and_told() -> None:
+    result = merged(("a", page("x", "x")), ("b", page("z", "y", "z")))
+    assert [tool["name"] for tool in result["tools"]] == ["a_x", "b_z", "b_y"]
+    assert result["_meta"] == INFO_META | {
+        "dev.ostiary/hidden": [{"server": "a", "name": "x"}, {"server": "b", "name": "z"}]
     }
 
 

@@ -25,6 +25,7 @@ from ostiary.mcp.merging import (
     read_page,
 )
 from ostiary.mcp.messages import Change, Message, write_answer
+from ostiary.mcp.names import Names
 from ostiary.mcp.raw_object import Raw, read_members, read_string
 from ostiary.transport.direct import Answer, Request, StreamedAnswer
 from ostiary.transport.stepping import Stepped, as_future
@@ -37,11 +38,11 @@ SERVER_INFO = {"name": "ostiary", "version": __version__}
 
 @dataclass(frozen=True, slots=True)
 class MergedList:
-    """A route to all servers, for one kind of list. rename: (server, name there) → name here."""
+    """A route to all servers, for one kind of list."""
 
     servers: Sequence[Server]
     kind: ListKind
-    rename: Callable[[str, str], str]
+    names: Names
 
     async def follow(
         self, message: Message, principal: Principal | None, request: Request
@@ -51,7 +52,7 @@ class MergedList:
             raise InvalidParams("this cursor is unknown: the list has one page")
         ask = _Asking(message.asking(self.kind.method), principal, request.headers)
         found, missing = await _gather(self.servers, lambda server: ask.whole_list(server, self.kind))
-        result = merge_pages(self.kind, found, self.rename, missing, SERVER_INFO)
+        result = merge_pages(self.kind, found, self.names, missing, SERVER_INFO)
         return Answer(200, write_answer(message.id or b"null", "result", result))
 
 
@@ -162,5 +163,6 @@ def _instructions(found: Sequence[tuple[str, Raw]]) -> str | None:
     for name, result in found:
         members = read_members(result)
         if "instructions" in members:
-            texts.append(f"{name}: {read_string(members['instructions'], 'instructions')}")
+            lines = read_string(members["instructions"], "instructions").splitlines()
+            texts.append(f"{name}: " + "\n  ".join(lines))  # so that none begins with another's name
     return "\n\n".join(texts) or None

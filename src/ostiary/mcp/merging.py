@@ -6,14 +6,15 @@ list is the same each time. What is missing is named, never silently left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import msgspec
 
 from ostiary.mcp.eras import HIDDEN_KEY, SERVER_INFO_KEY, SUPPORTED_VERSIONS, UNAVAILABLE_KEY
-from ostiary.mcp.errors import InvalidRequest
+from ostiary.mcp.errors import InvalidParams, InvalidRequest
+from ostiary.mcp.names import Names
 from ostiary.mcp.raw_object import Members, Raw, read_members, read_string, write_object
 
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -81,14 +82,14 @@ def read_page(kind: ListKind, result: Raw) -> Page:
 def merge_pages(
     kind: ListKind,
     pages: Sequence[tuple[str, Page]],
-    rename: Callable[[str, str], str],
+    names: Names,
     unavailable: Iterable[Unavailable],
     server_info: dict[str, str],
 ) -> bytes:
     """The result of a federated list.
 
-    pages: (server, its whole list); rename: (server, name there) → name here.
-    A name that an earlier server has already is hidden, and told.
+    pages: (server, its whole list). A name with which a call would reach another server is hidden, and told;
+    so is one that the server lists again.
     """
     seen: set[str] = set()
     hidden: list[dict[str, str]] = []
@@ -96,8 +97,8 @@ def merge_pages(
     for server, page in pages:
         for item in page.items:
             original = read_string(item.get(kind.key), kind.key)
-            name = rename(server, original)
-            if name in seen:
+            name = names.here(kind.key, server, original)
+            if name in seen or not _reaches(names, kind.key, name, server):
                 hidden.append({"server": server, "name": original})
                 continue
             seen.add(name)
@@ -144,6 +145,13 @@ def discover_result(
     if instructions:
         result["instructions"] = instructions
     return msgspec.json.encode(result)
+
+
+def _reaches(names: Names, key: str, name: str, server: str) -> bool:
+    try:
+        return names.split(key, name)[0] == server
+    except InvalidParams:
+        return False
 
 
 def _caching(pages: Sequence[Page], *, complete: bool) -> dict[str, bytes]:
