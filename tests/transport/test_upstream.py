@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import ipaddress
 import ssl
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -218,7 +219,7 @@ CLOSED = (Step.ANSWER, "server s: it closed the connection before its answer was
         (says(OK[:-1], pause=9), (Step.TIMEOUT, "server s: no answer within 0.3 s")),
         (
             says(b"HTTP/1.1 200 OK\r\nx: ", *([b"x" * 10_000] * 20)),
-            (Step.ANSWER, "server s: its answer is longer than 100000 bytes"),
+            (Step.ANSWER, "server s: the head of its answer is longer than 65536 bytes"),
         ),
         (
             says(b"HTTP/1.1 200 OK\r\n\r\n", *([b"x" * 10_000] * 20)),
@@ -378,6 +379,204 @@ async def test_a_stream_that_breaks_off_says_so(server: RawServer, connecting: C
     with pytest.raises(UpstreamFailed) as failed:
         [part async for part in answer.stream]
     assert (failed.value.step, str(failed.value)) == CLOSED
+
+
+# what a hostile server sends
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+HEAD_TOO_LONG = "server s: the head of its answer is longer than 65536 bytes"
+TOO_MANY_FIELDS = "server s: its answer has more than 200 header fields"
+TOO_MUCH_BESIDES = "server s: what its answer has besides content is longer than 65536 bytes"
+
+
+def field(size: int) -> bytes:
+    return b"x: %s\r\n" % (b"x" * (size - 5))
+
+
+async def read_whole(upstream: Upstream) -> None:
+    stream = (await asked(upstream)).stream
+    if stream is not None:
+        [piece async for piece in stream]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"HTTP/1.1 200 OK\r\n" + b"a:b\r\n" * 1_000_000, TOO_MANY_FIELDS),
+        (b"HTTP/1.1 200 OK\r\n" + field(9000) * 100, HEAD_TOO_LONG),
+        (b"HTTP/1.1 200 " + b"x" * 100_000, HEAD_TOO_LONG),
+        (b"HTTP/1.1 200 OK\r\n" + b"a:b\r\n" * 201 + b"\r\n", TOO_MANY_FIELDS),
+        (b"HTTP/1.1 103 Early\r\nlink: x\r\n\r\n" * 201, TOO_MANY_FIELDS),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 3000, HEAD_TOO_LONG),
+        (CHUNKED + b"1;" + b"x" * 70_000, TOO_MUCH_BESIDES),
+        (CHUNKED + (b"1;" + b"x" * 700 + b"\r\n{\r\n") * 1000, TOO_MUCH_BESIDES),
+        (CHUNKED + b"1\r\n{\r\n0\r\n" + field(9000) * 100, TOO_MUCH_BESIDES),
+        (CHUNKED + b"1\r\n{\r\n0\r\n" + b"a:b\r\n" * 1_000_000, TOO_MANY_FIELDS),
+        (EVENTS + b"1;" + b"x" * 70_000, TOO_MUCH_BESIDES),
+        (EVENTS + (b"1;" + b"x" * 700 + b"\r\n:\r\n") * 1000, TOO_MUCH_BESIDES),
+        (EVENTS + b"1\r\n:\r\n0\r\n" + field(9000) * 100, TOO_MUCH_BESIDES),
+        (EVENTS + b"1\r\n:\r\n0\r\n" + b"a:b\r\n" * 1_000_000, TOO_MANY_FIELDS),
+    ],
+    ids=[
+        "head of 5 MB of one name", "head of 900 KB", "a long reason", "201 fields", "interim fields",
+        "interim heads", "one chunk extension", "many chunk extensions", "trailers", "many trailers",
+        "one chunk extension of a stream", "many chunk extensions of a stream", "trailers of a stream",
+        "many trailers of a stream",
+    ],
+)  # fmt: skip
+async def test_a_server_is_given_up_for_a_head_or_framing_without_end(
+    server: RawServer, connecting: Connecting, answer: bytes, reason: str
+) -> None:
+    server.talk = says(answer)
+    upstream = connecting()
+    with pytest.raises(UpstreamFailed) as failed:
+        await asyncio.wait_for(read_whole(upstream), HANGS)
+    assert (failed.value.step, str(failed.value)) == (Step.ANSWER, reason)
+    server.talk = says(OK)
+    assert (await asked(upstream)).body == b"{}"
+
+
+async def test_a_head_within_the_bounds_is_taken(server: RawServer, connecting: Connecting) -> None:
+    server.talk = says(OK.replace(b"\r\n\r\n", b"\r\n" + field(325) * 198 + b"\r\n"))
+    upstream = connecting()
+    assert [(await asked(upstream)).body for _ in range(3)] == [b"{}"] * 3
+    assert server.connections == 1
+
+
+async def test_repeated_fields_are_joined_in_their_order_and_trailers_are_none(
+    server: RawServer, connecting: Connecting
+) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\na: early\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nA: 1\r\nb: 2\r\na: 3\r\na: 4\r\ntransfer-encoding: chunked\r\n\r\n"
+    server.talk = says(early + head + b"2;x=y\r\n{}\r\n0\r\na: late\r\nwww-authenticate: late\r\n\r\n")
+    answer = await asked(connecting())
+    assert answer.headers == {b"a": b"1, 3, 4", b"b": b"2", b"transfer-encoding": b"chunked"}
+    assert answer.body == b"{}"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\nabc",
+        b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n\r\n",
+    ],
+)
+async def test_a_101_of_a_server_is_a_typed_error(
+    server: RawServer, connecting: Connecting, head: bytes
+) -> None:
+    server.talk = says(head)
+    upstream = connecting()
+    switched = (Step.ANSWER, "server s: it switched to another protocol (101), unasked")
+    assert await failure(upstream) == switched
+    server.talk = says(OK)
+    assert (await asked(upstream)).body == b"{}"
+
+
+async def test_an_offer_to_upgrade_is_no_fault(server: RawServer, connecting: Connecting) -> None:
+    server.talk = says(OK.replace(b"\r\n\r\n", b"\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n"))
+    assert (await asked(connecting())).body == b"{}"
+
+
+async def test_a_body_in_chunks_of_two_bytes_costs_its_own_size(
+    server: RawServer, connecting: Connecting
+) -> None:
+    server.talk = says(CHUNKED, b"2\r\n78\r\n" * 150_000, b"0\r\n\r\n")
+    upstream = connecting()
+    tracemalloc.start()
+    try:
+        answer = await asked(upstream)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.body == b"78" * 150_000
+    assert held < 2_000_000
+
+
+async def test_a_stream_in_chunks_of_two_bytes_that_nobody_reads_costs_its_own_size(
+    server: RawServer, connecting: Connecting
+) -> None:
+    server.talk = says(EVENTS, b"2\r\n:\n\r\n" * 200_000, b"0\r\n\r\n")
+    answer = await asked(connecting())
+    assert answer.stream is not None
+    tracemalloc.start()
+    try:
+        await asyncio.sleep(0.5)  # in which it sends all that is taken
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 3_000_000
+    assert sum([len(piece) async for piece in answer.stream]) == 400_000
+
+
+@pytest.fixture
+def no_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server's share of a turn is over as soon as it has begun, so that turns can be counted."""
+    monkeypatch.setattr("ostiary.transport.upstream.pool.SHARE_SECONDS", 0)
+
+
+class Turns:
+    """Counts the turns of the event loop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+        self.next = asyncio.get_running_loop().call_soon(self)
+
+
+@pytest.fixture
+async def turns() -> AsyncIterator[Turns]:
+    counting = Turns()
+    counting()
+    yield counting
+    counting.next.cancel()
+
+
+@pytest.mark.usefixtures("no_share")
+async def test_a_long_answer_gives_way_to_others(
+    server: RawServer, connecting: Connecting, turns: Turns
+) -> None:
+    server.talk = says(CHUNKED, *[b"8000\r\n%s\r\n" % (b"x" * 0x8000)] * 256, b"0\r\n\r\n")
+    upstream = connecting()
+    for _ in range(2):
+        before = turns.count
+        assert len((await asked(upstream)).body) == 8 * 1024 * 1024
+        assert turns.count - before >= 256
+    assert server.connections == 1
+
+
+@pytest.mark.usefixtures("no_share")
+async def test_a_stream_that_always_has_something_gives_way_to_others(
+    server: RawServer, connecting: Connecting, turns: Turns
+) -> None:
+    server.talk = says(EVENTS, *[b"8000\r\n%s\r\n" % (b":\n" * 0x4000)] * 64, b"0\r\n\r\n")
+    answer = await asked(connecting())
+    assert answer.stream is not None
+    await asyncio.sleep(0.1)
+    before = turns.count
+    assert sum([len(piece) async for piece in answer.stream]) == 2 * 1024 * 1024
+    assert turns.count - before >= 1000
+
+
+@pytest.mark.usefixtures("no_share")
+async def test_what_follows_an_answer_of_many_pieces_is_never_the_next_ones(
+    server: RawServer, connecting: Connecting
+) -> None:
+    length = 16 * 1024 * 4
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
+    head %= length - len(head % length)
+    server.talk = says(head + b"x" * (length - len(head)) + OK)
+    upstream = connecting(connections=1)
+    both = await asyncio.gather(asked(upstream), asked(upstream), return_exceptions=True)
+    assert [str(failed) for failed in both] == ["server s: it sent more than one answer"] * 2
+
+
+@pytest.mark.usefixtures("no_share")
+async def test_a_long_answer_may_end_with_its_connection(server: RawServer, connecting: Connecting) -> None:
+    server.talk = says(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 3_000_000, close=True)
+    assert len((await asked(connecting())).body) == 3_000_000
 
 
 # TLS

@@ -139,6 +139,19 @@ def as_future(coroutine: Stepped[T]) -> asyncio.Future[T]:
     return future
 
 
+def next_turn() -> asyncio.Future[None]:
+    """Done when all that waits for the event loop has had its turn."""
+    loop = asyncio.get_running_loop()
+    turn: asyncio.Future[None] = loop.create_future()
+    loop.call_soon(_come, turn)
+    return turn
+
+
+def _come(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
+
+
 def _retrieve(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
         task.exception()

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections.abc import Sequence
 from functools import lru_cache
+from time import perf_counter
 from typing import Protocol
 
+from ostiary.transport.stepping import next_turn
 from ostiary.transport.upstream.errors import UpstreamFailed
 
 STREAM_HIGH_WATER = 256 * 1024
+PIECE = 2 * 1024
+"""How much of a stream is read at once. Two kilobytes of what takes longest take about a millisecond."""
 
 
 @lru_cache(maxsize=64)
 def media_type(value: bytes) -> bytes:
     """A Content-Type without its parameters, lower case."""
     return value.partition(b";")[0].strip().lower()
+
+
+def by_name(fields: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Header fields by their names, the values of a repeated one joined by commas (RFC 9110 section 5.3)."""
+    headers = dict(fields)
+    if len(headers) == len(fields):
+        return headers
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        values.setdefault(name, []).append(value)
+    return {name: b", ".join(found) for name, found in values.items()}
 
 
 class Source(Protocol):
@@ -29,6 +44,9 @@ class Source(Protocol):
 
     def drop(self) -> None:
         """Nobody reads the stream any more."""
+
+    def share(self) -> float:
+        """For how many seconds the stream may keep the event loop in one turn of it."""
 
 
 class UpstreamAnswer:
@@ -48,21 +66,23 @@ class UpstreamAnswer:
 
 
 class Stream:
-    """The body of an event stream, as it comes. Read to its end it frees the connection; `close` drops it."""
+    """The body of an event stream, as it comes. Read to its end it frees the connection; `close` drops it.
+
+    However much of it there is, whoever reads it gives way to others when its share of the turn is over.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._chunks: deque[bytes] = deque()
-        self._held = 0
+        self._held = bytearray()
+        self._turn_ends = 0.0
         self._ended = False
         self._error: UpstreamFailed | None = None
         self._wake: asyncio.Event = asyncio.Event()
 
     def feed(self, data: bytes) -> None:
         """A piece arrived."""
-        self._chunks.append(data)
-        self._held += len(data)
-        if self._held > STREAM_HIGH_WATER:
+        self._held += data
+        if len(self._held) > STREAM_HIGH_WATER:
             self._source.pause()
         self._wake.set()
 
@@ -80,15 +100,23 @@ class Stream:
         return self
 
     async def __anext__(self) -> bytes:
-        while not self._chunks:
+        if not self._held:
+            await self._wait()
+            self._turn_ends = perf_counter() + self._source.share()
+        elif perf_counter() > self._turn_ends:
+            await next_turn()
+            self._turn_ends = perf_counter() + self._source.share()
+        piece = bytes(self._held[:PIECE])
+        del self._held[:PIECE]
+        if len(self._held) <= STREAM_HIGH_WATER // 2:
+            self._source.resume()
+        return piece
+
+    async def _wait(self) -> None:
+        while not self._held:
             if self._error is not None:
                 raise self._error
             if self._ended:
                 raise StopAsyncIteration
             self._wake.clear()
             await self._wake.wait()
-        data = self._chunks.popleft()
-        self._held -= len(data)
-        if self._held <= STREAM_HIGH_WATER // 2:
-            self._source.resume()
-        return data

@@ -2,21 +2,31 @@
 
 A connection that says anything unasked, or more than was asked, is dropped: what follows an answer on
 the wire could otherwise be taken for the answer to the next request.
+
+Every byte is counted, as content or as what is none (see `limits`), and much at once is read in turns
+with all else that the event loop has to do.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from enum import Enum
+from http import HTTPStatus
+from time import perf_counter
 from typing import Protocol, cast
 
 import httptools
 
 from ostiary.transport.outbox import Outbox
 from ostiary.transport.stepping import Reply
-from ostiary.transport.upstream.answer import Stream, UpstreamAnswer
+from ostiary.transport.upstream.answer import Stream, UpstreamAnswer, by_name
 from ostiary.transport.upstream.errors import Step, UpstreamFailed
-from ostiary.transport.upstream.limits import UpstreamLimits
+from ostiary.transport.upstream.limits import FRAME_BYTES, UpstreamLimits
+
+READ_AT_ONCE = 16 * 1024
+"""More than most answers have; what takes longest to parse in it takes a few milliseconds."""
+NOT_HTTP = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 
 
 class Owner(Protocol):
@@ -33,6 +43,9 @@ class Owner(Protocol):
 
     def touch(self, connection: Connection) -> None:
         """Its stream is alive."""
+
+    def share(self) -> float:
+        """For how many seconds one connection may keep the event loop in one turn of it."""
 
     def failed(self, step: Step, reason: str) -> UpstreamFailed:
         """An error of this server at this step."""
@@ -56,14 +69,20 @@ class Connection(asyncio.Protocol):
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.most_bytes = owner.limits.answer_bytes
+        self.most_besides = owner.limits.head_bytes
+        self.most_headers = owner.limits.header_count
         self.state = IDLE
         self.transport: asyncio.Transport
         self.parser = httptools.HttpResponseParser(self)
         self.reply: Reply[UpstreamAnswer] = Reply()
         self.answer: UpstreamAnswer | None = None
-        self.headers: dict[bytes, bytes] = {}
-        self.parts: list[bytes] = []
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.head_begins = 0
+        self.body: bytes | bytearray = b""
         self.size = 0
+        self.content = 0
+        self.besides = 0
+        self.rest: memoryview | None = None
         self.complete = False
         self.reusable = False
         self.idle_since = 0.0
@@ -77,8 +96,9 @@ class Connection(asyncio.Protocol):
         self.reply = Reply(self.drop)
         self.answer = None
         self.complete = False
-        self.parts = []
-        self.size = 0
+        self.fields = []
+        self.body = b""
+        self.size = self.content = self.besides = 0
         self.owner.outbox.write(self.transport, message)
         return self.reply
 
@@ -98,7 +118,12 @@ class Connection(asyncio.Protocol):
         """The reader of the stream has caught up."""
         if self.paused and self.state is not CLOSED:
             self.paused = False
-            self.transport.resume_reading()
+            if self.rest is None:
+                self.transport.resume_reading()
+
+    def share(self) -> float:
+        """For how many seconds the stream may keep the event loop in one turn of it."""
+        return self.owner.share()
 
     # told by the event loop
 
@@ -106,29 +131,15 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but class
 
     def data_received(self, data: bytes) -> None:
-        if self.state is IDLE:
-            self.drop()
-            return
-        if self.state is AWAITING:
-            self.size += len(data)
-            if self.size > self.most_bytes:
-                self.drop(self._too_long())
-                return
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserCallbackError as error:
-            self.drop(error.__context__ if isinstance(error.__context__, UpstreamFailed) else None)
-            return
-        except httptools.HttpParserError:
-            step = Step.HTTP if self.answer is None else Step.ANSWER
-            self.drop(self.owner.failed(step, "its answer is not HTTP"))
-            return
-        if self.complete:
-            self._completed()
-        elif self.state is STREAMING:
-            self.owner.touch(self)
+        if len(data) <= READ_AT_ONCE:
+            self._read(data)
+        else:
+            self._read_in_turns(memoryview(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.rest is not None:
+            self._read_until(math.inf, self.rest)
+            self.rest = None
         if exc is None and self._ends_with_the_connection():
             self._completed()
             return
@@ -140,18 +151,23 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self.complete:
             raise self.owner.failed(Step.ANSWER, "it sent more than one answer")
-        self.headers = {}
+        self.head_begins = len(self.fields)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        known = self.headers.get(name)
-        self.headers[name] = value if known is None else known + b", " + value
+        self.fields.append((name.lower(), value))
+        if len(self.fields) > self.most_headers:
+            raise self.owner.failed(
+                Step.ANSWER, f"its answer has more than {self.most_headers} header fields"
+            )
 
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
+        if status == HTTPStatus.SWITCHING_PROTOCOLS:
+            raise self.owner.failed(Step.ANSWER, "it switched to another protocol (101), unasked")
         if status < 200:
             return
-        self.answer = answer = UpstreamAnswer(status, self.headers)
+        headers = by_name(self.fields[self.head_begins :] if self.head_begins else self.fields)
+        self.answer = answer = UpstreamAnswer(status, headers)
         if status == 200 and answer.content_type == b"text/event-stream":
             answer.stream = Stream(self)
             self.state = STREAMING
@@ -160,10 +176,16 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         if self.answer is None:
             return
+        self.content += len(body)
         if self.answer.stream is not None:
             self.answer.stream.feed(body)
+        elif not self.body:
+            self.body = body
+        elif isinstance(self.body, bytearray):
+            self.body += body
         else:
-            self.parts.append(body)
+            self.body = bytearray(self.body)
+            self.body += body
 
     def on_message_complete(self) -> None:
         self.complete = self.answer is not None
@@ -171,12 +193,79 @@ class Connection(asyncio.Protocol):
 
     # inside
 
+    def _read(self, data: bytes | memoryview, *, more: bool = False) -> None:
+        """Take a piece. more: something follows it."""
+        if self.state is IDLE:
+            self.drop()
+            return
+        if self.state is AWAITING:
+            self.size += len(data)
+            if self.size > self.most_bytes:
+                self.drop(self._too_long())
+                return
+        content = self.content
+        self._parse(data)
+        if self.state is CLOSED:
+            return
+        if self._has_too_much_besides(len(data), self.content - content):
+            self.drop(self._too_long_besides())
+        elif self.complete and more:
+            self.drop(self.owner.failed(Step.ANSWER, "it sent more than one answer"))
+        elif self.complete:
+            self._completed()
+        elif self.state is STREAMING:
+            self.owner.touch(self)
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            self.drop(error.__context__ if isinstance(error.__context__, UpstreamFailed) else None)
+        except NOT_HTTP:
+            step = Step.HTTP if self.answer is None else Step.ANSWER
+            self.drop(self.owner.failed(step, "its answer is not HTTP"))
+
+    def _has_too_much_besides(self, size: int, content: int) -> bool:
+        """Count a piece of this size, of which so much was content."""
+        besides = self.besides + size - content
+        self.besides = max(0, besides - FRAME_BYTES * content)
+        return besides > self.most_besides
+
+    def _read_in_turns(self, data: memoryview) -> None:
+        """Read on while our share of the turn lasts, and what is left in the next turn."""
+        rest = self._read_until(perf_counter() + self.owner.share(), data)
+        if self.state is AWAITING or self.state is STREAMING:
+            # Also when nothing is left: the event loop may have more of this connection at hand in this turn.
+            self.rest = rest
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _read_until(self, time: float, data: memoryview) -> memoryview:
+        """Parse piece after piece; gives what is left."""
+        while data and self.state is not CLOSED:
+            piece, data = data[:READ_AT_ONCE], data[READ_AT_ONCE:]
+            self._read(piece, more=bool(data))
+            if perf_counter() > time:
+                break
+        return data
+
+    def _go_on(self) -> None:
+        rest, self.rest = self.rest, None
+        if rest:
+            self._read_in_turns(rest)
+        if self.rest is None and not self.paused and self.state is not CLOSED:
+            self.transport.resume_reading()
+
     def _ends_with_the_connection(self) -> bool:
         return (
             self.state is AWAITING
             and self.answer is not None
-            and not self.headers.keys() & {b"content-length", b"transfer-encoding"}
+            and not self.answer.headers.keys() & {b"content-length", b"transfer-encoding"}
         )
+
+    def _too_long_besides(self) -> UpstreamFailed:
+        where = "the head of its answer" if self.answer is None else "what its answer has besides content"
+        return self.owner.failed(Step.ANSWER, f"{where} is longer than {self.most_besides} bytes")
 
     def _too_long(self) -> UpstreamFailed:
         return self.owner.failed(Step.ANSWER, f"its answer is longer than {self.most_bytes} bytes")
@@ -189,7 +278,8 @@ class Connection(asyncio.Protocol):
         if answer.stream is not None:
             self.resume()
         else:
-            answer.body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+            answer.body = bytes(self.body)
+            self.body = b""
         self.owner.release(self, keep=keep)
         if answer.stream is not None:
             answer.stream.end()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FRAME_BYTES = 8
+"""For each byte of content, so many more may frame it: chunks of one byte have five."""
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamLimits:
@@ -14,3 +17,9 @@ class UpstreamLimits:
     connect_timeout: float = 5.0
     connections: int = 256
     answer_bytes: int = 16 * 1024 * 1024
+    """The longest answer, and the longest event of a stream."""
+    head_bytes: int = 64 * 1024
+    """The longest head of an answer, with the heads before it (1xx); and how much else that is no content may
+    come at once, be it trailers, chunk extensions or frames."""
+    header_count: int = 200
+    """The most header fields of an answer, of the heads before it and of its trailers."""

@@ -20,6 +20,8 @@ from ostiary.transport.upstream.limits import UpstreamLimits
 IDLE_SECONDS = 4.0
 """Shorter than the 5 s after which many servers close, so that a request rarely meets a closing one."""
 SWEEP_SECONDS = 0.25
+SHARE_SECONDS = 0.005
+"""For how long one server may keep the event loop in one turn of it; others are served between."""
 
 
 class Upstream:
@@ -68,7 +70,11 @@ class Upstream:
         """An error of this server at this step."""
         return UpstreamFailed(self.name, step, reason)
 
-    # told by connections
+    # asked and told by connections
+
+    def share(self) -> float:
+        """One connection's part of what the server may take of one turn of the event loop, in seconds."""
+        return SHARE_SECONDS / max(1, len(self._busy))
 
     def release(self, connection: Connection, *, keep: bool) -> None:
         """Its answer is complete."""
