@@ -21,7 +21,7 @@ PROGRESS = {
 
 
 def event(message: Any) -> bytes:
-    return b"event: message\ndata: %s\n\n" % json.dumps(message).encode()
+    return b"event: message\ndata: %s\n\n" % json.dumps(message, separators=(",", ":")).encode()
 
 
 def whole(seen: Seen, value: Any) -> dict[str, Any]:
@@ -93,6 +93,68 @@ async def test_notifications_and_comments_go_on_and_the_answer_has_the_callers_i
     assert await events(caller) == [PROGRESS, PROGRESS, ANSWER]
 
 
+async def everything(caller: Caller) -> bytes:
+    """The bytes of the caller's stream."""
+    return (await caller.ask(*CALL)).content
+
+
+WRITTEN_ANSWER = event(ANSWER)
+
+
+@pytest.mark.parametrize(
+    "whole_event",
+    [
+        b'id: 7\nretry: 1\nevent: message\ndata: {"id":%s,\ndata: "result":\r\ndata: {"done":true}}\n\n',
+        b'id: 7\rdata:{"jsonrpc":"2.0","id":%s,"result":\rdata:{"done":true}}\r\r',
+        b'\xef\xbb\xbfdata: {"id":%s,"result":{"done":true},"jsonrpc":"2.0","x":[1]}\nfoo: bar\n: baz\n\n',
+        b'event: endpoint\ndata: /elsewhere\n\ndata: {"jsonrpc":"2.0","id":%s,"result":{"done":true}}\n\n',
+        b'id: 1\ndata: \n\ndata: {"jsonrpc":"2.0","id":%s,"result":{"done":true}}\n\n',
+    ],
+    ids=["several data lines", "CR", "unknown fields", "another type", "priming event"],
+)
+async def test_an_event_of_a_server_in_any_form_is_one_clean_event_of_ours(
+    caller: Caller, server: McpServer, whole_event: bytes
+) -> None:
+    async def reply(seen: Seen, request: web.Request) -> web.StreamResponse:
+        answer = await begin(request)
+        await answer.write(whole_event % str(seen.body["id"]).encode())
+        return answer
+
+    server.reply = reply
+    assert (await everything(caller)).replace(b":\n\n", b"") == WRITTEN_ANSWER
+
+
+async def test_id_retry_and_event_lines_of_a_server_never_pass_raw(caller: Caller, server: McpServer) -> None:
+    raw = b"id: 7\nretry: 1\nevent: message\n: words\ndata: %s\ndata: %s\n\n"
+    first, params = b'{"jsonrpc":"2.0","method":"x","params":', b'{"a":1}}'
+    server.reply = streaming(raw % (first, params), b": more words\n\n", "ANSWER")
+    clean = b"event: message\ndata: %s\n\n" % (first + params)
+    assert await everything(caller) == b":\n\n" + clean + b":\n\n" + WRITTEN_ANSWER
+
+
+async def test_a_notification_has_what_is_known_and_nothing_else(caller: Caller, server: McpServer) -> None:
+    server.reply = streaming({**PROGRESS, "x": 1, "retry": 2}, "ANSWER")
+    assert await everything(caller) == event(PROGRESS) + WRITTEN_ANSWER
+
+
+async def test_a_notice_of_a_subscription_has_the_callers_id(caller: Caller, server: McpServer) -> None:
+    key = "io.modelcontextprotocol/subscriptionId"
+
+    def notice(subscription: Any) -> dict[str, Any]:
+        params = {"uri": "a://1", "_meta": {key: subscription, "x": 1}}
+        return {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": params}
+
+    async def reply(seen: Seen, request: web.Request) -> web.StreamResponse:
+        answer = await begin(request)
+        for subscription in (seen.body["id"], str(seen.body["id"]), "another"):
+            await answer.write(event(notice(subscription)))
+        await answer.write(event(whole(seen, {"done": True})))
+        return answer
+
+    server.reply = reply
+    assert await events(caller) == [notice(1), notice(1), notice("another"), ANSWER]
+
+
 async def test_links_in_a_streamed_answer_are_renamed(caller: Caller, server: McpServer) -> None:
     async def linking(seen: Seen, request: web.Request) -> web.StreamResponse:
         answer = await begin(request)
@@ -141,6 +203,18 @@ BROKEN = "server s: its stream ended before its answer"
             (b'data: {"jsonrpc":"2.0","method":"x","_":"io.modelcontextprotocol/subscriptionId"}\n\n',),
             -32012,
             BROKEN,
+        ),
+        ((b'data: {"method":"x","method":"y"}\n\n',), -32012, "server s: the key 'method' is there twice"),
+        ((b'data: {"method":1}\n\n',), -32012, "server s: method must be a string"),
+        (
+            (b'data: {"method":"x","a":"%s"}\n\n' % (b"x" * 70_000),),
+            -32012,
+            "server s: a message has more than 65536 bytes besides its members",
+        ),
+        (
+            (b'data: {"method":"x",%s}\n\n' % b",".join([b'"%d":1' % n for n in range(2000)]),),
+            -32012,
+            "server s: an object here has more than 1000 members",
         ),
     ],
 )

@@ -205,3 +205,10 @@ def test_any_object_is_read_as_a_strict_reader_reads_it(seed: int) -> None:
         for name in members:
             replaced = json.loads(whole.with_member(name, b'"new"'))
             assert replaced == expected | {name: "new"}, text
+
+
+@pytest.mark.parametrize("separator", [b",", b", "])
+def test_an_object_of_a_million_members_is_refused_before_they_are_compared(separator: bytes) -> None:
+    text = b"{%s}" % separator.join([b'"%d":1' % number for number in range(1_000_000)])
+    with pytest.raises(InvalidRequest, match=r"^an object here has more than 1000 members$"):
+        read_members(text)

@@ -15,10 +15,11 @@ from ostiary.gateway import record
 from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError
 from ostiary.gateway.server import Server
 from ostiary.mcp.errors import McpError
-from ostiary.mcp.events import EventReader, EventTooLong, event_data, write_event
+from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong, write_event
 from ostiary.mcp.links import rename_links
 from ostiary.mcp.messages import read_answer, write_answer
-from ostiary.mcp.raw_object import Members, Raw, read_members, read_string, write_object
+from ostiary.mcp.raw_object import Raw, read_string
+from ostiary.mcp.server_message import ServerMessage, read_server_message
 from ostiary.transport.direct import Answer, StreamedAnswer
 from ostiary.transport.upstream import Step, Stream, UpstreamAnswer, UpstreamFailed
 
@@ -27,9 +28,10 @@ Rename = Callable[[str], str]
 STREAM_HEADERS = (
     b"content-type: text/event-stream\r\ncache-control: no-cache, no-transform\r\nx-accel-buffering: no\r\n"
 )
+COMMENT = b":\n\n"
+"""What a caller gets for a comment of the server: it keeps connections alive, whatever its words."""
 ERROR_STATUSES = frozenset({200, 400, 404})
 """With these a server may send a JSON-RPC error that is the caller's to read."""
-SUBSCRIPTION_KEY = "io.modelcontextprotocol/subscriptionId"
 
 
 def translate(
@@ -60,10 +62,9 @@ async def read_result(server: Server, answer: UpstreamAnswer, message_id: bytes)
         async for chunk in stream:
             if asyncio.get_running_loop().time() > give_up_at:  # it talks on and on, and says nothing
                 raise server.upstream.failed(Step.TIMEOUT, "no answer in its stream within its timeout")
-            for event in reader.feed(chunk):
-                data = event_data(event)
-                if data is not None and "method" not in read_members(data):
-                    return read_answer(data, message_id)
+            for data in reader.feed(chunk):
+                if data != KEEP_ALIVE and not (message := read_server_message(data)).has_method:
+                    return message.answer_to(message_id)
     except UpstreamFailed as error:
         raise server.failure(error) from None
     except (McpError, EventTooLong):
@@ -88,9 +89,9 @@ async def _events(
     reader = EventReader(server.upstream.limits.answer_bytes)
     try:
         async for chunk in stream:
-            for event in reader.feed(chunk):
-                translated, is_last = _event(server, event, message_id, caller_id, rename)
-                yield translated
+            for data in reader.feed(chunk):
+                event, is_last = _event(server, data, message_id, caller_id, rename)
+                yield event
                 if is_last:
                     return
         raise _bad(server, "its stream ended before its answer")
@@ -105,17 +106,16 @@ async def _events(
 
 
 def _event(
-    server: Server, event: bytes, message_id: bytes, caller_id: bytes, rename: Rename | None
+    server: Server, data: bytes, message_id: bytes, caller_id: bytes, rename: Rename | None
 ) -> tuple[bytes, bool]:
     """One event for the caller, and whether it is the answer itself."""
-    data = event_data(event)
-    if data is None:
-        return event, False
+    if data == KEEP_ALIVE:
+        return COMMENT, False
     try:
-        members = read_members(data)
-        if "method" in members:
-            return _notification(server, members, event, message_id, caller_id), False
-        kind, value = read_answer(data, message_id)
+        message = read_server_message(data)
+        if message.has_method:
+            return _notification(server, message, message_id, caller_id), False
+        kind, value = message.answer_to(message_id)
     except McpError as error:
         raise _bad(server, error.message) from None
     if rename is not None and kind == "result":
@@ -123,20 +123,12 @@ def _event(
     return write_event(write_answer(caller_id, kind, value)), True
 
 
-def _notification(
-    server: Server, members: Members, event: bytes, message_id: bytes, caller_id: bytes
-) -> bytes:
-    if "id" in members:
-        record.request_dropped(server.name, read_string(members["method"], "method"))
+def _notification(server: Server, message: ServerMessage, message_id: bytes, caller_id: bytes) -> bytes:
+    method = read_string(message.method, "method")
+    if message.is_request:
+        record.request_dropped(server.name, method)
         return b""
-    if SUBSCRIPTION_KEY.encode() not in event:
-        return event
-    params = read_members(members.get("params", b"{}"))
-    meta = read_members(params["_meta"]) if "_meta" in params else {}
-    if bytes(meta.get(SUBSCRIPTION_KEY, b"")) not in {message_id, b'"%s"' % message_id}:
-        return event
-    own = write_object({**meta, SUBSCRIPTION_KEY: caller_id})
-    return write_event(write_object({**members, "params": write_object({**params, "_meta": own})}))
+    return write_event(message.notification(message_id, caller_id))
 
 
 def _renamed(server: Server, value: Raw, rename: Rename) -> Raw:

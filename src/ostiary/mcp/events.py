@@ -1,14 +1,15 @@
-"""The events of a stream (WHATWG HTML, server-sent events), cut where they end.
+"""The messages of an event stream (WHATWG HTML, server-sent events).
 
-Only `data` matters to MCP over HTTP; comments keep a connection alive and are passed on.
+A message is the data of an event of type `message`. All else that a stream says is between the server and
+us: ids, reconnection times and events of other types end here, a comment is no more than a sign of life.
 """
 
 from __future__ import annotations
 
-import re
-
-_END_OF_EVENT = re.compile(rb"\r\n\r\n|\n\n|\r\r|\r\n\n|\n\r\n")
-_LINES = re.compile(rb"\r\n|\n|\r")
+KEEP_ALIVE = b""
+"""What stands for comments among messages, none of which is empty."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_MESSAGE_TYPES = frozenset({b"", b"message"})
 
 
 class EventTooLong(Exception):
@@ -16,35 +17,76 @@ class EventTooLong(Exception):
 
 
 class EventReader:
-    """Cuts a byte stream into events."""
+    """Reads a byte stream into messages. However it is cut, each byte is looked at once."""
 
     def __init__(self, max_bytes: int) -> None:
+        """max_bytes: the longest data of an event, and the longest line of anything but comments."""
         self._max_bytes = max_bytes
-        self._held = b""
+        self._start: bytes | None = b""
+        self._after_cr = False
+        self._line = bytearray()
+        self._data = bytearray()
+        self._type = b""
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The events that this chunk completes, each with its final blank line. Raises EventTooLong."""
-        text = self._held + chunk
-        events = []
-        start = 0
-        search_from = max(0, len(self._held) - 3)
-        while (match := _END_OF_EVENT.search(text, search_from)) is not None:
-            events.append(text[start : match.end()])
-            start = search_from = match.end()
-        self._held = text[start:]
-        if len(self._held) > self._max_bytes:
+        """The messages that this chunk completes, with KEEP_ALIVE for comments. Raises EventTooLong."""
+        if self._start is not None:
+            chunk = self._without_mark(chunk)
+        if not chunk:
+            return []
+        if self._after_cr:
+            chunk = chunk.removeprefix(b"\n")
+        self._after_cr = chunk.endswith(b"\r")
+        *ended, rest = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        messages: list[bytes] = []
+        for line in ended:
+            message = self._end_line(line)
+            if message is not None and not (message == KEEP_ALIVE and messages[-1:] == [KEEP_ALIVE]):
+                messages.append(message)
+        self._line += rest
+        if self._line.startswith(b":"):
+            del self._line[1:]
+        if len(self._line) + len(self._data) > self._max_bytes:
             raise EventTooLong
-        return events
+        return messages
 
+    def _without_mark(self, chunk: bytes) -> bytes:
+        """The stream without its byte order mark; nothing while there may be one."""
+        start = (self._start or b"") + chunk
+        if len(start) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(start):
+            self._start = start
+            return b""
+        self._start = None
+        return start.removeprefix(_BYTE_ORDER_MARK)
 
-def event_data(event: bytes) -> bytes | None:
-    """The data of one event; None when it has none, such as a comment."""
-    lines = [line for line in _LINES.split(event) if line.startswith(b"data:") or line == b"data"]
-    if not lines:
+    def _end_line(self, end: bytes) -> bytes | None:
+        if not self._line:
+            return self._read_line(end) if end else self._end_event()
+        line, self._line = self._line, bytearray()
+        line += end
+        return self._read_line(line)
+
+    def _read_line(self, line: bytes | bytearray) -> bytes | None:
+        if line.startswith(b":"):
+            return KEEP_ALIVE
+        if line.startswith(b"data:") or line == b"data":
+            self._data += memoryview(line)[6 if line[5:6] == b" " else 5 :]
+            self._data += b"\n"
+            if len(self._data) > self._max_bytes:
+                raise EventTooLong
+        elif line.startswith(b"event:") or line == b"event":
+            self._type = bytes(line[6:]).removeprefix(b" ")
         return None
-    return b"\n".join(line[5:].removeprefix(b" ") for line in lines)
+
+    def _end_event(self) -> bytes | None:
+        data, self._data = self._data, bytearray()
+        kind, self._type = self._type, b""
+        if len(data) <= len(b"\n") or kind not in _MESSAGE_TYPES:
+            return None
+        data.pop()
+        return bytes(data)
 
 
 def write_event(data: bytes) -> bytes:
-    """A message event with this one-line data."""
-    return b"event: message\ndata: %s\n\n" % data
+    """The event of this message. Line breaks, which JSON has between tokens only, become spaces."""
+    return b"event: message\ndata: %s\n\n" % data.replace(b"\n", b" ").replace(b"\r", b" ")

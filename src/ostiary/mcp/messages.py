@@ -22,6 +22,7 @@ from ostiary.mcp.eras import (
 )
 from ostiary.mcp.errors import InvalidParams, InvalidRequest, McpError, ParseError, UnsupportedProtocolVersion
 from ostiary.mcp.raw_object import Members, Raw, RawObject, read_members, read_string
+from ostiary.mcp.server_message import read_server_message
 
 Change = tuple[str, bytes]
 """A parameter and its raw JSON."""
@@ -158,13 +159,7 @@ def read_answer(body: bytes, message_id: bytes) -> tuple[str, Raw]:
         value = body[len(usual) : -1]
         if body.endswith(b"}") and _is_one_value(value):
             return "result", value
-    top = read_members(body)
-    if bytes(top.get("id", b"")) != message_id and "error" not in top:
-        raise InvalidRequest("this answers another request")
-    for kind in ("result", "error"):
-        if kind in top:
-            return kind, top[kind]
-    raise InvalidRequest("this is neither a result nor an error")
+    return read_server_message(body).answer_to(message_id)
 
 
 def write_answer(message_id: bytes, kind: str, value: Raw) -> bytes:

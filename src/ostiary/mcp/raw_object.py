@@ -16,6 +16,8 @@ from ostiary.mcp.errors import InvalidRequest, ParseError
 Raw = bytes | msgspec.Raw
 Members = dict[str, msgspec.Raw]
 
+MOST_MEMBERS = 1000
+"""Far more than any object has that is read here; each one costs a step of ours."""
 _DECODER = msgspec.json.Decoder(Members)
 _OPEN = re.compile(rb"[ \t\n\r]*\{[ \t\n\r]*")
 _NAME = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*')
@@ -32,9 +34,11 @@ class RawObject:
     __slots__ = ("is_compact", "members", "text")
 
     def __init__(self, text: Raw) -> None:
-        """Raises ParseError (not JSON), or InvalidRequest (not an object, or a key that is there twice)."""
+        """Raises ParseError (not JSON), or InvalidRequest (no object, a key twice, too many keys)."""
         self.text = text
         self.members = members = _decode(text)
+        if len(members) > MOST_MEMBERS:
+            raise InvalidRequest(f"an object here has more than {MOST_MEMBERS} members")
         length = sum(map(len, members)) + sum(map(len, members.values())) + 4 * len(members) + 1
         self.is_compact = length == len(text)
         if not self.is_compact:
