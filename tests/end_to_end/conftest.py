@@ -27,7 +27,11 @@ ACCOUNT = "{}@demo-project.iam.gserviceaccount.com"
 
 async def light_server(request: Request) -> Answer:
     """An MCP server that answers every call at once, with an empty result."""
-    answer = {"jsonrpc": "2.0", "id": json.loads(request.body)["id"], "result": {"resultType": "complete"}}
+    answer = {
+        "jsonrpc": "2.0",
+        "id": json.loads(await request.whole())["id"],
+        "result": {"resultType": "complete"},
+    }
     return Answer(200, json.dumps(answer).encode())
 
 

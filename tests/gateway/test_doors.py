@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from tests.gateway.conftest import VISITOR, Clock
+from tests.gateway.conftest import VISITOR, Clock, request_for
 
 if TYPE_CHECKING:
     from tests.gateway.conftest import Caller, McpServer, StartGateway
@@ -152,3 +153,34 @@ async def test_the_metadata_names_the_issuers_and_what_they_must_grant(
 
 async def test_an_open_gateway_asks_for_nothing(caller: Caller) -> None:
     assert (await caller.ask("tools/call", {"name": "s_x"})).status_code == 200
+
+
+async def test_a_body_is_not_waited_for_without_a_token(guarded: Caller) -> None:
+    """Who shows none is told so on the head of the request: nothing is held for them."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(guarded.origin.rpartition(":")[2]))
+    lengthy = "Content-Type: application/json\r\nContent-Length: 4000000\r\n\r\n{"
+    writer.write(f"POST /mcp HTTP/1.1\r\nHost: mcp.example.com\r\n{lengthy}".encode())
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
+
+
+async def test_a_body_that_comes_after_its_head_is_waited_for(guarded: Caller, token: Token) -> None:
+    guarded.token = await token(f"{PUBLIC}/mcp")
+    body, headers = request_for("tools/call", {"name": "zoo_x", "arguments": {"text": "x" * 100_000}})
+    half = len(body) // 2
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield body[:half]
+        await asyncio.sleep(0.05)
+        yield body[half:]
+
+    for _ in range(2):  # of somebody who is not known yet, and of somebody who is
+        headers = [
+            *headers,
+            ("content-type", "application/json"),
+            ("authorization", f"Bearer {guarded.token}"),
+        ]
+        answered = await guarded.http.post(f"{guarded.origin}/mcp", content=parts(), headers=headers)
+        assert answered.json()["result"]["params"]["arguments"] == {"text": "x" * 100_000}
+        headers = headers[:-2]

@@ -24,22 +24,49 @@ class Behind:
     """What stands behind the listener: doors, and an ASGI app for all else. Notes what it was sent."""
 
     seen: list[str] = field(default_factory=list)
+    heads: list[dict[bytes, bytes]] = field(default_factory=list)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def call(self, request: Request) -> Answer | StreamedAnswer:
         """A door that answers with the body it got; one that begins with `wait` when it may."""
-        self.seen.append(request.body.decode())
-        if request.body.startswith(b"wait"):
+        self.heads.append(request.headers)
+        body = await request.whole()
+        self.seen.append(body.decode())
+        if body.startswith(b"wait"):
             try:
                 await asyncio.ensure_future(self.let_go.wait())
             finally:
                 if not self.let_go.is_set():
                     self.cancelled.set()
-        if request.body.startswith(b"stream"):
+        if body.startswith(b"stream"):
             return StreamedAnswer(200, self.parts(), b"content-type: text/event-stream\r\n", self.closed.set)
-        return Answer(200, request.body)
+        return Answer(200, body)
+
+    async def by_head(self, request: Request) -> Answer:
+        """A door that turns away by the head alone, and else answers with the body's length."""
+        if request.headers.get(b"authorization") is None:
+            return Answer(401, b"no")
+        return Answer(200, b"%d" % len(await request.whole("somebody")))
+
+    async def endless(self, request: Request) -> StreamedAnswer:
+        """A door whose answer never ends."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            while True:
+                yield b"x" * 10_000
+
+        return StreamedAnswer(200, chunks(), b"", self.closed.set)
+
+    async def long(self, request: Request) -> Answer:
+        """A door with a long answer, which counts its callers."""
+        self.seen.append("long")
+        return Answer(200, b"x" * 20_000)
+
+    async def huge(self, request: Request) -> Answer:
+        """A door whose answer no system takes at once."""
+        return Answer(200, b"x" * 64_000_000)
 
     async def parts(self) -> AsyncIterator[bytes]:
         """A first part, and a last one when it may."""
@@ -59,8 +86,11 @@ class Behind:
         more = True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return
             body += message.get("body", b"")
             more = message.get("more_body", False)
+        self.heads.append(dict(scope["headers"]))
         self.seen.append(scope["path"])
         if scope["path"] == "/wait":
             await self.let_go.wait()
@@ -122,6 +152,8 @@ class StartListener:
     def __init__(self, behind: Behind, running: AsyncExitStack) -> None:
         self._behind = behind
         self._running = running
+        self.listening = AsyncExitStack()
+        """Closed, the listeners drain."""
 
     async def __call__(self, limits: Limits = Limits()) -> Connect:
         sock = bind(Listen("127.0.0.1", 0))
@@ -130,10 +162,16 @@ class StartListener:
             sock,
             limits=limits,
             hosts=frozenset({HOST}),
-            doors={b"/call": self._behind.call},
+            doors={
+                b"/call": self._behind.call,
+                b"/by-head": self._behind.by_head,
+                b"/endless": self._behind.endless,
+                b"/long": self._behind.long,
+                b"/huge": self._behind.huge,
+            },
             documents={b"/document": self._behind.call},
         )
-        await self._running.enter_async_context(listener)
+        await self.listening.enter_async_context(listener)
         return Connect(address_of(sock).port, self._running)
 
 
@@ -145,7 +183,9 @@ async def behind() -> Behind:
 @pytest.fixture
 async def start_listener(behind: Behind) -> AsyncIterator[StartListener]:
     async with AsyncExitStack() as running:
-        yield StartListener(behind, running)
+        start = StartListener(behind, running)
+        running.push_async_exit(start.listening)
+        yield start
         behind.let_go.set()
 
 

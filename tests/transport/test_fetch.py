@@ -8,9 +8,11 @@ import gzip
 import ipaddress
 import json
 import os
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -20,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from multidict import CIMultiDict
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.transport.fetch import Fetcher, FetchError, Reach
+from ostiary.transport.fetch import Fetcher, FetchError, NotAllowed, Reach
 from ostiary.transport.trust import TrustSet
 
 
@@ -196,6 +198,24 @@ async def test_a_form_is_posted_and_whatever_is_answered_is_handed_back(
 async def test_a_redirect_is_handed_back_and_not_followed(fetcher: Fetcher, plain: CanonicalUrl) -> None:
     document = await fetcher.post_form(canonical_url(f"{plain}/moved"), {"client_secret": "tiger"})
     assert (document.status, document.headers["location"]) == (302, "/good")
+
+
+@pytest.mark.parametrize("url", ["https://169.254.169.254/", "https://[fe80::1]/", "https://0.0.0.0/"])
+async def test_leave_for_private_networks_opens_no_link_local_address(fetcher: Fetcher, url: str) -> None:
+    with pytest.raises(NotAllowed):
+        await fetcher.get(canonical_url(url), reach=Reach(private_network=True))
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1"])
+async def test_nor_by_a_name(fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **options: Any) -> Any:
+        return real(address if host == "client.example" else host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with pytest.raises(NotAllowed):
+        await fetcher.get(canonical_url("https://client.example/"), reach=Reach(private_network=True))
 
 
 async def test_a_url_that_a_stranger_wrote_may_not_name_this_machine(

@@ -207,15 +207,72 @@ async def test_a_tunnel(connect: Connect) -> None:
     assert told.startswith(b"HTTP/1.1 400 ")
 
 
-async def test_too_many_connections(start_listener: StartListener) -> None:
+def chunked(path: str, body: str) -> str:
+    return post(path, f"Host: {HOST}", "Transfer-Encoding: chunked", body=body)
+
+
+EXTENSION_TOO_LONG = refusal(
+    "431 Request Header Fields Too Large", "a chunk extension or the trailers are longer than 32768 bytes"
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_trailers_without_end(connect: Connect, path: str) -> None:
+    client = await connect()
+    await client.send(chunked(path, "1\r\nx\r\n0\r\n"), *("X-A: 1\r\n" * 100 for _ in range(100)))
+    assert await client.rest() == EXTENSION_TOO_LONG
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_one_huge_trailer(connect: Connect, path: str) -> None:
+    assert await connect.told(chunked(path, f"0\r\nX-A: {'x' * 80_000}")) == EXTENSION_TOO_LONG
+
+
+async def test_a_chunk_extension_without_end(connect: Connect) -> None:
+    assert await connect.told(chunked("/call", f"1;{'x' * 80_000}")) == EXTENSION_TOO_LONG
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_chunk_extensions_that_outweigh_the_body(connect: Connect, path: str) -> None:
+    """Each of them is short, and together they never end."""
+    chunk = f"1;{'x' * 1000}\r\nx\r\n"
+    client = await connect()
+    await client.send(chunked(path, ""), *(chunk for _ in range(200)))
+    told = await client.rest()
+    assert told == refusal(
+        "400 Bad Request", "the request has far more framing than body; send longer chunks"
+    )
+
+
+async def test_an_expectation_that_nobody_meets(connect: Connect) -> None:
+    told = await connect.told(post("/call", f"Host: {HOST}", "Expect: 200-ok", "Content-Length: 0"))
+    assert told == refusal("417 Expectation Failed", "the only expectation that is met is 100-continue")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_an_absolute_target_of_another_host(connect: Connect, path: str) -> None:
+    told = await connect.told(post(f"http://evil.example.com{path}", f"Host: {HOST}", "Content-Length: 0"))
+    assert told == refusal("421 Misdirected Request", "the request is for another host")
+
+
+async def test_more_connections_than_there_may_be_while_all_are_busy(
+    start_listener: StartListener, behind: Behind
+) -> None:
     connect = await start_listener(Limits(connections=2))
-    kept = [await connect() for _ in range(2)]
+    for _ in range(2):
+        await (await connect()).send("GET /")
     await asyncio.sleep(0.01)
     told = await (await connect()).rest()
     assert told == refusal("503 Service Unavailable", "too many connections; try again later")
-    kept[0].writer.close()
-    await asyncio.sleep(0.05)
-    client = await connect()
-    await client.send("GET /")
+
+
+async def test_connections_that_say_nothing_make_room(start_listener: StartListener) -> None:
+    """A stranger who opens all the connections that there may be keeps nobody out."""
+    connect = await start_listener(Limits(connections=4))
+    silent = [await connect() for _ in range(4)]
     await asyncio.sleep(0.01)
-    assert not client.reader.at_eof()
+    newcomer = await connect()
+    await newcomer.send(get("/").replace("GET", "BAD"))
+    assert (await newcomer.answer()).startswith("400 ")
+    assert await silent[0].rest() == b""
+    assert not any(client.reader.at_eof() for client in silent[1:])

@@ -77,10 +77,17 @@ class LimitSettings(Settings):
     """How long a request head may take to arrive."""
     body_timeout: Duration = timedelta(seconds=30)
     """How long a request body may take to arrive."""
+    write_timeout: Duration = timedelta(seconds=30)
+    """How long a caller may take for the next 32 KiB of an answer; one that takes longer is cut off."""
     idle_timeout: Duration = timedelta(seconds=75)
     """How long a connection may stay open without a request."""
     connections: Annotated[int, Field(gt=0)] = 10_000
-    """How many callers may be connected at once."""
+    """How many callers may be connected at once; for further ones, idle connections are closed."""
+    unproven_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
+    """How much is held of all requests together whose senders have not shown a good token yet. When there is
+    more, those of whom most is held are told 503."""
+    caller_bytes: Annotated[int, Field(gt=0)] = 128 * 1024 * 1024
+    """How much is held of all requests of one caller that are not whole yet."""
     answer_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
     """The longest answer, and the longest event of a stream, that a server may send."""
     server_connections: Annotated[int, Field(gt=0)] = 256

@@ -29,7 +29,7 @@ class Endpoint:
             principal = None
             if self._guard is not None:
                 principal = self._guard.known(request) or await self._guard.admit(request)
-            message = receive(request)
+            message = receive(request, request.body or await request.whole(principal and principal.identity))
             message_id = message.id
             if message_id is None:
                 answer = _accepted()

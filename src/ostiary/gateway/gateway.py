@@ -141,8 +141,11 @@ class Gateway:
             header_count=limits.header_count,
             head_timeout=limits.head_timeout.total_seconds(),
             body_timeout=limits.body_timeout.total_seconds(),
+            write_timeout=limits.write_timeout.total_seconds(),
             idle_timeout=limits.idle_timeout.total_seconds(),
             connections=limits.connections,
+            unproven_bytes=limits.unproven_bytes,
+            caller_bytes=limits.caller_bytes,
         )
 
     def _server(self, name: str, settings: ServerSettings) -> Server:

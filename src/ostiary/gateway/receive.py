@@ -15,12 +15,12 @@ def require_origin(request: Request, allowed: frozenset[bytes]) -> None:
         raise Forbidden("pages of this origin may not call: allow it under allowed_origins")
 
 
-def receive(request: Request) -> Message:
-    """Read the message. Raises ParseError, InvalidRequest or InvalidParams."""
+def receive(request: Request, body: bytes) -> Message:
+    """Read the message that the body is. Raises ParseError, InvalidRequest or InvalidParams."""
     content_type = request.headers.get(b"content-type", b"")
     if content_type != b"application/json" and not _is_json(content_type):
         raise InvalidRequest("the request's Content-Type is not application/json")
-    return read_message(request.body)
+    return read_message(body)
 
 
 def require_one_meaning(message: Message, request: Request) -> None:

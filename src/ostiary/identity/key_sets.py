@@ -86,7 +86,7 @@ class KeySets:
             url = location.jwks_url or await self._discover(location)
             keys = read_key_set(await self._fetcher.get_json(url, reach=location.reach))
         except (FetchError, ValueError) as error:
-            known.failure = str(error)
+            known.failure = error.with_traceback(None)
             logger.warning("keys of issuer %s can't be had: %s", location.issuer, error)
         else:
             self.generation += known.keep(keys, self._clock())
@@ -112,7 +112,7 @@ class _Known:
     def __init__(self) -> None:
         self.keys: KeySet | None = None
         self.fetched_at = self.tried_at = float("-inf")
-        self.failure: str | None = None
+        self.failure: Exception | None = None
         self.fetch: asyncio.Task[None] | None = None
 
     def wants_fetch(self, kid: str | None, now: float) -> bool:
@@ -132,7 +132,10 @@ class _Known:
         return changed
 
     def believed(self, location: KeyLocation, kid: str | None, now: float) -> KeySet:
-        """The keys, unless they are too old, or could be incomplete because the last fetch failed."""
+        """The keys, unless they are too old, or could be incomplete because the last fetch failed.
+
+        Raises TemporarilyUnavailable, whose cause is why.
+        """
         usable = self.keys is not None and now - self.fetched_at < TOO_OLD
         if self.keys is None or not usable or (self.failure and kid is not None and not self.keys.has(kid)):
             raise TemporarilyUnavailable(
@@ -140,7 +143,7 @@ class _Known:
                 reason=Refusal.KEYS_UNAVAILABLE,
                 retry_after=int(FAILURE_PAUSE),
                 detail=f"keys of issuer {location.issuer}: {self.failure}",
-            )
+            ) from self.failure
         return self.keys
 
 

@@ -24,3 +24,8 @@ class Principal:
     """Seconds since the epoch."""
     token: Secret = field(repr=False, compare=False)
     """The token itself: it never travels on, but an exchange may present it as its subject."""
+
+    @property
+    def identity(self) -> tuple[str, str, str | None]:
+        """Whose doing it is: what is counted for each caller is counted for this."""
+        return self.issuer, self.subject, self.client_id

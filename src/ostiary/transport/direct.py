@@ -1,8 +1,9 @@
 """Requests answered inside the protocol, without ASGI: a gateway's calls, an authorization server's tokens.
 
-A `Door` is a path whose POST requests are read whole and handed to a coroutine, which is stepped in
-place and gives back an `Answer` or a `StreamedAnswer`. A door may be for GET instead: a document that
-everybody asks for. All else on the listener goes on to ASGI.
+A `Door` is a path whose POST requests are handed to a coroutine, which is stepped in place and gives back
+an `Answer` or a `StreamedAnswer`. Mostly a request is there whole; where its body is still to come, the door
+decides on the head whether to wait for it. A door may be for GET instead: a document that everybody asks
+for. All else on the listener goes on to ASGI.
 """
 
 from __future__ import annotations
@@ -10,40 +11,57 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 
+from ostiary.transport.byte_budget import BudgetsByOwner
 from ostiary.transport.forwarded import TrustedProxies
-from ostiary.transport.listener import BETWEEN, GuardedProtocol, Refused
+from ostiary.transport.listener import BETWEEN, BODY, GuardedProtocol, Refused
 from ostiary.transport.outbox import Outbox
-from ostiary.transport.stepping import Stepped, Stepper
+from ostiary.transport.stepping import Reply, Stepped, Stepper
 
 log = structlog.get_logger("ostiary.transport")
 
-MOST_PIPELINED = 16
+LINED_UP_BYTES = 2048
+"""What a request that waits for its turn is counted as, beside its body."""
 
 
 class Request:
-    """One request to a door, whole. Header names are lower case; `repeated` says that some came twice."""
+    """One request to a door. Header names are lower case; `repeated` says that some came twice."""
 
-    __slots__ = ("body", "certificate", "door", "headers", "keep_alive", "peer", "repeated")
+    __slots__ = ("_arriving", "body", "certificate", "door", "headers", "keep_alive", "peer", "repeated")
 
     def __init__(
-        self, door: Door, headers: dict[bytes, bytes], repeated: frozenset[bytes], keep_alive: bool
+        self,
+        door: Door,
+        headers: dict[bytes, bytes],
+        repeated: frozenset[bytes],
+        *,
+        keep_alive: bool,
+        arriving: Callable[[Hashable], Reply[bytes]],
     ) -> None:
+        """arriving: begins to wait for the rest of the body, held on account of the owner it is given."""
         self.door = door
         self.headers = headers
         self.repeated = repeated
         self.keep_alive = keep_alive
-        self.body = b""
+        self._arriving = arriving
+        self.body: bytes | None = None
+        """None while some of it is still to come."""
         self.peer = ""
         """The address at the other end, beyond the proxies that the operator named."""
         self.certificate: bytes | None = None
         """The client's certificate in DER, where TLS asked for one and checked it."""
+
+    async def whole(self, owner: Hashable = None) -> bytes:
+        """The body, when all of it has come. owner: the proven caller, on whose account it is held."""
+        if self.body is None:
+            self.body = await self._arriving(owner)
+        return self.body
 
 
 @dataclass(slots=True)
@@ -88,14 +106,18 @@ class DirectProtocol(GuardedProtocol):
         documents: Doors,
         proxies: TrustedProxies,
         outbox: Outbox,
+        callers: BudgetsByOwner,
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
         self.doors = {b"POST": doors, b"GET": documents}
         self.proxies = proxies
         self.outbox = outbox
+        self.callers = callers
         self.reading: Request | None = None
-        self.body_parts: list[bytes] = []
+        self.is_discarding = False
+        self.body: bytes | bytearray = b""
+        self.arrival: Reply[bytes] | None = None
         self.waiting: deque[Request] = deque()
         self.current: Request | None = None
         self.stepper: Stepper[Answer | StreamedAnswer] | None = None
@@ -112,8 +134,21 @@ class DirectProtocol(GuardedProtocol):
 
     # reading
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+    def is_behind(self) -> bool:
+        if self.phase is BETWEEN and (self.current is not None or self.waiting):
+            return True
+        return super().is_behind()
+
+    def flush(self) -> None:
+        self.outbox.flush()
+
+    def partial_bytes(self) -> int:
+        lined_up = sum(LINED_UP_BYTES + len(request.body or b"") for request in self.waiting)
+        if self.phase is not BODY:
+            return lined_up + super().partial_bytes()
+        if self.reading is not None:
+            return lined_up + self.head_bytes + len(self.body)
+        return lined_up if self.is_discarding else super().partial_bytes()
 
     def on_headers_complete(self) -> None:
         headers = dict(self.headers)
@@ -123,63 +158,100 @@ class DirectProtocol(GuardedProtocol):
         if door is None and b"?" in self.url:
             door = doors.get(self.url.partition(b"?")[0])
         if door is None:
-            self._hand_on(headers)
+            self._pass_on(headers)
         else:
             self._begin(door, headers)
 
     def on_body(self, body: bytes) -> None:
         self.count_body(len(body))
-        if self.reading is not None:
-            self.body_parts.append(body)
+        if self.reading is None:
+            if not self.is_discarding:
+                self.hand_on_body(body)
+        elif not self.body:
+            self.body = body
         else:
-            self.hand_on_body(body)
+            if type(self.body) is bytes:
+                self.body = bytearray(self.body)
+            self.body += body
 
     def on_message_complete(self) -> None:
         request = self.reading
-        if request is None:
+        if request is None and not self.is_discarding:
             super().on_message_complete()
             return
         self.phase = BETWEEN
-        self.since = None
-        self.excused_bytes = self.chunk_bytes
-        request.body = b"".join(self.body_parts)
-        self.body_parts.clear()
-        self.reading = None
-        if self.current is None:
-            self._call(request)
-        else:
-            self._line_up(request)
+        self.since = self.loop.time() if self.is_discarding and self.current is None else None
+        self.is_discarding = False
+        if request is not None:
+            self._is_whole(request)
 
     def _begin(self, door: Door, headers: dict[bytes, bytes]) -> None:
         if self.cycle and not self.cycle.response_complete:
             raise Refused(
                 HTTPStatus.BAD_REQUEST, "a call may not be pipelined behind another kind of request"
             )
-        if b"expect" in headers and self.current is None:
-            self.outbox.flush()
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         repeated = NOTHING_REPEATED if len(headers) == len(self.headers) else self._repeated()
-        self.reading = Request(door, headers, repeated, self.parser.should_keep_alive())
+        keep_alive = self.parser.should_keep_alive() and not self.is_draining
+        self.reading = Request(door, headers, repeated, keep_alive=keep_alive, arriving=self._arriving)
         self.reading.peer = self.proxies.client(self.peer, headers.get(b"x-forwarded-for"))
         self.reading.certificate = self.certificate
+        self.body = b""
 
-    def _hand_on(self, headers: dict[bytes, bytes]) -> None:
+    def settle(self) -> None:
+        if self.reading is not None and self.current is None and not self.is_deaf:
+            self._call(self.reading)  # its body is still to come: first the head decides
+        super().settle()
+
+    def _arriving(self, owner: Hashable) -> Reply[bytes]:
+        request = self.current
+        if request is not None and b"expect" in request.headers and not self.body:
+            self.outbox.flush()
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if owner is not None:
+            self._hold_for(owner)
+        arrival: Reply[bytes] = Reply()
+        self.arrival = arrival
+        return arrival
+
+    def _hold_for(self, owner: Hashable) -> None:
+        held = self.held
+        self.hold(0)
+        self.budget = self.callers.of(owner)
+        self.is_proven = True
+        self.hold(held)
+
+    def _is_whole(self, request: Request) -> None:
+        self.reading, body, self.body = None, self.body, b""
+        request.body = bytes(body)
+        if self.budget is not self.unproven:
+            self.hold(0)
+            self.budget = self.unproven
+        if self.current is None:
+            self._call(request)
+        elif self.current is not request:
+            self.waiting.append(request)
+        elif self.arrival is not None:
+            arrival, self.arrival = self.arrival, None
+            arrival.set(request.body)
+
+    def _discard_body(self, request: Request) -> None:
+        """The head was enough for an answer: what still comes of the body is nobody's."""
+        self.reading, self.body, self.arrival = None, b"", None
+        self.is_discarding = True
+        if b"expect" in request.headers:
+            request.keep_alive = False  # it may come or not, and nobody could tell it from the next request
+
+    def _pass_on(self, headers: dict[bytes, bytes]) -> None:
         if self.current is not None:
             raise Refused(HTTPStatus.BAD_REQUEST, "only calls may be pipelined behind a call")
         self.client = (self.proxies.client(self.peer, headers.get(b"x-forwarded-for")), 0)
-        self.expect_100_continue = headers.get(b"expect", b"").lower() == b"100-continue"
-        self.hand_on()
+        self.hand_on(headers)
 
     def _repeated(self) -> frozenset[bytes]:
         names = [name for name, _ in self.headers]
         return frozenset(name for name in names if names.count(name) > 1)
 
     # answering
-
-    def _line_up(self, request: Request) -> None:
-        self.waiting.append(request)
-        if len(self.waiting) >= MOST_PIPELINED:
-            self.flow.pause_reading()
 
     def _call(self, request: Request) -> None:
         self.current = request
@@ -197,6 +269,8 @@ class DirectProtocol(GuardedProtocol):
             answer = Answer(
                 500, b'{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"Internal error"}}'
             )
+        if request.body is None:
+            self._discard_body(request)
         if type(answer) is Answer:
             self._write(request, answer)
             self._next(request)
@@ -222,17 +296,22 @@ class DirectProtocol(GuardedProtocol):
         self.current = None
         if not request.keep_alive:
             self.outbox.flush()
-            self.transport.close()
+            if self.is_discarding:
+                self.linger()
+            else:
+                self.transport.close()
         elif self.waiting:
-            self.flow.resume_reading()
             self.current = self.waiting.popleft()
             self.loop.call_soon(self._call_in_turn, self.current)  # not from here: many would be many deep
+        elif self.unread or self.reading is not None:
+            self.read_on_soon()
         elif self.phase is BETWEEN:
             self.since = self.loop.time()
 
     def _call_in_turn(self, request: Request) -> None:
         if self.current is request:  # unless the connection was lost meanwhile
             self._call(request)
+            self.settle()
 
     async def _stream(self, request: Request, answer: StreamedAnswer) -> None:
         self.transport.write(
@@ -260,29 +339,39 @@ class DirectProtocol(GuardedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.waiting.clear()
-        stepper, self.stepper, self.current = self.stepper, None, None
-        if stepper is not None:
-            stepper.cancel()
+        self._forget_call()
         if self.streaming is not None:
             self.streaming.cancel()
         super().connection_lost(exc)
 
+    def _forget_call(self) -> None:
+        stepper, self.stepper, self.current = self.stepper, None, None
+        self.reading, self.body, self.arrival = None, b"", None
+        if stepper is not None:
+            stepper.cancel()
+
     def shutdown(self) -> None:
-        """The listener drains: an idle connection closes, a call is answered first."""
         self.outbox.flush()
+        if self.reading is not None:
+            self.reading.keep_alive = False
         if self.current is not None:
             self.current.keep_alive = False
             self.waiting.clear()
-        else:
+        if self.current is None or self.is_half_read():
             super().shutdown()
 
     def refuse(self, refused: Refused) -> None:
         self.outbox.flush()
-        if self.current is None:
+        if self.current is not None and self.current is self.reading:
+            self._forget_call()  # it is the very request that is refused, and its door still waits for it
+        if self.is_discarding:
+            self.linger()  # it has its answer
+        elif self.current is None:
             super().refuse(refused)
         else:
             self.current.keep_alive = False  # the answer under way is still owed; what follows it is not read
             self.waiting.clear()
+            self.stop_reading()
             self.flow.pause_reading()
 
 

@@ -45,6 +45,10 @@ class NotReached(FetchError):
     """There was no connection, so nothing was sent."""
 
 
+class NotAllowed(NotReached):
+    """It leads where this edge may not go: another time would not help."""
+
+
 class NotTrusted(NotReached):
     """The server's certificate is none that we trust."""
 
@@ -87,13 +91,37 @@ class _NotPublic(OSError):
     """The name leads to an address that is not public."""
 
 
-def _socket_for_public_addresses(address: aiohttp.AddrInfoType) -> socket.socket:
+def check_reach(url: CanonicalUrl, reach: Reach) -> None:
+    """Raise NotAllowed when the URL alone says that this edge does not lead there.
+
+    A name is judged by each address that it leads to, when there is a connection to be made.
+    """
+    if url.is_loopback and not reach.loopback:
+        raise NotAllowed(url, "it names this machine, and who wrote it is on another")
+    if url.scheme == "http" and not (url.is_loopback or reach.insecure_allow_http):
+        raise NotAllowed(url, "it is plain http to another machine; use https")
+    try:
+        address = ipaddress.ip_address(url.host.strip("[]"))
+    except ValueError:
+        return
+    if not may_reach(address, loopback=url.is_loopback, private_network=reach.private_network):
+        raise NotAllowed(url, _NOT_THERE)
+
+
+_NOT_THERE = "its host leads to a private address; if it should, set private_network: true"
+
+
+def _sockets(url: CanonicalUrl, reach: Reach) -> aiohttp.connector.SocketFactoryType:
     """Refuse at the last moment, on the very address that is connected to: a resolver may change its mind."""
-    family, kind, protocol, _, where = address
-    reached = ipaddress.ip_address(str(where[0]).partition("%")[0])
-    if not may_reach(reached, loopback=False, private_network=False):
-        raise _NotPublic("its host leads to a private address; if it should, set private_network: true")
-    return socket.socket(family, kind, protocol)
+
+    def guarded(address: aiohttp.AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, where = address
+        reached = ipaddress.ip_address(str(where[0]).partition("%")[0])
+        if not may_reach(reached, loopback=url.is_loopback, private_network=reach.private_network):
+            raise _NotPublic(_NOT_THERE)
+        return socket.socket(family, kind, protocol)
+
+    return guarded
 
 
 class Fetcher:
@@ -148,10 +176,7 @@ class Fetcher:
         )
 
     async def _ask(self, url: CanonicalUrl, question: _Question, reach: Reach) -> Document:
-        if url.is_loopback and not reach.loopback:
-            raise FetchError(url, "it names this machine, and who wrote it is on another")
-        if url.scheme == "http" and not (url.is_loopback or reach.insecure_allow_http):
-            raise FetchError(url, "it is plain http to another machine; use https")
+        check_reach(url, reach)
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(url, question, reach)
@@ -161,13 +186,15 @@ class Fetcher:
             problem = f"its TLS certificate is not trusted ({error.certificate_error})"
             raise NotTrusted(url, problem) from None
         except (aiohttp.ClientConnectorError, TrustUnusable) as error:
+            if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _NotPublic):
+                raise NotAllowed(url, str(error.os_error)) from None
             raise NotReached(url, _in_words(error)) from None
         except aiohttp.ClientError as error:
             raise FetchError(url, _in_words(error)) from None
 
     async def _exchange(self, url: CanonicalUrl, question: _Question, reach: Reach) -> Document:
         async with (
-            _session(anywhere=url.is_loopback or reach.private_network) as session,
+            _session(_sockets(url, reach)) as session,
             session.request(
                 question.method,
                 URL(str(url), encoded=True),
@@ -191,10 +218,9 @@ class Fetcher:
         return bytes(body)
 
 
-def _session(*, anywhere: bool) -> aiohttp.ClientSession:
-    guard = None if anywhere else _socket_for_public_addresses
+def _session(sockets: aiohttp.connector.SocketFactoryType) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, socket_factory=guard),
+        connector=aiohttp.TCPConnector(force_close=True, socket_factory=sockets),
         headers={"accept": "application/json", "accept-encoding": "identity"},
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -211,8 +237,6 @@ def _in_words(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorDNSError():
             return "its host name is not known"
-        case aiohttp.ClientConnectorError(os_error=_NotPublic() as refused):
-            return str(refused)
         case aiohttp.ClientConnectorError():
             return f"no connection ({_cause(error.os_error)})"
         case TrustUnusable():

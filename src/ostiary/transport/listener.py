@@ -1,7 +1,10 @@
-"""What every listener refuses: framing tricks, floods, and slow senders.
+"""What every listener refuses: framing tricks, floods, slow senders, and readers who do not read.
 
-uvicorn's httptools protocol, with bounds on head, body and time, and one reading of where a message
+uvicorn's httptools protocol, with bounds on head, body, framing and time, and one reading of where a message
 ends (RFC 9112 section 6: two Content-Lengths, or one beside Transfer-Encoding, is how requests are smuggled).
+
+What was decided on the head stays decided: trailers are counted and dropped. What has arrived is read no
+further than it can be answered, so that a sender who is ahead of us waits, as bytes that a budget counts.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from enum import IntEnum
 from http import HTTPStatus
+from operator import itemgetter
 from typing import Any
 
 import httptools
@@ -16,9 +20,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from ostiary.transport.byte_budget import ByteBudget
 from ostiary.transport.limits import Limits
-
-TOO_LONG = frozenset({HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE})
+from ostiary.transport.request_target import split_absolute_form
 
 
 class Refused(Exception):
@@ -41,7 +45,17 @@ class Phase(IntEnum):
 
 BETWEEN, HEAD, BODY, LEAVING = Phase
 LINGER_SECONDS = 2.0
-"""How long we read on after refusing something long: closing on unread bytes would destroy our answer."""
+"""How long we read on after refusing something: closing on unread bytes would destroy our answer."""
+SLICE = 4096
+"""Bytes that are parsed at once where a message may end in them: what begins behind it is early."""
+BODY_SLICE = 64 * 1024
+"""The same inside of a body whose end is known."""
+FRAMING_BYTES = 64 * 1024
+FRAMING_PER_BODY_BYTE = 8
+"""What frames a chunked body may be so long, and so much longer for each of its bytes: a byte in a chunk of
+its own has five."""
+LEAST_READ = 32 * 1024
+"""A reader who takes at least this of what waits for it within `write_timeout` is only slow."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -56,30 +70,55 @@ class GuardedProtocol(HttpToolsProtocol):
         *,
         limits: Limits,
         hosts: frozenset[bytes] | None,
+        unproven: ByteBudget,
     ) -> None:
+        """unproven: what is held for all connections together of whose senders nothing is known yet."""
         super().__init__(config, server_state, app_state, _loop)
         # Without this the parser goes on reading after a message that closes the connection.
         self.parser = httptools.HttpRequestParser(self)
         self.limits = limits
         self.hosts = hosts
+        self.unproven = unproven
+        self.budget = unproven
+        self.held = 0
         self.phase = HEAD
         self.since: float | None = None
-        self.chunk_bytes = 0
-        self.excused_bytes = 0
+        self.is_proven = False
+        self.unread = b""
+        self.is_feeding = False
+        self.is_deaf = False
+        self.is_draining = False
+        self.slice_bytes = 0
+        self.slice_body_bytes = 0
         self.head_bytes = 0
         self.body_bytes = 0
+        self.declared_bytes = 0
+        self.framing_bytes = 0
+        self.bytes_without_body = 0
+        self.unsent: tuple[int, float] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         self.since = self.loop.time()
-        if len(self.connections) > self.limits.connections:
+        if len(self.connections) > self.limits.connections and not self._make_room():
             self.refuse(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later"))
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.unread = b""
+        self.hold(0)
+        super().connection_lost(exc)
+
+    # deadlines
 
     def expire(self, now: float) -> None:
-        """Close if whatever the sender owes is overdue. Called about once a second."""
-        if self.since is None or self.transport.is_closing():
-            return
-        waited = now - self.since
+        """Close if whatever the other side owes is overdue. Called about once a second."""
+        if self._reads_too_slowly(now):
+            self.transport.abort()
+        elif self.since is not None and not (self.flow.read_paused or self.transport.is_closing()):
+            self._expire_sender(now - self.since)
+
+    def _expire_sender(self, waited: float) -> None:
         if self.phase is HEAD and waited > self.limits.head_timeout:
             self.refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "the request head took too long"))
         elif self.phase is BODY and waited > self.limits.body_timeout:
@@ -89,16 +128,77 @@ class GuardedProtocol(HttpToolsProtocol):
         ):
             self.transport.close()
 
+    def _reads_too_slowly(self, now: float) -> bool:
+        """Whether too much of what waits for the reader still does; also after we closed."""
+        waiting = self.transport.get_write_buffer_size()
+        if not waiting:
+            self.unsent = None
+        elif self.unsent is None or waiting <= self.unsent[0] - LEAST_READ:
+            self.unsent = (waiting, now)
+        return self.unsent is not None and now - self.unsent[1] > self.limits.write_timeout
+
+    def resume_writing(self) -> None:
+        """The reader has caught up."""
+        super().resume_writing()
+        if self.unread:
+            self.read_on_soon()
+
+    # reading
+
     def data_received(self, data: bytes) -> None:
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
-        self.chunk_bytes = len(data)
-        if self.phase is HEAD:
-            self.head_bytes += len(data)
-        elif self.phase is LEAVING:
+        if self.is_deaf:
             return
+        if self.unread or len(data) > SLICE or self.is_behind():
+            self.unread += data
+            self.read_on()
         else:
-            self.excused_bytes = 0
+            self._feed(data)
+            self.settle()
+
+    def is_behind(self) -> bool:
+        """Whether what came must be answered, or taken, before more is read."""
+        if self.flow.write_paused:
+            return self.phase is not BODY  # whose sender may read its answer when all of it is sent
+        return self.phase is BETWEEN and self.cycle is not None and not self.cycle.response_complete
+
+    def read_on(self) -> None:
+        """Parse what has arrived, as far as it can be answered."""
+        self.is_feeding = True
+        arrived, position = memoryview(self.unread), 0
+        while position < len(arrived) and not (self.is_deaf or self.is_behind()):
+            left = self.declared_bytes - self.body_bytes if self.phase is BODY else 0
+            size = max(SLICE, min(left, BODY_SLICE))
+            self._feed(arrived[position : position + size])
+            position += size
+            self.flush()  # or nobody knew that the answers pile up
+        self.is_feeding = False
+        self.unread = b"" if self.is_deaf else bytes(arrived[position:])
+        if not self.transport.is_closing():
+            if self.unread:
+                self.flow.pause_reading()
+            elif not self.is_deaf:
+                self.flow.resume_reading()
+            self.settle()
+
+    def flush(self) -> None:
+        """Hand over to the system what was answered."""
+
+    def read_on_soon(self) -> None:
+        """Something was answered, or taken: more can be read. Not from here: many would be many deep."""
+        if not self.is_feeding:
+            self.loop.call_soon(self._read_on_unless_lost)
+
+    def _read_on_unless_lost(self) -> None:
+        if not self.transport.is_closing():
+            self.read_on()
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        self.slice_bytes = size = len(data)
+        if self.phase is HEAD:
+            self.head_bytes += size
+        self.slice_body_bytes = 0
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -107,22 +207,72 @@ class GuardedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self.refuse(Refused(HTTPStatus.BAD_REQUEST, "this is not a well-formed HTTP request"))
             return
-        if self.phase is HEAD and self.head_bytes - self.excused_bytes > self.limits.head_bytes:
+        if self.phase is HEAD and self.head_bytes - SLICE > self.limits.head_bytes:
             self.refuse(_too_long_head(self.limits.head_bytes))
-        elif self.phase is not BETWEEN and self.since is None:
+        elif self.phase is BODY:
+            self._count_framing(size - self.slice_body_bytes)
+
+    def _count_framing(self, size: int) -> None:
+        """Bound what is neither head nor body: chunk sizes, extensions, trailers."""
+        self.framing_bytes += size
+        self.bytes_without_body = 0 if self.slice_body_bytes else self.bytes_without_body + size
+        if self.bytes_without_body - SLICE > self.limits.head_bytes:
+            self.refuse(
+                Refused(
+                    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                    f"a chunk extension or the trailers are longer than {self.limits.head_bytes} bytes",
+                )
+            )
+        elif self.framing_bytes > FRAMING_BYTES + FRAMING_PER_BODY_BYTE * self.body_bytes:
+            self.refuse(
+                Refused(
+                    HTTPStatus.BAD_REQUEST, "the request has far more framing than body; send longer chunks"
+                )
+            )
+
+    def settle(self) -> None:
+        """After all that came was parsed: what does its sender still owe, and what is held of it?"""
+        if self.is_deaf:
+            self.hold(0)
+            return
+        if self.phase is not BETWEEN and self.since is None:
             self.since = self.loop.time()
+        if self.held or self.unread or self.phase is not BETWEEN:
+            self.hold(len(self.unread) + self.partial_bytes())
+
+    def partial_bytes(self) -> int:
+        """How much is held of the request that is not whole yet."""
+        if self.phase is BODY:
+            return 0 if self.cycle is None else len(self.cycle.body)
+        return self.head_bytes if self.phase is HEAD else 0
+
+    def hold(self, size: int) -> None:
+        """Note how much is held for this connection."""
+        if size != self.held:
+            self.held = size
+            self.budget.hold(self, size)
+
+    def evict(self) -> None:
+        """Others need the room."""
+        self.held = 0
+        crowded = Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too much is being sent at once; try again later")
+        self.loop.call_soon(self.refuse, crowded)  # what holds too much may be in the middle of a step
 
     def on_message_begin(self) -> None:
         self.phase = HEAD
         self.since = None
-        self.head_bytes = self.chunk_bytes  # an upper bound, so that the exact sum is rarely needed
+        self.head_bytes = self.slice_bytes  # an upper bound, so that the exact sum is rarely needed
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.phase is HEAD:  # a trailer is no header: what the head says was decided on (RFC 9110 6.5.1)
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self.head_is_read(dict(self.headers))
-        self.hand_on()
+        headers = dict(self.headers)
+        self.head_is_read(headers)
+        self.hand_on(headers)
 
     def head_is_read(self, headers: dict[bytes, bytes]) -> None:
         """Raise Refused unless the head is within bounds, ends in one place, and is meant for us."""
@@ -133,28 +283,49 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():  # the parser would take the body for another protocol, or request
             raise Refused(HTTPStatus.BAD_REQUEST, "nothing is upgraded here; leave out Upgrade")
         coding = headers.get(b"transfer-encoding")
+        self.declared_bytes = 0
         if coding is not None:
             self._check_coding(coding, headers)
-        elif int(headers.get(b"content-length", 0)) > self.limits.body_bytes:
-            raise _too_long_body(self.limits.body_bytes)
+        else:
+            self.declared_bytes = int(headers.get(b"content-length", 0))
+            if self.declared_bytes > self.limits.body_bytes:
+                raise _too_long_body(self.limits.body_bytes)
+        if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
+            raise Refused(HTTPStatus.EXPECTATION_FAILED, "the only expectation that is met is 100-continue")
         host = headers.get(b"host", b"")
-        hosts = self.hosts
-        if not host or (hosts is not None and host not in hosts and host.lower() not in hosts):
-            raise Refused(HTTPStatus.BAD_REQUEST, "the request names no Host, or another one")
+        if not host:
+            raise _foreign_host()
+        if not self.url.startswith(b"/") and self.url != b"*":
+            self._take_absolute_form(headers)
+        elif self.hosts is not None and host not in self.hosts and host.lower() not in self.hosts:
+            raise _foreign_host()
         self.phase = BODY
         self.since = None
-        self.body_bytes = 0
+        self.body_bytes = self.framing_bytes = self.bytes_without_body = 0
 
-    def hand_on(self) -> None:
+    def _take_absolute_form(self, headers: dict[bytes, bytes]) -> None:
+        """Read a whole URL as the path it is here; its authority counts, and not Host (RFC 9112 3.2.2)."""
+        parts = split_absolute_form(self.url)
+        if parts is None:
+            raise Refused(HTTPStatus.BAD_REQUEST, "the request names no readable target")
+        authority, self.url = parts
+        if self.hosts is not None and authority not in self.hosts:
+            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "the request is for another host")
+        headers[b"host"] = authority
+        self.headers = [(name, authority if name == b"host" else value) for name, value in self.headers]
+
+    def hand_on(self, headers: dict[bytes, bytes]) -> None:
         """Let uvicorn make an ASGI request of the head that was read."""
-        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        url, lines = self.url, self.headers
         HttpToolsProtocol.on_message_begin(self)
-        self.url, self.expect_100_continue = url, expect
-        self.headers.extend(headers)
+        self.url, self.expect_100_continue = url, b"expect" in headers
+        self.headers.extend(lines)
         try:
             HttpToolsProtocol.on_headers_complete(self)
         except httptools.HttpParserInvalidURLError:
             raise Refused(HTTPStatus.BAD_REQUEST, "the request names no readable target") from None
+        if self.is_draining:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self.count_body(len(body))
@@ -167,14 +338,55 @@ class GuardedProtocol(HttpToolsProtocol):
     def count_body(self, size: int) -> None:
         """Add to the body's length; raises Refused when it is too long."""
         self.body_bytes += size
+        self.slice_body_bytes += size
         if self.body_bytes > self.limits.body_bytes:
             raise _too_long_body(self.limits.body_bytes)
 
     def on_message_complete(self) -> None:
         self.phase = BETWEEN
         self.since = None
-        self.excused_bytes = self.chunk_bytes  # a head that begins behind it has less than this of the chunk
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.unread:
+            self.read_on_soon()
+
+    # leaving
+
+    def shutdown(self) -> None:
+        """The listener drains: what is half read is read to its end and answered, or told it is too late."""
+        self.is_draining = True
+        if self.is_half_read():
+            if self.phase is BODY and self.cycle is not None:
+                self.cycle.keep_alive = False
+            self.loop.call_later(self.limits.drain_timeout, self._give_up)
+        else:
+            super().shutdown()
+
+    def is_half_read(self) -> bool:
+        """Whether a request has begun to come and is not whole."""
+        return self.phase is BODY or (self.phase is HEAD and self.head_bytes > 0)
+
+    def _give_up(self) -> None:
+        if self.is_half_read():
+            self.refuse(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping; send it again"))
+
+    def _make_room(self) -> bool:
+        """Close those that have waited longest for their next request; whether there were any."""
+        others = [
+            other for other in self.connections if isinstance(other, GuardedProtocol) and other is not self
+        ]
+        waiting = [(other.is_proven, other.since, other) for other in others if other.is_idle()]
+        waiting.sort(key=itemgetter(0, 1))
+        for _, _, other in waiting[: max(1, self.limits.connections // 64)]:
+            other.transport.close()
+        return bool(waiting)
+
+    def is_idle(self) -> bool:
+        """Whether nothing of a request has come, and nothing is under way."""
+        is_between = self.phase in {BETWEEN, LEAVING} or (self.phase is HEAD and self.head_bytes == 0)
+        return is_between and self.since is not None and not self.transport.is_closing()
 
     def refuse(self, refused: Refused) -> None:
         """Answer and close, unless an answer is already on its way."""
@@ -188,8 +400,19 @@ class GuardedProtocol(HttpToolsProtocol):
                 b"connection: close\r\n\r\n%s"
                 % (refused.status, refused.status.phrase.encode(), len(body), body)
             )
-        if refused.status in TOO_LONG and self.transport.can_write_eof():
+        self.linger()
+
+    def stop_reading(self) -> None:
+        """Whatever still comes is dropped unread."""
+        self.is_deaf = True
+        self.unread = b""
+
+    def linger(self) -> None:
+        """Close, and for a moment take what is still being sent, without reading it."""
+        self.stop_reading()
+        if self.transport.can_write_eof():
             self.transport.write_eof()
+            self.flow.resume_reading()
             self.phase, self.since = LEAVING, self.loop.time()
         else:
             self.transport.close()
@@ -197,6 +420,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _refuse_for(self, error: httptools.HttpParserCallbackError) -> None:
         cause = error.__context__
         if not isinstance(cause, Refused):
+            self.stop_reading()
             self.transport.close()
             raise error
         self.refuse(cause)
@@ -232,3 +456,7 @@ def _too_long_head(limit: int) -> Refused:
 
 def _too_long_body(limit: int) -> Refused:
     return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request body is longer than {limit} bytes")
+
+
+def _foreign_host() -> Refused:
+    return Refused(HTTPStatus.BAD_REQUEST, "the request names no Host, or another one")

@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ostiary.settings import Listen
+from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.direct import DirectProtocol, Doors
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
 from ostiary.transport.limits import Limits
@@ -105,6 +106,8 @@ async def serving(  # noqa: PLR0913 - a setting each
                 documents=documents or {},
                 proxies=proxies,
                 outbox=Outbox(asyncio.get_running_loop()),
+                unproven=ByteBudget(limits.unproven_bytes),
+                callers=BudgetsByOwner(limits.caller_bytes),
             ),
         ),
         ws="none",
@@ -126,8 +129,8 @@ async def serving(  # noqa: PLR0913 - a setting each
     try:
         yield
     finally:
-        sweeping.cancel()
         await server.shutdown(sockets=[sock])
+        sweeping.cancel()
 
 
 def run(main: Coroutine[Any, Any, T]) -> T | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,19 @@ async def trap() -> AsyncIterator[Trap]:
     trap.port = server.sockets[0].getsockname()[1]
     yield trap
     server.close()
+
+
+@pytest.fixture
+def resolves(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make client.example lead to an address."""
+    real = socket.getaddrinfo
+    leads_to: list[str] = []
+
+    def getaddrinfo(host: Any, port: Any, *rest: Any, **options: Any) -> Any:
+        return real(leads_to[-1] if host == "client.example" else host, port, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return leads_to.append
 
 
 def audit(server: Server) -> list[dict[str, Any]]:

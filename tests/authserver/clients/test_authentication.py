@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hmac
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -299,19 +300,55 @@ async def test_a_document_brings_keys_or_says_where_they_are(start: Start, site:
     assert site.asked == ["/client.json", "/client.json", "/jwks.json"]
 
 
-async def test_cimd_jwks_uri_that_leads_inside(start: Start, trap: Trap, clock: Clock) -> None:
-    """The keys' address goes through the same guard as the document's."""
-    registering = basic_settings(registration={"dynamic": True})
-    metadata = {
+OUT_OF_REACH = "the client's jwks_uri leads to an address from which no keys are fetched"
+
+
+def at(jwks_uri: str) -> dict[str, Any]:
+    return {
         "redirect_uris": [REDIRECT],
         "token_endpoint_auth_method": "private_key_jwt",
-        "jwks_uri": f"https://127.0.0.1:{trap.port}/jwks.json",
+        "jwks_uri": jwks_uri,
     }
-    async with start(registering) as server:
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "[fd00::1]", "[::ffff:7f00:1]"]
+)
+async def test_a_client_whose_keys_are_inside_is_not_registered(start: Start, trap: Trap, host: str) -> None:
+    async with start(basic_settings(registration={"dynamic": True})) as server:
+        refused = await server.http.post(
+            f"{server.issuer}/oauth/register", json=at(f"https://{host}:{trap.port}/jwks.json")
+        )
+    assert refused.status_code == 400
+    assert refused.json() == {"error": "invalid_client_metadata", "error_description": OUT_OF_REACH}
+    assert trap.reached == 0
+
+
+async def test_cimd_jwks_uri_that_leads_inside(start: Start, site: Site, clock: Clock) -> None:
+    site.document = of_document(site, jwks_uri="https://169.254.169.254/jwks.json")
+    async with start(site.settings()) as server:
+        answered = await ask_as_document(server, site, clock, "a")
+    assert (answered.status_code, said(answered)) == (401, OUT_OF_REACH)
+    assert site.asked == ["/client.json"]
+
+
+async def test_keys_of_a_stranger_whose_name_leads_inside_are_a_final_no(
+    start: Start, trap: Trap, clock: Clock, resolves: Callable[[str], None]
+) -> None:
+    """Told as `temporarily_unavailable` it had the client come back for ever."""
+    resolves("127.0.0.1")
+    async with start(basic_settings(registration={"dynamic": True})) as server:
+        metadata = at(f"https://client.example:{trap.port}/jwks.json")
         registered = await server.http.post(f"{server.issuer}/oauth/register", json=metadata)
         client_id = registered.json()["client_id"]
-        answered = await server.token(form(signed(KEY, statement(client_id, server.issuer, clock()))))
-    assert answered.status_code == 503
+        answers = [
+            await server.token(form(signed(KEY, statement(client_id, server.issuer, clock(), jti=jti))))
+            for jti in "ab"
+        ]
+    for answered in answers:
+        assert answered.status_code == 401
+        assert answered.json() == {"error": "invalid_client", "error_description": OUT_OF_REACH}
+        assert "retry-after" not in answered.headers
     assert trap.reached == 0
 
 

@@ -234,19 +234,6 @@ async def test_cimd_decimal_and_octal_hosts(start: Start, trap: Trap, host: str)
     assert trap.reached == 0
 
 
-@pytest.fixture
-def resolves(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Make client.example lead to an address."""
-    real = socket.getaddrinfo
-    leads_to: list[str] = []
-
-    def getaddrinfo(host: Any, port: Any, *rest: Any, **options: Any) -> Any:
-        return real(leads_to[-1] if host == "client.example" else host, port, *rest, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    return leads_to.append
-
-
 @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "169.254.169.254", "10.0.0.1", "::1"])
 async def test_cimd_name_that_leads_inside(
     start: Start, trap: Trap, resolves: Callable[[str], None], address: str

@@ -21,6 +21,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, delete, func, select
 
+from ostiary.authserver.clients.strangers_reach import check_keys_location, strangers_reach
 from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.config.settings import RegistrationSettings
 from ostiary.authserver.rates import RateLimit
@@ -31,9 +32,8 @@ from ostiary.oauth.server_errors import InvalidClient, RegistrationError, Unavai
 from ostiary.storage.errors import StorageError
 from ostiary.storage.schema import clients
 from ostiary.storage.store import Store, insert_or_ignore
-from ostiary.transport.fetch import NOT_JSON, Fetcher, FetchError, Reach
+from ostiary.transport.fetch import NOT_JSON, Fetcher, FetchError
 from ostiary.transport.stepping import in_task
-from ostiary.transport.trust import TrustSet
 
 MAX_BYTES = 10 * 1024
 TIMEOUT = 5.0
@@ -52,12 +52,6 @@ _row = clients.c
 _GONE = frozenset({404, 410})
 
 log = structlog.get_logger("ostiary.authserver")
-
-
-def strangers_reach(settings: RegistrationSettings) -> Reach:
-    """How far an address that a client wrote may lead."""
-    anywhere = settings.documents_private_network
-    return Reach(TrustSet(settings.documents_ca_file), private_network=anywhere, loopback=anywhere)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +183,7 @@ class DocumentClients:
     async def _take(self, body: bytes, client_id: str, known: _Known, fresh_until: float) -> None:
         try:
             client = client_from_document(msgspec.json.decode(body), client_id=client_id)
+            check_keys_location(client, self._reach)
         except NOT_JSON:
             known.fail(_Failure("the client's document is not JSON"), self._clock())
         except RegistrationError as refused:

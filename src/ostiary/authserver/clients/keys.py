@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ostiary.authserver.clients.documents import TIMEOUT, strangers_reach
+from ostiary.authserver.clients.documents import TIMEOUT
+from ostiary.authserver.clients.strangers_reach import KEYS_OUT_OF_REACH, strangers_reach
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.identity.key_set import KeySet, read_key_set
 from ostiary.identity.key_sets import KeyLocation, KeySets
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client import Client, ClientKind
 from ostiary.oauth.errors import TemporarilyUnavailable
-from ostiary.oauth.server_errors import Unavailable
-from ostiary.transport.fetch import PUBLIC, Fetcher, Reach
+from ostiary.oauth.server_errors import InvalidClient, Unavailable
+from ostiary.transport.fetch import PUBLIC, Fetcher, NotAllowed, Reach
 from ostiary.transport.trust import TrustSet
 
 MAX_BYTES = 64 * 1024
@@ -38,7 +39,7 @@ class ClientKeys:
         self._inline: dict[str, tuple[Mapping[str, Any], KeySet]] = {}
 
     async def of(self, client: Client, *, kid: str | None) -> KeySet:
-        """The keys, fetched again when `kid` is not among them. Raises Unavailable."""
+        """The keys, fetched again when `kid` is not among them. Raises InvalidClient, Unavailable."""
         if client.jwks is not None:
             return self._read(client.client_id, client.jwks)
         if client.jwks_uri is None:
@@ -51,6 +52,8 @@ class ClientKeys:
                 KeyLocation(client.client_id, canonical_url(client.jwks_uri), reach), kid=kid
             )
         except TemporarilyUnavailable as away:
+            if sets is self._strangers and isinstance(away.__cause__, NotAllowed):
+                raise InvalidClient(KEYS_OUT_OF_REACH, detail=away.detail) from None
             raise Unavailable(
                 "the client's keys cannot be fetched now; nothing was spent",
                 retry_after=away.retry_after,

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, func, insert, literal, select
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.clients.configured import secret_digest
 from ostiary.authserver.clients.stored import row_of_client
+from ostiary.authserver.clients.strangers_reach import check_keys_location, strangers_reach
 from ostiary.authserver.config.clients import SECRET_METHODS
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
@@ -43,6 +44,7 @@ class RegistrationEndpoint:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._settings = parts.settings.registration
+        self._reach = strangers_reach(self._settings)
 
     async def __call__(self, form: FormRequest) -> Answer:
         """Raises RegistrationError, TooManyRequests, Unavailable, StorageError."""
@@ -52,6 +54,7 @@ class RegistrationEndpoint:
             described = client_from_metadata(
                 _read(form.json), client_id=str(uuid.uuid4()), kind=ClientKind.DYNAMIC
             )
+            check_keys_location(described, self._reach)
             if described.certificate_bound and self._parts.settings.mtls is None:
                 raise InvalidClientMetadata(
                     "tokens are bound to no certificates here: there is no mtls endpoint"

@@ -33,7 +33,7 @@ def door(handler: Handler, *, url: str, read: Callable[..., FormRequest], audit:
 
     async def answer(request: Request) -> Answer:
         try:
-            return await handler(read(request, url=url))
+            return await handler(read(request, await request.whole(), url=url))
         except OAuthError as error:
             if error.detail:
                 log.info("request_refused", endpoint=url, error=error.error, reason=error.detail)

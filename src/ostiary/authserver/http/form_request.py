@@ -29,28 +29,28 @@ class FormRequest:
     """The body of a JSON endpoint, whose `parameters` are empty."""
 
 
-def read_form_request(request: Request, *, url: str) -> FormRequest:
+def read_form_request(request: Request, body: bytes, *, url: str) -> FormRequest:
     """Read a form. Raises InvalidRequest."""
     _refuse_repeated(request)
     _require(request, FORM, "application/x-www-form-urlencoded")
     return FormRequest(
         url,
         request.peer,
-        read_parameters(request.body),
+        read_parameters(body),
         _text(request, b"authorization"),
         _text(request, b"dpop"),
         request.certificate,
     )
 
 
-def read_json_request(request: Request, *, url: str) -> FormRequest:
+def read_json_request(request: Request, body: bytes, *, url: str) -> FormRequest:
     """Read what is not a form: the body is left as it came. Raises InvalidRequest."""
     _refuse_repeated(request)
     _require(request, JSON, "application/json")
-    return FormRequest(url, request.peer, Parameters(), _text(request, b"authorization"), json=request.body)
+    return FormRequest(url, request.peer, Parameters(), _text(request, b"authorization"), json=body)
 
 
-def read_bare_request(request: Request, *, url: str) -> FormRequest:
+def read_bare_request(request: Request, _body: bytes, *, url: str) -> FormRequest:
     """Read what is asked with a head alone. Raises InvalidRequest."""
     _refuse_repeated(request)
     return FormRequest(
