@@ -387,6 +387,8 @@ async def test_typ_decides_and_an_unknown_one_is_named(
         ({"resource": None}, "the assertion does not name exactly one resource"),
         ({"resource": [RESOURCE, OTHER]}, "the assertion does not name exactly one resource"),
         ({"cnf": {"jkt": "k"}}, "the assertion is bound to a key that this request does not prove"),
+        ({"cnf": "k"}, "the assertion is bound to a key that this request does not prove"),
+        ({"cnf": {}}, "the assertion is bound to a key that this request does not prove"),
     ],
 )
 async def test_each_fault_has_its_sentence(

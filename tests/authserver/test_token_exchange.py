@@ -438,7 +438,7 @@ async def test_the_typ_that_an_issuer_sets_is_enforced(start: Start, sso: Foreig
         plain = await exchange(server, token(sso))
         none = await exchange(server, token(sso, typ=None))
     for refused in (plain, none):
-        assert refusal(refused) == "the subject token's typ is not at+jwt"
+        assert refusal(refused) == "the subject token is not an access token: its typ is not at+jwt"
 
 
 async def test_the_audience_is_a_resource_of_ours_or_the_one_agreed_on(

@@ -94,7 +94,7 @@ async def test_an_id_token_is_no_access_token(start: Start) -> None:
         refused = await ask(server, f"Bearer {(await openid(server))['id_token']}")
     assert refused.json() == {
         "error": "invalid_token",
-        "error_description": "the token is not an access token",
+        "error_description": "the token is not an access token: its typ is not at+jwt",
     }
 
 

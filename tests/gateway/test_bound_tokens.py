@@ -47,13 +47,14 @@ async def guarded(start_gateway: StartGateway, server: McpServer, google: Emulat
 @pytest.fixture
 async def bound(google: Emulator, key: ECKey) -> Bound:
     """Makes the visitor's tokens; cnf: what they are bound to, by default the key."""
+    to_the_key = {"jkt": jwk_thumbprint(key.as_dict(private=False))}
 
-    async def sign(**cnf: Any) -> str:
+    async def sign(cnf: Any = to_the_key) -> str:
         now = int(time.time())
         claims = {
             "iss": "https://accounts.google.com", "aud": DOOR, "sub": "1", "email": VISITOR,
             "email_verified": True, "iat": now, "exp": now + 3600,
-            "cnf": cnf or {"jkt": jwk_thumbprint(key.as_dict(private=False))},
+            "cnf": cnf,
         }  # fmt: skip
         async with httpx2.AsyncClient(base_url=google.google_url, trust_env=False) as http:
             answered = await http.post("/emulator/sign", json={"claims": claims})
@@ -136,10 +137,11 @@ async def test_proofs_for_something_else_are_refused(
 async def test_a_token_bound_to_what_we_do_not_see_is_refused(
     guarded: Caller, bound: Bound, key: ECKey, clock: Clock
 ) -> None:
-    for cnf in ({"x5t#S256": "certificate"}, {"jkt": "another"}, {"kid": "something new"}):
-        token = await bound(**cnf)
-        assert (await call(guarded, "Bearer", token)).status_code == 401
-        assert (await call(guarded, "DPoP", token, proof(key, token, clock))).status_code == 401
+    odd: list[Any] = [{"jkt": "another"}, {"kid": "something new"}, {}, [], "key", None]
+    for cnf in ({"x5t#S256": "certificate"}, *odd):
+        token = await bound(cnf)
+        assert (await call(guarded, "Bearer", token)).status_code == 401, cnf
+        assert (await call(guarded, "DPoP", token, proof(key, token, clock))).status_code == 401, cnf
 
 
 async def test_a_token_that_is_bound_to_nothing_has_no_use_for_a_proof(

@@ -192,6 +192,66 @@ async def test_a_token_of_another_issuer_is_refused(authenticator: Authenticator
     )
 
 
+@pytest.mark.parametrize(
+    "typ",
+    [
+        *("id+jwt", "logout+jwt", "secevent+jwt", "oauth-id-jag+jwt", "dpop+jwt", "token-introspection+jwt"),
+        *("oauth-authz-req+jwt", "client-authentication+jwt", "statuslist+jwt"),
+    ],
+)
+async def test_another_kind_of_jwt_of_the_issuer_opens_no_door(
+    authenticator: Authenticator, issuer: Any, typ: str
+) -> None:
+    assert await refusal(authenticator, issuer.token(header={"typ": typ}, scope="mcp")) == (
+        "wrong_kind",
+        "the token is another kind of JWT",
+        f"typ {typ!r}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("claims", "detail"),
+    [
+        ({"nonce": "n"}, "it has nonce, as an ID token has"),
+        ({"at_hash": "h"}, "it has at_hash, as an ID token has"),
+        ({"events": {}}, "it has events, as a logout token or another security event has"),
+        ({"typ": "ID"}, "its typ claim is 'ID'"),
+        ({"typ": "Refresh", "scope": "mcp"}, "its typ claim is 'Refresh'"),
+        ({"token_use": "id"}, "its token_use claim is 'id'"),
+    ],
+)
+async def test_an_id_token_of_the_issuer_opens_no_door(
+    authenticator: Authenticator, issuer: Any, claims: dict[str, Any], detail: str
+) -> None:
+    for header in ({}, {"typ": "JWT"}):
+        token = issuer.token(header=header, **claims)
+        assert await refusal(authenticator, token) == (
+            "wrong_kind",
+            "the token is not an access token",
+            detail,
+        )
+
+
+async def test_what_an_access_token_says_of_itself_counts_for_more_than_a_nonce(
+    authenticator: Authenticator, issuer: Any
+) -> None:
+    for said in ({"typ": "Bearer"}, {"token_use": "access"}, {"header": {"typ": "at+jwt"}}):
+        principal = await authenticator.authenticate(issuer.token(nonce="n", **said))
+        assert principal.subject == "ada"
+
+
+async def test_the_type_of_access_tokens_can_be_demanded(issuer: Any, key_sets: KeySets, clock: Any) -> None:
+    inbound = OidcInbound(issuer=issuer.url, access_token_type="at+jwt")
+    authenticator = Authenticator([inbound], audiences=(AUDIENCE,), key_sets=key_sets, clock=clock)
+    for typ in ("at+jwt", "application/at+JWT"):
+        assert (await authenticator.authenticate(issuer.token(header={"typ": typ}))).subject == "ada"
+    for header in ({}, {"typ": "JWT"}, {"typ": "id+jwt"}):
+        assert (await refusal(authenticator, issuer.token(header=header, typ="Bearer")))[:2] == (
+            "wrong_kind",
+            "the token is not an access token: its typ is not at+jwt",
+        )
+
+
 async def test_too_little_scope_is_a_403_that_names_the_scopes(
     issuer: Any, key_sets: KeySets, clock: Any
 ) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import GoogleIdTokenInbound
 from ostiary.identity.key_sets import KeySets
-from ostiary.oauth.errors import AccessDenied
+from ostiary.oauth.errors import AccessDenied, InvalidToken
 
 AUDIENCE = "https://mcp.example.com"
 ACCOUNT = {
@@ -49,6 +49,23 @@ async def test_an_account_that_is_not_on_the_list_is_a_403(
     assert (refused.value.status, refused.value.reason) == (403, "not_allowed")
     assert str(refused.value) == "this account may not call here"
     assert refused.value.detail == "subject 'ada' with e-mail address 'Ada@Example.com' is not on the list"
+
+
+async def test_a_persons_id_token_with_all_its_marks_is_let_in(issuer: Any, key_sets: KeySets) -> None:
+    marks = {"azp": AUDIENCE, "at_hash": "h", "nonce": "n", "header": {"typ": "JWT"}}
+    guard = authenticator(issuer, key_sets, {"sub": "ada"})
+    assert (await guard.authenticate(issuer.token(**ACCOUNT, **marks))).subject == "ada"
+
+
+@pytest.mark.parametrize(
+    "other", [{"header": {"typ": "secevent+jwt"}}, {"header": {"typ": "at+jwt"}}, {"events": {}}]
+)
+async def test_what_else_google_signs_is_no_id_token(
+    issuer: Any, key_sets: KeySets, other: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidToken) as refused:
+        await authenticator(issuer, key_sets, {"sub": "ada"}).authenticate(issuer.token(**ACCOUNT, **other))
+    assert (refused.value.reason, str(refused.value)) == ("wrong_kind", "the token is not an ID token")
 
 
 @pytest.mark.parametrize("verified", [None, False, "true"])

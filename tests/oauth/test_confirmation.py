@@ -79,8 +79,11 @@ def test_a_token_says_what_it_is_bound_to() -> None:
 @pytest.mark.parametrize(
     ("claim", "proven", "good"),
     [
-        (None, {}, True),
-        (None, {"jkt": "a"}, True),
+        (None, {}, False),
+        (None, {"jkt": "a"}, False),
+        ([], {"jkt": "a"}, False),
+        (True, {"jkt": "a"}, False),
+        ({"kid": "a"}, {"jkt": "a"}, False),
         ({"jkt": "a"}, {"jkt": "a"}, True),
         ({"jkt": "a"}, {"jkt": "b"}, False),
         ({"jkt": "a"}, {}, False),
@@ -99,4 +102,8 @@ def test_a_token_says_what_it_is_bound_to() -> None:
 def test_a_bound_token_is_good_only_for_who_proves_every_key_of_it(
     claim: object, proven: dict[str, str], good: bool
 ) -> None:
-    assert is_confirmed(claim, **proven) is good
+    assert is_confirmed({"cnf": claim}, **proven) is good
+
+
+def test_a_token_without_the_claim_is_bound_to_nothing() -> None:
+    assert is_confirmed({}) is is_confirmed({}, jkt="a") is True

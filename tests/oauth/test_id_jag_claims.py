@@ -38,14 +38,14 @@ def refusal(changes: dict[str, Any] | None = None, typ: object = "oauth-id-jag+j
 def test_it_says_who_may_do_what_where() -> None:
     granted = check({"email": "ada@example.org"})
     assert (granted.issuer, granted.subject, granted.resource) == (IDP, "ada", RESOURCE)
-    assert (granted.scopes, granted.jti, granted.confirmation) == (("b", "mcp"), "j-1", None)
+    assert (granted.scopes, granted.jti) == (("b", "mcp"), "j-1")
     assert granted.claims["email"] == "ada@example.org"
     assert "example.org" not in repr(granted)
 
 
 def test_lists_of_one_and_what_may_be_absent_are_taken() -> None:
-    granted = check({"aud": [OURS], "resource": [RESOURCE], "scope": None, "cnf": {"jkt": "k"}})
-    assert (granted.resource, granted.scopes, granted.confirmation) == (RESOURCE, (), {"jkt": "k"})
+    granted = check({"aud": [OURS], "resource": [RESOURCE], "scope": None})
+    assert (granted.resource, granted.scopes) == (RESOURCE, ())
     assert check(typ="application/OAUTH-ID-JAG+JWT").jti == "j-1"
 
 
@@ -96,7 +96,6 @@ def test_another_client_s_assertion_is_refused(client: object) -> None:
         ({"resource": [RESOURCE, RESOURCE]}, "the assertion does not name exactly one resource"),
         ({"resource": [""]}, "the assertion does not name exactly one resource"),
         ({"resource": [[RESOURCE]]}, "the assertion does not name exactly one resource"),
-        ({"cnf": "k"}, "the assertion's cnf claim is not a JSON object"),
     ],
 )
 def test_each_fault_has_its_sentence(changes: dict[str, Any], sentence: str) -> None:

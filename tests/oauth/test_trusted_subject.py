@@ -51,10 +51,10 @@ def test_foreign_id_token_is_no_access_token(changes: dict[str, Any]) -> None:
 def test_the_log_says_what_gave_an_id_token_away() -> None:
     with pytest.raises(InvalidRequest) as refused:
         check({"nonce": "n"})
-    assert refused.value.detail == "it has nonce"
+    assert refused.value.detail == "it has nonce, as an ID token has"
     with pytest.raises(InvalidRequest) as refused:
         check({"azp": RESOURCE})
-    assert refused.value.detail == "it says so itself, or its audience is its own client"
+    assert refused.value.detail == "its audience is its own client, as an ID token's is"
 
 
 def test_foreign_id_token_for_a_client_has_a_wrong_audience() -> None:
@@ -70,7 +70,10 @@ def test_a_jwt_that_says_it_is_something_else_is_refused(typ: object) -> None:
 def test_the_type_that_an_issuer_writes_is_enforced(typ: object) -> None:
     assert check(typ="AT+JWT", required="at+jwt") == "ada"
     assert check(typ="access+jwt", required="access+jwt") == "ada"
-    assert refusal(typ=typ, required="at+jwt") == "the subject token's typ is not at+jwt"
+    assert (
+        refusal(typ=typ, required="at+jwt")
+        == "the subject token is not an access token: its typ is not at+jwt"
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from ostiary.authserver.parts import Parts
 from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.oauth.access_token import TYPE
+from ostiary.oauth.access_token_marks import require_access_token
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.refusal import Refusal
@@ -43,10 +44,7 @@ async def read_access_token(token: str, parts: Parts, *, now: float) -> Mapping[
 
 async def _prove(token: str, parts: Parts) -> Mapping[str, Any]:
     jwt = read_jwt(token)
-    if jwt.typ != TYPE:
-        raise InvalidToken(
-            "the token is not an access token", reason=Refusal.MALFORMED, detail=f"typ {jwt.typ!r:.80}"
-        )
+    require_access_token(jwt.claims, jwt.typ, required_typ=TYPE)
     if jwt.kid is None:
         raise InvalidToken("the token does not name its key", reason=Refusal.UNKNOWN_KID)
     keys = parts.signing.key_set()

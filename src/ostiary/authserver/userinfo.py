@@ -19,7 +19,7 @@ from ostiary.authserver.parts import Parts
 from ostiary.authserver.sessions.session import Session, find
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.challenge import bearer_challenge
-from ostiary.oauth.confirmation import JKT, certificate_thumbprint, is_confirmed
+from ostiary.oauth.confirmation import CNF, JKT, certificate_thumbprint, is_confirmed
 from ostiary.oauth.dpop_proof import ALGORITHMS, VerifiedProof, check_proof
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, OAuthError, TokenRefused
 from ostiary.oauth.id_token import scope_claims
@@ -62,7 +62,7 @@ class UserinfoEndpoint:
     async def _person(self, presented: _Presented, form: FormRequest, *, now: float) -> Mapping[str, Any]:
         claims = await read_access_token(presented.token, self._parts, now=now)
         proof = await self._proof(presented, form, now) if presented.scheme == DPOP else None
-        _check_binding(claims.get("cnf"), proof, form.certificate)
+        _check_binding(claims, proof, form.certificate)
         scopes = scopes_of(claims)
         if OPENID not in scopes:
             raise InsufficientScope(f"the token lacks the scope {OPENID}", scopes=(OPENID,))
@@ -97,12 +97,13 @@ def _presented(form: FormRequest) -> _Presented | None:
     return None if known is None else _Presented(known, token.strip())
 
 
-def _check_binding(cnf: object, proof: VerifiedProof | None, certificate: bytes | None) -> None:
+def _check_binding(claims: Mapping[str, Any], proof: VerifiedProof | None, certificate: bytes | None) -> None:
     """A bound token comes with its key, and never as a bearer token (RFC 9449 section 7.2, RFC 8705 3)."""
+    cnf = claims.get(CNF)
     bound_to_key = isinstance(cnf, Mapping) and JKT in cnf
     x5t = None if certificate is None else certificate_thumbprint(certificate)
     jkt = None if proof is None else proof.jkt
-    if bound_to_key != (proof is not None) or not is_confirmed(cnf, jkt=jkt, x5t=x5t):
+    if bound_to_key != (proof is not None) or not is_confirmed(claims, jkt=jkt, x5t=x5t):
         raise InvalidToken("the token is not bound to what this request proves", reason=Refusal.NOT_ALLOWED)
 
 

@@ -10,6 +10,7 @@ from ostiary.gateway.possession import Possession
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.principal import Principal
 from ostiary.oauth.challenge import bearer_challenge, dpop_challenge
+from ostiary.oauth.confirmation import CNF
 from ostiary.oauth.dpop_proof import ALGORITHMS
 from ostiary.oauth.errors import InsufficientScope, OAuthError, TemporarilyUnavailable, TokenRefused
 from ostiary.oauth.refusal import Refusal
@@ -44,7 +45,7 @@ class Guard:
         if not header.startswith(b"Bearer "):
             return None
         principal = self._authenticator.known(header[7:].decode("latin-1"))
-        return None if principal is None or "cnf" in principal.claims else principal
+        return None if principal is None or CNF in principal.claims else principal
 
     async def admit(self, request: Request) -> Principal:
         """The caller. Raises Unauthorized, Forbidden or TryLater."""

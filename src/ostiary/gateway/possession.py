@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ostiary.oauth.confirmation import is_confirmed
+from ostiary.oauth.confirmation import CNF, is_confirmed
 from ostiary.oauth.dpop_proof import check_proof
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.refusal import Refusal
@@ -39,14 +39,14 @@ class Possession:
 
         proven_by_key: whether it came as `Authorization: DPoP`.
         """
-        claim = principal.claims.get("cnf")
+        is_bound = CNF in principal.claims
         if not proven_by_key:
-            if claim is not None:
+            if is_bound:
                 raise _not_proven("the token is bound to a key: send it as `DPoP`, with a proof of the key")
             return
-        if claim is None:
+        if not is_bound:
             raise _not_proven("the token is bound to no key: send it as `Bearer`")
-        if not is_confirmed(claim, jkt=self._key_proven(principal, request)):
+        if not is_confirmed(principal.claims, jkt=self._key_proven(principal, request)):
             raise _not_proven("the token is bound to something else than the key that was proven")
 
     def _key_proven(self, principal: Principal, request: Request) -> str:

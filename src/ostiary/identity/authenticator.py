@@ -9,11 +9,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
-from ostiary.identity.google_id_token import require_allowed
+from ostiary.identity.google_id_token import require_allowed, require_id_token
 from ostiary.identity.inbound import GoogleIdTokenInbound, InboundSettings, OidcInbound
 from ostiary.identity.jwt_verifier import UnverifiedJwt, read_jwt, verify
 from ostiary.identity.key_sets import KeyLocation, KeySets
 from ostiary.identity.principal import Principal
+from ostiary.oauth.access_token_marks import require_access_token
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, TokenRefused
 from ostiary.oauth.jwt_claims import check_claims, client_of, scopes_of
 from ostiary.oauth.refusal import Refusal
@@ -69,7 +70,7 @@ class Authenticator:
         for rule in self._rules_for(jwt):
             claims = verify(jwt, await self._key_sets.get(rule.location, kid=jwt.kid))
             try:
-                return rule.admit(claims, token=Secret(jwt.token), now=self._clock())
+                return rule.admit(claims, jwt.typ, token=Secret(jwt.token), now=self._clock())
             except TokenRefused as error:
                 refused = refused or error
         assert refused is not None  # noqa: S101 - for the type checker: there is a rule, and none accepted
@@ -104,9 +105,10 @@ class _Rule:
     def __init__(self, audience: str | None, audiences: tuple[str, ...]) -> None:
         self._audiences = audiences if audience is None else (audience,)
 
-    def admit(self, claims: Mapping[str, Any], *, token: Secret, now: float) -> Principal:
-        """The principal whom verified claims name. Raises TokenRefused."""
+    def admit(self, claims: Mapping[str, Any], typ: object, *, token: Secret, now: float) -> Principal:
+        """The principal whom verified claims name. typ: of the header. Raises TokenRefused."""
         check_claims(claims, issuers=self.issuers, audiences=self._audiences, now=now)
+        self.require_kind(claims, typ)
         self.require(claims)
         return Principal(
             issuer=self.issuers[0],
@@ -117,6 +119,10 @@ class _Rule:
             expires_at=float(claims["exp"]),
             token=token,
         )
+
+    def require_kind(self, claims: Mapping[str, Any], typ: object) -> None:
+        """Of all that its issuer signs, what opens this door (RFC 8725 section 3.11). Raises TokenRefused."""
+        raise NotImplementedError
 
     def require(self, claims: Mapping[str, Any]) -> None:
         """What this kind of entry demands besides. Raises TokenRefused."""
@@ -129,6 +135,10 @@ class _OidcRule(_Rule):
         self.issuers = (entry.issuer,)
         self.location = KeyLocation(entry.issuer, entry.jwks_url, _reach(entry))
         self._required_scopes = tuple(entry.required_scopes)
+        self._type = entry.access_token_type
+
+    def require_kind(self, claims: Mapping[str, Any], typ: object) -> None:
+        require_access_token(claims, typ, required_typ=self._type)
 
     def require(self, claims: Mapping[str, Any]) -> None:
         missing = [scope for scope in self._required_scopes if scope not in scopes_of(claims)]
@@ -146,6 +156,9 @@ class _GoogleRule(_Rule):
         self.issuers = GOOGLE_ISSUERS
         self.location = KeyLocation(GOOGLE_ISSUERS[0], entry.jwks_url, _reach(entry))
         self._allow = entry.allow
+
+    def require_kind(self, claims: Mapping[str, Any], typ: object) -> None:
+        require_id_token(claims, typ)
 
     def require(self, claims: Mapping[str, Any]) -> None:
         require_allowed(claims, self._allow)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ostiary.oauth.errors import AccessDenied
+from ostiary.oauth.access_token_marks import media_type
+from ostiary.oauth.errors import AccessDenied, InvalidToken
 from ostiary.oauth.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 """Google writes its name in both ways."""
+
+
+def require_id_token(claims: Mapping[str, Any], typ: object) -> None:
+    """Raise InvalidToken for what else Google signs with these keys: such as security events (RFC 8417)."""
+    if media_type(typ) not in {None, "jwt"} or "events" in claims:
+        raise InvalidToken(
+            "the token is not an ID token", reason=Refusal.WRONG_KIND, detail=f"typ {typ!r:.80}"
+        )
 
 
 def require_allowed(claims: Mapping[str, Any], allow: Sequence[AllowedGoogleAccount]) -> None:

@@ -53,6 +53,9 @@ class OidcInbound(KeyEdge):
     """What a token must name as its audience. Default: the resource that is called."""
     required_scopes: tuple[ScopeToken, ...] = ()
     """Scopes that every token must have."""
+    access_token_type: Literal["at+jwt"] | None = None
+    """The `typ` that every access token of this issuer has (RFC 9068). Default: it may say nothing there; a
+    token is taken unless something in it says that it is another kind, such as an ID token."""
 
     @model_validator(mode="after")
     def _keys_arrive_unswapped(self) -> Self:

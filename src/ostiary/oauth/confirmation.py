@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+CNF = "cnf"
 JKT = "jkt"
 X5T = "x5t#S256"
 KEY_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x"), "RSA": ("e", "kty", "n")}
@@ -34,13 +35,15 @@ def confirmation(jkt: str | None = None, x5t: str | None = None) -> dict[str, st
     return bound or None
 
 
-def is_confirmed(claim: object, *, jkt: str | None = None, x5t: str | None = None) -> bool:
-    """Whether who proved these keys may use a token with this claim.
+def is_confirmed(claims: Mapping[str, Any], *, jkt: str | None = None, x5t: str | None = None) -> bool:
+    """Whether who proved these keys may use a token with these claims.
 
-    claim: the token's `cnf`, None when it has none. A member that we don't know is not proven.
+    One without `cnf` is bound to nothing. Whatever else stands there binds it: a member that we don't know is
+    not proven, and null is not nothing.
     """
-    if claim is None:
+    if CNF not in claims:
         return True
+    claim = claims[CNF]
     if not isinstance(claim, Mapping) or not claim:
         return False
     proven = {JKT: jkt, X5T: x5t}

@@ -31,9 +31,8 @@ class IdJag:
     jti: str
     expires_at: float
     """When it is refused whoever brings it: until then its `jti` must be remembered."""
-    confirmation: Mapping[str, Any] | None = None
-    """`cnf`: the key that whoever brings it must prove."""
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """All of them; a `cnf` among them names the key that whoever brings it must prove."""
 
 
 def check_id_jag(
@@ -60,9 +59,6 @@ def check_id_jag(
         raise InvalidGrant(
             f"the assertion is older than {max_age:.0f} seconds; ask the identity provider again"
         )
-    confirmation = claims.get("cnf")
-    if confirmation is not None and not isinstance(confirmation, dict):
-        raise InvalidGrant("the assertion's cnf claim is not a JSON object")
     return IdJag(
         issuer,
         claims["sub"],
@@ -70,7 +66,6 @@ def check_id_jag(
         tuple(sorted(scopes_of(claims))),
         _jti(claims.get("jti")),
         min(claims["exp"], claims["iat"] + max_age) + LEEWAY,
-        confirmation,
         claims,
     )
 

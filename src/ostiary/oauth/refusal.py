@@ -34,6 +34,8 @@ class Refusal(StrEnum):
     WRONG_AUDIENCE = "wrong_audience"
     MISSING_CLAIM = "missing_claim"
     """A claim that every token needs is absent or of the wrong type."""
+    WRONG_KIND = "wrong_kind"
+    """It is another kind of JWT than this door takes: such as an ID token where an access token is due."""
     MISSING_SCOPE = "missing_scope"
     NOT_PROVEN = "not_proven"
     """The token is bound to a key, and came without a proof of it, or the other way round."""

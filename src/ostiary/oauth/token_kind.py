@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
+from ostiary.oauth.access_token_marks import GOOGLE, IAP, is_access_token, media_type
 from ostiary.oauth.jwt_parts import JwtParts
-
-GOOGLE = frozenset({"https://accounts.google.com", "accounts.google.com"})
-"""Google writes its name in both ways."""
-IAP = "https://cloud.google.com/iap"
 
 
 class TokenKind(StrEnum):
@@ -33,19 +30,27 @@ class TokenKind(StrEnum):
     OPAQUE = "opaque token"
 
 
-_TYPES = {
+_TYPES: Mapping[str | None, TokenKind] = {
     "at+jwt": TokenKind.ACCESS_TOKEN,
     "oauth-id-jag+jwt": TokenKind.ID_JAG,
     "dpop+jwt": TokenKind.DPOP_PROOF,
+    "client-authentication+jwt": TokenKind.CLIENT_ASSERTION,
+    "id+jwt": TokenKind.ID_TOKEN,
 }
 """What the header's `typ` settles (RFC 8725 section 3.11)."""
+
+
+def _may_do_something(jwt: JwtParts) -> bool:
+    said = not {"scope", "scp", "client_id"}.isdisjoint(jwt.claims)
+    return said and is_access_token(jwt.claims, jwt.header.get("typ"))
+
 
 _CLAIMS: tuple[tuple[TokenKind, Callable[[JwtParts], bool]], ...] = (
     (TokenKind.GOOGLE_ID_TOKEN, lambda jwt: jwt.issuer in GOOGLE),
     (TokenKind.IAP_ASSERTION, lambda jwt: jwt.issuer == IAP),
     (TokenKind.KUBERNETES, lambda jwt: (jwt.text("sub") or "").startswith("system:serviceaccount:")),
     (TokenKind.SPIFFE, lambda jwt: (jwt.text("sub") or "").startswith("spiffe://")),
-    (TokenKind.JWT_ACCESS_TOKEN, lambda jwt: not {"scope", "scp", "client_id"}.isdisjoint(jwt.claims)),
+    (TokenKind.JWT_ACCESS_TOKEN, _may_do_something),
     (TokenKind.ID_TOKEN, lambda jwt: not {"nonce", "at_hash", "auth_time", "azp"}.isdisjoint(jwt.claims)),
     (TokenKind.CLIENT_ASSERTION, lambda jwt: jwt.issuer is not None and jwt.issuer == jwt.text("sub")),
 )
@@ -60,7 +65,7 @@ _SHAPES = (
 
 def kind_of_jwt(jwt: JwtParts) -> TokenKind:
     """By the header's `typ`, else by the claims."""
-    named = str(jwt.header.get("typ", "")).lower().removeprefix("application/")
+    named = media_type(jwt.header.get("typ"))
     if named in _TYPES:
         return _TYPES[named]
     return next((kind for kind, fits in _CLAIMS if fits(jwt)), TokenKind.JWT)

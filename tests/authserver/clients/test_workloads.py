@@ -149,6 +149,15 @@ async def test_a_token_for_somebody_else_is_refused(
         assert await ask(server, cluster.token(named, clock())) == answer
 
 
+@pytest.mark.parametrize("cnf", [{"jkt": "k"}, {}, None])
+async def test_a_token_that_is_bound_to_a_key_proves_nothing_without_it(
+    start: Start, cluster: Cluster, clock: Clock, cnf: Any
+) -> None:
+    async with start(settings(cluster)) as server:
+        answer = await ask(server, cluster.token(server.issuer, clock(), cnf=cnf))
+    assert answer == "the workload's assertion is bound to a key, which nothing here proves"
+
+
 async def test_an_audience_of_the_operators_choice(start: Start, cluster: Cluster, clock: Clock) -> None:
     async with start(settings(cluster, audience="ostiary")) as server:
         ours = await ask(server, cluster.token("ostiary", clock()))

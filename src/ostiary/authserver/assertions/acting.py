@@ -41,7 +41,7 @@ async def who_acts(actor_token: TypedToken | None, request: GrantRequest, parts:
         audience = parts.issuer if trusted.audience is None else trusted.audience
         check_claims(claims, issuers={trusted.issuer}, audiences={audience}, now=request.now)
     _check_purpose(foreign, audience)
-    require_same_key(claims.get("cnf"), request.confirmation, kind=InvalidRequest, name=NAME)
+    require_same_key(claims, request.confirmation, kind=InvalidRequest, name=NAME)
     if "act" in claims:
         raise InvalidRequest(f"{NAME} speaks of somebody for whom another one acts")
     if not any(matches_subject(pattern, claims["sub"]) for pattern in trusted.subjects):

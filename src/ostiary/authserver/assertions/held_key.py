@@ -10,13 +10,13 @@ from ostiary.oauth.errors import OAuthError
 
 
 def require_same_key(
-    claim: object, proven: Mapping[str, Any] | None, *, kind: type[OAuthError], name: str
+    claims: Mapping[str, Any], proven: Mapping[str, Any] | None, *, kind: type[OAuthError], name: str
 ) -> None:
     """Raise an error of this kind unless the request proves the key that a token is bound to.
 
-    claim: the token's `cnf`; proven: what the tokens of this request are bound to; name: what the token is
+    claims: the token's; proven: what the tokens of this request are bound to; name: what the token is
     called.
     """
     keys = proven or {}
-    if not is_confirmed(claim, jkt=keys.get(JKT), x5t=keys.get(X5T)):
+    if not is_confirmed(claims, jkt=keys.get(JKT), x5t=keys.get(X5T)):
         raise kind(f"{name} is bound to a key that this request does not prove")

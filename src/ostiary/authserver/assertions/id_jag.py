@@ -82,7 +82,7 @@ def _checked(foreign: ForeignJwt, request: GrantRequest, parts: Parts) -> tuple[
         now=request.now,
         max_age=trusted.max_age.total_seconds(),
     )
-    require_same_key(id_jag.confirmation, request.confirmation, kind=InvalidGrant, name=NAME)
+    require_same_key(id_jag.claims, request.confirmation, kind=InvalidGrant, name=NAME)
     with refused_as(InvalidGrant, NAME):
         return id_jag, vouched_for(id_jag.claims, trusted)
 

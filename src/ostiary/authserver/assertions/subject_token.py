@@ -55,7 +55,7 @@ async def read_subject_token(token: str, request: GrantRequest, parts: Parts) ->
         required_typ=trusted.required_typ,
         now=request.now,
     )
-    require_same_key(claims.get("cnf"), request.confirmation, kind=InvalidRequest, name=NAME)
+    require_same_key(claims, request.confirmation, kind=InvalidRequest, name=NAME)
     expires_at = float(claims["exp"])
     if expires_at < request.now + 1:  # what comes of it ends with it, so nothing of the leeway is left
         raise InvalidRequest("the subject token has expired")

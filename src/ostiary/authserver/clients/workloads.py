@@ -13,6 +13,7 @@ from ostiary.authserver.assertions.refused_as import refused_as
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse
 from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.client_assertion_claims import TYPES
+from ostiary.oauth.confirmation import is_confirmed
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.server_errors import InvalidClient
 from ostiary.oauth.trusted_subject import matches_subject
@@ -49,6 +50,8 @@ def _check_purpose(foreign: ForeignJwt, audience: str) -> None:
         raise InvalidClient(f"{NAME} is another kind of JWT", detail=f"typ {typ!r:.80}")
     if foreign.claims["aud"] not in (audience, [audience]):
         raise InvalidClient(f"{NAME} is for somebody else as well")
+    if not is_confirmed(foreign.claims):
+        raise InvalidClient(f"{NAME} is bound to a key, which nothing here proves")
 
 
 def _clients_of(foreign: ForeignJwt) -> Collection[str]:

@@ -25,7 +25,7 @@ from ostiary.authserver.sessions.renewing import renew
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.upstream_grants.revalidation import must_ask, still_there
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.confirmation import JKT, X5T, is_confirmed
+from ostiary.oauth.confirmation import CNF, JKT, X5T, is_confirmed
 from ostiary.oauth.refresh_rotation import Ended, Reuse, SameSuccessor, decide
 from ostiary.oauth.resource import same_resource
 from ostiary.oauth.scope import narrowed, read_scope
@@ -116,7 +116,8 @@ def _theirs(presented: Presented | None, request: GrantRequest) -> Presented:
         detail = "it is unknown" if presented is None else "it is another client's"
         raise InvalidGrant("the refresh token is unknown, or not this client's", detail=detail)
     bound, proven = presented.session.secret.confirmation, request.confirmation or {}
-    if not is_confirmed(bound, jkt=proven.get(JKT), x5t=proven.get(X5T)):
+    claims = {} if bound is None else {CNF: bound}
+    if not is_confirmed(claims, jkt=proven.get(JKT), x5t=proven.get(X5T)):
         raise InvalidGrant("the refresh token is bound to a key that the request does not prove")
     return presented
 

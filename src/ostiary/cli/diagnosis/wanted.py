@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ostiary.oauth.token_kind import GOOGLE
+from ostiary.oauth.access_token_marks import GOOGLE
 
 if TYPE_CHECKING:
     from ostiary.cli.diagnosis.evidence import Answer, ResourceMetadata

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from ostiary.cli.diagnosis.diagnosis import Cause, Diagnosis
 from ostiary.cli.diagnosis.wanted import Wanted
+from ostiary.oauth.access_token_marks import GOOGLE
 from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.oauth.time_in_words import relative, span_in_words
 from ostiary.oauth.token_explanation import LEEWAY, SIGNATURE_REMOVED, is_a_persons, origin_on_cloud_run
-from ostiary.oauth.token_kind import GOOGLE, TokenKind
+from ostiary.oauth.token_kind import TokenKind
 
 if TYPE_CHECKING:
     from ostiary.cli.diagnosis.evidence import Answer, Evidence, Sent
