@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -33,6 +34,9 @@ class Issuer:
         self.keys: list[Key] = [ECKey.generate_key("P-256", {"kid": "first"})]
         self.requests: list[str] = []
         self.up = True
+        self.answers = asyncio.Event()
+        """Unset, requests hang until it is set."""
+        self.answers.set()
         self.url = ""
         self.published: Any = None
 
@@ -42,6 +46,7 @@ class Issuer:
 
     async def answer(self, request: web.Request) -> web.Response:
         self.requests.append(request.path)
+        await self.answers.wait()
         if not self.up:
             return web.Response(status=500)
         match request.path:
@@ -88,6 +93,7 @@ async def issuer(clock: Clock) -> AsyncIterator[Issuer]:
     host, port = runner.addresses[0][:2]
     issuer.url = f"http://{host}:{port}"
     yield issuer
+    issuer.answers.set()
     await runner.cleanup()
 
 

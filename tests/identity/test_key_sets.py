@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -20,6 +21,12 @@ from ostiary.transport.fetch import Fetcher
 @pytest.fixture
 def location(issuer: Any) -> KeyLocation:
     return KeyLocation(issuer.url, canonical_url(issuer.jwks_url))
+
+
+async def requested(issuer: Any, times: int) -> None:
+    """Until the issuer was asked so often."""
+    while len(issuer.requests) < times:  # noqa: ASYNC110 - the issuer is a server, and sets no event
+        await asyncio.sleep(0.01)
 
 
 async def test_a_hundred_at_once_fetch_once(key_sets: KeySets, location: KeyLocation, issuer: Any) -> None:
@@ -59,13 +66,70 @@ async def test_a_new_key_is_found_by_its_kid(key_sets: KeySets, location: KeyLoc
     assert (await key_sets.get(location, kid="second")).has("second")
 
 
-async def test_a_withdrawn_key_is_gone_within_ten_minutes(
+async def test_a_withdrawn_key_is_gone_after_the_first_look_in_ten_minutes(
     key_sets: KeySets, location: KeyLocation, issuer: Any
 ) -> None:
     await key_sets.get(location)
     issuer.keys = [ECKey.generate_key("P-256", {"kid": "second"})]
     issuer.clock.now += 600
+    await key_sets.get(location, kid="second")
     assert not (await key_sets.get(location, kid="first")).has("first")
+    assert issuer.requests == ["/jwks"] * 2
+
+
+async def test_nobody_waits_for_aged_keys_of_an_issuer_that_hangs(location: KeyLocation, issuer: Any) -> None:
+    key_sets = KeySets(Fetcher(timeout=3600), issuer.clock, longest_wait=3600)
+    before = await key_sets.get(location)
+    issuer.answers.clear()
+    issuer.clock.now += 600
+    for kid in ["first", None] * 50:
+        assert await key_sets.get(location, kid=kid) is before
+    await requested(issuer, 2)
+    issuer.keys.append(ECKey.generate_key("P-256", {"kid": "second"}))
+    issuer.answers.set()
+    assert (await key_sets.get(location, kid="second")).has("second")
+    assert issuer.requests == ["/jwks"] * 2
+
+
+async def test_strangers_key_ids_make_no_honest_caller_wait_and_hammer_no_issuer(
+    location: KeyLocation, issuer: Any
+) -> None:
+    key_sets = KeySets(Fetcher(timeout=3600), issuer.clock, longest_wait=3600)
+    before = await key_sets.get(location)
+    issuer.clock.now += 30
+    issuer.answers.clear()
+    strangers = [asyncio.create_task(key_sets.get(location, kid=f"stranger's {n}")) for n in range(100)]
+    await requested(issuer, 2)
+    assert await key_sets.get(location, kid="first") is before
+    assert not any(stranger.done() for stranger in strangers)
+    issuer.up = False
+    issuer.answers.set()
+    answers = await asyncio.gather(*strangers, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {TemporarilyUnavailable}
+    issuer.clock.now += 5
+    issuer.answers.clear()
+    assert await key_sets.get(location, kid="first") is before  # nor while the issuer fails
+    await requested(issuer, 3)
+    assert await key_sets.get(location, kid="first") is before
+
+
+async def test_an_unknown_kid_is_not_waited_for_without_end(issuer: Any, location: KeyLocation) -> None:
+    key_sets = KeySets(Fetcher(timeout=3600), issuer.clock, longest_wait=0.01)
+    known = False
+    while not known:
+        with contextlib.suppress(TemporarilyUnavailable):
+            known = (await key_sets.get(location)).has("first")
+    issuer.clock.now += 30
+    issuer.answers.clear()
+    for kid in ("new", "newer"):
+        with pytest.raises(TemporarilyUnavailable) as refused:
+            await key_sets.get(location, kid=kid)
+        assert refused.value.detail == f"keys of issuer {issuer.url}: they are still being fetched"
+    issuer.clock.now += 3600
+    with pytest.raises(TemporarilyUnavailable):
+        await key_sets.get(location, kid="first")
+    await requested(issuer, 2)
+    assert issuer.requests == ["/jwks"] * 2
 
 
 async def test_the_same_keys_fetched_again_change_nothing(
@@ -74,7 +138,8 @@ async def test_the_same_keys_fetched_again_change_nothing(
     before = await key_sets.get(location)
     generation = key_sets.generation
     issuer.clock.now += 600
-    assert await key_sets.get(location) is before
+    assert await key_sets.get(location, kid="nobody's") is before
+    assert issuer.requests == ["/jwks"] * 2
     assert key_sets.generation == generation
 
 

@@ -1,9 +1,11 @@
 """Issuers' keys: found, fetched once however many wait, and believed for a while.
 
 fresh           answered from memory
-aged            fetched again; while the issuer can't be reached, believed until it is too old
-unknown key id  fetched again, at most every half minute, so that strangers can't make us hammer an issuer
-never had       nothing can be verified: TemporarilyUnavailable
+aged            answered from memory, and fetched again meanwhile; believed until too old
+unknown key id  waited for: strangers choose key ids, so one fetch in half a minute, and nobody else waits
+never had       waited for, as what is too old
+
+Whoever waited in vain hears TemporarilyUnavailable, for nothing can be verified; the fetch goes on.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ UNKNOWN_KID_PAUSE = 30.0
 """Seconds between fetches for the sake of a key id that is not there."""
 FAILURE_PAUSE = 5.0
 """Seconds between fetches that fail."""
+LONGEST_WAIT = 5.0
+"""Seconds that a call waits for a fetch."""
 
 logger = logging.getLogger("ostiary.identity")
 
@@ -49,36 +53,43 @@ class KeySets:
     """All issuers' keys of one process. `generation` changes whenever any of them does.
 
     most: how many issuers are remembered, where strangers name them; None where the operator does.
+    longest_wait: seconds that a call waits for a fetch.
     """
 
     def __init__(
-        self, fetcher: Fetcher, clock: Callable[[], float] = time.time, *, most: int | None = None
+        self,
+        fetcher: Fetcher,
+        clock: Callable[[], float] = time.time,
+        *,
+        most: int | None = None,
+        longest_wait: float = LONGEST_WAIT,
     ) -> None:
         self._fetcher = fetcher
         self._clock = clock
         self._most = most
+        self._longest_wait = longest_wait
         self._known: dict[KeyLocation, _Known] = {}
         self.generation = 0
 
     async def get(self, location: KeyLocation, *, kid: str | None = None) -> KeySet:
-        """The keys; fetched again when `kid` is not among them. Raises TemporarilyUnavailable."""
+        """The keys. Waits for a fetch only when there are none to believe, or `kid` is not among them.
+
+        Raises TemporarilyUnavailable.
+        """
         known = self._known.get(location)
         if known is None:
             known = self._known[location] = _Known()
             self._forget_oldest()
         now = self._clock()
-        if known.wants_fetch(kid, now):
-            await self._refresh(location, known)
+        if known.fetch is None and known.wants_fetch(kid, now):
+            known.fetch = asyncio.create_task(self._fetch(location, known))
+        if known.fetch is not None and not known.suffices(kid, now):
+            await asyncio.wait({known.fetch}, timeout=self._longest_wait)
         return known.believed(location, kid, self._clock())
 
     def _forget_oldest(self) -> None:
         if self._most is not None and len(self._known) > self._most:
             del self._known[next(iter(self._known))]
-
-    async def _refresh(self, location: KeyLocation, known: _Known) -> None:
-        if known.fetch is None:
-            known.fetch = asyncio.create_task(self._fetch(location, known))
-        await asyncio.shield(known.fetch)
 
     async def _fetch(self, location: KeyLocation, known: _Known) -> None:
         """Never raises what an issuer can cause: the outcome is kept for everybody who asks."""
@@ -123,6 +134,12 @@ class _Known:
             return True
         return kid is not None and not self.keys.has(kid) and since >= UNKNOWN_KID_PAUSE
 
+    def suffices(self, kid: str | None, now: float) -> bool:
+        """Whether a token can be judged without waiting for a fetch that is under way."""
+        if self.keys is None or now - self.fetched_at >= TOO_OLD:
+            return False
+        return kid is None or self.keys.has(kid)
+
     def keep(self, keys: KeySet, now: float) -> bool:
         """Remember the keys; True when they differ from those before."""
         changed = self.keys is None or _material(self.keys) != _material(keys)
@@ -132,17 +149,17 @@ class _Known:
         return changed
 
     def believed(self, location: KeyLocation, kid: str | None, now: float) -> KeySet:
-        """The keys, unless they are too old, or could be incomplete because the last fetch failed.
+        """The keys, unless they are too old, or could be incomplete: a fetch failed, or lasts.
 
         Raises TemporarilyUnavailable, whose cause is why.
         """
-        usable = self.keys is not None and now - self.fetched_at < TOO_OLD
-        if self.keys is None or not usable or (self.failure and kid is not None and not self.keys.has(kid)):
+        is_settled = self.failure is None and self.fetch is None
+        if self.keys is None or not (self.suffices(kid, now) or (is_settled and self.suffices(None, now))):
             raise TemporarilyUnavailable(
                 "the token cannot be verified now, because its issuer's keys cannot be fetched",
                 reason=Refusal.KEYS_UNAVAILABLE,
                 retry_after=int(FAILURE_PAUSE),
-                detail=f"keys of issuer {location.issuer}: {self.failure}",
+                detail=f"keys of issuer {location.issuer}: {self.failure or 'they are still being fetched'}",
             ) from self.failure
         return self.keys
 
