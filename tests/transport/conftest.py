@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import pytest
+from starlette.requests import Request as StarletteRequest
 from starlette.types import Receive, Scope, Send
 
 from ostiary.settings import Listen
@@ -25,6 +26,7 @@ class Behind:
 
     seen: list[str] = field(default_factory=list)
     heads: list[dict[bytes, bytes]] = field(default_factory=list)
+    pieces: list[int] = field(default_factory=list)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,6 +84,10 @@ class Behind:
         """Answers with the path and the length of the body; `/wait` when it may."""
         if scope["type"] != "http":
             return
+        if scope["path"] == "/starlette":
+            await StarletteRequest(scope, receive, send).body()
+        if scope["path"] == "/slow":
+            await self.let_go.wait()
         body = b""
         more = True
         while more:
@@ -89,6 +95,7 @@ class Behind:
             if message["type"] == "http.disconnect":
                 return
             body += message.get("body", b"")
+            self.pieces.append(len(message.get("body", b"")))
             more = message.get("more_body", False)
         self.heads.append(dict(scope["headers"]))
         self.seen.append(scope["path"])

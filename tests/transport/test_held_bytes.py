@@ -246,3 +246,31 @@ async def test_a_page_after_a_call_is_answered_in_its_turn(connect: Connect, beh
     behind.let_go.set()
     assert await client.answer() == "200 wait"
     assert await client.answer() == "200 /page 0"
+
+
+async def test_a_body_is_taken_no_faster_than_its_page_reads_it(
+    start_listener: StartListener, behind: Behind
+) -> None:
+    """Whoever waits with reading a body has the sender wait, whatever has come already."""
+    connect = await start_listener(Limits(body_bytes=64_000_000))
+    client = await connect()
+    await client.send(head("/slow", "Content-Length: 32000000"))
+    sending = asyncio.ensure_future(client.send("x" * 32_000_000))
+    await asyncio.sleep(0.3)
+    assert not behind.pieces
+    behind.let_go.set()
+    assert await client.answer() == "200 /slow 32000000"
+    assert max(behind.pieces) < 200_000
+    await sending
+
+
+async def test_whoever_leaves_in_the_middle_of_a_body_leaves_no_trace_in_the_log(
+    start_listener: StartListener, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect = await start_listener()
+    client = await connect()
+    await client.send(head("/starlette", "Content-Length: 10"), "x")
+    await asyncio.sleep(0.05)
+    client.writer.close()
+    await asyncio.sleep(0.05)
+    assert caplog.records == []

@@ -10,6 +10,7 @@ further than it can be answered, so that a sender who is ahead of us waits, as b
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import IntEnum
 from http import HTTPStatus
 from operator import itemgetter
@@ -17,6 +18,7 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -56,6 +58,18 @@ FRAMING_PER_BODY_BYTE = 8
 its own has five."""
 LEAST_READ = 32 * 1024
 """A reader who takes at least this of what waits for it within `write_timeout` is only slow."""
+
+
+class _Flow(FlowControl):
+    """Tells when uvicorn wants more of a request, some of which may have come already."""
+
+    def __init__(self, transport: asyncio.Transport, resumed: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._resumed = resumed
+
+    def resume_reading(self) -> None:
+        super().resume_reading()
+        self._resumed()
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -99,6 +113,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
+        self.flow = _Flow(transport, self._read_on_if_resumed)
         self.since = self.loop.time()
         if len(self.connections) > self.limits.connections and not self._make_room():
             self.refuse(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later"))
@@ -159,9 +174,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def is_behind(self) -> bool:
         """Whether what came must be answered, or taken, before more is read."""
-        if self.flow.write_paused:
-            return self.phase is not BODY  # whose sender may read its answer when all of it is sent
-        return self.phase is BETWEEN and self.cycle is not None and not self.cycle.response_complete
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        if self.phase is BODY:  # whoever sends one may read the answer when all of it is sent
+            return is_busy and len(self.cycle.body) > HIGH_WATER_LIMIT
+        return self.flow.write_paused or (self.phase is BETWEEN and is_busy)
 
     def read_on(self) -> None:
         """Parse what has arrived, as far as it can be answered."""
@@ -189,6 +205,10 @@ class GuardedProtocol(HttpToolsProtocol):
         """Something was answered, or taken: more can be read. Not from here: many would be many deep."""
         if not self.is_feeding:
             self.loop.call_soon(self._read_on_unless_lost)
+
+    def _read_on_if_resumed(self) -> None:
+        if self.unread:
+            self.read_on_soon()
 
     def _read_on_unless_lost(self) -> None:
         if not self.transport.is_closing():
@@ -346,11 +366,6 @@ class GuardedProtocol(HttpToolsProtocol):
         self.phase = BETWEEN
         self.since = None
         super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self.unread:
-            self.read_on_soon()
 
     # leaving
 

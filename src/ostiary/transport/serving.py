@@ -17,7 +17,8 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostiary.settings import Listen
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
@@ -95,7 +96,7 @@ async def serving(  # noqa: PLR0913 - a setting each
     tls: what the listener speaks TLS with; None for TLS that ends in front of us, or on this machine.
     """
     config = uvicorn.Config(
-        app,
+        _unless_left(app),
         http=cast(
             "type[asyncio.Protocol]",
             partial(
@@ -131,6 +132,14 @@ async def serving(  # noqa: PLR0913 - a setting each
     finally:
         await server.shutdown(sockets=[sock])
         sweeping.cancel()
+
+
+def _unless_left(app: ASGIApp) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(ClientDisconnect):  # nobody is left to be told, and strangers fill no log
+            await app(scope, receive, send)
+
+    return answer
 
 
 def run(main: Coroutine[Any, Any, T]) -> T | None:
