@@ -68,7 +68,13 @@ def basic_settings(**more: Any) -> dict[str, Any]:
             }
         ],
         "resources": [
-            {"resource": RESOURCE, "owner": "default/gateway", "scopes": ["mcp", "admin"], "idps": ["corp"]}
+            {
+                "resource": RESOURCE,
+                "owner": "default/gateway",
+                "scopes": ["mcp", "admin"],
+                "default_scopes": ["mcp", "admin"],
+                "idps": ["corp"],
+            }
         ],
         "clients": [{"client_id": "ci", "client_secret": SECRET, "grant_types": ["client_credentials"]}],
     } | more

@@ -246,7 +246,13 @@ def world_settings(corp: LittleIdp, hub_idp: LittleIdp, **uses: str) -> dict[str
             *({"name": name, "label": name.capitalize(), **there} for name in ("hub", "depot")),
         ],
         "resources": [
-            {"resource": RESOURCE, "owner": "default/gateway", "scopes": ["mcp", "admin"], "idps": idps}
+            {
+                "resource": RESOURCE,
+                "owner": "default/gateway",
+                "scopes": ["mcp", "admin"],
+                "default_scopes": ["mcp", "admin"],
+                "idps": idps,
+            }
         ],
         "clients": [APP, WEB],
         "registration": {"dynamic": True},

@@ -62,6 +62,7 @@ async def test_the_page_says_who_asks_for_what_and_where_the_answer_goes(start: 
         "resource": RESOURCE,
         "owner": "default/gateway",
         "scopes": ["mcp", "admin"],
+        "default_scopes": ["mcp"],
         "scope_descriptions": {"mcp": "Use the tools"},
         "idps": ["corp", {"name": "hub", "use": "optional"}],
     }

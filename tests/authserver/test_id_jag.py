@@ -57,7 +57,13 @@ def settings(sso: ForeignIssuer, **trusted: Any) -> dict[str, Any]:
     grants = ["jwt_bearer", "refresh_token"]
     return basic_settings(
         resources=[
-            {"resource": RESOURCE, "owner": "default/gateway", "scopes": ["mcp", "admin"], "idps": ["corp"]},
+            {
+                "resource": RESOURCE,
+                "owner": "default/gateway",
+                "scopes": ["mcp", "admin"],
+                "default_scopes": ["mcp", "admin"],
+                "idps": ["corp"],
+            },
             {"resource": OTHER, "owner": "default/other", "idps": ["corp"], "token_claims": ["groups"]},
         ],
         clients=[

@@ -148,7 +148,7 @@ async def test_a_scope_that_the_resource_has_no_more_is_not_given_again(start: S
     async with start(settings()) as server:
         token = (await sign_in(server, scopes=("mcp", "admin")))["refresh_token"]
     values = settings()
-    values["resources"][0]["scopes"] = ["mcp"]
+    values["resources"][0] |= {"scopes": ["mcp"], "default_scopes": None}
     async with start(values) as server:
         assert (await refresh(server, token)).json()["scope"] == "mcp"
 

@@ -77,7 +77,7 @@ class AuthServer:
                 longest_life=settings.tokens.access.total_seconds(),
                 clock=clock,
             ),
-            resources=Resources(settings.resources),
+            resources=Resources(settings.resources, for_strangers=settings.registration.scopes),
             clients=registry,
             authenticator=client_authenticator(
                 registry, settings, store=store, key_sets=key_sets, audit=written, clock=clock

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from ostiary.authserver import devices
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.connections.shown import shown_scopes
+from ostiary.authserver.described_scopes import described_scopes
 from ostiary.authserver.devices import WaitingDevice
 from ostiary.authserver.http.page_door import PageRefused, read_form
 from ostiary.authserver.pages import DeviceCode, DeviceConfirm, DeviceDone, Form, page_response
@@ -60,7 +60,7 @@ async def look_up(request: Request, parts: Parts) -> Response:
         user_code=code,
         client=asking_client(asked),
         resource=asked.resource,
-        scopes=shown_scopes(asked.scopes, parts.resources.find(asked.resource)),
+        scopes=described_scopes(asked.scopes, parts.resources.find(asked.resource)),
         form=_form(visit, DECIDE, about=f"{DECIDE} {code}", user_code=code),
     )
     return page_response(page)

@@ -37,16 +37,15 @@ MTLS_ENDPOINTS = (
 
 
 def discovery_document(settings: AuthServerSettings) -> dict[str, Any]:
-    """The document, for both well-known names."""
-    scopes = dict.fromkeys(
-        [*(scope for resource in settings.resources for scope in resource.scopes), *settings.scopes]
-    )
+    """The document, for both well-known names. Who asks for all the scopes in it gets them."""
+    every = [*(scope for resource in settings.resources for scope in resource.scopes), *settings.scopes]
+    scopes = settings.scopes_for_strangers if settings.registration.lets_strangers_in else every
     paths = PATHS | ({"registration_endpoint": REGISTRATION_PATH} if settings.registration.dynamic else {})
     return server_metadata(
         issuer=settings.issuer,
         endpoints={name: endpoint(settings.issuer, path) for name, path in paths.items()},
         features=ServerFeatures(
-            scopes=list(scopes),
+            scopes=list(dict.fromkeys(scopes)),
             grant_types=list(grants_of(settings)),
             auth_methods=_auth_methods(settings),
             assertion_algorithms=sorted(ASSERTION_ALGORITHMS),

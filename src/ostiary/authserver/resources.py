@@ -19,24 +19,37 @@ class Target:
 
     resource: CanonicalUrl
     settings: ResourceSettings
+    for_strangers: frozenset[str]
+    """What a client that nobody vouches for may have of it."""
+
+    def ceiling(self, client: Client, *, common: frozenset[str]) -> frozenset[str]:
+        """The most that a client may have. common: scopes that are not of a resource.
+
+        What strangers named when they came is no bound. They name what they know by then, learn of more from
+        our metadata or a challenge, and have no way to change what they said (RFC 7591).
+        """
+        if not client.is_verified:
+            return self.for_strangers | common
+        most = frozenset(self.settings.scopes) | common
+        return most if client.scopes is None else most & client.scopes
 
     def scopes(self, requested: Sequence[str], client: Client, *, common: frozenset[str]) -> tuple[str, ...]:
         """The scopes that a client gets. common: those that are not of a resource. Raises InvalidScope."""
-        allowed = frozenset(self.settings.scopes) | common
-        if client.scopes is not None:
-            allowed &= client.scopes
+        most = self.ceiling(client, common=common)
+        named = most if client.scopes is None else most & client.scopes or most
         default = (
             self.settings.scopes if self.settings.default_scopes is None else self.settings.default_scopes
         )
-        return allowed_scopes(
-            requested, allowed=allowed, default=[scope for scope in default if scope in allowed]
-        )
+        return allowed_scopes(requested, allowed=most, default=[scope for scope in default if scope in named])
 
 
 class Resources:
-    """All of them."""
+    """All of them. for_strangers: `registration.scopes`."""
 
-    def __init__(self, entries: Sequence[ResourceSettings]) -> None:
+    def __init__(
+        self, entries: Sequence[ResourceSettings], *, for_strangers: Sequence[str] | None = None
+    ) -> None:
+        self._for_strangers = for_strangers
         self._entries = {entry.pattern: entry for entry in entries}
 
     def choose(self, requested: Sequence[str], client: Client) -> Target:
@@ -55,7 +68,7 @@ class Resources:
         entry = longest(self._entries, resource)
         if entry is None:
             raise LookupError(f"no entry of resources covers {resource}")
-        return Target(resource, entry)
+        return Target(resource, entry, frozenset(entry.for_strangers(self._for_strangers)))
 
     def find(self, resource: str) -> Target | None:
         """The entry of a resource of a record; None when the configuration has it no more."""

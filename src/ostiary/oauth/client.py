@@ -47,7 +47,8 @@ class Client:
     """As registered; compared letter for letter, but for a loopback port (RFC 8252 section 7.3)."""
     grant_types: frozenset[str] = frozenset({AUTHORIZATION_CODE})
     scopes: frozenset[str] | None = None
-    """What it may have at most; None for whatever a resource has."""
+    """What it may have at most; None for whatever a resource has. What a stranger named is no bound, and only
+    narrows what it gets when it asks for nothing."""
     auth_method: AuthMethod = "none"
     secret_digest: bytes | None = field(default=None, repr=False)
     """SHA-256 of the secret. Ours have 256 random bits; an operator's should, and are read at each use."""

@@ -110,12 +110,8 @@ def _scopes(id_jag: IdJag, target: Target, request: GrantRequest) -> tuple[str, 
 
 
 def _known(id_jag: IdJag, target: Target, client: Client) -> list[str]:
-    mine = client.scopes
-    return [
-        scope
-        for scope in target.settings.scopes
-        if scope in id_jag.scopes and (mine is None or scope in mine)
-    ]
+    most = target.ceiling(client, common=frozenset())
+    return [scope for scope in target.settings.scopes if scope in id_jag.scopes and scope in most]
 
 
 def _auth_time(id_jag: IdJag) -> int | None:

@@ -45,6 +45,7 @@ class RegistrationEndpoint:
         self._parts = parts
         self._settings = parts.settings.registration
         self._reach = strangers_reach(self._settings)
+        self._may_have = frozenset(parts.settings.scopes_for_strangers)
 
     async def __call__(self, form: FormRequest) -> Answer:
         """Raises RegistrationError, TooManyRequests, Unavailable, StorageError."""
@@ -59,7 +60,7 @@ class RegistrationEndpoint:
                 raise InvalidClientMetadata(
                     "tokens are bound to no certificates here: there is no mtls endpoint"
                 )
-            client, secret = with_new_secret(described)
+            client, secret = with_new_secret(self._with_known_scopes(described))
             expires_at = now + self._settings.dynamic_lifetime.total_seconds()
             await in_task(self._keep(row_of_client(client, now=now, expires_at=expires_at), now))
         except OAuthError as error:
@@ -90,6 +91,12 @@ class RegistrationEndpoint:
                 retry_after=WHEN_FULL,
                 detail=f"there are {self._settings.dynamic_most} clients, as registration.dynamic_most says",
             )
+
+    def _with_known_scopes(self, client: Client) -> Client:
+        """RFC 7591 section 3.2.1: what it could never have is left out, and it is told what is left."""
+        if client.scopes is None:
+            return client
+        return replace(client, scopes=client.scopes & self._may_have or None)
 
     def _refused(self, form: FormRequest, error: OAuthError) -> None:
         self._parts.audit.write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -72,7 +73,8 @@ class ResourceSettings(Settings):
     scopes: list[ScopeToken] = []
     """The scopes that its tokens may have."""
     default_scopes: list[ScopeToken] | None = None
-    """What a client that asks for none gets. Default: all of them."""
+    """What a client that asks for none gets, and the most that one has for which nobody vouches, unless
+    `registration.scopes` says otherwise. Default: all of them."""
     scope_descriptions: dict[ScopeToken, Annotated[str, StringConstraints(max_length=200)]] = {}
     """What a scope allows, in words for the page that asks."""
     idps: list[Annotated[IdpUse, BeforeValidator(_named), _OrItsName()]] = []
@@ -99,6 +101,11 @@ class ResourceSettings(Settings):
     def identity(self) -> str:
         """The name of the identity provider that says who somebody is; empty where nobody signs in."""
         return next(iter(self.uses), "")
+
+    def for_strangers(self, named: Sequence[str] | None) -> list[str]:
+        """What a client that nobody vouches for may have of it. named: `registration.scopes`."""
+        most = self.default_scopes if named is None else named
+        return [scope for scope in self.scopes if most is None or scope in most]
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

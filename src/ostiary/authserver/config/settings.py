@@ -19,7 +19,7 @@ from ostiary.authserver.config.clients import ClientSettings, check_clients
 from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp, OidcIdp
 from ostiary.authserver.config.rate import Rate, RateField
 from ostiary.authserver.config.resources import ResourceSettings, Use
-from ostiary.authserver.config.trusted_issuers import TrustedIssuer, check_together
+from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse, check_together
 from ostiary.identity.inbound import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import ConfiguredPath, Duration, Listen, ListenAddress, Settings, Url
@@ -91,6 +91,14 @@ class RegistrationSettings(Settings):
     """How long a registration stays without being used."""
     dynamic_most: Annotated[int, Field(gt=0)] = 10_000
     """How many there may be; further ones are refused."""
+    scopes: list[ScopeToken] | None = None
+    """The most that such clients may have of any resource, whatever they ask for. Default: of each resource
+    its `default_scopes`. Where a resource has several scopes, one of the two has to be written."""
+
+    @property
+    def lets_strangers_in(self) -> bool:
+        """Whether there may be clients that nobody vouches for."""
+        return self.dynamic or self.client_id_metadata_documents
 
 
 class TokenSettings(Settings):
@@ -187,12 +195,39 @@ class AuthServerSettings(Settings):
                         f"resource {resource.resource} names idp {name}; upstream_idps has {known}"
                     )
                 self._can_be_used(idps[name], use)
+        if self.registration.lets_strangers_in:
+            self._strangers_have_a_ceiling()
         if not self.listen.is_loopback and not self.insecure_public and self.issuer.startswith("http://"):
             raise ValueError(
                 f"{self.listen} can be reached from other machines and the issuer is plain http: "
                 "use an https issuer with TLS in front, or say insecure_public: true"
             )
         return self
+
+    @property
+    def scopes_for_strangers(self) -> list[str]:
+        """All that a client may ask for that nobody vouches for, of one resource or another."""
+        named = self.registration.scopes
+        of_resources = (scope for one in self.resources for scope in one.for_strangers(named))
+        return list(dict.fromkeys([*of_resources, *self.scopes]))
+
+    def _strangers_have_a_ceiling(self) -> None:
+        """What somebody agreed to who did not read is bounded by what the operator wrote."""
+        named = self.registration.scopes
+        if named is not None:
+            known = {scope for one in self.resources for scope in one.scopes}
+            if unknown := set(named) - known:
+                raise ValueError(
+                    f"registration.scopes has {', '.join(sorted(unknown))}, which no resource has in scopes"
+                )
+            return
+        vouched = any(TrustedUse.ID_JAG in issuer.use for issuer in self.trusted_issuers)
+        for one in self.resources:
+            if len(one.scopes) > 1 and one.default_scopes is None and (one.idps or vouched):
+                raise ValueError(
+                    f"resource {one.resource} has several scopes, and clients that nobody vouches for could "
+                    "have them all: write its default_scopes, which bounds them, or registration.scopes"
+                )
 
     def _no_name_twice(self) -> None:
         for what, names in (

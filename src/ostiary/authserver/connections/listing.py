@@ -17,9 +17,10 @@ from ostiary.authserver.connections.connect import connect_path
 from ostiary.authserver.connections.ending import DISCONNECT, END, SIGN_OUT
 from ostiary.authserver.connections.holdings import Holdings, MadeChoice, RunningSession, find_holdings
 from ostiary.authserver.connections.notice import told
-from ostiary.authserver.connections.shown import shown_client, shown_scopes
+from ostiary.authserver.connections.shown import shown_client
 from ostiary.authserver.connections.sign_in import ask_to_sign_in
 from ostiary.authserver.connections.signed_in import SignedIn, signed_in
+from ostiary.authserver.described_scopes import described_scopes
 from ostiary.authserver.pages import (
     AwayOffer,
     AwayPermission,
@@ -165,7 +166,7 @@ class _View:
         session = running.session
         return ClientAccess(
             client=self.clients[session.client_id],
-            scopes=shown_scopes(session.scopes, self.parts.resources.find(session.resource)),
+            scopes=described_scopes(session.scopes, self.parts.resources.find(session.resource)),
             since=_moment(session.created_at),
             last_used=_moment(running.used_at),
             end=self.person.form(self.parts, END, session=session.tsid_hash),

@@ -1,14 +1,11 @@
-"""Clients and scopes as pages show them."""
+"""Clients as pages show them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ostiary.authserver.pages import Client, Scope
+from ostiary.authserver.pages import Client
 from ostiary.authserver.parts import Parts
-from ostiary.authserver.resources import Target
 from ostiary.authserver.walk.asked import host_of, name_of
-from ostiary.authserver.walk.consent import COMMON_SCOPES, KNOWN_BY
+from ostiary.authserver.walk.consent import KNOWN_BY
 from ostiary.oauth.client import ClientKind
 from ostiary.oauth.client_document import document_url
 from ostiary.oauth.errors import OAuthError
@@ -27,9 +24,3 @@ async def shown_client(parts: Parts, client_id: str) -> Client:
     return Client(
         host or client_id, KNOWN_BY[ClientKind.DOCUMENT if by_document else ClientKind.DYNAMIC], host
     )
-
-
-def shown_scopes(scopes: Sequence[str], target: Target | None) -> list[Scope]:
-    """Each with what it allows. target: None for a resource that is not served any more."""
-    words = COMMON_SCOPES | ({} if target is None else target.settings.scope_descriptions)
-    return [Scope(scope, words.get(scope, "")) for scope in scopes]

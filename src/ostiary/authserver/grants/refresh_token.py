@@ -155,8 +155,6 @@ def _target(session: Session, request: GrantRequest, parts: Parts) -> Target:
 def _scopes(session: Session, target: Target, request: GrantRequest, parts: Parts) -> tuple[str, ...]:
     """Those of the session, or fewer: what is asked for, and what the configuration still has."""
     same_resource(request.parameters.all("resource"), canonical_url(session.resource))
-    there = frozenset(target.settings.scopes) | parts.common_scopes
-    if request.client.scopes is not None:
-        there &= request.client.scopes
+    there = target.ceiling(request.client, common=parts.common_scopes)
     granted = [scope for scope in session.scopes if scope in there]
     return narrowed(read_scope(request.parameters.get("scope")), granted)

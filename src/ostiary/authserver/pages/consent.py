@@ -12,10 +12,10 @@ from ostiary.authserver.pages.page import Client, Form, Page
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One thing that the client may do; an empty description shows the name alone."""
+    """One thing that the client may do, in its own word and in words for people."""
 
     name: str
-    description: str = ""
+    description: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.config.resources import Use
-from ostiary.authserver.pages import AccountAsked, Client, Consent, Scope, destination
+from ostiary.authserver.described_scopes import described_scopes
+from ostiary.authserver.pages import AccountAsked, Client, Consent, destination
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.walk.asked import Asked, host_of
 from ostiary.authserver.walk.change import change_as_seen
@@ -38,13 +39,6 @@ ASKED_AS: Mapping[Use, Literal["identity", "required", "optional"]] = {
     Use.REQUIRED: "required",
     Use.OPTIONAL: "optional",
 }
-COMMON_SCOPES = {
-    "openid": "Know who you are",
-    "profile": "See your name",
-    "email": "See your e-mail address",
-    "offline_access": "Stay signed in until you end it",
-}
-"""What the scopes that are of no resource allow, in words."""
 
 
 async def consent(request: Request, parts: Parts) -> Response:
@@ -86,7 +80,7 @@ def consent_page(visit: Visit, standing: Standing) -> Consent:
         client=asking_client(asked),
         answer_to=destination(asked.redirect_uri or visit.parts.issuer),
         resource=asked.resource,
-        scopes=described_scopes(standing, asked),
+        scopes=described_scopes(asked.scopes, standing.target),
         accounts=_accounts(visit.parts, standing),
         form=walk_form(visit, standing, "/oauth/consent"),
         redirect_uri=asked.redirect_uri or "",
@@ -98,12 +92,6 @@ def asking_client(asked: Asked) -> Client:
     by_document = asked.client_kind is ClientKind.DOCUMENT
     host = host_of(asked.client_id) if by_document else ""
     return Client(asked.client_name, KNOWN_BY[asked.client_kind], host)
-
-
-def described_scopes(standing: Standing, asked: Asked) -> list[Scope]:
-    """Each with what it allows."""
-    words = COMMON_SCOPES | standing.target.settings.scope_descriptions
-    return [Scope(scope, words.get(scope, "")) for scope in asked.scopes]
 
 
 def _accounts(parts: Parts, standing: Standing) -> list[AccountAsked]:
