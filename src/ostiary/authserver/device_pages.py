@@ -55,7 +55,7 @@ async def look_up(request: Request, parts: Parts) -> Response:
         fault = "No device waits for this code. Look at the device again: codes last a few minutes."
         return page_response(DeviceCode(_form(visit, CODE), typed[:LONGEST_TYPED], fault), status=400)
     code = normal_user_code(typed) or ""
-    asked = await _asked(parts, device)
+    asked = await _asked(visit, device)
     page = DeviceConfirm(
         user_code=code,
         client=asking_client(asked),
@@ -78,7 +78,7 @@ async def decide(request: Request, parts: Parts) -> Response:
     device = await _waiting(visit, code)
     if device is None:
         raise _waits_no_more()
-    asked = await _asked(parts, device)
+    asked = await _asked(visit, device)
     if decision == "deny":
         return await _deny(visit, asked, device)
     _write(visit, AuditEvent.CONSENTED, asked, scopes=list(asked.scopes))
@@ -109,10 +109,10 @@ async def _waiting(visit: Visit, typed: str) -> WaitingDevice | None:
     )
 
 
-async def _asked(parts: Parts, device: WaitingDevice) -> Asked:
+async def _asked(visit: Visit, device: WaitingDevice) -> Asked:
     """What the device asks for, as a walk knows it."""
-    request = device.request
-    client = await parts.clients.find(request.client_id)
+    request, parts = device.request, visit.parts
+    client = await parts.clients.find(request.client_id, asked_from=visit.address)
     target = parts.resources.find(request.resource)
     if client is None or target is None:
         raise _waits_no_more()

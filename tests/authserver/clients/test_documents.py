@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy import insert, select
 from tests.authserver.clients.conftest import REDIRECT, Site, Trap
 from tests.authserver.conftest import Clock, Server, Start, basic_settings
 
-from ostiary.authserver.clients import documents
+from ostiary.authserver.clients import documents, pending_fetches
 from ostiary.oauth.client import ClientKind
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server_errors import InvalidClient, TooManyRequests, Unavailable
@@ -169,6 +170,120 @@ async def test_documents_can_be_switched_off(start: Start, site: Site) -> None:
     async with start(site.settings(client_id_metadata_documents=False)) as server:
         assert await server.server.parts.clients.find(site.client_id) is None
     assert site.asked == []
+
+
+# slow documents
+
+
+@pytest.fixture
+async def silence(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[int]]:
+    """Two ports that take connections and say nothing; every name below `.example` leads to this machine."""
+    over = asyncio.Event()
+
+    async def wait(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **options: Any) -> Any:
+        return real("127.0.0.1" if str(host).endswith(".example") else host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(documents, "TIMEOUT", 60.0)
+    servers = [await asyncio.start_server(wait, "127.0.0.1", 0) for _ in range(2)]
+    yield [server.sockets[0].getsockname()[1] for server in servers]
+    over.set()
+    for server in servers:
+        server.close()
+
+
+@contextlib.asynccontextmanager
+async def asking(server: Server, asked: Iterable[tuple[str, str]]) -> AsyncIterator[int]:
+    """Ask for documents from addresses, all at once. Gives how many are refused; the others wait."""
+    find = server.server.parts.clients.find
+    tasks = [asyncio.create_task(find(client_id, asked_from=address)) for client_id, address in asked]
+    before = under_way(server)
+    while under_way(server) - before + sum(task.done() for task in tasks) < len(tasks):  # noqa: ASYNC110 - two things
+        await asyncio.sleep(0.01)
+    yield sum(task.done() for task in tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def under_way(server: Server) -> int:
+    """Documents that are being fetched."""
+    known = server.server.parts.clients.documents
+    assert known is not None
+    return known.pending.count
+
+
+async def test_64_slow_documents_of_one_host_shut_out_nobody_else_s(
+    start: Start, site: Site, silence: list[int]
+) -> None:
+    """Its names and ports are free, and so are the addresses of whoever helps."""
+    slow = [
+        (f"https://n{number}.evil.example:{silence[number % 2]}/client.json", f"198.51.100.{number}")
+        for number in range(64)
+    ]
+    async with start(site.settings()) as server, asking(server, slow) as refused:
+        assert refused == 64 - pending_fetches.MOST_OF_HOST
+        assert await server.server.parts.clients.find(site.client_id, asked_from="203.0.113.1") is not None
+
+
+@pytest.mark.parametrize("address", ["198.51.100.7", "2001:db8:0:1::{number:x}"])
+async def test_64_slow_documents_for_one_address_shut_out_nobody_else(
+    start: Start, site: Site, silence: list[int], address: str
+) -> None:
+    slow = [
+        (f"https://evil{number}.example:{silence[0]}/client.json", address.format(number=number))
+        for number in range(64)
+    ]
+    async with start(site.settings()) as server, asking(server, slow) as refused:
+        assert refused == 64 - pending_fetches.MOST_OF_ADDRESS
+        assert await server.server.parts.clients.find(site.client_id, asked_from="203.0.113.1") is not None
+
+
+async def test_one_address_alone_does_not_use_up_a_host_s_share(
+    start: Start, site: Site, silence: list[int]
+) -> None:
+    shared = f"shared.example:{silence[0]}/client.json"
+    slow = [(f"https://n{number}.{shared}", "198.51.100.7") for number in range(64)]
+    async with start(site.settings()) as server, asking(server, slow) as refused:
+        assert refused == 64 - pending_fetches.MOST_OF_ADDRESS
+        async with asking(server, [(f"https://good.{shared}", "203.0.113.1")]) as refused_too:
+            assert refused_too == 0
+
+
+async def test_new_documents_are_limited_by_address_before_they_use_up_a_host_s(
+    start: Start, site: Site
+) -> None:
+    site.status = 404
+    async with start(site.settings()) as server:
+        answers = [
+            await refusal(server, f"{site.origin}/{number}", asked_from="198.51.100.7")
+            for number in range(60)
+        ]
+        other = await refusal(server, f"{site.origin}/other", asked_from="203.0.113.1")
+    assert [type(answer) for answer in answers] == [InvalidClient] * 30 + [TooManyRequests] * 30
+    assert type(other) is InvalidClient
+    assert len(site.asked) == 31
+
+
+async def test_who_joins_a_look_is_not_refused_for_whoever_began_it(
+    start: Start, site: Site, silence: list[int]
+) -> None:
+    slow = [(f"https://evil{number}.example:{silence[0]}/client.json", "198.51.100.7") for number in range(8)]
+    async with start(site.settings()) as server, asking(server, slow):
+        find = server.server.parts.clients.find
+        refused, found = await asyncio.gather(
+            find(site.client_id, asked_from="198.51.100.7"),
+            find(site.client_id, asked_from="203.0.113.1"),
+            return_exceptions=True,
+        )
+    assert type(refused) is Unavailable
+    assert getattr(found, "client_id", found) == site.client_id
 
 
 # what strangers would have us fetch

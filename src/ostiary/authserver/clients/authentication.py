@@ -76,7 +76,7 @@ class ClientAuthenticator:
             client_id = await self._workloads.client_of(presented.assertion, presented.client_id, now=now)
             return _known(await self._registry.find(client_id))
         assert presented.client_id is not None  # noqa: S101 - for the type checker: it has named itself
-        client = await self._registry.find(presented.client_id, stale_ok=stale_ok)
+        client = await self._registry.find(presented.client_id, asked_from=form.peer, stale_ok=stale_ok)
         match presented:
             case PresentedSecret():
                 return self._with_secret(client, presented, form.peer, now=now)

@@ -12,6 +12,7 @@ other redirect URIs, and a code that went to the old one could not be called bac
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, delete, func, select
 
+from ostiary.authserver.clients.pending_fetches import PendingFetches
 from ostiary.authserver.clients.strangers_reach import check_keys_location, strangers_reach
 from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.config.settings import RegistrationSettings
@@ -28,7 +30,7 @@ from ostiary.authserver.rates import RateLimit
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client import Client, ClientKind
 from ostiary.oauth.client_document import cache_lifetime, client_from_document
-from ostiary.oauth.server_errors import InvalidClient, RegistrationError, Unavailable
+from ostiary.oauth.server_errors import InvalidClient, RegistrationError, TooManyRequests, Unavailable
 from ostiary.storage.errors import StorageError
 from ostiary.storage.schema import clients
 from ostiary.storage.store import Store, insert_or_ignore
@@ -43,10 +45,10 @@ FAILURE_PAUSE = 10.0
 """Seconds between fetches that fail."""
 MOST_REMEMBERED = 1_000
 MOST_STORED = 5_000
-MOST_AT_ONCE = 64
-"""Fetches under way; who comes then is asked to come again."""
 NEW_PER_HOST = read_rate("60/m")
 """How many documents that nobody knows yet are fetched from one host."""
+NEW_PER_ADDRESS = read_rate("30/m")
+"""How many of those one address may ask for: fewer, so that alone it does not use up a host's."""
 
 _row = clients.c
 _GONE = frozenset({404, 410})
@@ -109,13 +111,17 @@ class DocumentClients:
         self._reach = strangers_reach(settings)
         self._fetcher = Fetcher(timeout=TIMEOUT, max_bytes=MAX_BYTES)
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._new = RateLimit(NEW_PER_HOST)
-        self._under_way = 0
+        self._new_of_host = RateLimit(NEW_PER_HOST)
+        self._new_for_address = RateLimit(NEW_PER_ADDRESS)
+        self.pending = PendingFetches()
 
-    async def find(self, url: CanonicalUrl, client_id: str, *, stale_ok: bool) -> Client:
+    async def find(
+        self, url: CanonicalUrl, client_id: str, *, asked_from: str | None, stale_ok: bool
+    ) -> Client:
         """The client of a document; it does not wait while the document is fresh.
 
-        stale_ok: for who was let in before. Raises InvalidClient, Unavailable, TooManyRequests, StorageError.
+        asked_from: the address that asks; stale_ok: for who was let in before. Raises InvalidClient,
+        Unavailable, TooManyRequests, StorageError.
         """
         known = self._remembered(client_id)
         now = self._clock()
@@ -123,10 +129,19 @@ class DocumentClients:
         if fresh is not None:
             return fresh
         if known.failure is None or now - known.failed_at >= FAILURE_PAUSE:
-            if known.looking is None:
-                known.looking = in_task(self._look(url, client_id, known))
-            await asyncio.shield(known.looking)
+            await self._looked(url, client_id, known, asked_from)
         return known.answer(self._clock(), stale_ok=stale_ok)
+
+    async def _looked(self, url: CanonicalUrl, client_id: str, known: _Known, asked_from: str | None) -> None:
+        """One look for all who wait. Who joined one that whoever began it had no share for begins another."""
+        joined = known.looking
+        if joined is not None:
+            with contextlib.suppress(Unavailable, TooManyRequests):
+                await asyncio.shield(joined)
+                return
+        if known.looking is None:
+            known.looking = in_task(self._look(url, client_id, known, asked_from))
+        await asyncio.shield(known.looking)
 
     def _remembered(self, client_id: str) -> _Known:
         known = self._known.get(client_id)
@@ -137,13 +152,13 @@ class DocumentClients:
         self._known.move_to_end(client_id)
         return known
 
-    async def _look(self, url: CanonicalUrl, client_id: str, known: _Known) -> None:
+    async def _look(self, url: CanonicalUrl, client_id: str, known: _Known, asked_from: str | None) -> None:
         """In the store, then at its URL. The outcome is kept for everybody who asks."""
         try:
             await self._read(client_id, known)
             now = self._clock()
             if known.fresh(now) is None:
-                await self._fetch(url, client_id, known, now)
+                await self._fetch(url, client_id, known, asked_from, now=now)
         finally:
             known.looking = None
 
@@ -160,19 +175,19 @@ class DocumentClients:
             return
         known.keep(client, row.fresh_until)
 
-    async def _fetch(self, url: CanonicalUrl, client_id: str, known: _Known, now: float) -> None:
+    async def _fetch(
+        self, url: CanonicalUrl, client_id: str, known: _Known, asked_from: str | None, *, now: float
+    ) -> None:
         if known.client is None:
-            self._new.take(url.authority, now=now)
-        if self._under_way >= MOST_AT_ONCE:
-            raise Unavailable("too many clients' documents are being fetched; try again in a moment")
-        self._under_way += 1
+            if asked_from is not None:
+                self._new_for_address.take(asked_from, now=now)
+            self._new_of_host.take(url.host, now=now)
         try:
-            document = await self._fetcher.get(url, reach=self._reach)
+            with self.pending.one(url, asked_from):
+                document = await self._fetcher.get(url, reach=self._reach)
         except FetchError as error:
             known.fail(_Failure("the client's document cannot be fetched", str(error)), self._clock())
             return
-        finally:
-            self._under_way -= 1
         if document.status != 200:
             sentence = f"the client's document cannot be fetched: it answered {document.status}, not 200"
             known.fail(_Failure(sentence, is_gone=document.status in _GONE), self._clock())

@@ -22,11 +22,14 @@ class ClientRegistry:
     ) -> None:
         self._configured = {client.client_id: client for client in configured}
         self._stored = stored
-        self._documents = documents
+        self.documents = documents
 
-    async def find(self, client_id: str, *, stale_ok: bool = False) -> Client | None:
+    async def find(
+        self, client_id: str, *, asked_from: str | None = None, stale_ok: bool = False
+    ) -> Client | None:
         """The client, None for one that nobody knows.
 
+        asked_from: the address of a stranger who names it, whose slow documents are not everybody's trouble.
         stale_ok: take a document that was had before and can't be had now, for who was let in before; a new
         authorization never does. Raises InvalidClient for a document that is not one, Unavailable or
         TooManyRequests when it can't be had now, StorageError.
@@ -37,6 +40,6 @@ class ClientRegistry:
         url = document_url(client_id)
         if url is None:
             return await in_task(self._stored.find(client_id))
-        return (
-            None if self._documents is None else await self._documents.find(url, client_id, stale_ok=stale_ok)
-        )
+        if self.documents is None:
+            return None
+        return await self.documents.find(url, client_id, asked_from=asked_from, stale_ok=stale_ok)

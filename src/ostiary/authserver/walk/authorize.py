@@ -85,7 +85,7 @@ async def _prove(visit: Visit, parameters: Parameters) -> Proven:
 
 
 async def _prove_client(visit: Visit, client_id: str, parameters: Parameters) -> Proven:
-    client = await visit.parts.clients.find(client_id)
+    client = await visit.parts.clients.find(client_id, asked_from=visit.address)
     if client is None:
         raise InvalidRequest("the client is unknown here")
     was_pushed = is_pushed(parameters)
