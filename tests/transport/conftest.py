@@ -20,6 +20,12 @@ HOST = "mcp.example.com"
 JSON = "content-type: application/json\r\n"
 
 
+class Somebody:
+    """A proven caller."""
+
+    identity = "somebody"
+
+
 @dataclass
 class Behind:
     """What stands behind the listener: doors, and an ASGI app for all else. Notes what it was sent."""
@@ -50,7 +56,8 @@ class Behind:
         """A door that turns away by the head alone, and else answers with the body's length."""
         if request.headers.get(b"authorization") is None:
             return Answer(401, b"no")
-        return Answer(200, b"%d" % len(await request.whole("somebody")))
+        request.caller = Somebody()
+        return Answer(200, b"%d" % len(await request.whole()))
 
     async def endless(self, request: Request) -> StreamedAnswer:
         """A door whose answer never ends."""

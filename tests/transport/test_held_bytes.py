@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -274,3 +275,18 @@ async def test_whoever_leaves_in_the_middle_of_a_body_leaves_no_trace_in_the_log
     client.writer.close()
     await asyncio.sleep(0.05)
     assert caplog.records == []
+
+
+async def test_answers_that_strangers_do_not_read_are_bounded_together(
+    start_listener: StartListener, behind: Behind
+) -> None:
+    connect = await start_listener(Limits(unproven_bytes=100_000))
+    clients = [await connect() for _ in range(10)]
+    for client in clients:
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await client.send(head("/huge", "Content-Length: 0"))
+    await asyncio.sleep(0.5)
+    for client in clients:
+        client.reader._transport.resume_reading()  # type: ignore[attr-defined]
+        with contextlib.suppress(ConnectionError):
+            assert len(await client.rest()) < 64_000_000

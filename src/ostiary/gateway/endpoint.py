@@ -29,7 +29,8 @@ class Endpoint:
             principal = None
             if self._guard is not None:
                 principal = self._guard.known(request) or await self._guard.admit(request)
-            message = receive(request, request.body or await request.whole(principal and principal.identity))
+                request.caller = principal
+            message = receive(request, request.body or await request.whole())
             message_id = message.id
             if message_id is None:
                 answer = _accepted()

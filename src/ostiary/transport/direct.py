@@ -14,11 +14,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from ostiary.transport.byte_budget import BudgetsByOwner
+from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.listener import BETWEEN, BODY, GuardedProtocol, Refused
 from ostiary.transport.outbox import Outbox
@@ -30,10 +30,28 @@ LINED_UP_BYTES = 2048
 """What a request that waits for its turn is counted as, beside its body."""
 
 
+class Caller(Protocol):
+    """Somebody who has proven who they are."""
+
+    @property
+    def identity(self) -> Hashable:
+        """The same for all that they send."""
+
+
 class Request:
     """One request to a door. Header names are lower case; `repeated` says that some came twice."""
 
-    __slots__ = ("_arriving", "body", "certificate", "door", "headers", "keep_alive", "peer", "repeated")
+    __slots__ = (
+        "_arriving",
+        "body",
+        "caller",
+        "certificate",
+        "door",
+        "headers",
+        "keep_alive",
+        "peer",
+        "repeated",
+    )
 
     def __init__(
         self,
@@ -42,9 +60,9 @@ class Request:
         repeated: frozenset[bytes],
         *,
         keep_alive: bool,
-        arriving: Callable[[Hashable], Reply[bytes]],
+        arriving: Callable[[], Reply[bytes]],
     ) -> None:
-        """arriving: begins to wait for the rest of the body, held on account of the owner it is given."""
+        """arriving: begins to wait for the rest of the body."""
         self.door = door
         self.headers = headers
         self.repeated = repeated
@@ -52,15 +70,17 @@ class Request:
         self._arriving = arriving
         self.body: bytes | None = None
         """None while some of it is still to come."""
+        self.caller: Caller | None = None
+        """Who has proven to send it, once a door knows: what is held for them is on their account."""
         self.peer = ""
         """The address at the other end, beyond the proxies that the operator named."""
         self.certificate: bytes | None = None
         """The client's certificate in DER, where TLS asked for one and checked it."""
 
-    async def whole(self, owner: Hashable = None) -> bytes:
-        """The body, when all of it has come. owner: the proven caller, on whose account it is held."""
+    async def whole(self) -> bytes:
+        """The body, when all of it has come."""
         if self.body is None:
-            self.body = await self._arriving(owner)
+            self.body = await self._arriving()
         return self.body
 
 
@@ -114,6 +134,7 @@ class DirectProtocol(GuardedProtocol):
         self.proxies = proxies
         self.outbox = outbox
         self.callers = callers
+        self.caller: Caller | None = None
         self.reading: Request | None = None
         self.is_discarding = False
         self.body: bytes | bytearray = b""
@@ -202,30 +223,30 @@ class DirectProtocol(GuardedProtocol):
             self._call(self.reading)  # its body is still to come: first the head decides
         super().settle()
 
-    def _arriving(self, owner: Hashable) -> Reply[bytes]:
+    def account(self) -> ByteBudget:
+        return self.unproven if self.caller is None else self.callers.of(self.caller.identity)
+
+    def _arriving(self) -> Reply[bytes]:
         request = self.current
-        if request is not None and b"expect" in request.headers and not self.body:
-            self.outbox.flush()
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if owner is not None:
-            self._hold_for(owner)
+        if request is not None:
+            if b"expect" in request.headers and not self.body:
+                self.outbox.flush()
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._know(request)
         arrival: Reply[bytes] = Reply()
         self.arrival = arrival
         return arrival
 
-    def _hold_for(self, owner: Hashable) -> None:
-        held = self.held
-        self.hold(0)
-        self.budget = self.callers.of(owner)
-        self.is_proven = True
-        self.hold(held)
+    def _know(self, request: Request) -> None:
+        """From now on, what is held is on account of whoever has proven to send this."""
+        if request.caller is not None and request.caller is not self.caller:
+            self.caller = request.caller
+            self.is_proven = True
+            self.hold(0)
 
     def _is_whole(self, request: Request) -> None:
         self.reading, body, self.body = None, self.body, b""
         request.body = bytes(body)
-        if self.budget is not self.unproven:
-            self.hold(0)
-            self.budget = self.unproven
         if self.current is None:
             self._call(request)
         elif self.current is not request:
@@ -269,6 +290,7 @@ class DirectProtocol(GuardedProtocol):
             answer = Answer(
                 500, b'{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"Internal error"}}'
             )
+        self._know(request)
         if request.body is None:
             self._discard_body(request)
         if type(answer) is Answer:

@@ -56,6 +56,8 @@ FRAMING_BYTES = 64 * 1024
 FRAMING_PER_BODY_BYTE = 8
 """What frames a chunked body may be so long, and so much longer for each of its bytes: a byte in a chunk of
 its own has five."""
+UNSENT_BYTES = 32 * 1024
+"""With more than this waiting for its reader, a connection is not read on."""
 LEAST_READ = 32 * 1024
 """A reader who takes at least this of what waits for it within `write_timeout` is only slow."""
 
@@ -114,13 +116,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         self.flow = _Flow(transport, self._read_on_if_resumed)
+        transport.set_write_buffer_limits(UNSENT_BYTES)
         self.since = self.loop.time()
         if len(self.connections) > self.limits.connections and not self._make_room():
             self.refuse(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later"))
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.unread = b""
+        self.stop_reading()
         self.hold(0)
         super().connection_lost(exc)
 
@@ -128,6 +131,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def expire(self, now: float) -> None:
         """Close if whatever the other side owes is overdue. Called about once a second."""
+        self.settle()
         if self._reads_too_slowly(now):
             self.transport.abort()
         elif self.since is not None and not (self.flow.read_paused or self.transport.is_closing()):
@@ -152,6 +156,11 @@ class GuardedProtocol(HttpToolsProtocol):
             self.unsent = (waiting, now)
         return self.unsent is not None and now - self.unsent[1] > self.limits.write_timeout
 
+    def pause_writing(self) -> None:
+        """The reader is behind: what waits for it is held, too."""
+        super().pause_writing()
+        self.settle()
+
     def resume_writing(self) -> None:
         """The reader has caught up."""
         super().resume_writing()
@@ -170,7 +179,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self.read_on()
         else:
             self._feed(data)
-            self.settle()
+            if self.held or self.phase is not BETWEEN:
+                self.settle()
 
     def is_behind(self) -> bool:
         """Whether what came must be answered, or taken, before more is read."""
@@ -252,13 +262,13 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def settle(self) -> None:
         """After all that came was parsed: what does its sender still owe, and what is held of it?"""
+        unsent = self.transport.get_write_buffer_size()
         if self.is_deaf:
-            self.hold(0)
+            self.hold(unsent)
             return
         if self.phase is not BETWEEN and self.since is None:
             self.since = self.loop.time()
-        if self.held or self.unread or self.phase is not BETWEEN:
-            self.hold(len(self.unread) + self.partial_bytes())
+        self.hold(unsent + len(self.unread) + self.partial_bytes())
 
     def partial_bytes(self) -> int:
         """How much is held of the request that is not whole yet."""
@@ -269,12 +279,23 @@ class GuardedProtocol(HttpToolsProtocol):
     def hold(self, size: int) -> None:
         """Note how much is held for this connection."""
         if size != self.held:
+            account = self.account() if size else self.budget
+            if account is not self.budget:
+                self.budget.hold(self, 0)
+                self.budget = account
             self.held = size
-            self.budget.hold(self, size)
+            account.hold(self, size)
+
+    def account(self) -> ByteBudget:
+        """Whose budget what is held counts in."""
+        return self.unproven
 
     def evict(self) -> None:
         """Others need the room."""
         self.held = 0
+        if self.transport.get_write_buffer_size():
+            self.loop.call_soon(self.transport.abort)
+            return
         crowded = Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too much is being sent at once; try again later")
         self.loop.call_soon(self.refuse, crowded)  # what holds too much may be in the middle of a step
 
