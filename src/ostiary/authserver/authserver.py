@@ -8,6 +8,7 @@ import socket
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -46,6 +47,8 @@ log = structlog.get_logger("ostiary.authserver")
 
 LIMITS = Limits(body_bytes=64 * 1024, head_bytes=32 * 1024, body_timeout=10.0)
 """Forms are small; a long state or an assertion travels in a head or a body of some kilobytes."""
+MTLS_LIMITS = replace(LIMITS, connections=1_000)
+"""A connection with TLS holds eight times what one without does."""
 
 
 class AuthServer:
@@ -126,7 +129,7 @@ class AuthServer:
             listeners.enter_context(contextlib.closing(sock))
             if apart is not None:
                 second = listeners.enter_context(contextlib.closing(mtls or bind(apart.listen)))
-                await listeners.enter_async_context(mtls_listening(second, apart, self.parts, LIMITS))
+                await listeners.enter_async_context(mtls_listening(second, apart, self.parts, MTLS_LIMITS))
             await listeners.enter_async_context(
                 serving(
                     asgi(self.parts, doors=posted, documents=read),

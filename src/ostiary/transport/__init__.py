@@ -4,6 +4,8 @@ in      serving     uvicorn inside our own event loop, one listener a socket
         listener    what every listener refuses: framing tricks, floods, slow senders
         direct      requests answered inside the protocol, without ASGI: the gateway's calls
         limits      how much one caller may make us hold
+        byte_budget bytes held for many, bounded all together
+        handshakes  TLS connections accepted, so many handshakes at once
         stepping    coroutines driven by the bytes themselves, without a task
         forwarded   who is at the other end when proxies stand between
         outbox      writes of one turn of the loop, made together

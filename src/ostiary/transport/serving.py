@@ -12,7 +12,7 @@ import errno
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -24,6 +24,7 @@ from ostiary.settings import Listen
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.direct import DirectProtocol, Doors
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
+from ostiary.transport.handshakes import accept_tls
 from ostiary.transport.limits import Limits
 from ostiary.transport.outbox import Outbox
 
@@ -122,16 +123,27 @@ async def serving(  # noqa: PLR0913 - a setting each
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     config.load()
-    config.ssl = tls
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[sock])
-    sweeping = asyncio.create_task(_sweep(server))
+    await server.startup(sockets=[sock] if tls is None else [])
+    tending = [asyncio.create_task(_sweep(server))]
+    if tls is not None:
+        accepting = accept_tls(sock, _protocol_of(server), tls, handshake_timeout=limits.head_timeout)
+        tending.append(asyncio.create_task(accepting))
     try:
         yield
     finally:
+        for task in tending[1:]:
+            task.cancel()
         await server.shutdown(sockets=[sock])
-        sweeping.cancel()
+        tending[0].cancel()
+
+
+def _protocol_of(server: uvicorn.Server) -> Callable[[], asyncio.Protocol]:
+    """What makes the protocol of a new connection, as uvicorn does it for its own."""
+    config = server.config
+    options = {"config": config, "server_state": server.server_state, "app_state": server.lifespan.state}
+    return partial(cast("Callable[..., asyncio.Protocol]", config.http_protocol_class), **options)
 
 
 def _unless_left(app: ASGIApp) -> ASGIApp:
