@@ -5,12 +5,12 @@ Kept in each process, so replicas allow their number times as much. What nobody 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 from ostiary.authserver.config.rate import Rate, read_rate
 from ostiary.authserver.config.settings import RateSettings
 from ostiary.oauth.server_errors import TooManyRequests
+from ostiary.transport.addresses import network_of
 
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 MOST_BUCKETS = 20_000
@@ -61,14 +61,7 @@ def _counted_as(who: tuple[str, ...]) -> tuple[str, ...]:
     """IPv6 addresses by their /64: that is what one household has, and may choose among."""
     if not any(":" in part for part in who):
         return who
-    return tuple(_network(part) if _IPV6.fullmatch(part) else part for part in who)
-
-
-def _network(address: str) -> str:
-    try:
-        return str(ipaddress.IPv6Network((address, 64), strict=False))
-    except ValueError:
-        return address
+    return tuple(network_of(part) if _IPV6.fullmatch(part) else part for part in who)
 
 
 class Rates:

@@ -8,7 +8,7 @@ GatewayError
 ├── BadAnswer -32012         502   an answer that is not MCP
 ├── CredentialFailed -32013  502   the server's credential could not be had
 ├── CredentialRefused -32014 502   the server refused the credential: never the caller's own 401
-└── TryLater -32015          503   we cannot decide now
+└── TryLater -32015          503   not now
 """
 
 from __future__ import annotations
@@ -72,6 +72,6 @@ class CredentialRefused(GatewayError):
 
 
 class TryLater(GatewayError):
-    """Something that is needed to decide is away; the same call may succeed later."""
+    """What is needed is away, or too many of the caller's own calls are under way; later it may succeed."""
 
     code, status = -32015, 503

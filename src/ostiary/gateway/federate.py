@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -50,7 +50,7 @@ class MergedList:
         """The merged list."""
         if "cursor" in message.params:
             raise InvalidParams("this cursor is unknown: the list has one page")
-        ask = _Asking(message.asking(self.kind.method), principal, request.headers)
+        ask = _Asking(message.asking(self.kind.method), principal, request)
         found, missing = await _gather(self.servers, lambda server: ask.whole_list(server, self.kind))
         result = merge_pages(self.kind, found, self.names, missing, SERVER_INFO)
         return Answer(200, write_answer(message.id or b"null", "result", result))
@@ -66,7 +66,7 @@ class MergedDiscovery:
         self, message: Message, principal: Principal | None, request: Request
     ) -> Answer | StreamedAnswer:
         """What the federation can do."""
-        ask = _Asking(message, principal, request.headers)
+        ask = _Asking(message, principal, request)
         found, missing = await _gather(self.servers, ask.discovery)
         capabilities = merge_capabilities([result for _, result in found])
         result = discover_result(capabilities, _instructions(found), missing, SERVER_INFO)
@@ -79,10 +79,10 @@ class _Asking:
 
     message: Message
     principal: Principal | None
-    headers: Mapping[bytes, bytes]
+    asked: Request
 
     async def result(self, server: Server, change: Change | None = None) -> Raw:
-        answer, message_id = await server.forward(self.message, change, b"", self.principal, self.headers)
+        answer, message_id = await server.forward(self.message, change, b"", self.principal, self.asked)
         kind, value = await read_result(server, answer, message_id)
         if kind == "error":
             raise _refused(server, self.message.method.decode(), value)

@@ -149,6 +149,7 @@ class Gateway:
         )
 
     def _server(self, name: str, settings: ServerSettings) -> Server:
+        limits = self.settings.limits
         upstream = Upstream(
             name,
             settings.url,
@@ -157,8 +158,10 @@ class Gateway:
             limits=UpstreamLimits(
                 timeout=settings.timeout.total_seconds(),
                 connect_timeout=settings.connect_timeout.total_seconds(),
-                connections=self.settings.limits.server_connections,
-                answer_bytes=self.settings.limits.answer_bytes,
+                connections=limits.server_connections,
+                caller_connections=limits.caller_connections or max(1, limits.server_connections // 8),
+                waiting_bytes=limits.body_bytes,
+                answer_bytes=limits.answer_bytes,
             ),
         )
         return Server(

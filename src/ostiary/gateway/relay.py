@@ -29,6 +29,6 @@ class Relay:
     ) -> Answer | StreamedAnswer:
         """The caller's answer. Raises McpError."""
         answer, message_id = await self.server.forward(
-            message, self.change, self.name_line, principal, request.headers
+            message, self.change, self.name_line, principal, request
         )
         return translate(self.server, answer, message_id, message.id or b"null", self.rename)

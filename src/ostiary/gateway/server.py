@@ -10,13 +10,15 @@ from ostiary.credentials.attached.headers import MOST_TRIES, CredentialHeaders, 
 from ostiary.credentials.error import CredentialError
 from ostiary.gateway import record
 from ostiary.gateway.availability import Availability
-from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOut, ServerUnavailable
+from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOut, ServerUnavailable, TryLater
 from ostiary.identity.principal import Principal
 from ostiary.mcp.eras import MODERN
 from ostiary.mcp.headers import PARAMETER_HEADERS
 from ostiary.mcp.messages import Change, Message
+from ostiary.transport.addresses import network_of
+from ostiary.transport.direct import Request
 from ostiary.transport.stepping import in_task
-from ostiary.transport.upstream import Step, Upstream, UpstreamAnswer, UpstreamFailed
+from ostiary.transport.upstream import CallerBusy, Step, Upstream, UpstreamAnswer, UpstreamFailed
 
 ALWAYS_CARRIED = (b"traceparent", b"tracestate")
 """Headers that go on to every server: they identify a trace, not a person (W3C Trace Context)."""
@@ -64,13 +66,15 @@ class Server:
         change: Change | None,
         name_line: bytes,
         principal: Principal | None,
-        headers: Mapping[bytes, bytes],
+        asked: Request,
     ) -> tuple[UpstreamAnswer, bytes]:
         """Send the caller's message on with this server's own credential: its answer, and the id it got.
 
         change: the parameter that is another there; name_line: the `Mcp-Name` header, if any, with its
-        line break; headers: the caller's, of which only listed ones go on. Raises GatewayError.
+        line break; asked: the caller's request, of whose headers only listed ones go on. Raises GatewayError.
         """
+        caller = network_of(asked.peer) if principal is None else principal.identity
+        headers = asked.headers
         message_id = b"%d" % next(self._ids)
         body = message.written(message_id, change)
         request = Outgoing("POST", self.upstream.url, body, principal)
@@ -87,13 +91,15 @@ class Server:
                 attached = self.credential.ready(request)
                 if attached is None:
                     attached = await in_task(self.credential.get(request))
-                answer = await self.upstream.exchange(self._first_lines(attached) + rest)
+                answer = await self.upstream.exchange(self._first_lines(attached) + rest, caller)
                 if not Refusal.is_one(answer.status):
                     break
                 if not self.credential.refused(request, attached, _refusal(answer)):
                     break
         except UpstreamFailed as error:
             raise self.failure(error) from None
+        except CallerBusy as error:
+            raise self._later(error) from None
         except CredentialError as error:
             raise self._noted(CredentialFailed(f"server {self.name}: {error}")) from None
         if self.availability.state is not None:
@@ -123,6 +129,13 @@ class Server:
         told = kind(str(error))
         told.step = error.step
         return self._noted(told)
+
+    def _later(self, error: CallerBusy) -> GatewayError:
+        """The caller's own doing, of which the server knows nothing."""
+        later = TryLater(str(error))
+        later.headers = b"retry-after: 1\r\n"
+        record.server_failed(self.name, later)
+        return later
 
     def _noted(self, error: GatewayError) -> GatewayError:
         self.availability.failed(error.step)

@@ -24,8 +24,8 @@ class Principal:
     """Seconds since the epoch."""
     token: Secret = field(repr=False, compare=False)
     """The token itself: it never travels on, but an exchange may present it as its subject."""
+    identity: tuple[str, str, str | None] = field(init=False, repr=False, compare=False)
+    """Whose doing it is: what is counted for each caller is counted for this."""
 
-    @property
-    def identity(self) -> tuple[str, str, str | None]:
-        """Whose doing it is: what is counted for each caller is counted for this."""
-        return self.issuer, self.subject, self.client_id
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", (self.issuer, self.subject, self.client_id))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from functools import lru_cache
 
 from ostiary.oauth.canonical_url import CanonicalUrl
 
@@ -55,6 +56,17 @@ async def resolve(url: CanonicalUrl, *, private_network: bool = False) -> list[s
             "if it is meant, set private_network: true for it"
         )
     return allowed
+
+
+@lru_cache(4096)
+def network_of(address: str) -> str:
+    """What one household has, and may choose among: of an IPv6 address its /64, of others the address."""
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.IPv6Network((address.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return address
 
 
 def may_reach(address: IpAddress, *, loopback: bool, private_network: bool) -> bool:

@@ -4,6 +4,7 @@ The data plane is what the gateway exists for, so it has its own client: one wri
 parser for its answer, no task in between.
 
     pool         all connections to one server, with their deadlines
+    turns        each caller's share of them, and who is next
     connection   one connection, one request at a time
     answer       whole, or streamed
     limits       how much, how long
@@ -11,8 +12,8 @@ parser for its answer, no task in between.
 """
 
 from ostiary.transport.upstream.answer import Stream, UpstreamAnswer
-from ostiary.transport.upstream.errors import Step, UpstreamFailed
+from ostiary.transport.upstream.errors import CallerBusy, Step, UpstreamFailed
 from ostiary.transport.upstream.limits import UpstreamLimits
 from ostiary.transport.upstream.pool import Upstream
 
-__all__ = ["Step", "Stream", "Upstream", "UpstreamAnswer", "UpstreamFailed", "UpstreamLimits"]
+__all__ = ["CallerBusy", "Step", "Stream", "Upstream", "UpstreamAnswer", "UpstreamFailed", "UpstreamLimits"]

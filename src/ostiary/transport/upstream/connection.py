@@ -23,6 +23,7 @@ from ostiary.transport.stepping import Reply
 from ostiary.transport.upstream.answer import Stream, UpstreamAnswer, by_name
 from ostiary.transport.upstream.errors import Step, UpstreamFailed
 from ostiary.transport.upstream.limits import FRAME_BYTES, UpstreamLimits
+from ostiary.transport.upstream.turns import Calls
 
 READ_AT_ONCE = 16 * 1024
 """More than most answers have; what takes longest to parse in it takes a few milliseconds."""
@@ -86,6 +87,8 @@ class Connection(asyncio.Protocol):
         self.complete = False
         self.reusable = False
         self.idle_since = 0.0
+        self.calls = Calls()
+        """Those of the caller whose call is under way here."""
         self.paused = False
 
     # asked by the pool

@@ -16,6 +16,13 @@ class Step(StrEnum):
     ANSWER = "answer"
 
 
+class CallerBusy(Exception):
+    """So much of one caller is under way at a server that no more is taken. `str()` may be shown to them."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(f"server {server}: too many of your calls are under way there; try again later")
+
+
 class UpstreamFailed(Exception):
     """A server gave no usable answer. `str()` names server and reason, and may be shown to callers."""
 

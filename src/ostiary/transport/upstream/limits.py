@@ -16,6 +16,13 @@ class UpstreamLimits:
     """From the request to the head of its answer, and between two pieces of it."""
     connect_timeout: float = 5.0
     connections: int = 256
+    """How many calls may be under way at once."""
+    caller_connections: int = 32
+    """How many of them may be one caller's."""
+    waiting_calls: int = 256
+    """How many more calls of one caller may wait."""
+    waiting_bytes: int = 4 * 1024 * 1024
+    """How long these may be together."""
     answer_bytes: int = 16 * 1024 * 1024
     """The longest answer, and the longest event of a stream."""
     head_bytes: int = 64 * 1024

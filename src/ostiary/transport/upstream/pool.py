@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import ssl
-from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Hashable
 
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.transport.addresses import AddressRefused, resolve
@@ -14,8 +14,9 @@ from ostiary.transport.outbox import Outbox
 from ostiary.transport.stepping import Reply, in_task
 from ostiary.transport.upstream.answer import UpstreamAnswer
 from ostiary.transport.upstream.connection import Connection
-from ostiary.transport.upstream.errors import Step, UpstreamFailed
+from ostiary.transport.upstream.errors import CallerBusy, Step, UpstreamFailed
 from ostiary.transport.upstream.limits import UpstreamLimits
+from ostiary.transport.upstream.turns import Calls, Turns
 
 IDLE_SECONDS = 4.0
 """Shorter than the 5 s after which many servers close, so that a request rarely meets a closing one."""
@@ -44,22 +45,27 @@ class Upstream:
         self._idle: list[Connection] = []
         self._busy: dict[Connection, float] = {}
         self._opening = 0
-        self._queue: deque[tuple[float, Reply[Connection | None]]] = deque()
+        self._turns = Turns(name, limits)
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self.outbox = Outbox(self._loop)
 
-    def exchange(self, message: bytes) -> Awaitable[UpstreamAnswer]:
+    def exchange(self, message: bytes, caller: Hashable = None) -> Awaitable[UpstreamAnswer]:
         """Send a whole HTTP/1.1 request and give its answer. Raises UpstreamFailed within the time-outs.
 
-        To be awaited in a stepped coroutine (see `stepping`). Cancelling it closes the connection.
+        caller: on whose account, who has a share of the connections; raises CallerBusy when too much of his
+        waits. To be awaited in a stepped coroutine (see `stepping`). Cancelling it closes the connection.
         """
-        if self._idle:
-            return self._send(self._idle.pop(), message)
-        return self._exchange_when_free(message)
+        calls = self._turns.of(caller)
+        if self._idle and calls.under_way < self.limits.caller_connections:
+            calls.under_way += 1
+            return self._send(self._idle.pop(), message, calls)
+        return self._exchange_when_free(message, calls)
 
     def close(self) -> None:
-        """Drop every connection."""
+        """Drop every connection; who waits for one waits no more."""
+        for _, waiter in self._turns.overdue(math.inf):
+            waiter.fail(self.failed(Step.CONNECT, "the gateway has stopped"))
         for connection in [*self._idle, *self._busy]:
             connection.drop()
         if self._sweeper is not None:
@@ -78,11 +84,12 @@ class Upstream:
 
     def release(self, connection: Connection, *, keep: bool) -> None:
         """Its answer is complete."""
-        self._busy.pop(connection, None)
+        if self._busy.pop(connection, None) is not None:
+            connection.calls.under_way -= 1
         if not keep or connection.transport.is_closing():
             connection.drop()
             return
-        waiter = self._next_waiter() if self._queue else None
+        waiter = self._turns.next() if self._turns else None
         if waiter is not None:
             waiter.set(connection)
         else:
@@ -91,7 +98,9 @@ class Upstream:
 
     def forget(self, connection: Connection) -> None:
         """It is closed."""
-        if self._busy.pop(connection, None) is None and connection in self._idle:
+        if self._busy.pop(connection, None) is not None:
+            connection.calls.under_way -= 1
+        elif connection in self._idle:
             self._idle.remove(connection)
         self._let_one_open()
 
@@ -103,49 +112,54 @@ class Upstream:
 
     # inside
 
-    async def _exchange_when_free(self, message: bytes) -> UpstreamAnswer:
-        return await self._send(await self._connection(), message)
+    async def _exchange_when_free(self, message: bytes, calls: Calls) -> UpstreamAnswer:
+        return await self._send(await self._connection(calls, len(message)), message, calls)
 
-    def _send(self, connection: Connection, message: bytes) -> Reply[UpstreamAnswer]:
+    def _send(self, connection: Connection, message: bytes, calls: Calls) -> Reply[UpstreamAnswer]:
+        connection.calls = calls
         self._busy[connection] = self._loop.time() + self.limits.timeout
         if self._sweeper is None:
             self._watch()
         return connection.send(message)
 
-    async def _connection(self) -> Connection:
+    async def _connection(self, calls: Calls, size: int) -> Connection:
+        """One for a message of this size; from here on it counts among the calls that are under way."""
         deadline = self._loop.time() + self.limits.timeout
-        while len(self._busy) + self._opening >= self.limits.connections:
-            connection = await self._turn(deadline)
-            if connection is not None:
-                return connection
+        connection = None
+        while connection is None and not self._has_room(calls):
+            turn = self._turns.wait(calls, deadline, size)
+            self._watch()
+            connection = await turn
+        calls.under_way += 1
+        if connection is not None or self._idle:
+            return connection or self._idle.pop()
         self._opening += 1
-        opening = in_task(self._open())
+        opening = in_task(self._open(calls))
         try:
             return await opening
         except GeneratorExit:  # the caller left meanwhile; the next one can have what was opened for it
-            opening.add_done_callback(self._adopt)
+            opening.add_done_callback(lambda opened: self._adopt(opened, calls))
             raise
 
-    async def _turn(self, deadline: float) -> Connection | None:
-        """Wait until a connection is handed over, or (None) until one may be opened."""
-        turn: Reply[Connection | None] = Reply()
-        self._queue.append((deadline, turn))
-        self._watch()
-        return await turn
+    def _has_room(self, calls: Calls) -> bool:
+        is_free = self._idle or len(self._busy) + self._opening < self.limits.connections
+        return bool(is_free) and calls.under_way < self.limits.caller_connections
 
-    def _adopt(self, opening: asyncio.Task[Connection]) -> None:
+    def _adopt(self, opening: asyncio.Task[Connection], calls: Calls) -> None:
         if not opening.cancelled() and opening.exception() is None:
+            calls.under_way -= 1
             self.release(opening.result(), keep=True)
 
     def _watch(self) -> None:
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
-    async def _open(self) -> Connection:
+    async def _open(self, calls: Calls) -> Connection:
         try:
             connection = await self._open_in_time()
         except BaseException:
             self._opening -= 1
+            calls.under_way -= 1
             self._let_one_open()
             raise
         self._opening -= 1
@@ -188,16 +202,9 @@ class Upstream:
         raise OSError("no address")
 
     def _let_one_open(self) -> None:
-        waiter = self._next_waiter()
+        waiter = self._turns.next()
         if waiter is not None:
             waiter.set(None)
-
-    def _next_waiter(self) -> Reply[Connection | None] | None:
-        while self._queue:
-            _, waiter = self._queue.popleft()
-            if not waiter.done:
-                return waiter
-        return None
 
     def _sweep(self) -> None:
         now = self._loop.time()
@@ -212,13 +219,19 @@ class Upstream:
                 self.touch(connection)
                 continue
             connection.drop(self.failed(Step.TIMEOUT, f"no answer within {self.limits.timeout:g} s"))
-        while self._queue and self._queue[0][0] <= now:
-            _, waiter = self._queue.popleft()
-            waiter.fail(self.failed(Step.TIMEOUT, f"no free connection within {self.limits.timeout:g} s"))
+        for calls, waiter in self._turns.overdue(now):
+            waiter.fail(self._no_turn(calls))
         for connection in [idle for idle in self._idle if idle.idle_since + IDLE_SECONDS < now]:
             connection.drop()
-        if self._busy or self._idle or self._queue:
+        self._turns.forget()
+        if self._busy or self._idle or self._turns:
             self._watch()
+
+    def _no_turn(self, calls: Calls) -> Exception:
+        """Nothing came free in time: because of the caller's own calls, or because of everybody's."""
+        if calls.under_way >= self.limits.caller_connections:
+            return CallerBusy(self.name)
+        return self.failed(Step.TIMEOUT, f"no free connection within {self.limits.timeout:g} s")
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

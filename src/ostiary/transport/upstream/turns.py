@@ -1,0 +1,109 @@
+"""Whose turn it is at one server, when not everybody can be served at once.
+
+Each caller has a share of the connections, and calls beyond it wait in a queue of their own, which is bounded
+too. Callers take turns, so that nobody waits behind another's queue.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
+
+from ostiary.transport.stepping import Reply
+from ostiary.transport.upstream.errors import CallerBusy
+from ostiary.transport.upstream.limits import UpstreamLimits
+
+if TYPE_CHECKING:
+    from ostiary.transport.upstream.connection import Connection
+
+
+class Turn(NamedTuple):
+    """Of a call that waits: until when, and how many bytes it holds."""
+
+    deadline: float
+    size: int
+
+
+class Calls:
+    """Those of one caller: how many are under way, and which wait, the oldest first."""
+
+    __slots__ = ("under_way", "waiting", "waiting_bytes")
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.waiting: OrderedDict[Reply[Connection | None], Turn] = OrderedDict()
+        self.waiting_bytes = 0
+
+
+class Turns:
+    """Of all callers of one server."""
+
+    def __init__(self, server: str, limits: UpstreamLimits) -> None:
+        self._server = server
+        self._limits = limits
+        self._callers: dict[Hashable, Calls] = {}
+        self._waiting: OrderedDict[Calls, None] = OrderedDict()
+        """Callers of whom something waits; whose turn it was goes to the end."""
+
+    def __bool__(self) -> bool:
+        """Whether somebody waits."""
+        return bool(self._waiting)
+
+    def of(self, caller: Hashable) -> Calls:
+        """The caller's calls."""
+        calls = self._callers.get(caller)
+        if calls is None:
+            calls = self._callers[caller] = Calls()
+        return calls
+
+    def wait(self, calls: Calls, deadline: float, size: int) -> Reply[Connection | None]:
+        """Line up: for a connection, or None when one may be opened.
+
+        Raises CallerBusy when the queue is full; one call may wait however long it is.
+        """
+        limits = self._limits
+        is_long = calls.waiting_bytes + size > limits.waiting_bytes
+        if len(calls.waiting) >= limits.waiting_calls or (calls.waiting and is_long):
+            raise CallerBusy(self._server)
+        reply: Reply[Connection | None] = Reply(lambda: self._leave(calls, reply))
+        calls.waiting[reply] = Turn(deadline, size)
+        calls.waiting_bytes += size
+        self._waiting[calls] = None
+        return reply
+
+    def next(self) -> Reply[Connection | None] | None:
+        """Of the callers who may have one more call under way, the next one's oldest; None without one."""
+        most = self._limits.caller_connections
+        calls = next((calls for calls in self._waiting if calls.under_way < most), None)
+        if calls is None:
+            return None
+        self._waiting.move_to_end(calls)
+        reply = next(iter(calls.waiting))
+        self._leave(calls, reply)
+        return reply
+
+    def overdue(self, now: float) -> list[tuple[Calls, Reply[Connection | None]]]:
+        """Those who waited too long; they wait no more."""
+        late = [
+            (calls, reply)
+            for calls in self._waiting
+            for reply, _ in takewhile(lambda item: item[1].deadline <= now, calls.waiting.items())
+        ]
+        for calls, reply in late:
+            self._leave(calls, reply)
+        return late
+
+    def forget(self) -> None:
+        """Forget callers of whom there is nothing."""
+        self._callers = {
+            caller: calls for caller, calls in self._callers.items() if calls.under_way or calls.waiting
+        }
+
+    def _leave(self, calls: Calls, reply: Reply[Connection | None]) -> None:
+        turn = calls.waiting.pop(reply, None)
+        if turn is not None:
+            calls.waiting_bytes -= turn.size
+            if not calls.waiting:
+                del self._waiting[calls]
