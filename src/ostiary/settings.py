@@ -30,6 +30,9 @@ BASE_DIRECTORY = "base_directory"
 INLINE_SECRETS = "insecure_inline_secrets"
 """Key of the validation context: whether a secret may stand in the file itself."""
 
+UNNAMED_ISSUERS = "unnamed_issuers"
+"""Key of the validation context: whether an issuer may be missing that a secret needs, to be found out."""
+
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
 

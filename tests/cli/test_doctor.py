@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import socket
 import ssl
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.cli.conftest import in_background
+from tests.credentials.naming_server import naming
+from tests.credentials.token_server import TokenServer
 
 from ostiary.cli.diagnosis.causes import diagnose
 from ostiary.cli.diagnosis.examination import Examination
@@ -332,6 +336,62 @@ def test_a_secret_that_its_issuer_does_not_take(
     assert "client authentication failed" in named.sentence
     assert "client_secret" in named.fix
     assert "wrong-secret" not in "".join(named[1:])
+
+
+def test_one_doctor_gives_the_line_of_the_issuer_that_a_secret_may_go_to(
+    doctor: Doctor, ostiary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_SECRET", "hunter2")
+    client = {"client_id": "weather", "client_secret": {"env": "CLIENT_SECRET"}}
+    issuer = TokenServer()
+    with in_background(issuer.running()), in_background(naming(issuer.issuer)) as server:
+        line = f"issuer: {issuer.issuer}"
+        told = (
+            1,
+            "credential_unavailable",
+            (
+                f"Credential {{}} for {server.origin} cannot be had: the server names the issuer "
+                f"{issuer.issuer}, and does not choose who gets {{}}."
+            ),
+            f"If that is who may have it, add to the credential the line `{line}`.",
+        )
+        for kind, shown in (
+            ("client_credentials", "client_secret"),
+            ("oauth_user", "client_secret"),
+            ("token_exchange", "the subject's token"),
+        ):
+            named = doctor(str(server), json.dumps({"type": kind, **client}))
+            assert named == (*told[:2], told[2].format(kind, shown), told[3])
+        assert issuer.forms == []
+
+        file = """\
+        gateway:
+          allow_unauthenticated: true
+          servers:
+            weather:
+              url: {}
+              credential:
+                type: client_credentials
+                client_id: weather
+                client_secret: {{env: CLIENT_SECRET}}
+        """
+        written = textwrap.dedent(file).format(server)
+        Path("ostiary.yaml").write_text(written)
+        assert ostiary("check") == (
+            2,
+            "",
+            (
+                "ostiary.yaml:6: gateway.servers.weather.credential: set issuer or token_url: whoever is "
+                "asked for tokens gets client_secret, and the server does not choose who that is; "
+                "`ostiary doctor` says which line to add\n"
+            ),
+        )
+        examined = ostiary("doctor", "--server", "weather")
+        assert f"add to the credential the line `{line}`" in " ".join(examined.out.split())
+        Path("ostiary.yaml").write_text(f"{written}        {line}\n")
+        assert ostiary("check").code == 0
+        assert ostiary("token", "--server", "weather").code == 0
+        assert len(issuer.forms) == 1
 
 
 # The token.

@@ -135,7 +135,8 @@ def test_gateway_authserver_and_telemetry_run_in_one_process(
         f"Health and metrics are at http://127.0.0.1:{ports['telemetry']}.\n",
         "Ctrl-C stops it.\n",
     ]
-    credential = "{type: client_credentials, client_id: ci, client_secret: {env: CI_SECRET}}"
+    client = "client_id: ci, client_secret: {env: CI_SECRET}"
+    credential = f'{{type: client_credentials, issuer: "{issuer}", {client}}}'
     called = ostiary("call", f"{url}/mcp", "zoo_get_animal_details", "name=pingu", "--credential", credential)
     assert (called.code, called.err) == (0, "")
     telemetry = f"http://127.0.0.1:{ports['telemetry']}"

@@ -41,6 +41,7 @@ from ostiary.credentials.person.vault_file import FileVault
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
+from ostiary.transport.fetch import PUBLIC
 
 METADATA_DOCUMENT = "https://conformance-test.local/client-metadata.json"
 """Where the suite expects the client to describe itself."""
@@ -59,12 +60,14 @@ async def follow_redirect(url: str) -> None:
         await page.read()
 
 
-def client_credentials_basic(directory: Path) -> Credential:
+def client_credentials_basic(directory: Path, issuer: str) -> Credential:
     """A name and a secret."""
-    return ClientCredentials(client_id=CONTEXT["client_id"], client_secret=Secret(CONTEXT["client_secret"]))
+    return ClientCredentials(
+        client_id=CONTEXT["client_id"], client_secret=Secret(CONTEXT["client_secret"]), issuer=issuer
+    )
 
 
-def client_credentials_jwt(directory: Path) -> Credential:
+def client_credentials_jwt(directory: Path, issuer: str) -> Credential:
     """A key."""
     return ClientCredentials(
         client_id=CONTEXT["client_id"],
@@ -74,9 +77,10 @@ def client_credentials_jwt(directory: Path) -> Credential:
     )
 
 
-def enterprise_managed(directory: Path) -> Credential:
+def enterprise_managed(directory: Path, issuer: str) -> Credential:
     """The word of the company's IdP."""
     return IdJag(
+        issuer=issuer,
         client_id=CONTEXT["client_id"],
         client_secret=Secret(CONTEXT["client_secret"]),
         subject=Bearer(token=Secret(CONTEXT["idp_id_token"])),
@@ -86,14 +90,14 @@ def enterprise_managed(directory: Path) -> Credential:
     )
 
 
-def workload(directory: Path) -> Credential:
+def workload(directory: Path, issuer: str) -> Credential:
     """The platform's token, in a file."""
     token = directory / "workload.jwt"
     token.write_text(CONTEXT["valid_jwt"])
     return WorkloadJwt(file=token, use="jwt_bearer", client_id=CONTEXT["client_id"])
 
 
-def registered_person(directory: Path) -> Credential:
+def registered_person(directory: Path, issuer: str) -> Credential:
     """A person, and a client that was registered by hand."""
     return OAuthUser(
         issuer=CONTEXT["issuer"],
@@ -102,23 +106,32 @@ def registered_person(directory: Path) -> Credential:
     )
 
 
-def person(directory: Path) -> Credential:
+def person(directory: Path, issuer: str) -> Credential:
     """A person, and whichever client the server takes."""
     return OAuthUser(client_id_metadata_document=METADATA_DOCUMENT)
 
 
-def nothing(directory: Path) -> Credential:
+def nothing(directory: Path, issuer: str) -> Credential:
     """What has nothing to do with authorization needs no credential."""
     return NoCredential()
 
 
-CREDENTIALS: dict[str, Callable[[Path], Credential]] = {
+CREDENTIALS: dict[str, Callable[[Path, str], Credential]] = {
     "auth/client-credentials-basic": client_credentials_basic,
     "auth/client-credentials-jwt": client_credentials_jwt,
     "auth/enterprise-managed-authorization": enterprise_managed,
     "auth/pre-registration": registered_person,
     "auth/wif-jwt-bearer": workload,
 }
+
+
+TO_AN_ISSUER = (client_credentials_basic, enterprise_managed)
+"""Those that show a secret, to an issuer that the suite does not tell."""
+
+
+async def the_servers_issuer(url: str, runtime: Runtime) -> str:
+    """What `ostiary doctor` finds; the suite is trusted, as its operator is here."""
+    return (await runtime.discoveries.find(None, canonical_url(url), PUBLIC)).issuer
 
 
 async def accept(
@@ -154,7 +167,8 @@ async def connected(url: str) -> AsyncIterator[mcp.Client]:
         directory = Path(name)
         async with Runtime(browser=follow_redirect, vault=FileVault(directory)) as runtime:
             credential = CREDENTIALS.get(SCENARIO, person if SCENARIO.startswith("auth/") else nothing)
-            auth = CredentialAuth(credential(directory), server_url=url, runtime=runtime)
+            issuer = await the_servers_issuer(url, runtime) if credential in TO_AN_ISSUER else ""
+            auth = CredentialAuth(credential(directory, issuer), server_url=url, runtime=runtime)
             async with (
                 httpx2.AsyncClient(auth=auth, timeout=30) as http,
                 mcp.Client(

@@ -173,6 +173,8 @@ async def test_each_way_to_prove_who_we_are_opens_the_server(
     provider: str, authority: CertificateAuthority, tmp_path: Path, name: str
 ) -> None:
     settings = settings_for(name, authority, tmp_path)
+    if "client_secret" in settings:
+        settings["issuer"] = provider
     if name == "post":
         settings["auth_method"] = "client_secret_post"
     async with protected_server(provider, authority) as (url, verifier), Runtime() as runtime:
@@ -235,6 +237,7 @@ async def test_the_gateway_opens_the_server_for_its_callers(
         "type": "client_credentials",
         "client_id": "basic",
         "client_secret": {"file": str(tmp_path / "secret")},
+        "issuer": provider,
         "scopes": ["read"],
         "ca_file": str(authority.file),
     }

@@ -228,7 +228,7 @@ async def test_entra_is_asked_in_its_own_words(
             {"preset": "entra_obo", "scopes": ["a"], "audience": "b", "resource": "https://c.example"},
             "preset entra_obo has no audience and no resource: leave it out",
         ),
-        ({"issuer": None}, "set token_url or issuer: whoever is asked sees the subject's token"),
+        ({"issuer": None}, "set issuer or token_url: whoever is asked for tokens gets the subject's token"),
         ({"subject": "outbound"}, "Input should be 'inbound'"),
         (
             {"subject": {"type": "none"}},

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 from tests.credentials.conftest import Clock
+from tests.credentials.naming_server import naming
 from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer, refusing
 
@@ -155,18 +156,8 @@ async def test_it_is_the_grant(
 @pytest.fixture
 async def server(issuer: TokenServer) -> AsyncIterator[CanonicalUrl]:
     """An MCP server that names the issuer."""
-
-    async def describe(request: web.Request) -> web.Response:
-        return web.json_response({"resource": f"{url}/mcp", "authorization_servers": [issuer.issuer]})
-
-    app = web.Application()
-    app.router.add_get("/.well-known/oauth-protected-resource/mcp", describe)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = "http://{}:{}".format(*runner.addresses[0][:2])
-    yield canonical_url(f"{url}/mcp")
-    await runner.cleanup()
+    async with naming(issuer.issuer) as url:
+        yield url
 
 
 async def test_an_issuer_that_the_server_names_sees_only_a_token_made_for_it(
@@ -214,7 +205,7 @@ async def test_a_refused_grant_is_asked_for_again_when_the_file_has_changed(
             "use: bearer sends the JWT as it is and asks no issuer, so scopes would not be used",
         ),
         (
-            {"use": "client_assertion", "client_id": "a", "client_secret": {"env": "S"}},
+            {"use": "client_assertion", "client_id": "a", "private_key": {"env": "K"}},
             "with use: client_assertion the JWT is the client's proof: leave the other out",
         ),
     ],

@@ -362,7 +362,11 @@ async def test_programs(here: House) -> None:
     assert tokens["token_type"] == "DPoP"
     looked_up = await here.ask("introspection", {"token": tokens["access_token"]}, robot)
     assert looked_up["token_type"] == "DPoP"
-    credential = ClientCredentials(client_id="robot", client_secret=Secret(here.secrets["ROBOT_SECRET"]))
+    credential = ClientCredentials(
+        client_id="robot",
+        client_secret=Secret(here.secrets["ROBOT_SECRET"]),
+        issuer=here.metadata["issuer"],
+    )
     await here.call_zoo_as(CredentialAuth(credential, server_url=here.resource))
     shows(here, "programs.yaml")
 

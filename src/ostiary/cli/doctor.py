@@ -35,7 +35,7 @@ def doctor(
     from ostiary.cli.target import Wish, choose  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
-    target = choose(Wish(url, server, config, credential, no_credential))
+    target = choose(Wish(url, server, config, credential, no_credential, unnamed_issuers=True))
     logging.getLogger("ostiary").setLevel(logging.CRITICAL)  # what goes wrong is told by the step
     examined = run(_examine(target, may_choose=not no_credential, live=not as_json))
     if examined is None:

@@ -45,6 +45,8 @@ class Wish:
     config: Path | None = None
     credential: str | None = None
     no_credential: bool = False
+    unnamed_issuers: bool = False
+    """Whether a credential may lack an issuer that has to be named, for who finds out which it is."""
 
 
 def choose(wish: Wish) -> Target:
@@ -52,7 +54,7 @@ def choose(wish: Wish) -> Target:
     if wish.credential and wish.no_credential:
         raise BadUsage("--credential and --no-credential exclude each other")
     if wish.server is not None:
-        target = _configured(wish.server, wish.config)
+        target = _configured(wish.server, wish)
     elif wish.url is not None:
         target = _by_url(_read(wish.url), wish)
     else:
@@ -60,13 +62,13 @@ def choose(wish: Wish) -> Target:
     if wish.no_credential:
         return Target(target.url, NoCredential(), "--no-credential")
     if wish.credential:
-        return Target(target.url, _outright(wish.credential), "--credential")
+        return Target(target.url, _outright(wish.credential, wish), "--credential")
     return target
 
 
-def _configured(name: str, config: Path | None) -> Target:
-    file = config or Path(OstiaryFile.default_name)
-    gateway = load(file).gateway
+def _configured(name: str, wish: Wish) -> Target:
+    file = wish.config or Path(OstiaryFile.default_name)
+    gateway = load(file, unnamed_issuers=wish.unnamed_issuers).gateway
     servers = gateway.servers if gateway else {}
     if name not in servers:
         raise BadUsage(f"{file} has no server {name}; {suggestion(name, servers)}")
@@ -78,7 +80,7 @@ def _by_url(url: CanonicalUrl, wish: Wish) -> Target:
         return Target(url, NoCredential(), "")
     file = wish.config or Path(OstiaryFile.default_name)
     if wish.config is not None or file.exists():
-        gateway = load(file).gateway
+        gateway = load(file, unnamed_issuers=wish.unnamed_issuers).gateway
         for name, server in (gateway.servers if gateway else {}).items():
             if server.url == url:
                 return Target(url, server.credential, f"server {name} of {file}")
@@ -102,11 +104,18 @@ def _credential(values: dict[str, Any]) -> Credential:
     return _Outright.model_validate(values).credential
 
 
-def _outright(text: str) -> Credential:
+def _outright(text: str, wish: Wish) -> Credential:
     """`google_id_token`, or a whole credential as JSON (or YAML's flow style)."""
     written = text if text.lstrip().startswith(("{", "[")) else f"{{type: {text}}}"
     try:
         content = f"{{credential: {written}}}".encode()
-        return parse(content, _Outright, file=Path("--credential"), directory=Path.cwd()).settings.credential
+        read = parse(
+            content,
+            _Outright,
+            file=Path("--credential"),
+            directory=Path.cwd(),
+            unnamed_issuers=wish.unnamed_issuers,
+        )
     except ConfigurationError as error:
         raise BadUsage("\n".join(f"--credential: {fault.what}" for fault in error.faults)) from None
+    return read.settings.credential

@@ -14,7 +14,7 @@ from ostiary.config.faults import ConfigurationError, FileFault, dotted, explain
 from ostiary.config.file import OstiaryFile
 from ostiary.config.schema import file_schema
 from ostiary.config.shape import Shape
-from ostiary.settings import BASE_DIRECTORY, INLINE_SECRETS, Settings
+from ostiary.settings import BASE_DIRECTORY, INLINE_SECRETS, UNNAMED_ISSUERS, Settings
 
 M = TypeVar("M", bound=Settings)
 
@@ -34,9 +34,12 @@ class Loaded(Generic[M]):
         return FileFault(self.file, self.document.line_of(place), f"{dotted(place)}: {what}")
 
 
-def load(file: Path) -> OstiaryFile:
-    """Read an ostiary.yaml. Raises ConfigurationError."""
-    return read(file, OstiaryFile).settings
+def load(file: Path, *, unnamed_issuers: bool = False) -> OstiaryFile:
+    """Read an ostiary.yaml. Raises ConfigurationError. unnamed_issuers: as in `parse`."""
+    directory = file.absolute().parent
+    return parse(
+        _content(file), OstiaryFile, file=file, directory=directory, unnamed_issuers=unnamed_issuers
+    ).settings
 
 
 def read(file: Path, model: type[M]) -> Loaded[M]:
@@ -44,10 +47,13 @@ def read(file: Path, model: type[M]) -> Loaded[M]:
     return parse(_content(file), model, file=file, directory=file.absolute().parent)
 
 
-def parse(content: bytes, model: type[M], *, file: Path, directory: Path) -> Loaded[M]:
-    """Read YAML (or JSON, which is YAML) as `model`.
+def parse(
+    content: bytes, model: type[M], *, file: Path, directory: Path, unnamed_issuers: bool = False
+) -> Loaded[M]:
+    """Read YAML (or JSON, which is YAML) as `model`. Raises ConfigurationError.
 
-    file: what faults are said to be in; directory: where relative paths start. Raises ConfigurationError.
+    file: what faults are said to be in; directory: where relative paths start; unnamed_issuers: whether an
+    issuer may be missing that has to be named, for who finds out which it is.
     """
     try:
         document = read_document(content)
@@ -56,8 +62,9 @@ def parse(content: bytes, model: type[M], *, file: Path, directory: Path) -> Loa
     faults = list(_repetitions(file, document))
     values = {} if document.values is None else document.values
     inline = isinstance(values, dict) and values.get(INLINE_SECRETS) is True
+    context = {BASE_DIRECTORY: directory, INLINE_SECRETS: inline, UNNAMED_ISSUERS: unnamed_issuers}
     try:
-        settings = model.model_validate(values, context={BASE_DIRECTORY: directory, INLINE_SECRETS: inline})
+        settings = model.model_validate(values, context=context)
     except ValidationError as invalid:
         shape = Shape.of_file(file_schema(model))
         found = explained(invalid.errors(include_url=False, include_input=False), document, shape)

@@ -63,6 +63,11 @@ class IdJag(IssuerSettings):
     scopes: tuple[Scope, ...] = ()
     """The scopes of the access token."""
 
+    @property
+    def for_the_addressee_alone(self) -> str | None:
+        """What whoever is asked could use elsewhere: an ID-JAG is otherwise for whoever is asked."""
+        return super().for_the_addressee_alone or (self.audience and f"an ID-JAG for {self.audience}")
+
     @model_validator(mode="after")
     def _the_id_jag_is_for_somebody(self) -> Self:
         if self.token_url is not None and self.issuer is None and self.audience is None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
-from ostiary.credentials.issuer.client_settings import ClientSettings, Issuer, Scope
+from ostiary.credentials.issuer.addressee import AddressedClient
+from ostiary.credentials.issuer.client_settings import Scope
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.redirect_uri import LoopbackRedirect, loopback_redirect
 
@@ -32,13 +33,11 @@ def _on_this_machine(text: str) -> str:
     return text
 
 
-class OAuthUser(ClientSettings):
+class OAuthUser(AddressedClient):
     """Send the token of a person who signed in with `ostiary login URL`."""
 
     type: Literal["oauth_user"] = "oauth_user"
     """The kind of credential."""
-    issuer: Issuer | None = None
-    """The authorization server, as it names itself. Default: the one that the server names."""
     client_id_metadata_document: Annotated[str, AfterValidator(_a_document)] | None = None
     """URL of a document that describes the client, for servers that take such a URL as client_id."""
     redirect_uri: Annotated[str, AfterValidator(_on_this_machine)] = "http://127.0.0.1/callback"

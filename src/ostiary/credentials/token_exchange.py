@@ -72,14 +72,10 @@ class TokenExchange(IssuerSettings):
     preset: Literal["entra_obo"] | None = None
     """entra_obo: ask as Entra ID wants it, on behalf of the subject; `scopes` say for whom."""
 
-    @model_validator(mode="after")
-    def _the_service_is_named_by_us(self) -> Self:
-        if self.token_url is None and self.issuer is None:
-            raise ValueError(
-                "set token_url or issuer: whoever is asked sees the subject's token, "
-                "so the server does not choose it"
-            )
-        return self
+    @property
+    def for_the_addressee_alone(self) -> str:
+        """What whoever is asked could use elsewhere."""
+        return "the subject's token"
 
     @model_validator(mode="after")
     def _entra_is_asked_in_its_words(self) -> Self:

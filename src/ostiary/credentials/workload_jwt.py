@@ -111,9 +111,8 @@ class WorkloadTokenSource:
         return self.file.version(), self.settings.version()
 
     def _require_that_it_may_be_shown(self, assertion: str, found: FoundEndpoint) -> None:
-        """A server may name any issuer: one that the JWT is not for could use it where it is."""
-        by_the_server = self.settings.token_url is None and self.settings.issuer is None
-        if by_the_server and not is_for(assertion, frozenset({str(found.issuer), str(found.url)})):
+        """A server may name any issuer, and that one any endpoint: the JWT has to be for the issuer."""
+        if not self.settings.is_addressed and not is_for(assertion, frozenset({str(found.issuer)})):
             raise CredentialMisconfigured(
                 f"the server names the issuer {found.issuer}, for whom the JWT is not",
                 credential=self.credential,

@@ -91,3 +91,10 @@ def test_an_issuer_may_have_a_tenant_and_nothing_else_in_braces() -> None:
 
 def test_a_misspelt_key_is_a_fault() -> None:
     assert fault(OIDC, clientid="x") == "Extra inputs are not permitted"
+
+
+def test_a_secret_whose_addressee_the_mcp_server_would_choose_is_a_fault() -> None:
+    assert fault(MCP, client_id="by-hand", client_secret="hunter2") == (
+        "set issuer: it gets client_secret, and the MCP server does not choose who that is; "
+        "`ostiary doctor https://mcp.example.com/mcp` says whom the server names"
+    )

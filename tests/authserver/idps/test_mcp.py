@@ -138,8 +138,25 @@ async def test_a_given_client_goes_before_both(
     provider: Provider, there: PersonsIssuer, clock: Clock
 ) -> None:
     there.metadata = {"client_id_metadata_document_supported": True}
-    found = await connected(provider(client_id="by-hand", client_secret="hunter2"), clock)
+    ours = provider(client_id="by-hand", client_secret="hunter2", issuer=there.url)
+    found = await connected(ours, clock)
     assert (found.client_id, there.registered) == ("by-hand", [])
+
+
+async def test_a_hostile_mcp_server_s_issuer_gets_no_client_secret(
+    provider: Provider, there: PersonsIssuer, clock: Clock
+) -> None:
+    """The server names its own; code, refresh token and secret go to the one that we named."""
+    async with persons_issuer() as hostile:
+        there.authorization_servers = [hostile.url]
+        at = provider(client_id="by-hand", client_secret="hunter2", issuer=there.url)
+        found = await connected(at, clock)
+        await at.renew(found.tokens, issuer=found.issuer, client_id="by-hand", now=clock())
+        assert (found.issuer, len(there.redeemed)) == (there.url, 2)
+        with pytest.raises(GrantDead):  # as it was before the configuration named an issuer
+            await at.renew(found.tokens, issuer=hostile.url, client_id="by-hand", now=clock())
+        await at.revoke(found.tokens, issuer=hostile.url, client_id="by-hand")
+    assert (hostile.asked, hostile.redeemed, hostile.revoked) == ([], [], [])
 
 
 async def test_a_server_that_registers_nobody_is_told_what_to_do(

@@ -15,6 +15,7 @@ from pydantic import (
     GetJsonSchemaHandler,
     StringConstraints,
     Tag,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -23,7 +24,15 @@ from ostiary.authserver.config.presets import SHORTENED, with_preset
 from ostiary.identity.inbound import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.oauth.upstream_token import TokenMapping
-from ostiary.settings import ConfiguredPath, Duration, SecretField, Settings, Url, read_duration
+from ostiary.settings import (
+    UNNAMED_ISSUERS,
+    ConfiguredPath,
+    Duration,
+    SecretField,
+    Settings,
+    Url,
+    read_duration,
+)
 
 IdpName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 RESERVED_PARAMETERS = frozenset(
@@ -295,7 +304,20 @@ class McpIdp(_Edge):
     client_id: str | None = None
     """Our client at its authorization server. Default: our own document, else dynamic registration."""
     client_secret: SecretField | None = None
-    """Its secret."""
+    """Its secret; goes with issuer."""
+    issuer: Issuer | None = None
+    """Its authorization server, letter for letter as it names itself. Default: the first that the MCP server
+    names; our secret goes to none that only a server names."""
+
+    @model_validator(mode="after")
+    def _a_secret_has_an_addressee(self, info: ValidationInfo) -> Self:
+        unnamed = self.issuer is None and not (info.context or {}).get(UNNAMED_ISSUERS)
+        if self.client_secret is not None and unnamed:
+            raise ValueError(
+                "set issuer: it gets client_secret, and the MCP server does not choose who that is; "
+                f"`ostiary doctor {self.url}` says whom the server names"
+            )
+        return self
 
     @model_validator(mode="after")
     def _in_the_clear_only_at_home(self) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -136,7 +137,8 @@ class McpProvider:
         """New tokens for a refresh token: from whoever gave it, while the server still names them."""
         with nothing_spent(), self._told():
             server = await self._server()
-            if server.server is None or issuer not in server.server.authorization_servers:
+            named = () if server.server is None else server.server.authorization_servers
+            if issuer not in {*named, self._settings.issuer}:
                 raise GrantDead(f"MCP server {self.issuer} takes no tokens of {issuer} any more")
             found = await self._issuer(issuer)
             client = await self._named(issuer, client_id)
@@ -170,11 +172,17 @@ class McpProvider:
             log.warning("upstream_not_revoked", idp=self.name, reason=str(error))
 
     async def _server(self) -> FoundIssuer:
-        """What the server says of itself, and its issuer. Raises NotFound."""
-        return await self._discoveries.find(None, self._settings.url, self._reach)
+        """What the server says of itself, and its issuer, or ours for it. Raises NotFound."""
+        found = await self._discoveries.find(None, self._settings.url, self._reach)
+        configured = self._settings.issuer
+        if configured is None or configured == found.issuer:
+            return found
+        return replace(
+            await self._issuer(configured), server=found.server, challenge_scopes=found.challenge_scopes
+        )
 
     async def _issuer(self, issuer: str) -> FoundIssuer:
-        """The metadata of an issuer that the server named. Raises NotFound."""
+        """The metadata of an issuer that the server or the configuration named. Raises NotFound."""
         reach = reach_from(self._reach, self._settings.url)
         return await self._discoveries.find(issuer, self._settings.url, reach)
 

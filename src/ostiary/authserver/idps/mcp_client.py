@@ -54,7 +54,7 @@ class McpClients:
     async def named(self, issuer: str, client_id: str) -> OurClient | None:
         """The client that got some tokens; None when we are that client no more. Raises StorageError."""
         if client_id == self.entry.client_id:
-            return self._configured()
+            return self._configured() if self.entry.issuer in {None, issuer} else None
         if client_id == self.document:
             return OurClient(client_id, None, "none")
         known = await self.registrations.find(self.entry.name, issuer, client_id)

@@ -18,9 +18,10 @@ from ostiary.cli.diagnosis.resource import find_metadata
 from ostiary.cli.diagnosis.wanted import Wanted, is_from_cloud_run, wanted
 from ostiary.cli.diagnosis.way import DeadEnd
 from ostiary.cli.diagnosis.wire import PATIENCE, Wire, spoken
-from ostiary.credentials import CredentialError, GoogleIdToken, NoCredential
+from ostiary.credentials import Chain, CredentialError, GoogleIdToken, NoCredential
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.attached.headers import Headers, Outgoing
+from ostiary.credentials.issuer.addressee import AddressedClient
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.token_explanation import Explanation, explain
 from ostiary.transport.trust import SYSTEM_TRUST
@@ -158,6 +159,7 @@ class Examination:
             return Told(Outcome.SKIPPED, "no credential is named for this server")
         url = self.evidence.url
         try:
+            await self._require_addressees()
             headers = await self._credential.attach(url, runtime=self._runtime).get(Outgoing("POST", url))
         except CredentialError as error:
             self._saw(no_token=NoToken(error.problem, error.fix, error.endpoint))
@@ -168,6 +170,13 @@ class Examination:
         self._saw(sent=Sent(names, fetched, self._clock(), self._outer_token(headers)))
         chosen = ", chosen as the server seems to want it" if self.evidence.chosen_by_us else ""
         return Told(Outcome.OK, f"credential {self._credential.type}{chosen}, sent as {', '.join(names)}")
+
+    async def _require_addressees(self) -> None:
+        """The issuer that is missing comes before whatever else is: a caller, a person."""
+        chosen = self._credential
+        for one in chosen.root if isinstance(chosen, Chain) else (chosen,):
+            if isinstance(one, AddressedClient):
+                await one.require_addressee(self.evidence.url, self._runtime, one.type)
 
     async def _decode(self) -> Told:
         sent = self.evidence.sent

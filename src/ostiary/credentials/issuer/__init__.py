@@ -2,6 +2,7 @@
 
 settings            which issuer, and as which client
 client_settings     how we prove who we are, as settings
+addressee           who may see that proof
 client_proof        the proof itself: secrets read, assertions signed
 discovery           where the token endpoint is
 token_endpoint      one request there, and what may go wrong

@@ -54,7 +54,9 @@ class ClientSettings(Settings):
     key_id: Annotated[str, StringConstraints(min_length=1)] | None = None
     """The `kid` under which the issuer knows private_key."""
     assertion_audience: Literal["issuer", "endpoint"] = "issuer"
-    """Whom the statement signed with private_key is for; some issuers want the token endpoint's URL."""
+    """Whom the statement signed with private_key is for: the issuer, as it names itself (token_url, where
+    only that is known), or the token endpoint's URL, as some issuers want it; then issuer or token_url has
+    to be set."""
     certificate: ConfiguredPath | None = None
     """The client's certificate (PEM), for tls_client_auth."""
     certificate_key: ConfiguredPath | None = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import StringConstraints
 
-from ostiary.credentials.issuer.client_settings import ClientSettings, Issuer
+from ostiary.credentials.issuer.addressee import AddressedClient
 from ostiary.credentials.issuer.discovery import FoundEndpoint, find_token_endpoint
 from ostiary.credentials.issuer.token_endpoint import TokenEndpoint
 from ostiary.oauth.canonical_url import canonical_url
@@ -21,14 +21,16 @@ Named = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$")]
 """A name that goes into a form: an audience, a token type."""
 
 
-class IssuerSettings(ClientSettings):
+class IssuerSettings(AddressedClient):
     """An OAuth client at one issuer."""
 
     token_url: Url | None = None
     """The issuer's token endpoint. Default: as the issuer's metadata says."""
-    issuer: Issuer | None = None
-    """The issuer, letter for letter as it names itself.
-    Default: the first that the server's metadata names."""
+
+    @property
+    def is_addressed(self) -> bool:
+        """Whether the configuration says who is asked for tokens."""
+        return self.token_url is not None or super().is_addressed
 
     def service_or(self, server_url: CanonicalUrl) -> CanonicalUrl:
         """Where tokens are asked for, as far as the settings tell; else the server's own URL."""
@@ -36,6 +38,7 @@ class IssuerSettings(ClientSettings):
 
     async def find(self, server_url: CanonicalUrl, runtime: Runtime, credential: str) -> FoundEndpoint:
         """The token endpoint. Raises CredentialError."""
+        await self.require_addressee(server_url, runtime, credential)
         return await find_token_endpoint(
             token_url=self.token_url,
             issuer=self.issuer,

@@ -210,6 +210,7 @@ def token_challenge(header: str) -> Challenge:
 
 async def find_issuer(user: OAuthUser, server_url: CanonicalUrl, runtime: Runtime) -> FoundEndpoint:
     """The authorization server of the configuration, else of the server. Raises CredentialError."""
+    await user.require_addressee(server_url, runtime, KIND)
     return await find_token_endpoint(
         token_url=None,
         issuer=user.issuer,
