@@ -54,6 +54,24 @@ async def test_the_command_runs_as_on_cloud_run(http: httpx2.AsyncClient) -> Non
         os.kill(seen["pid"], 0)
 
 
+async def test_a_secret_in_our_environment_is_not_handed_to_a_container(
+    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CORP_SECRET", "hunter2")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    monkeypatch.setenv("TZ", "Europe/Zurich")
+    async with Emulator(one_service(TELLS_ITS_VARIABLES)) as emulator:
+        seen = (await http.get(emulator.service_url("shop"))).json()
+    assert seen["TZ"] == "Europe/Zurich"
+    assert set(seen) <= {
+        *("PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION", "HOST", "PATH"),
+        *("GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"),
+        *("GOOGLE_CLOUD_PROJECT", "GOOGLE_APPLICATION_CREDENTIALS"),
+        *("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONPATH", "TMPDIR", "TZ"),
+        "pid",
+    }
+
+
 async def test_a_container_that_died_is_unavailable_and_hangs_nobody(http: httpx2.AsyncClient) -> None:
     async with Emulator(one_service(TELLS_ITS_VARIABLES)) as emulator:
         shop = emulator.service_url("shop")

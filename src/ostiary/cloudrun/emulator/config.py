@@ -50,7 +50,8 @@ class ServiceSettings(Settings):
     listen: LoopbackAddress
     """Where its front end listens."""
     command: tuple[str, ...] = ()
-    """What runs in its container."""
+    """What runs in its container. Of our environment it gets PATH, HOME, TMPDIR, TZ, PYTHONPATH and the
+    language; give it more with `[env, NAME=value, ...]` before the program."""
     url: Url | None = None
     """What is behind its front end, when it is not a command of ours: an origin, without a path."""
     invokers: tuple[Invoker, ...] = ()

@@ -1,4 +1,7 @@
-"""A container: the command of a service, in a process group of its own, with what Cloud Run promises it."""
+"""A container: the command of a service, in a process group of its own, with what Cloud Run promises it.
+
+It gets nothing else of us: what we hold in our environment is ours, as on Cloud Run.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ LOOPBACK = "127.0.0.1"
 GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL, as on Cloud Run."""
 POLL = 0.02
+OF_THE_MACHINE = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONPATH", "TMPDIR", "TZ")
+"""What a command is given of our own environment, besides PATH: its place, its words, its time, its code."""
 
 
 class ContainerFailed(Exception):
@@ -32,7 +37,8 @@ async def container(
 ) -> AsyncIterator[str]:
     """Run a command until the block ends; gives its origin once it listens. Raises ContainerFailed."""
     port = _free_port()
-    variables = os.environ | environment | service_variables(service, port)
+    ours = {name: os.environ[name] for name in OF_THE_MACHINE if name in os.environ}
+    variables = ours | dict(environment) | service_variables(service, port)
     process = await _start(service, command, variables)
     try:
         await _until_it_listens(service, process, port, startup_timeout)
