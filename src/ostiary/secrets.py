@@ -50,6 +50,11 @@ class Secret:
         return value
 
     @property
+    def file(self) -> Path | None:
+        """The file that it comes from, if it does."""
+        return self._file
+
+    @property
     def place(self) -> str:
         """Where the value comes from, in words that may be shown."""
         if self._environment_variable is not None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from ostiary.config.exposure import who_else_reads
+
 FILE = """\
 gateway:
   inbound:
@@ -133,6 +135,82 @@ def test_a_missing_secret_is_a_fault_with_its_line(ostiary: Any, monkeypatch: py
         "",
         "ostiary.yaml:7: gateway.servers.zoo.credential.token: environment variable ZOO_TOKEN is not set\n",
     )
+
+
+EXPOSED = FILE.replace("{env: ZOO_TOKEN}", "{file: zoo.token}") + "storage: {}\n"
+
+
+def secrets_of(mode: int, **others: int) -> None:
+    """The files that EXPOSED names, by their permissions."""
+    for name in ("zoo.token", "ostiary.key"):
+        file = Path(name)
+        file.write_text("hunter2")
+        file.chmod(others.get(file.stem, mode))
+
+
+def test_secrets_that_their_owner_alone_reads_are_passed_in_silence(ostiary: Any) -> None:
+    Path("ostiary.yaml").write_text(EXPOSED)
+    secrets_of(0o600)
+    assert (ostiary("check").code, ostiary("check").err) == (0, "")
+
+
+def test_an_encryption_key_that_others_may_read_is_told(ostiary: Any) -> None:
+    """On standard error, and the file stays good: that is how Kubernetes mounts secrets."""
+    Path("ostiary.yaml").write_text(EXPOSED)
+    secrets_of(0o644, zoo=0o640)
+    here = Path.cwd()
+    outcome = ostiary("check", "--json")
+    assert (outcome.code, json.loads(outcome.out)["file"]) == (0, "ostiary.yaml")
+    assert outcome.err == (
+        f"warning: ostiary.yaml:7: gateway.servers.zoo.credential.token: its group may read file "
+        f"{here}/zoo.token; run: chmod go-rwx {here}/zoo.token\n"
+        "warning: ostiary.yaml:8: storage.encryption_key: everybody on this machine may read file "
+        f"{here}/ostiary.key; run: chmod go-rwx {here}/ostiary.key\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["check", "up"])
+def test_an_encryption_key_that_everybody_may_replace_is_a_fault(ostiary: Any, command: str) -> None:
+    Path("ostiary.yaml").write_text(EXPOSED)
+    secrets_of(0o600, ostiary=0o602)
+    key = Path.cwd() / "ostiary.key"
+    assert ostiary(command) == (
+        2,
+        "",
+        (
+            f"ostiary.yaml:8: storage.encryption_key: everybody on this machine may write file {key}; "
+            f"run: chmod go-rwx {key}\n"
+        ),
+    )
+
+
+def test_a_private_key_that_others_may_read_is_told_and_a_certificate_is_not(ostiary: Any) -> None:
+    client = "client_id: a, issuer: https://a.example.com, certificate: c.pem, certificate_key: k.pem"
+    credential = f"{{type: client_credentials, {client}}}"
+    Path("ostiary.yaml").write_text(FILE.replace("{type: bearer, token: {env: ZOO_TOKEN}}", credential))
+    for name, what in (("c.pem", "CERTIFICATE"), ("k.pem", "PRIVATE KEY")):
+        Path(name).write_text(f"-----BEGIN {what}-----\n")
+        Path(name).chmod(0o644)
+    told = ostiary("check")
+    assert told.code == 0
+    assert [line.partition(": everybody")[0] for line in told.err.splitlines()] == [
+        "warning: ostiary.yaml:7: gateway.servers.zoo.credential.certificate_key"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "ours", "who"),
+    [
+        (0o600, True, None),
+        (0o640, True, "its group"),
+        (0o640, False, None),
+        (0o440, False, None),
+        (0o644, False, "everybody on this machine"),
+        (0o444, True, "everybody on this machine"),
+    ],
+)
+def test_who_else_reads_a_file(mode: int, ours: bool, who: str | None) -> None:
+    assert who_else_reads(mode, ours=ours) == who
 
 
 def test_each_fault_is_a_line(ostiary: Any) -> None:

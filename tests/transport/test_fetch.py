@@ -200,7 +200,9 @@ async def test_a_redirect_is_handed_back_and_not_followed(fetcher: Fetcher, plai
     assert (document.status, document.headers["location"]) == (302, "/good")
 
 
-@pytest.mark.parametrize("url", ["https://169.254.169.254/", "https://[fe80::1]/", "https://0.0.0.0/", "https://168.63.129.16/"])
+@pytest.mark.parametrize(
+    "url", ["https://169.254.169.254/", "https://[fe80::1]/", "https://0.0.0.0/", "https://168.63.129.16/"]
+)
 async def test_leave_for_private_networks_opens_no_link_local_address(fetcher: Fetcher, url: str) -> None:
     with pytest.raises(NotAllowed):
         await fetcher.get(canonical_url(url), reach=Reach(private_network=True))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
 from ostiary.cli import options
 
 
@@ -12,11 +14,14 @@ def check(config: options.Config = None, as_json: options.AsJson = False) -> Non
     from ostiary.cli.console import print_json, print_table, print_text  # noqa: PLC0415
     from ostiary.cli.overview import what_runs, what_to_register  # noqa: PLC0415
     from ostiary.config import ConfigurationError, OstiaryFile, read  # noqa: PLC0415
+    from ostiary.config.exposure import readable, writable  # noqa: PLC0415
     from ostiary.config.presence import absent  # noqa: PLC0415
 
     loaded = read(config or Path(OstiaryFile.default_name), OstiaryFile)
-    if faults := list(absent(loaded)):
+    if faults := [*absent(loaded), *writable(loaded)]:
         raise ConfigurationError(faults)
+    for exposed in readable(loaded):
+        typer.echo(f"warning: {exposed}", err=True)
     runs, register = list(what_runs(loaded.settings)), list(what_to_register(loaded.settings))
     if as_json:
         print_json({"file": str(loaded.file), "runs": runs, "register": register})

@@ -49,12 +49,13 @@ def _parts(file: Path, only: Part | None) -> OstiaryFile:
     from dataclasses import replace  # noqa: PLC0415
 
     from ostiary.config import ConfigurationError, OstiaryFile, read  # noqa: PLC0415
+    from ostiary.config.exposure import writable  # noqa: PLC0415
     from ostiary.config.presence import absent  # noqa: PLC0415
 
     loaded = read(file, OstiaryFile)
     elsewhere = {part.value: None for part in Part if only is not None and part is not only}
     loaded = replace(loaded, settings=loaded.settings.model_copy(update=elsewhere))
-    if faults := list(absent(loaded)):
+    if faults := [*absent(loaded), *writable(loaded)]:
         raise ConfigurationError(faults)
     if only is not None and getattr(loaded.settings, only.value) is None:
         raise BadUsage(f"{file} has no {only.value}")

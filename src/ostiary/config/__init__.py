@@ -7,6 +7,8 @@
     faults      pydantic's errors → "ostiary.yaml:12: gateway.servers.zoo.credental is not a setting ..."
     nearest     what a name that does not exist was probably meant to be
     presence    are the secrets and files that it names there?
+    exposure    who else may read or replace them?
+    leaves      each value, and its place
     schema      the JSON Schema, for editors
 
 The loader knows no setting by name: `ostiary cloudrun emulate` reads its own file with it. Reading builds

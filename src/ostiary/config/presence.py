@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
-
+from ostiary.config.leaves import leaves
 from ostiary.secrets import Secret, SecretUnavailable
 
 if TYPE_CHECKING:
-    from ostiary.config.document import Place
     from ostiary.config.faults import FileFault
     from ostiary.config.load import Loaded, M
 
 
 def absent(loaded: Loaded[M]) -> Iterator[FileFault]:
     """A fault for each secret and each file that is not where the configuration says."""
-    for place, value in _leaves(loaded.settings, ()):
+    for place, value in leaves(loaded.settings):
         if isinstance(value, Secret):
             try:
                 value.reveal()
@@ -26,18 +24,3 @@ def absent(loaded: Loaded[M]) -> Iterator[FileFault]:
                 yield loaded.fault(place, str(unavailable))
         elif isinstance(value, Path) and not value.is_file():
             yield loaded.fault(place, f"file {value} is not there")
-
-
-def _leaves(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
-    match value:
-        case BaseModel():
-            for name, field in type(value).model_fields.items():
-                yield from _leaves(getattr(value, name), (*place, field.alias or name))
-        case dict():
-            for name, item in value.items():
-                yield from _leaves(item, (*place, name))
-        case list() | tuple():
-            for index, item in enumerate(value):
-                yield from _leaves(item, (*place, index))
-        case _:
-            yield place, value
