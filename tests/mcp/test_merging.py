@@ -10,11 +10,12 @@ import pytest
 from ostiary.mcp.errors import InvalidRequest
 from ostiary.mcp.merging import (
     LIST_KINDS,
+    OwnList,
     Page,
     Unavailable,
     discover_result,
     merge_capabilities,
-    merge_pages,
+    merge_lists,
     read_page,
 )
 from ostiary.mcp.names import Names
@@ -31,7 +32,15 @@ def page(*names: str, **more: Any) -> Page:
 
 def merged(*pages: tuple[str, Page], bare: str = "", unavailable: tuple[Unavailable, ...] = ()) -> Any:
     names = Names({server: "" if server == bare else f"{server}_" for server, _ in pages})
-    return json.loads(merge_pages(TOOLS, pages, names, unavailable, INFO))
+    lists = [own_list(server, page, names) for server, page in pages]
+    return json.loads(merge_lists(TOOLS, lists, unavailable, INFO))
+
+
+def own_list(server: str, page: Page, names: Names) -> OwnList:
+    own = OwnList(server)
+    for _ in own.add(TOOLS, page, names):
+        pass
+    return own
 
 
 def test_servers_come_in_their_order_and_tools_in_theirs() -> None:
@@ -47,7 +56,7 @@ def test_servers_come_in_their_order_and_tools_in_theirs() -> None:
 def test_whatever_a_tool_says_besides_its_name_is_kept_to_the_byte() -> None:
     schema = b'{"type":"object", "properties":{"n":{"maximum":1.50}},"x":"\\u00e9"}'
     text = b'{"tools":[{"title":"T","name":"n","inputSchema":%s}]}' % schema
-    result = merge_pages(TOOLS, [("a", read_page(TOOLS, text))], Names({"a": "a_"}), [], INFO)
+    result = merge_lists(TOOLS, [own_list("a", read_page(TOOLS, text), Names({"a": "a_"}))], [], INFO)
     assert b'{"title":"T","name":"a_n","inputSchema":%s}' % schema in result
 
 
@@ -115,7 +124,7 @@ def test_a_merged_list_is_cached_as_its_most_careful_part(
 )
 def test_a_page_that_is_no_list_is_refused_when_it_is_read(text: bytes, message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        read_page(TOOLS, text)
+        own_list("a", read_page(TOOLS, text), Names({"a": "a_"}))
     assert str(refused.value) == message
 
 

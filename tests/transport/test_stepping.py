@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -133,3 +135,28 @@ async def test_a_late_future_does_not_wake_a_cancelled_coroutine() -> None:
 
 async def _awaiting(awaitable: Any) -> Any:
     return await awaitable
+
+
+async def test_what_a_coroutine_held_is_free_when_it_ends() -> None:
+    class Large:
+        pass
+
+    async def waits(reply: Reply[Large], *, fails: bool) -> None:
+        large = await reply
+        if fails:
+            raise ValueError(type(large))
+
+    gc.disable()
+    try:
+        for fails in (False, True):
+            reply: Reply[Large] = Reply()
+            future = as_future(waits(reply, fails=fails))
+            large = Large()
+            is_there = weakref.ref(large)
+            reply.set(large)
+            await asyncio.wait([future])
+            assert (future.exception() is not None) == fails
+            del large, reply, future
+            assert is_there() is None
+    finally:
+        gc.enable()

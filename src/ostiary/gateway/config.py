@@ -90,6 +90,14 @@ class LimitSettings(Settings):
     """How much is held of all requests of one caller that are not whole yet."""
     answer_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
     """The longest answer, and the longest event of a stream, that a server may send."""
+    held_answer_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
+    """How much of a server's answers of more than 256 KiB is held at once; more wait until there is room."""
+    list_bytes: Annotated[int, Field(gt=0)] = 2 * 1024 * 1024
+    """The longest list, all its pages together, that a server may add to one of /mcp."""
+    list_items: Annotated[int, Field(gt=0)] = 2000
+    """How many items a server may add to a list of /mcp."""
+    merged_list_bytes: Annotated[int, Field(gt=0)] = 8 * 1024 * 1024
+    """The longest list of /mcp, of all servers together."""
     server_connections: Annotated[int, Field(gt=0)] = 256
     """How many calls may be under way at one server at once; more wait their turn."""
     caller_connections: Annotated[int, Field(gt=0)] | None = None

@@ -6,6 +6,7 @@ GatewayError
 ├── ServerUnavailable -32010 502   no connection to the server
 ├── ServerTimedOut -32011    504   no answer in time
 ├── BadAnswer -32012         502   an answer that is not MCP
+│   └── ListTooLong                a list over its budget
 ├── CredentialFailed -32013  502   the server's credential could not be had
 ├── CredentialRefused -32014 502   the server refused the credential: never the caller's own 401
 └── TryLater -32015          503   not now
@@ -55,6 +56,12 @@ class BadAnswer(GatewayError):
     """The server answered something that is not MCP."""
 
     code, status = -32012, 502
+
+
+class ListTooLong(BadAnswer):
+    """The server's list is longer than its budget."""
+
+    step = "size"
 
 
 class CredentialFailed(GatewayError):

@@ -3,46 +3,56 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
 from ostiary import __version__
-from ostiary.gateway.errors import BadAnswer, GatewayError
+from ostiary.gateway import record
+from ostiary.gateway.errors import BadAnswer, GatewayError, ListTooLong, ServerTimedOut
 from ostiary.gateway.server import Server
 from ostiary.gateway.translate import read_result
 from ostiary.identity.principal import Principal
 from ostiary.mcp.errors import InvalidParams, McpError, MethodNotFound
 from ostiary.mcp.merging import (
     ListKind,
+    OwnList,
     Page,
     Unavailable,
     discover_result,
     merge_capabilities,
-    merge_pages,
+    merge_lists,
     read_page,
 )
 from ostiary.mcp.messages import Change, Message, write_answer
 from ostiary.mcp.names import Names
 from ostiary.mcp.raw_object import Raw, read_members, read_string
 from ostiary.transport.direct import Answer, Request, StreamedAnswer
-from ostiary.transport.stepping import Stepped, as_future
+from ostiary.transport.stepping import Stepped, as_future, next_turn
 
 T = TypeVar("T")
 
 MOST_PAGES = 100
+DISCOVERY_BYTES = 256 * 1024
+"""The longest answer to `server/discover`: a few capabilities, and instructions that a model reads."""
+ITEMS_AT_ONCE = 100
+"""How many items of a list are read before others are served."""
 SERVER_INFO = {"name": "ostiary", "version": __version__}
+_LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
 class MergedList:
-    """A route to all servers, for one kind of list."""
+    """A route to all servers, for one kind of list. most_bytes: the longest that is put together."""
 
     servers: Sequence[Server]
     kind: ListKind
     names: Names
+    most_bytes: int
 
     async def follow(
         self, message: Message, principal: Principal | None, request: Request
@@ -51,9 +61,22 @@ class MergedList:
         if "cursor" in message.params:
             raise InvalidParams("this cursor is unknown: the list has one page")
         ask = _Asking(message.asking(self.kind.method), principal, request)
-        found, missing = await _gather(self.servers, lambda server: ask.whole_list(server, self.kind))
-        result = merge_pages(self.kind, found, self.names, missing, SERVER_INFO)
-        return Answer(200, write_answer(message.id or b"null", "result", result))
+        with ExitStack() as held:
+            found, missing = await _gather(
+                self.servers, lambda server: ask.whole_list(server, self.kind, self.names, held)
+            )
+            return Answer(200, write_answer(message.id or b"null", "result", self._merged(found, missing)))
+
+    def _merged(self, found: Sequence[tuple[Server, OwnList]], missing: list[Unavailable]) -> bytes:
+        lists, size = [], 0
+        for server, own in found:
+            size += len(own.text)
+            if size > self.most_bytes:
+                size -= len(own.text)
+                missing.append(server.availability.missing(ListTooLong.step))
+            else:
+                lists.append(own)
+        return merge_lists(self.kind, lists, missing, SERVER_INFO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,73 +104,101 @@ class _Asking:
     principal: Principal | None
     asked: Request
 
-    async def result(self, server: Server, change: Change | None = None) -> Raw:
-        answer, message_id = await server.forward(self.message, change, b"", self.principal, self.asked)
-        kind, value = await read_result(server, answer, message_id)
+    async def result(self, server: Server, most_bytes: int, change: Change | None = None) -> Raw:
+        answer, message_id = await server.forward(
+            self.message, change, b"", self.principal, self.asked, most_bytes
+        )
+        kind, value = await read_result(server, answer, message_id, most_bytes)
         if kind == "error":
             raise _refused(server, self.message.method.decode(), value)
         return value
 
     async def discovery(self, server: Server) -> Raw:
         """Its answer to `server/discover`, with what is merged of it in its proper form."""
-        result = await self.result(server)
+        result = await self.result(server, DISCOVERY_BYTES)
         members = read_members(result)
         read_members(members.get("capabilities", b"{}"))
         read_string(members.get("instructions", b'""'), "instructions")
         return result
 
-    async def whole_list(self, server: Server, kind: ListKind) -> Page | None:
-        """All pages as one; None when the server has no such list."""
-        try:
-            whole = await self._page(server, kind, None)
-        except MethodNotFound:
-            return None
-        seen: set[str] = set()
-        while whole.next_cursor is not None:
-            if whole.next_cursor in seen or len(seen) >= MOST_PAGES:
+    async def whole_list(
+        self, server: Server, kind: ListKind, names: Names, held: ExitStack
+    ) -> OwnList | None:
+        """All pages as one; None when the server has no such list. held: gives back what is held of it."""
+        own = OwnList(server.name)
+        left = server.lists.budget.bytes
+        cursors: set[str | None] = {None}
+        cursor: str | None = None
+        while True:
+            change = None if cursor is None else ("cursor", msgspec.json.encode(cursor))
+            try:
+                result = await self.result(server, left, change)
+            except MethodNotFound:
+                if cursor is None:
+                    return None
+                raise
+            left -= len(result)
+            server.lists.hold(len(result), held)
+            page = read_page(kind, result)
+            if own.count + len(page.items) > server.lists.budget.items:
+                raise ListTooLong(f"server {server.name}: more than {server.lists.budget.items} {kind.items}")
+            await _add(own, kind, page, names)
+            cursor = page.next_cursor
+            if cursor is None:
+                return own
+            if cursor in cursors or len(cursors) > MOST_PAGES:
                 raise BadAnswer(f"server {server.name}: its list of {kind.items} does not end")
-            seen.add(whole.next_cursor)
-            page = await self._page(server, kind, whole.next_cursor)
-            whole = Page(
-                items=whole.items + page.items,
-                next_cursor=page.next_cursor,
-                ttl_ms=min(whole.ttl_ms, page.ttl_ms),
-                is_public=whole.is_public and page.is_public,
-            )
-        return whole
+            cursors.add(cursor)
 
-    async def _page(self, server: Server, kind: ListKind, cursor: str | None) -> Page:
-        change = None if cursor is None else ("cursor", msgspec.json.encode(cursor))
-        return read_page(kind, await self.result(server, change))
+
+async def _add(own: OwnList, kind: ListKind, page: Page, names: Names) -> None:
+    for number, _ in enumerate(own.add(kind, page, names), start=1):
+        if number % ITEMS_AT_ONCE == 0:
+            await next_turn()
 
 
 async def _gather(
     servers: Sequence[Server], ask: Callable[[Server], Stepped[T | None]]
-) -> tuple[list[tuple[str, T]], list[Unavailable]]:
-    """What each server says, in their order, and which said nothing. An answer of None is left out."""
-    asked: list[tuple[Server, asyncio.Future[T | None]]] = []
-    found: list[tuple[str, T]] = []
+) -> tuple[list[tuple[Server, T]], list[Unavailable]]:
+    """What each server says, in their order, and which said nothing. An answer of None is left out.
+
+    Each has its own timeout for all that it says, however many pages that is.
+    """
+    asked: list[tuple[Server, asyncio.Future[T | Unavailable | None], asyncio.TimerHandle]] = []
+    found: list[tuple[Server, T]] = []
     missing: list[Unavailable] = []
+    loop = asyncio.get_running_loop()
     for server in servers:
         skipped = server.availability.skip()
         if skipped is not None:
             missing.append(skipped)
         else:
-            asked.append((server, as_future(ask(server))))
+            future = as_future(_said(server, ask))
+            asked.append((server, future, loop.call_later(server.upstream.limits.timeout, future.cancel)))
     try:
-        for server, future in asked:
+        for server, future, _ in asked:
             try:
                 value = await future
-            except McpError as error:
-                step = error.step if isinstance(error, GatewayError) else "answer"
-                missing.append(server.availability.missing(step))
-            else:
-                if value is not None:
-                    found.append((server.name, value))
+            except asyncio.CancelledError:
+                value = server.availability.missing(ServerTimedOut.step)
+            if isinstance(value, Unavailable):
+                missing.append(value)
+            elif value is not None:
+                found.append((server, value))
     finally:
-        for _, future in asked:
+        for _, future, timer in asked:
+            timer.cancel()
             future.cancel()
     return found, missing
+
+
+async def _said(server: Server, ask: Callable[[Server], Stepped[T | None]]) -> T | Unavailable | None:
+    try:
+        return await ask(server)
+    except McpError as error:
+        if isinstance(error, ListTooLong):
+            record.server_failed(server.name, error)
+        return server.availability.missing(error.step if isinstance(error, GatewayError) else "answer")
 
 
 def _refused(server: Server, method: str, error: Raw) -> McpError:
@@ -157,12 +208,13 @@ def _refused(server: Server, method: str, error: Raw) -> McpError:
     return BadAnswer(f"server {server.name}: it answered {method} with an error")
 
 
-def _instructions(found: Sequence[tuple[str, Raw]]) -> str | None:
-    """The servers' own words, each under its name."""
+def _instructions(found: Sequence[tuple[Server, Raw]]) -> str | None:
+    """The servers' own words, each under its name, and with no line that could begin with another's."""
     texts = []
-    for name, result in found:
+    for server, result in found:
         members = read_members(result)
         if "instructions" in members:
-            lines = read_string(members["instructions"], "instructions").splitlines()
-            texts.append(f"{name}: " + "\n  ".join(lines))  # so that none begins with another's name
+            text = read_string(members["instructions"], "instructions")
+            indented = _LINE_BREAK.sub("\n  ", text)
+            texts.append(f"{server.name}: {indented}")
     return "\n\n".join(texts) or None

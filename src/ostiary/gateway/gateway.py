@@ -22,6 +22,7 @@ from ostiary.gateway.server import Server
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import OidcInbound
 from ostiary.identity.key_sets import KeySets
+from ostiary.mcp.merging import ListBudget
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.dpop_proof import ALGORITHMS
 from ostiary.oauth.protected_resource import metadata_path, metadata_url, protected_resource
@@ -89,7 +90,9 @@ class Gateway:
 
     def _endpoints(self) -> dict[str, Routes]:
         prefixed = [(server, self.settings.prefix_of(name)) for name, server in self._servers.items()]
-        endpoints: dict[str, Routes] = {FEDERATED: Federation(prefixed)}
+        endpoints: dict[str, Routes] = {
+            FEDERATED: Federation(prefixed, list_bytes=self.settings.limits.merged_list_bytes)
+        }
         for name, server in self._servers.items():
             endpoints[f"/servers/{name}/mcp"] = SingleServer(server)
         return endpoints
@@ -162,6 +165,7 @@ class Gateway:
                 caller_connections=limits.caller_connections or max(1, limits.server_connections // 8),
                 waiting_bytes=limits.body_bytes,
                 answer_bytes=limits.answer_bytes,
+                held_bytes=limits.held_answer_bytes,
             ),
         )
         return Server(
@@ -171,6 +175,7 @@ class Gateway:
             credential_type=settings.credential.type,
             carried=settings.forward_headers,
             availability=Availability(name, self._clock),
+            list_budget=ListBudget(self.settings.limits.list_bytes, self.settings.limits.list_items),
         )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ostiary.gateway.server import Server
-from ostiary.gateway.translate import Rename, translate
+from ostiary.gateway.translate import Rename, translate, translate_large
 from ostiary.identity.principal import Principal
 from ostiary.mcp.messages import Change, Message
 from ostiary.transport.direct import Answer, Request, StreamedAnswer
+from ostiary.transport.upstream import LARGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +32,7 @@ class Relay:
         answer, message_id = await self.server.forward(
             message, self.change, self.name_line, principal, request
         )
-        return translate(self.server, answer, message_id, message.id or b"null", self.rename)
+        caller_id = message.id or b"null"
+        if len(answer.body) > LARGE:
+            return await translate_large(self.server, answer, message_id, caller_id, self.rename)
+        return translate(self.server, answer, message_id, caller_id, self.rename)

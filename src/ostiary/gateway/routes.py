@@ -58,8 +58,12 @@ class SingleServer:
 class Federation:
     """`/mcp`: all servers, told apart by what names begin with."""
 
-    def __init__(self, servers: Sequence[tuple[Server, str]]) -> None:
-        """servers: each with the prefix of its names; at most one prefix is empty."""
+    def __init__(self, servers: Sequence[tuple[Server, str]], *, list_bytes: int) -> None:
+        """servers: each with the prefix of its names, of which one at most is empty.
+
+        list_bytes: the longest merged list.
+        """
+        self._list_bytes = list_bytes
         self._servers = {server.name: server for server, _ in servers}
         self._names = Names({server.name: prefix for server, prefix in servers})
         self._renames: dict[str, Rename] = {
@@ -77,7 +81,8 @@ class Federation:
             return (self._resource if is_resource else self._named)(message.name)
         method = message.method.decode()
         if method in LIST_KINDS:
-            return MergedList(tuple(self._servers.values()), LIST_KINDS[method], self._names)
+            servers = tuple(self._servers.values())
+            return MergedList(servers, LIST_KINDS[method], self._names, self._list_bytes)
         if method == "server/discover":
             return MergedDiscovery(tuple(self._servers.values()))
         if method == "completion/complete":

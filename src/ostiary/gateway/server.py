@@ -11,9 +11,12 @@ from ostiary.credentials.error import CredentialError
 from ostiary.gateway import record
 from ostiary.gateway.availability import Availability
 from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOut, ServerUnavailable, TryLater
+from ostiary.gateway.held_lists import HeldLists
+from ostiary.gateway.large_answers import OneAtATime
 from ostiary.identity.principal import Principal
 from ostiary.mcp.eras import MODERN
 from ostiary.mcp.headers import PARAMETER_HEADERS
+from ostiary.mcp.merging import ListBudget
 from ostiary.mcp.messages import Change, Message
 from ostiary.transport.addresses import network_of
 from ostiary.transport.direct import Request
@@ -43,6 +46,7 @@ class Server:
         credential_type: str,
         carried: Iterable[str] = (),
         availability: Availability,
+        list_budget: ListBudget,
     ) -> None:
         """credential_type: for errors; carried: further headers of the caller that go on to this server."""
         self.name = name
@@ -50,6 +54,8 @@ class Server:
         self.credential = credential
         self.credential_type = credential_type
         self.availability = availability
+        self.large_answers = OneAtATime()
+        self.lists = HeldLists(name, list_budget)
         self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in carried))
         self._passed_over = NEVER_CARRIED.difference(self._carried)
         self._ids = count(1)
@@ -67,11 +73,13 @@ class Server:
         name_line: bytes,
         principal: Principal | None,
         asked: Request,
+        most_bytes: int | None = None,
     ) -> tuple[UpstreamAnswer, bytes]:
         """Send the caller's message on with this server's own credential: its answer, and the id it got.
 
         change: the parameter that is another there; name_line: the `Mcp-Name` header, if any, with its
-        line break; asked: the caller's request, of whose headers only listed ones go on. Raises GatewayError.
+        line break; asked: the caller's request, of whose headers only listed ones go on; most_bytes: of the
+        answer, where that is less than for others. Raises GatewayError.
         """
         caller = network_of(asked.peer) if principal is None else principal.identity
         headers = asked.headers
@@ -91,7 +99,7 @@ class Server:
                 attached = self.credential.ready(request)
                 if attached is None:
                     attached = await in_task(self.credential.get(request))
-                answer = await self.upstream.exchange(self._first_lines(attached) + rest, caller)
+                answer = await self.upstream.exchange(self._first_lines(attached) + rest, caller, most_bytes)
                 if not Refusal.is_one(answer.status):
                     break
                 if not self.credential.refused(request, attached, _refusal(answer)):

@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-import msgspec
-
 from ostiary.gateway import record
-from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError
+from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ListTooLong
+from ostiary.gateway.large_answers import in_pieces
 from ostiary.gateway.server import Server
 from ostiary.mcp.errors import McpError
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong, write_event
-from ostiary.mcp.links import rename_links
+from ostiary.mcp.links import LinkSplice, may_have_links, rename_links
 from ostiary.mcp.messages import read_answer, write_answer
 from ostiary.mcp.raw_object import Raw, read_string
 from ostiary.mcp.server_message import ServerMessage, read_server_message
 from ostiary.transport.direct import Answer, StreamedAnswer
-from ostiary.transport.upstream import Step, Stream, UpstreamAnswer, UpstreamFailed
+from ostiary.transport.stepping import as_future, next_turn
+from ostiary.transport.upstream import LARGE, Room, Step, Stream, UpstreamAnswer, UpstreamFailed
 
 Rename = Callable[[str], str]
 
@@ -40,23 +40,41 @@ def translate(
     """The caller's answer.
 
     message_id: the id that the server was given; rename: its resource URI → the URI here.
-    Raises GatewayError.
+    Raises GatewayError. For an answer that is not large; see `translate_large`.
     """
     if answer.stream is not None:
         events = _events(server, answer.stream, message_id, caller_id, rename)
         return StreamedAnswer(200, events, STREAM_HEADERS, answer.stream.close)
     kind, value = _read_whole(server, answer, message_id)
-    if rename is not None and kind == "result" and b'"uri' in answer.body:
+    if rename is not None and kind == "result" and may_have_links(answer.body):
         value = _renamed(server, value, rename)
     return Answer(answer.status, write_answer(caller_id, kind, value))
 
 
-async def read_result(server: Server, answer: UpstreamAnswer, message_id: bytes) -> tuple[str, Raw]:
-    """("result" or "error", its raw value), whole or out of a stream. Raises GatewayError."""
+async def translate_large(
+    server: Server, answer: UpstreamAnswer, message_id: bytes, caller_id: bytes, rename: Rename | None
+) -> Answer:
+    """The same for a large answer that is no stream, when it is its turn. Raises GatewayError."""
+    async with server.large_answers:
+        kind, value = _read_whole(server, answer, message_id)
+        answer.body = b""  # `value` has what is left of it
+        await next_turn()
+        if rename is not None and kind == "result":
+            value = await _renamed_in_pieces(server, bytes(value), rename)
+        return Answer(answer.status, write_answer(caller_id, kind, value))
+
+
+async def read_result(
+    server: Server, answer: UpstreamAnswer, message_id: bytes, most_bytes: int
+) -> tuple[str, Raw]:
+    """("result" or "error", its raw value), whole or out of a stream. Raises GatewayError.
+
+    most_bytes: of the event that is the answer.
+    """
     stream = answer.stream
     if stream is None:
         return _read_whole(server, answer, message_id)
-    reader = EventReader(server.upstream.limits.answer_bytes)
+    reader = EventReader(most_bytes)
     give_up_at = asyncio.get_running_loop().time() + server.upstream.limits.timeout
     try:
         async for chunk in stream:
@@ -67,7 +85,9 @@ async def read_result(server: Server, answer: UpstreamAnswer, message_id: bytes)
                     return message.answer_to(message_id)
     except UpstreamFailed as error:
         raise server.failure(error) from None
-    except (McpError, EventTooLong):
+    except EventTooLong:
+        raise ListTooLong(f"server {server.name}: its answer is longer than {most_bytes} bytes") from None
+    except McpError:
         raise _bad(server, "its stream is not MCP") from None
     finally:
         stream.close()
@@ -87,10 +107,15 @@ async def _events(
     server: Server, stream: Stream, message_id: bytes, caller_id: bytes, rename: Rename | None
 ) -> AsyncIterator[bytes]:
     reader = EventReader(server.upstream.limits.answer_bytes)
+    room: Room | None = None
     try:
         async for chunk in stream:
+            if reader.held <= LARGE:
+                room = None
+            elif room is None:
+                room = await as_future(server.upstream.held.room(server.upstream.limits.answer_bytes))
             for data in reader.feed(chunk):
-                event, is_last = _event(server, data, message_id, caller_id, rename)
+                event, is_last = await _event(server, data, message_id, caller_id, rename)
                 yield event
                 if is_last:
                     return
@@ -105,7 +130,7 @@ async def _events(
         stream.close()
 
 
-def _event(
+async def _event(
     server: Server, data: bytes, message_id: bytes, caller_id: bytes, rename: Rename | None
 ) -> tuple[bytes, bool]:
     """One event for the caller, and whether it is the answer itself."""
@@ -119,7 +144,10 @@ def _event(
     except McpError as error:
         raise _bad(server, error.message) from None
     if rename is not None and kind == "result":
-        value = _renamed(server, value, rename)
+        if len(data) > LARGE:
+            value = await as_future(_renamed_in_turn(server, bytes(value), rename))
+        else:
+            value = _renamed(server, value, rename)
     return write_event(write_answer(caller_id, kind, value)), True
 
 
@@ -134,8 +162,22 @@ def _notification(server: Server, message: ServerMessage, message_id: bytes, cal
 def _renamed(server: Server, value: Raw, rename: Rename) -> Raw:
     try:
         return rename_links(value, rename)
-    except (McpError, msgspec.DecodeError):
-        raise _bad(server, "its result has content that is not MCP") from None
+    except McpError as error:
+        raise _bad(server, error.message) from None
+
+
+async def _renamed_in_turn(server: Server, value: bytes, rename: Rename) -> Raw:
+    async with server.large_answers:
+        return await _renamed_in_pieces(server, value, rename)
+
+
+async def _renamed_in_pieces(server: Server, value: bytes, rename: Rename) -> Raw:
+    if not may_have_links(value):
+        return value
+    try:
+        return await in_pieces(LinkSplice(value, rename))
+    except McpError as error:
+        raise _bad(server, error.message) from None
 
 
 def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:

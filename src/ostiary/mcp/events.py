@@ -28,6 +28,11 @@ class EventReader:
         self._data = bytearray()
         self._type = b""
 
+    @property
+    def held(self) -> int:
+        """How much there is of an event that has not ended."""
+        return len(self._line) + len(self._data)
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """The messages that this chunk completes, with KEEP_ALIVE for comments. Raises EventTooLong."""
         if self._start is not None:
@@ -46,7 +51,7 @@ class EventReader:
         self._line += rest
         if self._line.startswith(b":"):
             del self._line[1:]
-        if len(self._line) + len(self._data) > self._max_bytes:
+        if self.held > self._max_bytes:
             raise EventTooLong
         return messages
 

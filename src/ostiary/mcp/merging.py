@@ -2,11 +2,14 @@
 
 Servers come in the order of the configuration and items in the order of their server, so that the
 list is the same each time. What is missing is named, never silently left out.
+
+A list is its server's word, and everybody who lists pays for it: it has a budget, of bytes and of items, and
+of an item no more is kept than the bytes that go out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,8 +18,10 @@ import msgspec
 from ostiary.mcp.eras import HIDDEN_KEY, SERVER_INFO_KEY, SUPPORTED_VERSIONS, UNAVAILABLE_KEY
 from ostiary.mcp.errors import InvalidParams, InvalidRequest
 from ostiary.mcp.names import Names
-from ostiary.mcp.raw_object import Members, Raw, read_members, read_string, write_object
+from ostiary.mcp.raw_object import Raw, RawObject, read_members, read_string, write_object
 
+MOST_MEMBERS = 100_000
+"""Of all objects and lists in one page: far more than tools with their schemas have in two megabytes."""
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -50,26 +55,69 @@ class Unavailable:
     next_try: float
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a server's list, or several joined. ttl in milliseconds."""
+    """One page of a server's list, its items still raw. ttl in milliseconds."""
 
-    items: list[Members] = field(default_factory=list)
-    next_cursor: str | None = None
-    ttl_ms: int = 0
-    is_public: bool = False
+    items: list[msgspec.Raw]
+    next_cursor: str | None
+    ttl_ms: int
+    is_public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListBudget:
+    """What one server's list may be, all its pages together."""
+
+    bytes: int = 2 * 1024 * 1024
+    items: int = 2000
+
+
+@dataclass(slots=True)
+class OwnList:
+    """What one server adds to a merged list: the text of its items, and the names that do not go out."""
+
+    server: str
+    text: bytearray = field(default_factory=bytearray)
+    names: set[str] = field(default_factory=set)
+    hidden: list[str] = field(default_factory=list)
+    ttl_ms: int | None = None
+    is_public: bool = True
+
+    @property
+    def count(self) -> int:
+        """How many items there are, with those that are hidden."""
+        return len(self.names) + len(self.hidden)
+
+    def add(self, kind: ListKind, page: Page, names: Names) -> Iterator[None]:
+        """Take a page, pausing after each item. Raises InvalidRequest for an item that is none of this kind.
+
+        A name with which a call would reach another server is hidden; so is one that comes again.
+        """
+        self.ttl_ms = page.ttl_ms if self.ttl_ms is None else min(self.ttl_ms, page.ttl_ms)
+        self.is_public = self.is_public and page.is_public
+        for raw in page.items:
+            item = RawObject(raw)
+            own = read_string(item.members.get(kind.key), kind.key)
+            name = names.here(kind.key, self.server, own)
+            if name in self.names or not _reaches(names, kind.key, name, self.server):
+                self.hidden.append(own)
+            else:
+                self.text += b"," if self.names else b""
+                self.text += item.with_member(kind.key, msgspec.json.encode(name))
+                self.names.add(name)
+            yield
 
 
 def read_page(kind: ListKind, result: Raw) -> Page:
     """One page as a server sent it. Raises InvalidRequest when it is not a list of this kind."""
+    if bytes(result).count(b",") > MOST_MEMBERS:
+        raise InvalidRequest(f"its answer to {kind.method} has more than {MOST_MEMBERS} members")
     members = read_members(result)
     try:
-        raw_items = _ITEMS.decode(members[kind.items])
+        items = _ITEMS.decode(members[kind.items])
     except (KeyError, msgspec.DecodeError):
         raise InvalidRequest(f"its answer to {kind.method} has no list of {kind.items}") from None
-    items = [read_members(item) for item in raw_items]
-    for item in items:
-        read_string(item.get(kind.key), kind.key)
     cursor = members.get("nextCursor")
     return Page(
         items=items,
@@ -79,36 +127,17 @@ def read_page(kind: ListKind, result: Raw) -> Page:
     )
 
 
-def merge_pages(
-    kind: ListKind,
-    pages: Sequence[tuple[str, Page]],
-    names: Names,
-    unavailable: Iterable[Unavailable],
-    server_info: dict[str, str],
+def merge_lists(
+    kind: ListKind, lists: Sequence[OwnList], unavailable: Iterable[Unavailable], server_info: dict[str, str]
 ) -> bytes:
-    """The result of a federated list.
-
-    pages: (server, its whole list). A name with which a call would reach another server is hidden, and told;
-    so is one that the server lists again.
-    """
-    seen: set[str] = set()
-    hidden: list[dict[str, str]] = []
-    items: list[bytes] = []
-    for server, page in pages:
-        for item in page.items:
-            original = read_string(item.get(kind.key), kind.key)
-            name = names.here(kind.key, server, original)
-            if name in seen or not _reaches(names, kind.key, name, server):
-                hidden.append({"server": server, "name": original})
-                continue
-            seen.add(name)
-            items.append(write_object({**item, kind.key: msgspec.json.encode(name)}))
+    """The result of a federated list."""
     missing = list(unavailable)
+    hidden = [{"server": own.server, "name": name} for own in lists for name in own.hidden]
     return write_object(
         {
             "resultType": b'"complete"',
-            kind.items: b"[%s]" % b",".join(items),
-            **_caching([page for _, page in pages], complete=not missing),
+            kind.items: b"[%s]" % b",".join([own.text for own in lists if own.text]),
+            **_caching(lists, complete=not missing),
             "_meta": msgspec.json.encode(_meta(server_info, missing, hidden)),
         }
     )
@@ -154,10 +183,10 @@ def _reaches(names: Names, key: str, name: str, server: str) -> bool:
         return False
 
 
-def _caching(pages: Sequence[Page], *, complete: bool) -> dict[str, bytes]:
-    ttl = min((page.ttl_ms for page in pages), default=0) if complete else 0
-    scope = b'"public"' if complete and pages and all(page.is_public for page in pages) else b'"private"'
-    return {"ttlMs": b"%d" % ttl, "cacheScope": scope}
+def _caching(lists: Sequence[OwnList], *, complete: bool) -> dict[str, bytes]:
+    ttl = min((own.ttl_ms or 0 for own in lists), default=0) if complete else 0
+    is_public = complete and lists and all(own.is_public for own in lists)
+    return {"ttlMs": b"%d" % ttl, "cacheScope": b'"public"' if is_public else b'"private"'}
 
 
 def _meta(

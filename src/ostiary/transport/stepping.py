@@ -90,17 +90,22 @@ class Stepper(Generic[T]):
     def _step(self, source: object) -> None:
         if source is not self._waiting:  # a late answer for a coroutine that was cancelled
             return
+        self._waiting = None  # it knows us: if we kept it, both would be there until the collector comes
         try:
             self._waiting = waiting = self._coroutine.send(None)
         except StopIteration as stop:
             self._finished(stop.value, None)
         except BaseException as error:  # noqa: BLE001 - handed on, never swallowed
-            self._finished(None, error)
+            self._fail(error)
         else:
             if type(waiting) is Reply:
                 waiting.resume = self._step
             else:
                 self._wait_for_future(waiting)
+
+    def _fail(self, error: BaseException) -> None:
+        finished, self._finished = self._finished, _finished_before  # likewise: the error knows our frames
+        finished(None, error)
 
     def _wait_for_future(self, waiting: Any) -> None:
         if isinstance(waiting, asyncio.Future):
@@ -150,6 +155,10 @@ def next_turn() -> asyncio.Future[None]:
 def _come(turn: asyncio.Future[None]) -> None:
     if not turn.done():
         turn.set_result(None)
+
+
+def _finished_before(_value: object, _error: BaseException | None) -> None:
+    """Whom a coroutine that has finished tells."""
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

@@ -7,13 +7,25 @@ parser for its answer, no task in between.
     turns        each caller's share of them, and who is next
     connection   one connection, one request at a time
     answer       whole, or streamed
+    held         how much of large answers is held at once
     limits       how much, how long
     errors       at which step it failed, and why
 """
 
 from ostiary.transport.upstream.answer import Stream, UpstreamAnswer
 from ostiary.transport.upstream.errors import CallerBusy, Step, UpstreamFailed
+from ostiary.transport.upstream.held import LARGE, Room
 from ostiary.transport.upstream.limits import UpstreamLimits
 from ostiary.transport.upstream.pool import Upstream
 
-__all__ = ["CallerBusy", "Step", "Stream", "Upstream", "UpstreamAnswer", "UpstreamFailed", "UpstreamLimits"]
+__all__ = [
+    "LARGE",
+    "CallerBusy",
+    "Room",
+    "Step",
+    "Stream",
+    "Upstream",
+    "UpstreamAnswer",
+    "UpstreamFailed",
+    "UpstreamLimits",
+]

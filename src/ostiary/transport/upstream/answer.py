@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ostiary.transport.stepping import next_turn
 from ostiary.transport.upstream.errors import UpstreamFailed
+from ostiary.transport.upstream.held import Room
 
 STREAM_HIGH_WATER = 256 * 1024
 PIECE = 2 * 1024
@@ -55,13 +56,14 @@ class UpstreamAnswer:
     Header names are lower case; the values of a repeated header are joined by commas.
     """
 
-    __slots__ = ("body", "content_type", "headers", "status", "stream")
+    __slots__ = ("body", "content_type", "headers", "room", "status", "stream")
 
     def __init__(self, status: int, headers: dict[bytes, bytes]) -> None:
         self.status = status
         self.headers = headers
         self.content_type = media_type(headers.get(b"content-type", b""))
         self.body = b""
+        self.room: Room | None = None
         self.stream: Stream | None = None
 
 

@@ -22,12 +22,15 @@ from ostiary.transport.outbox import Outbox
 from ostiary.transport.stepping import Reply
 from ostiary.transport.upstream.answer import Stream, UpstreamAnswer, by_name
 from ostiary.transport.upstream.errors import Step, UpstreamFailed
+from ostiary.transport.upstream.held import LARGE, HeldAnswers, Room
 from ostiary.transport.upstream.limits import FRAME_BYTES, UpstreamLimits
 from ostiary.transport.upstream.turns import Calls
 
 READ_AT_ONCE = 16 * 1024
 """More than most answers have; what takes longest to parse in it takes a few milliseconds."""
 NOT_HTTP = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+NOBODY: Reply[UpstreamAnswer] = Reply()
+"""Who waits for an answer while none is under way."""
 
 
 class Owner(Protocol):
@@ -35,6 +38,7 @@ class Owner(Protocol):
 
     limits: UpstreamLimits
     outbox: Outbox
+    held: HeldAnswers
 
     def release(self, connection: Connection, *, keep: bool) -> None:
         """Its answer is complete; `keep` says that it may carry another request."""
@@ -69,13 +73,13 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
-        self.most_bytes = owner.limits.answer_bytes
+        self.most_bytes = 0
         self.most_besides = owner.limits.head_bytes
         self.most_headers = owner.limits.header_count
         self.state = IDLE
         self.transport: asyncio.Transport
         self.parser = httptools.HttpResponseParser(self)
-        self.reply: Reply[UpstreamAnswer] = Reply()
+        self.reply = NOBODY
         self.answer: UpstreamAnswer | None = None
         self.fields: list[tuple[bytes, bytes]] = []
         self.head_begins = 0
@@ -90,12 +94,14 @@ class Connection(asyncio.Protocol):
         self.calls = Calls()
         """Those of the caller whose call is under way here."""
         self.paused = False
+        self.room: Room | None = None
 
     # asked by the pool
 
-    def send(self, message: bytes) -> Reply[UpstreamAnswer]:
-        """Write a whole request. The reply fails with UpstreamFailed."""
+    def send(self, message: bytes, most_bytes: int) -> Reply[UpstreamAnswer]:
+        """Write a whole request, whose answer may be so long. The reply fails with UpstreamFailed."""
         self.state = AWAITING
+        self.most_bytes = most_bytes
         self.reply = Reply(self.drop)
         self.answer = None
         self.complete = False
@@ -189,6 +195,8 @@ class Connection(asyncio.Protocol):
         else:
             self.body = bytearray(self.body)
             self.body += body
+        if self.content > LARGE and self.room is None and not self.paused and self.answer.stream is None:
+            self._ask_for_room()
 
     def on_message_complete(self) -> None:
         self.complete = self.answer is not None
@@ -259,6 +267,18 @@ class Connection(asyncio.Protocol):
         if self.rest is None and not self.paused and self.state is not CLOSED:
             self.transport.resume_reading()
 
+    def _ask_for_room(self) -> None:
+        self.paused = True
+        self.transport.pause_reading()
+        declared = self.answer.headers.get(b"content-length", b"") if self.answer else b""
+        size = int(declared) if declared.isdigit() else self.most_bytes
+        self.owner.held.ask(min(size, self.most_bytes), self._has_room)
+
+    def _has_room(self, room: Room) -> None:
+        if self.state is AWAITING:
+            self.room = room
+            self.resume()
+
     def _ends_with_the_connection(self) -> bool:
         return (
             self.state is AWAITING
@@ -271,18 +291,18 @@ class Connection(asyncio.Protocol):
         return self.owner.failed(Step.ANSWER, f"{where} is longer than {self.most_besides} bytes")
 
     def _too_long(self) -> UpstreamFailed:
-        return self.owner.failed(Step.ANSWER, f"its answer is longer than {self.most_bytes} bytes")
+        return self.owner.failed(Step.SIZE, f"its answer is longer than {self.most_bytes} bytes")
 
     def _completed(self) -> None:
         answer, reply = self.answer, self.reply
         assert answer is not None  # noqa: S101 - complete says so
+        self.answer, self.reply = None, NOBODY  # who idles holds nothing
         keep = self.complete and self.reusable
         self.state = IDLE
-        if answer.stream is not None:
-            self.resume()
-        else:
-            answer.body = bytes(self.body)
-            self.body = b""
+        self.resume()
+        if answer.stream is None:
+            answer.body, answer.room = bytes(self.body), self.room
+            self.body, self.room = b"", None
         self.owner.release(self, keep=keep)
         if answer.stream is not None:
             answer.stream.end()
@@ -293,8 +313,10 @@ class Connection(asyncio.Protocol):
         if self.state is CLOSED:
             return
         before, self.state = self.state, CLOSED
+        self.body, self.room = b"", None
         self.owner.forget(self)
         if before is STREAMING and self.answer is not None and self.answer.stream is not None:
             self.answer.stream.end(error)
         elif before is AWAITING:
             self.reply.fail(error)
+        self.answer, self.reply = None, NOBODY

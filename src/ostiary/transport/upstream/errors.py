@@ -13,6 +13,7 @@ class Step(StrEnum):
     TLS = "tls"
     HTTP = "http"
     TIMEOUT = "timeout"
+    SIZE = "size"
     ANSWER = "answer"
 
 

@@ -25,6 +25,8 @@ class UpstreamLimits:
     """How long these may be together."""
     answer_bytes: int = 16 * 1024 * 1024
     """The longest answer, and the longest event of a stream."""
+    held_bytes: int = 64 * 1024 * 1024
+    """How much of large answers is held at once."""
     head_bytes: int = 64 * 1024
     """The longest head of an answer, with the heads before it (1xx); and how much else that is no content may
     come at once, be it trailers, chunk extensions or frames."""

@@ -13,8 +13,9 @@ from ostiary.transport.addresses import AddressRefused, resolve
 from ostiary.transport.outbox import Outbox
 from ostiary.transport.stepping import Reply, in_task
 from ostiary.transport.upstream.answer import UpstreamAnswer
-from ostiary.transport.upstream.connection import Connection
+from ostiary.transport.upstream.connection import STREAMING, Connection
 from ostiary.transport.upstream.errors import CallerBusy, Step, UpstreamFailed
+from ostiary.transport.upstream.held import HeldAnswers
 from ostiary.transport.upstream.limits import UpstreamLimits
 from ostiary.transport.upstream.turns import Calls, Turns
 
@@ -49,18 +50,22 @@ class Upstream:
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self.outbox = Outbox(self._loop)
+        self.held = HeldAnswers(limits.held_bytes)
 
-    def exchange(self, message: bytes, caller: Hashable = None) -> Awaitable[UpstreamAnswer]:
+    def exchange(
+        self, message: bytes, caller: Hashable = None, most_bytes: int | None = None
+    ) -> Awaitable[UpstreamAnswer]:
         """Send a whole HTTP/1.1 request and give its answer. Raises UpstreamFailed within the time-outs.
 
         caller: on whose account, who has a share of the connections; raises CallerBusy when too much of his
-        waits. To be awaited in a stepped coroutine (see `stepping`). Cancelling it closes the connection.
+        waits. most_bytes: of the answer, where that is less than for others. To be awaited in a stepped
+        coroutine (see `stepping`). Cancelling it closes the connection.
         """
         calls = self._turns.of(caller)
         if self._idle and calls.under_way < self.limits.caller_connections:
             calls.under_way += 1
-            return self._send(self._idle.pop(), message, calls)
-        return self._exchange_when_free(message, calls)
+            return self._send(self._idle.pop(), message, calls, most_bytes)
+        return self._exchange_when_free(message, calls, most_bytes)
 
     def close(self) -> None:
         """Drop every connection; who waits for one waits no more."""
@@ -112,15 +117,19 @@ class Upstream:
 
     # inside
 
-    async def _exchange_when_free(self, message: bytes, calls: Calls) -> UpstreamAnswer:
-        return await self._send(await self._connection(calls, len(message)), message, calls)
+    async def _exchange_when_free(
+        self, message: bytes, calls: Calls, most_bytes: int | None
+    ) -> UpstreamAnswer:
+        return await self._send(await self._connection(calls, len(message)), message, calls, most_bytes)
 
-    def _send(self, connection: Connection, message: bytes, calls: Calls) -> Reply[UpstreamAnswer]:
+    def _send(
+        self, connection: Connection, message: bytes, calls: Calls, most_bytes: int | None
+    ) -> Reply[UpstreamAnswer]:
         connection.calls = calls
         self._busy[connection] = self._loop.time() + self.limits.timeout
         if self._sweeper is None:
             self._watch()
-        return connection.send(message)
+        return connection.send(message, most_bytes or self.limits.answer_bytes)
 
     async def _connection(self, calls: Calls, size: int) -> Connection:
         """One for a message of this size; from here on it counts among the calls that are under way."""
@@ -215,7 +224,7 @@ class Upstream:
                 break
             overdue.append(connection)
         for connection in overdue:
-            if connection.paused:  # its reader is slow, not the server
+            if connection.paused and connection.state is STREAMING:  # its reader is slow, not the server
                 self.touch(connection)
                 continue
             connection.drop(self.failed(Step.TIMEOUT, f"no answer within {self.limits.timeout:g} s"))

@@ -1,0 +1,30 @@
+"""What is held of one server's lists while they are merged for callers, and no more than that."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from ostiary.gateway.errors import ListTooLong
+from ostiary.mcp.merging import ListBudget
+
+LISTS_AT_ONCE = 16
+"""How many lists of the longest kind are held at once: for as long as the slowest other server takes."""
+
+
+class HeldLists:
+    """The lists of one server."""
+
+    def __init__(self, server: str, budget: ListBudget) -> None:
+        self.budget = budget
+        self._server = server
+        self._held = 0
+
+    def hold(self, size: int, until: ExitStack) -> None:
+        """Hold so many bytes more, `until` is closed. Raises ListTooLong."""
+        if self._held + size > self.budget.bytes * LISTS_AT_ONCE:
+            raise ListTooLong(f"server {self._server}: too much of its lists is held for other callers")
+        self._held += size
+        until.callback(self._let_go, size)
+
+    def _let_go(self, size: int) -> None:
+        self._held -= size
