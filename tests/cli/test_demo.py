@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
+from ostiary.cli.demo import GATEWAY
+from ostiary.cli.demo_sign_in import AUTHSERVER
+from ostiary.transport.serving import PortTaken, bind
 
 NewDemo = Callable[[Path], Any]
 
@@ -177,8 +182,19 @@ def test_it_stops_with_all_its_children_and_takes_its_context_away(
     assert (tmp_path / "log").read_text() == ""
 
 
+@pytest.fixture
+def usual_ports() -> Iterator[None]:
+    """Taken for as long as the test: by us, unless a demo has them."""
+    with contextlib.ExitStack() as stack:
+        for listen in (GATEWAY, AUTHSERVER):
+            with contextlib.suppress(PortTaken):
+                stack.enter_context(bind(listen))
+        yield
+
+
+@pytest.mark.usefixtures("usual_ports")
 def test_a_taken_port_is_stepped_over_and_said(tmp_path: Path, new_demo: NewDemo, demo: Any) -> None:
-    second = new_demo(tmp_path)  # beside the one of this module, which has the usual ports
+    second = new_demo(tmp_path)
     port = urlsplit(second.gateway).port
     assert port != urlsplit(demo.gateway).port
     assert f"Port 8080 was taken, so the gateway is at {second.gateway}.\n" in second.told

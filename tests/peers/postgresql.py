@@ -46,15 +46,15 @@ def running_postgresql() -> Iterator[PostgreSql]:
     user = _other_than_root()
     if user is not None:
         shutil.chown(directory, user)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
     data, password = directory / "data", directory / "password"
     password.write_text(PostgreSql.password)
     password.chmod(0o644)
-    options = f"-p {port} -h 127.0.0.1 -k {directory} -F"
     try:
         login = ("-U", "ostiary", "-A", "scram-sha-256", f"--pwfile={password}")
         _run(programs / "initdb", "-D", data, *login, "-N", user=user)
+        with socket.create_server(("127.0.0.1", 0)) as free:  # late: it may not stay free for long
+            port = int(free.getsockname()[1])
+        options = f"-p {port} -h 127.0.0.1 -k {directory} -F"
         _run(
             programs / "pg_ctl", "-D", data, "-l", directory / "log", "-o", options, "-w", "start", user=user
         )
