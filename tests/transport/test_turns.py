@@ -161,8 +161,8 @@ async def test_who_waits_when_the_pool_is_closed_hears_so_and_opens_nothing(
 
 async def test_callers_of_whom_there_is_nothing_are_forgotten() -> None:
     turns = Turns("s", UpstreamLimits())
-    calls, busy = [turns.of(caller) for caller in range(1000)], turns.of("busy")
-    busy.under_way = 1
+    for caller in range(1000):
+        turns.begin(caller)
+    turns.begin("busy").under_way = 1
     turns.forget()
-    assert turns.of(7) is not calls[7]
-    assert turns.of("busy") is busy
+    assert list(turns.callers) == ["busy"]

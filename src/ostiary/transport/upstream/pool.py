@@ -47,6 +47,8 @@ class Upstream:
         self._busy: dict[Connection, float] = {}
         self._opening = 0
         self._turns = Turns(name, limits)
+        self._callers, self._waiting = self._turns.callers, self._turns.waiting  # looked at for each call
+        self._share = limits.caller_connections
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self.outbox = Outbox(self._loop)
@@ -61,8 +63,8 @@ class Upstream:
         waits. most_bytes: of the answer, where that is less than for others. To be awaited in a stepped
         coroutine (see `stepping`). Cancelling it closes the connection.
         """
-        calls = self._turns.of(caller)
-        if self._idle and calls.under_way < self.limits.caller_connections:
+        calls = self._callers.get(caller) or self._turns.begin(caller)
+        if self._idle and calls.under_way < self._share:
             calls.under_way += 1
             return self._send(self._idle.pop(), message, calls, most_bytes)
         return self._exchange_when_free(message, calls, most_bytes)
@@ -94,7 +96,7 @@ class Upstream:
         if not keep or connection.transport.is_closing():
             connection.drop()
             return
-        waiter = self._turns.next() if self._turns else None
+        waiter = self._turns.next() if self._waiting else None
         if waiter is not None:
             waiter.set(connection)
         else:
@@ -152,7 +154,7 @@ class Upstream:
 
     def _has_room(self, calls: Calls) -> bool:
         is_free = self._idle or len(self._busy) + self._opening < self.limits.connections
-        return bool(is_free) and calls.under_way < self.limits.caller_connections
+        return bool(is_free) and calls.under_way < self._share
 
     def _adopt(self, opening: asyncio.Task[Connection], calls: Calls) -> None:
         if not opening.cancelled() and opening.exception() is None:
@@ -233,12 +235,12 @@ class Upstream:
         for connection in [idle for idle in self._idle if idle.idle_since + IDLE_SECONDS < now]:
             connection.drop()
         self._turns.forget()
-        if self._busy or self._idle or self._turns:
+        if self._busy or self._idle or self._waiting:
             self._watch()
 
     def _no_turn(self, calls: Calls) -> Exception:
         """Nothing came free in time: because of the caller's own calls, or because of everybody's."""
-        if calls.under_way >= self.limits.caller_connections:
+        if calls.under_way >= self._share:
             return CallerBusy(self.name)
         return self.failed(Step.TIMEOUT, f"no free connection within {self.limits.timeout:g} s")
 

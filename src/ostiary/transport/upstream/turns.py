@@ -43,19 +43,13 @@ class Turns:
     def __init__(self, server: str, limits: UpstreamLimits) -> None:
         self._server = server
         self._limits = limits
-        self._callers: dict[Hashable, Calls] = {}
-        self._waiting: OrderedDict[Calls, None] = OrderedDict()
+        self.callers: dict[Hashable, Calls] = {}
+        self.waiting: OrderedDict[Calls, None] = OrderedDict()
         """Callers of whom something waits; whose turn it was goes to the end."""
 
-    def __bool__(self) -> bool:
-        """Whether somebody waits."""
-        return bool(self._waiting)
-
-    def of(self, caller: Hashable) -> Calls:
-        """The caller's calls."""
-        calls = self._callers.get(caller)
-        if calls is None:
-            calls = self._callers[caller] = Calls()
+    def begin(self, caller: Hashable) -> Calls:
+        """Those of a caller of whom there was nothing."""
+        calls = self.callers[caller] = Calls()
         return calls
 
     def wait(self, calls: Calls, deadline: float, size: int) -> Reply[Connection | None]:
@@ -70,16 +64,16 @@ class Turns:
         reply: Reply[Connection | None] = Reply(lambda: self._leave(calls, reply))
         calls.waiting[reply] = Turn(deadline, size)
         calls.waiting_bytes += size
-        self._waiting[calls] = None
+        self.waiting[calls] = None
         return reply
 
     def next(self) -> Reply[Connection | None] | None:
         """Of the callers who may have one more call under way, the next one's oldest; None without one."""
         most = self._limits.caller_connections
-        calls = next((calls for calls in self._waiting if calls.under_way < most), None)
+        calls = next((calls for calls in self.waiting if calls.under_way < most), None)
         if calls is None:
             return None
-        self._waiting.move_to_end(calls)
+        self.waiting.move_to_end(calls)
         reply = next(iter(calls.waiting))
         self._leave(calls, reply)
         return reply
@@ -88,7 +82,7 @@ class Turns:
         """Those who waited too long; they wait no more."""
         late = [
             (calls, reply)
-            for calls in self._waiting
+            for calls in self.waiting
             for reply, _ in takewhile(lambda item: item[1].deadline <= now, calls.waiting.items())
         ]
         for calls, reply in late:
@@ -97,13 +91,15 @@ class Turns:
 
     def forget(self) -> None:
         """Forget callers of whom there is nothing."""
-        self._callers = {
-            caller: calls for caller, calls in self._callers.items() if calls.under_way or calls.waiting
-        }
+        nothing = [
+            caller for caller, calls in self.callers.items() if not calls.under_way and not calls.waiting
+        ]
+        for caller in nothing:
+            del self.callers[caller]
 
     def _leave(self, calls: Calls, reply: Reply[Connection | None]) -> None:
         turn = calls.waiting.pop(reply, None)
         if turn is not None:
             calls.waiting_bytes -= turn.size
             if not calls.waiting:
-                del self._waiting[calls]
+                del self.waiting[calls]
