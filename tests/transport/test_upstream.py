@@ -21,6 +21,7 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.stepping import as_future
 from ostiary.transport.trust import TrustSet
 from ostiary.transport.upstream import Step, Upstream, UpstreamAnswer, UpstreamFailed, UpstreamLimits
+from ostiary.transport.upstream.connection import READ_AT_ONCE
 
 HANGS = 5
 """Seconds after which a test is sure that nothing will come."""
@@ -564,7 +565,7 @@ async def test_a_stream_that_always_has_something_gives_way_to_others(
 async def test_what_follows_an_answer_of_many_pieces_is_never_the_next_ones(
     server: RawServer, connecting: Connecting
 ) -> None:
-    length = 16 * 1024 * 4
+    length = READ_AT_ONCE * 4
     head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
     head %= length - len(head % length)
     server.talk = says(head + b"x" * (length - len(head)) + OK)

@@ -75,8 +75,10 @@ class EventReader:
         if line.startswith(b":"):
             return KEEP_ALIVE
         if line.startswith(b"data:") or line == b"data":
-            self._data += memoryview(line)[6 if line[5:6] == b" " else 5 :]
-            self._data += b"\n"
+            value = line if isinstance(line, bytearray) else bytearray(line)
+            del value[: 6 if value[5:6] == b" " else 5]
+            value += b"\n"
+            self._data = _joined(self._data, value)
             if len(self._data) > self._max_bytes:
                 raise EventTooLong
         elif line.startswith(b"event:") or line == b"event":
@@ -90,6 +92,13 @@ class EventReader:
             return None
         data.pop()
         return bytes(data)
+
+
+def _joined(first: bytearray, second: bytearray) -> bytearray:
+    if not first:
+        return second  # most data is one line, which may be long
+    first += second
+    return first
 
 
 def write_event(data: bytes) -> bytes:

@@ -63,10 +63,12 @@ class ServerMessage(msgspec.Struct):
 
         message_id: what the server knows the caller's request by. Raises InvalidRequest.
         """
-        members: dict[str, Raw] = {"jsonrpc": b'"2.0"', "method": self.method}
-        if self.params:
-            members["params"] = _of_the_callers(bytes(self.params), message_id, caller_id)
-        return write_object(members)
+        if not self.params:
+            return b'{"jsonrpc":"2.0","method":%s}' % self.method
+        params: Raw = self.params
+        if _subscription_of(params) in {message_id, b'"%s"' % message_id}:
+            params = _with_subscription(params, caller_id)
+        return b'{"jsonrpc":"2.0","method":%s,"params":%s}' % (self.method, params)
 
 
 def read_server_message(text: bytes) -> ServerMessage:
@@ -102,20 +104,17 @@ class _Meta(msgspec.Struct):
     subscription: msgspec.Raw = msgspec.field(default=_ABSENT, name=SUBSCRIPTION_KEY)
 
 
-def _of_the_callers(params: bytes, message_id: bytes, caller_id: bytes) -> bytes:
-    if SUBSCRIPTION_KEY.encode() not in params or not _is_of(params, message_id):
-        return params
+def _subscription_of(params: Raw) -> bytes:
+    try:
+        meta = msgspec.json.decode(params, type=_Params).meta
+        return bytes(msgspec.json.decode(meta, type=_Meta).subscription) if meta else b""
+    except msgspec.DecodeError:
+        return b""
+
+
+def _with_subscription(params: Raw, caller_id: bytes) -> bytes:
     if len(params) > LONGEST_OF_A_SUBSCRIPTION:
         raise InvalidRequest(f"a notice of a subscription is longer than {LONGEST_OF_A_SUBSCRIPTION} bytes")
     members = read_members(params)
     meta = write_object({**read_members(members["_meta"]), SUBSCRIPTION_KEY: caller_id})
     return write_object({**members, "_meta": meta})
-
-
-def _is_of(params: bytes, message_id: bytes) -> bool:
-    try:
-        meta = msgspec.json.decode(params, type=_Params).meta
-        found = bytes(msgspec.json.decode(meta or b"{}", type=_Meta).subscription)
-    except msgspec.DecodeError:
-        raise InvalidRequest("params and _meta must be objects") from None
-    return found in {message_id, b'"%s"' % message_id}

@@ -26,8 +26,8 @@ from ostiary.transport.upstream.held import LARGE, HeldAnswers, Room
 from ostiary.transport.upstream.limits import FRAME_BYTES, UpstreamLimits
 from ostiary.transport.upstream.turns import Calls
 
-READ_AT_ONCE = 16 * 1024
-"""More than most answers have; what takes longest to parse in it takes a few milliseconds."""
+READ_AT_ONCE = 8 * 1024
+"""More than most answers have; what takes longest to parse in it takes a millisecond or two."""
 NOT_HTTP = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 NOBODY: Reply[UpstreamAnswer] = Reply()
 """Who waits for an answer while none is under way."""

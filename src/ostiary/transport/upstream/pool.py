@@ -22,7 +22,7 @@ from ostiary.transport.upstream.turns import Calls, Turns
 IDLE_SECONDS = 4.0
 """Shorter than the 5 s after which many servers close, so that a request rarely meets a closing one."""
 SWEEP_SECONDS = 0.25
-SHARE_SECONDS = 0.005
+SHARE_SECONDS = 0.002
 """For how long one server may keep the event loop in one turn of it; others are served between."""
 
 
