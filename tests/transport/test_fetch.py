@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import gzip
 import ipaddress
@@ -117,6 +118,41 @@ async def test_a_faulty_answer_is_named_with_its_url(
     with pytest.raises(FetchError) as failed:
         await fetcher.get_json(canonical_url(f"{plain}{path}"))
     assert str(failed.value) == f"{plain}{path}: {reason}"
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        (b"", b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1;%s\r\n{\r\n" % (b"x" * 1000)),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\n{\r\n"),
+    ],
+    ids=["interim heads", "chunk extensions", "chunks of one byte"],
+)
+async def test_an_answer_that_never_comes_to_its_document_is_cut_off(
+    fetcher: Fetcher, endless: tuple[bytes, bytes]
+) -> None:
+    sent = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        head, unit = endless
+        writer.write(head)
+        with contextlib.suppress(ConnectionError):
+            while sent < 50_000_000:
+                writer.write(unit * (60_000 // len(unit)))
+                await writer.drain()
+                sent += 60_000
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    url = canonical_url(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    with pytest.raises(FetchError):
+        await fetcher.get(url)
+    server.close()
+    await server.wait_closed()
+    assert sent < 20_000_000
 
 
 async def test_a_slow_answer_is_not_waited_for(plain: CanonicalUrl) -> None:

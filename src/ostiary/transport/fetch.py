@@ -7,11 +7,13 @@ import ipaddress
 import os
 import socket
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from ostiary.transport.addresses import may_reach
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1024 * 1024
 """The longest document. Key sets and metadata have a few kilobytes."""
+READ_AT_ONCE = 32 * 1024
+"""How much of an answer waits to be read, so that no turn of the event loop reads more (Linux doubles it)."""
+BESIDES = 64 * 1024
+"""What an answer may have besides its document: heads, also those before it (1xx), frames, trailers."""
 TIMEOUT = 10.0
 """Seconds for a whole fetch."""
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -119,9 +125,26 @@ def _sockets(url: CanonicalUrl, reach: Reach) -> aiohttp.connector.SocketFactory
         reached = ipaddress.ip_address(str(where[0]).partition("%")[0])
         if not may_reach(reached, loopback=url.is_loopback, private_network=reach.private_network):
             raise _NotPublic(_NOT_THERE)
-        return socket.socket(family, kind, protocol)
+        guarded_socket = socket.socket(family, kind, protocol)
+        guarded_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_AT_ONCE)
+        return guarded_socket
 
     return guarded
+
+
+class _Counted(ResponseHandler):
+    """A connection that ends when more came over it than any document needs, whatever it was."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, most: int) -> None:
+        super().__init__(loop)
+        self._left = most
+
+    def data_received(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left >= 0:
+            super().data_received(data)
+        elif self.transport is not None:
+            self.transport.abort()
 
 
 class Fetcher:
@@ -194,7 +217,7 @@ class Fetcher:
 
     async def _exchange(self, url: CanonicalUrl, question: _Question, reach: Reach) -> Document:
         async with (
-            _session(_sockets(url, reach)) as session,
+            self._session(_sockets(url, reach)) as session,
             session.request(
                 question.method,
                 URL(str(url), encoded=True),
@@ -206,8 +229,23 @@ class Fetcher:
         ):
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise FetchError(url, "the answer is compressed although we asked for it plain")
-            headers = {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
+            headers = {
+                name.lower(): ", ".join(response.headers.getall(name)) for name in set(response.headers)
+            }
             return Document(response.status, headers, await self._bounded(url, response.content))
+
+    def _session(self, sockets: aiohttp.connector.SocketFactoryType) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(force_close=True, socket_factory=sockets)
+        # Chunks of half framing and half content are as small as an honest server makes them.
+        most = 2 * self._max_bytes + BESIDES
+        counted = partial(_Counted, asyncio.get_running_loop(), most)
+        connector._factory = counted  # type: ignore[assignment]  # aiohttp offers no other way, nor a base type
+        return aiohttp.ClientSession(
+            connector=connector,
+            headers={"accept": "application/json", "accept-encoding": "identity"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
 
     async def _bounded(self, url: CanonicalUrl, content: aiohttp.StreamReader) -> bytes:
         body = bytearray()
@@ -216,15 +254,6 @@ class Fetcher:
             if len(body) > self._max_bytes:
                 raise FetchError(url, f"the answer is longer than {self._max_bytes} bytes")
         return bytes(body)
-
-
-def _session(sockets: aiohttp.connector.SocketFactoryType) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, socket_factory=sockets),
-        headers={"accept": "application/json", "accept-encoding": "identity"},
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-    )
 
 
 def _tls(reach: Reach, client_certificate: tuple[Path, Path] | None) -> ssl.SSLContext:

@@ -34,13 +34,15 @@ async def lines_of_stdin() -> AsyncIterator[bytes]:
                 return
 
     threading.Thread(target=read, name="stdin", daemon=True).start()
-    rest = b""
+    begun: list[bytes] = []
     while chunk := await chunks.get():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        for other in others:
+            line, begun = b"".join(begun), [other]
             if line.strip():
                 yield line
-    if rest.strip():
+    if (rest := b"".join(begun)).strip():
         yield rest
 
 
@@ -56,6 +58,7 @@ class MessageOutput:
         """Write one line. Raises BrokenPipeError when nobody reads any more."""
         await asyncio.to_thread(self._write, line + b"\n")
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, line: bytes) -> None:
+        data = memoryview(line)
         while data:
             data = data[os.write(self._descriptor, data) :]

@@ -36,6 +36,15 @@ class Dead:
     detail: str
 
 
+def read_message(text: str | bytes) -> dict[str, Any] | None:
+    """The JSON-RPC message that the text is; None when it is none."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) and message.get("jsonrpc") == "2.0" else None
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer, with our time when it came."""
@@ -88,11 +97,7 @@ class Answer:
         if self.headers.get("content-type", "").lower().startswith("text/event-stream"):
             data = [line[5:] for line in text.splitlines() if line.startswith("data:") and line[5:].strip()]
             text = data[-1] if data else ""
-        try:
-            message = json.loads(text)
-        except ValueError:
-            return None
-        return message if isinstance(message, dict) and message.get("jsonrpc") == "2.0" else None
+        return read_message(text)
 
     @property
     def error_code(self) -> int | None:

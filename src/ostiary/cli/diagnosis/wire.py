@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from ostiary.cli.diagnosis.evidence import Answer, Unreachable
+from ostiary.cli.diagnosis.evidence import Answer, Unreachable, read_message
 from ostiary.cli.diagnosis.way import DeadEnd
 from ostiary.mcp.eras import CAPABILITIES_KEY, CLIENT_INFO_KEY, MODERN, VERSION_KEY
+from ostiary.mcp.events import EventReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,14 +58,14 @@ class Wire:
 
     async def _read(self, response: httpx2.Response) -> Answer:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        body = bytearray()
+        body, events = bytearray(), EventReader(MOST_BYTES)
 
         def answer() -> Answer:
             return Answer(response.status_code, headers, body.decode(errors="replace"), self._clock())
 
         async for chunk in response.aiter_bytes():
             body += chunk
-            if len(body) > MOST_BYTES or (_ends_an_event(body) and answer().message is not None):
+            if len(body) > MOST_BYTES or any(map(read_message, events.feed(chunk))):
                 break  # a stream may stay open after the one answer that we want
         return answer()
 
@@ -87,10 +88,6 @@ def _may_be_legacy(answer: Answer) -> bool:
     return HTTPStatus.OK <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and not (
         answer.is_refusal or 300 <= answer.status < 400
     )
-
-
-def _ends_an_event(body: bytearray) -> bool:
-    return body.endswith((b"\n\n", b"\r\n\r\n"))
 
 
 _US = {"name": "ostiary", "version": metadata.version("ostiary")}
