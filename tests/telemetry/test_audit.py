@@ -99,3 +99,22 @@ def test_whoever_listens_hears_what_is_written(tmp_path: Path) -> None:
     audit.close()
     assert heard == [(Event.HAPPENED, {"client": "ci"})]
     assert json.loads((tmp_path / "audit").read_text())["client"] == "ci"
+
+
+def test_a_flood_of_an_event_that_is_counted_is_few_lines_and_loses_nothing(tmp_path: Path) -> None:
+    heard: list[Any] = []
+    audit = Audit(tmp_path / "audit", clock=lambda: 0.0, counted=[Event.HAPPENED])
+    audit.hear(lambda event, said: heard.append(said))
+    for number in range(1000):
+        audit.write(Event.HAPPENED, client=f"{'n' * 2000}{number}", address="203.0.113.1")
+    audit.close()
+    lines = [json.loads(line) for line in (tmp_path / "audit").read_text("utf-8").splitlines()]
+    assert len(heard) == 1000
+    assert [len(line["client"]) for line in lines[:-1]] == [401] * 20
+    assert lines[-1] == {
+        "time": "1970-01-01T00:00:00.000+00:00",
+        "event": "happened",
+        "address": "203.0.113.1",
+        "more": 980,
+        "seconds": 60,
+    }

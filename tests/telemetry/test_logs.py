@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -12,6 +13,7 @@ import pytest
 import structlog
 
 from ostiary.secrets import Secret
+from ostiary.telemetry import counting_handler
 from ostiary.telemetry.logs import set_up_logs
 from ostiary.telemetry.redaction import one_line, redacted
 
@@ -119,6 +121,63 @@ def test_a_traceback_shows_no_secret_and_forges_no_line() -> None:
     first, *rest = stream.getvalue().splitlines()
     assert first.endswith("broke [ostiary.test]")
     assert rest[-2:] == ["  | ValueError: refused Bearer ***", "  | 2026-01-01 [info] all is well"]
+
+
+def test_a_flood_of_refused_strangers_is_few_lines_and_loses_nothing() -> None:
+    """One reason has its share, the others theirs."""
+    now, stream = [0.0], io.StringIO()
+    set_up_logs(stream, clock=lambda: now[0])
+    log = structlog.get_logger("ostiary.gateway")
+    for _ in range(1000):
+        log.warning("caller_refused", reason="no_token", resource="https://mcp.example.com/mcp")
+    log.warning("caller_refused", reason="expired", resource="https://mcp.example.com/mcp")
+    now[0] = 60.0
+    log.info("something_else")
+    *lines, refused, summary, other = map(json.loads, stream.getvalue().splitlines())
+    assert [line["reason"] for line in lines] == ["no_token"] * 20
+    assert (refused["reason"], other["event"]) == ("expired", "something_else")
+    del summary["timestamp"]
+    assert summary == {
+        "event": "caller_refused",
+        "level": "warning",
+        "logger": "ostiary.gateway",
+        "of": "no_token",
+        "more": 980,
+        "seconds": 60,
+    }
+
+
+def test_what_was_counted_is_told_when_the_process_ends() -> None:
+    stream = io.StringIO()
+    set_up_logs(stream)
+    for _ in range(25):
+        structlog.get_logger("ostiary.gateway").warning("server_failed", server="zoo")
+    logging.getLogger().handlers[0].close()
+    last = json.loads(stream.getvalue().splitlines()[-1])
+    assert (last["event"], last["of"], last["more"]) == ("server_failed", "zoo", 5)
+
+
+async def test_a_flood_that_ends_is_told_though_no_line_comes_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counting_handler, "SECONDS", 0.01)
+    now, stream = [0.0], io.StringIO()
+    set_up_logs(stream, clock=lambda: now[0])
+    for _ in range(25):
+        structlog.get_logger("ostiary.gateway").warning("caller_refused", reason="no_token")
+    now[0] = 60.0
+    for _ in range(1000):
+        await asyncio.sleep(0.01)
+        if '"more"' in stream.getvalue():
+            break
+    assert json.loads(stream.getvalue().splitlines()[-1])["more"] == 5
+
+
+def test_events_of_the_audit_are_all_told() -> None:
+    lines = lines_of(
+        lambda _: [structlog.get_logger("ostiary.audit").info("token_issued") for _ in range(500)]
+    )
+    assert len(lines) == 500
 
 
 def test_the_libraries_below_are_held_to_the_same() -> None:

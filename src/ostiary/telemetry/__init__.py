@@ -3,6 +3,8 @@
     config      the `telemetry:` part of ostiary.yaml
     logs        one line an event, to standard error; readable on a terminal, JSON elsewhere
     audit       what was granted, refused and ended: one line of JSON an event, kept
+    counting_handler    where log lines go, and which of a flood of them
+    floods      how many lines of one kind are told, and how many counted
     metrics     how much of it: counts
     endpoints   what operators ask: healthz, readyz, metrics
     redaction   what no line may hold: secrets, tokens, characters that forge a second line

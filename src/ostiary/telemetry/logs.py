@@ -2,17 +2,21 @@
 
 set_up_logs()       once, when a process of ours starts; a library import never configures anything
 redact              the last processor of every chain, ours and foreign loggers' alike
+
+What strangers cause at will is counted beyond so many lines a minute: see `counting_handler`.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
+from ostiary.telemetry.counting_handler import SAID, CountingHandler
 from ostiary.telemetry.redaction import one_line, redacted, without_tokens
 
 TRACEBACK = "exception"
@@ -20,11 +24,15 @@ TRACEBACK = "exception"
 
 
 def set_up_logs(
-    stream: TextIO | None = None, *, level: int = logging.INFO, readable: bool | None = None
+    stream: TextIO | None = None,
+    *,
+    level: int = logging.INFO,
+    readable: bool | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Send our events, and warnings of the libraries below, to `stream` (default: standard error).
 
-    readable: lines for people instead of JSON. Default: when the stream is a terminal.
+    readable: lines for people instead of JSON. Default: when the stream is a terminal. clock: seconds.
     """
     stream = stream or sys.stderr
     terminal = stream.isatty()
@@ -40,10 +48,10 @@ def set_up_logs(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = CountingHandler(stream, clock)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_chain(),
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(allow=SAID), *_chain()],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
