@@ -6,7 +6,7 @@ import pytest
 
 from ostiary.authserver import rates
 from ostiary.authserver.config.rate import read_rate
-from ostiary.authserver.rates import RateLimit
+from ostiary.authserver.rates import ClientRate, RateLimit
 from ostiary.oauth.server_errors import TooManyRequests
 
 
@@ -58,5 +58,48 @@ def test_a_flood_of_strangers_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(rates, "MOST_BUCKETS", 100)
     limit = RateLimit(read_rate("2/s"))
     for number in range(1000):
-        limit.take(f"stranger-{number}", now=0.0)
-    assert len(limit._buckets) <= 100
+        limit.take(f"stranger-{number}" * 100, now=0.0)
+    assert len(limit._buckets) == 100
+    assert {len(bucket) for bucket in limit._buckets} == {16}
+
+
+def test_whoever_asks_most_lately_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "MOST_BUCKETS", 100)
+    limit = RateLimit(read_rate("1000/h"))
+    for number in range(1000):
+        limit.take("203.0.113.1", now=0.0)
+        limit.take(f"198.51.100.{number}", now=0.0)
+    with pytest.raises(TooManyRequests):
+        limit.take("203.0.113.1", now=0.0)
+
+
+def test_addresses_of_a_listener_for_both_families_are_counted_apart() -> None:
+    limit = RateLimit(read_rate("2/s"))
+    assert used_up(limit, "::ffff:203.0.113.1") == 2
+    assert used_up(limit, "::ffff:203.0.113.2") == 2
+
+
+def test_who_has_not_proven_which_client_it_is_counts_by_its_address() -> None:
+    rate = ClientRate(read_rate("3/m"))
+    for name in ("a", "b", None):
+        rate.ask(name, "203.0.113.1", now=0.0)
+    with pytest.raises(TooManyRequests):
+        rate.ask("c", "203.0.113.1", now=0.0)
+    rate.ask("c", "203.0.113.2", now=0.0)
+
+
+def test_a_client_that_proves_itself_has_its_own_limit_and_uses_up_nothing_of_others() -> None:
+    rate = ClientRate(read_rate("3/m"))
+    for _ in range(3):
+        rate.ask("a", "203.0.113.1", now=0.0).is_of("a", now=0.0)
+    with pytest.raises(TooManyRequests):
+        rate.ask("a", "203.0.113.1", now=0.0)
+    assert used_up(rate.strangers, "203.0.113.1") == 3
+
+
+def test_a_workload_that_does_not_name_itself_is_limited_once_it_is_known() -> None:
+    rate = ClientRate(read_rate("3/m"))
+    for _ in range(3):
+        rate.ask(None, "203.0.113.1", now=0.0).is_of("a", now=0.0)
+    with pytest.raises(TooManyRequests):
+        rate.ask(None, "203.0.113.1", now=0.0).is_of("a", now=0.0)

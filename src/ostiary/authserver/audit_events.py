@@ -3,6 +3,10 @@
 Every event has `time` and, where they are known, `client`, `subject` (ours), `resource`, `owner`, `session`
 (the hash of its `tsid`), `address`, `act`, the chain of those who act for the subject, and `walk`, the same
 in all events of one sign-in.
+
+What strangers can cause at will is written 20 times a minute for one address (IPv6: /64), and 200 times for
+all. The rest is counted: one line of the same event says how many `more` there were in so many `seconds`, and
+from which `address`, or from many when it names none. `/metrics` counts each.
 """
 
 from __future__ import annotations
@@ -75,3 +79,15 @@ class AuditEvent(StrEnum):
     """A signing key was withdrawn by hand: `kid`."""
     RATE_LIMITED = "rate_limited"
     """Somebody asked more often than is allowed: `endpoint`."""
+
+
+REFUSALS = frozenset(
+    {
+        AuditEvent.TOKEN_REFUSED,
+        AuditEvent.CLIENT_REFUSED,
+        AuditEvent.SIGN_IN_REFUSED,
+        AuditEvent.REGISTRATION_REFUSED,
+        AuditEvent.RATE_LIMITED,
+    }
+)
+"""What strangers can cause at will."""

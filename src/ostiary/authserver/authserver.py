@@ -15,7 +15,7 @@ from typing import Self
 
 import structlog
 
-from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.audit_events import REFUSALS, AuditEvent
 from ostiary.authserver.clients.together import client_authenticator, client_registry
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.http.documents import documents
@@ -38,6 +38,7 @@ from ostiary.storage.config import StorageSettings
 from ostiary.storage.errors import StorageError
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
+from ostiary.transport.addresses import network_of
 from ostiary.transport.fetch import Fetcher
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.limits import Limits
@@ -69,7 +70,8 @@ class AuthServer:
         self._clock = clock
         store = Store.of(storage)
         fetcher = Fetcher()
-        key_sets, written = KeySets(fetcher, clock), Audit(audit, clock)
+        key_sets = KeySets(fetcher, clock)
+        written = Audit(audit, clock, counted=REFUSALS, source=network_of)
         registry = client_registry(settings, store, clock)
         self.parts = Parts(
             settings=settings,
@@ -148,6 +150,7 @@ class AuthServer:
         misfits_ended = await self._tried("misfits", end_misfits(self.parts, now=self._clock()))
         while True:
             await asyncio.sleep(VIEW_AGE)
+            self.parts.audit.tell_counted()
             await self._tried("signing_keys", self._refresh_keys())
             await self._tried("sweep", sweep(self.parts, now=self._clock()))
             if not misfits_ended:

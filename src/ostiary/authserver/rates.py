@@ -1,20 +1,22 @@
-"""How often one client at one address may ask: a bucket each, that fills again.
+"""How often somebody may ask: a bucket each, that fills again.
 
-Kept in each process, so replicas allow their number times as much. What nobody used for a while is forgotten.
+Kept in each process, so replicas allow their number times as much. A bucket is a few bytes, whatever its
+owner is called, and those unused for longest are forgotten: strangers of many addresses fill no memory.
 """
 
 from __future__ import annotations
 
-import re
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
 
 from ostiary.authserver.config.rate import Rate, read_rate
 from ostiary.authserver.config.settings import RateSettings
 from ostiary.oauth.server_errors import TooManyRequests
 from ostiary.transport.addresses import network_of
 
-_IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 MOST_BUCKETS = 20_000
-"""Buckets kept at once. Beyond it the fullest are forgotten, which loses nothing."""
+"""Buckets of one limit that are kept at once."""
 
 
 class RateLimit:
@@ -23,23 +25,28 @@ class RateLimit:
     def __init__(self, rate: Rate) -> None:
         self._capacity = float(rate.count)
         self._per_second = rate.count / rate.seconds
-        self._buckets: dict[tuple[str, ...], tuple[float, float]] = {}
+        self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
     def take(self, *who: str, now: float) -> None:
         """One more request of theirs. Raises TooManyRequests."""
-        who = _counted_as(who)
-        level = self._room(who, now)
-        if len(self._buckets) >= MOST_BUCKETS and who not in self._buckets:
-            self._forget(now)
-        self._buckets[who] = (level - 1.0, now)
+        self._keep(_bucket(who), self._room(who, now) - 1.0, now)
 
     def check(self, *who: str, now: float) -> None:
         """Whether one more would be taken; nothing is. Raises TooManyRequests."""
-        self._room(_counted_as(who), now)
+        self._room(who, now)
+
+    def give_back(self, *who: str, now: float) -> None:
+        """One request of theirs, which was taken, is not to count."""
+        bucket = _bucket(who)
+        if bucket in self._buckets:
+            self._keep(bucket, min(self._capacity, self._level(bucket, now) + 1.0), now)
+
+    def has(self, *who: str) -> bool:
+        """Whether they asked lately."""
+        return _bucket(who) in self._buckets
 
     def _room(self, who: tuple[str, ...], now: float) -> float:
-        level, since = self._buckets.get(who, (self._capacity, now))
-        level = min(self._capacity, level + max(0.0, now - since) * self._per_second)
+        level = self._level(_bucket(who), now)
         if level < 1.0:
             wait = int((1.0 - level) / self._per_second) + 1
             raise TooManyRequests(
@@ -47,29 +54,66 @@ class RateLimit:
             )
         return level
 
-    def _forget(self, now: float) -> None:
-        full = [
-            who
-            for who, (level, since) in self._buckets.items()
-            if level + (now - since) * self._per_second >= self._capacity
-        ]
-        for who in full or list(self._buckets)[: MOST_BUCKETS // 10]:
-            del self._buckets[who]
+    def _level(self, bucket: bytes, now: float) -> float:
+        level, since = self._buckets.get(bucket, (self._capacity, now))
+        return min(self._capacity, level + max(0.0, now - since) * self._per_second)
+
+    def _keep(self, bucket: bytes, level: float, now: float) -> None:
+        self._buckets[bucket] = (level, now)
+        self._buckets.move_to_end(bucket)
+        if len(self._buckets) > MOST_BUCKETS:
+            self._buckets.popitem(last=False)
 
 
-def _counted_as(who: tuple[str, ...]) -> tuple[str, ...]:
-    """IPv6 addresses by their /64: that is what one household has, and may choose among."""
-    if not any(":" in part for part in who):
-        return who
-    return tuple(network_of(part) if _IPV6.fullmatch(part) else part for part in who)
+def _bucket(who: tuple[str, ...]) -> bytes:
+    *names, address = who
+    return hashlib.blake2b("\n".join([*names, network_of(address)]).encode(), digest_size=16).digest()
+
+
+class ClientRate:
+    """How often each client may ask at each address; counted before it is known whose a request is.
+
+    Who has not proven at an address which client it is has the address's one bucket, however many names it
+    gives. Who has is not held up by them.
+    """
+
+    def __init__(self, rate: Rate) -> None:
+        self.proven = RateLimit(rate)
+        self.strangers = RateLimit(rate)
+
+    def ask(self, client_id: str | None, address: str, *, now: float) -> Asked:
+        """Count a request. client_id: as it names itself. Raises TooManyRequests."""
+        is_stranger = client_id is None or not self.proven.has(client_id, address)
+        if client_id is None or is_stranger:
+            self.strangers.take(address, now=now)
+        else:
+            self.proven.take(client_id, address, now=now)
+        return Asked(self, address, is_stranger=is_stranger)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was counted."""
+
+    rate: ClientRate
+    address: str
+    is_stranger: bool
+
+    def is_of(self, client_id: str, *, now: float) -> None:
+        """It is proven to be this client's, and counts for it alone. Raises TooManyRequests."""
+        if self.is_stranger:
+            self.rate.strangers.give_back(self.address, now=now)
+            self.rate.proven.take(client_id, self.address, now=now)
 
 
 class Rates:
     """The limits of all endpoints."""
 
     def __init__(self, settings: RateSettings) -> None:
-        self.authorize = RateLimit(settings.authorize)
-        self.token = RateLimit(settings.token)
+        self.authorize = ClientRate(settings.authorize)
+        self.steps = RateLimit(settings.authorize)
+        """Of what follows an authorization request, and of sign-ins to the page of accounts."""
+        self.token = ClientRate(settings.token)
         self.registration = RateLimit(settings.registration)
         self.code_guesses_of_browser = RateLimit(read_rate("10/m"))
         self.code_guesses_of_address = RateLimit(read_rate("60/m"))

@@ -66,8 +66,9 @@ class TokenEndpoint:
         grant = self._grants.get(grant_type)
         if grant is None:
             raise UnsupportedGrantType(f"this server has no grant {grant_type[:100]!r}")
-        client = await parts.authenticator.authenticate(form, now=now, stale_ok=grant_type in _GOES_ON)
-        parts.rates.token.take(client.client_id, form.peer, now=now)
+        client = await parts.authenticator.authenticate(
+            form, limit=parts.rates.token, now=now, stale_ok=grant_type in _GOES_ON
+        )
         try:
             if not client.may_use(grant_type):
                 raise UnauthorizedClient(f"this client may not use the grant {grant_type}")

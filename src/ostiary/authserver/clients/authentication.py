@@ -18,7 +18,7 @@ from ostiary.authserver.clients.registry import ClientRegistry
 from ostiary.authserver.clients.workloads import Workloads
 from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.http.form_request import FormRequest
-from ostiary.authserver.rates import RateLimit
+from ostiary.authserver.rates import ClientRate, RateLimit
 from ostiary.oauth.client import Client
 from ostiary.oauth.presented_client import (
     Presented,
@@ -51,25 +51,38 @@ class ClientAuthenticator:
         self._audit = audit
         self._wrong_secrets = RateLimit(WRONG_SECRETS)
 
-    async def authenticate(self, form: FormRequest, *, now: float, stale_ok: bool = False) -> Client:
-        """The client. Unknown and unproven get the same answer after the same work.
+    async def authenticate(
+        self, form: FormRequest, *, limit: ClientRate, now: float, stale_ok: bool = False
+    ) -> Client:
+        """The client, within its limit. Unknown and unproven get the same answer after the same work.
 
         stale_ok: for what goes on with an authorization, see `ClientRegistry.find`. Raises InvalidRequest,
         InvalidClient, Unavailable, TooManyRequests, StorageError.
         """
-        presented: Presented | None = None
         try:
             presented = read_presented(form.authorization, form.parameters)
-            return await self._proven(presented, form, now=now, stale_ok=stale_ok)
         except InvalidClient as refused:
-            self._audit.write(
-                AuditEvent.CLIENT_REFUSED,
-                client=None if presented is None else presented.client_id,
-                method=_method(presented, form),
-                reason=refused.detail or refused.description,
-                address=form.peer,
-            )
+            limit.ask(None, form.peer, now=now)
+            self._write_refusal(refused, None, form)
             raise
+        asked = limit.ask(presented.client_id, form.peer, now=now)
+        try:
+            client = await self._proven(presented, form, now=now, stale_ok=stale_ok)
+        except InvalidClient as refused:
+            self._write_refusal(refused, presented, form)
+            await self._registry.look_in_vain(presented.client_id or "")
+            raise
+        asked.is_of(client.client_id, now=now)
+        return client
+
+    def _write_refusal(self, refused: InvalidClient, presented: Presented | None, form: FormRequest) -> None:
+        self._audit.write(
+            AuditEvent.CLIENT_REFUSED,
+            client=None if presented is None else presented.client_id,
+            method=_method(presented, form),
+            reason=refused.detail or refused.description,
+            address=form.peer,
+        )
 
     async def _proven(self, presented: Presented, form: FormRequest, *, now: float, stale_ok: bool) -> Client:
         if isinstance(presented, PresentedAssertion) and not _speaks_of_itself(presented):
@@ -83,9 +96,17 @@ class ClientAuthenticator:
             case PresentedName():
                 return _with_certificate(_known(client), form.certificate)
             case PresentedAssertion():
-                signing = _of_method(_known(client), "private_key_jwt")
-                await self._statements.check(presented.assertion, signing, endpoint=form.url, now=now)
-                return signing
+                return await self._with_statement(client, presented.assertion, form.url, now=now)
+
+    async def _with_statement(
+        self, client: Client | None, assertion: str, endpoint: str, *, now: float
+    ) -> Client:
+        try:
+            signing = _of_method(_known(client), "private_key_jwt")
+        except InvalidClient as unfit:
+            self._statements.refuse(assertion, unfit)
+        await self._statements.check(assertion, signing, endpoint=endpoint, now=now)
+        return signing
 
     def _with_secret(
         self, client: Client | None, presented: PresentedSecret, address: str, *, now: float

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ostiary.authserver.http.door import Handler
     from ostiary.authserver.http.form_request import FormRequest
     from ostiary.authserver.parts import Parts
-    from ostiary.authserver.rates import RateLimit
+    from ostiary.authserver.rates import ClientRate
     from ostiary.oauth.parameters import Parameters
 
 
@@ -35,13 +35,12 @@ ClientEndpoint = Callable[[ClientRequest, "Parts"], Awaitable[Answer]]
 """Raises OAuthError or StorageError."""
 
 
-def for_clients(endpoint: ClientEndpoint, parts: Parts, limit: RateLimit) -> Handler:
+def for_clients(endpoint: ClientEndpoint, parts: Parts, limit: ClientRate) -> Handler:
     """The endpoint, for clients that prove who they are and do not ask too often."""
 
     async def answer(form: FormRequest) -> Answer:
         now = parts.clock()
-        client = await parts.authenticator.authenticate(form, now=now)
-        limit.take(client.client_id, form.peer, now=now)
+        client = await parts.authenticator.authenticate(form, limit=limit, now=now)
         return await endpoint(ClientRequest(form, client, now), parts)
 
     return answer

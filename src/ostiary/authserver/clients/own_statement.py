@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NoReturn
+
+from joserfc.jwk import ECKey
 
 from ostiary.authserver import used_once
 from ostiary.authserver.assertions.refused_as import refused_as
 from ostiary.authserver.clients.keys import ClientKeys
 from ostiary.identity.jwt_verifier import read_jwt, verify
+from ostiary.identity.key_set import KeySet
 from ostiary.oauth.client import Client
 from ostiary.oauth.client_assertion_claims import check_client_assertion
 from ostiary.oauth.jwt_claims import LEEWAY
@@ -17,6 +21,9 @@ from ostiary.transport.stepping import in_task
 
 NAME = "the client assertion"
 
+_NOBODYS = KeySet((ECKey.generate_key("P-256", private=False),))
+"""A key that signed nothing."""
+
 
 class OwnStatements:
     """Checks them. audiences: our issuer, and the token endpoint by each of its names."""
@@ -25,6 +32,16 @@ class OwnStatements:
         self._keys = keys
         self._store = store
         self._audiences = frozenset(audiences)
+
+    def refuse(self, assertion: str, why: InvalidClient) -> NoReturn:
+        """Refuse it as a statement that its client did not sign is refused, after the same work. why: for
+        the log. Raises InvalidClient."""
+        try:
+            with refused_as(InvalidClient, NAME):
+                verify(read_jwt(assertion), _NOBODYS)
+        except InvalidClient as refused:
+            raise InvalidClient(refused.description, detail=why.detail) from None
+        raise why
 
     async def check(self, assertion: str, client: Client, *, endpoint: str, now: float) -> None:
         """Take the statement, once. endpoint: where it was sent. Raises InvalidClient, Unavailable,

@@ -10,10 +10,10 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
-from ostiary.authserver.household import household
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.registrable_host import registrable_host
 from ostiary.oauth.server_errors import Unavailable
+from ostiary.transport.addresses import network_of
 
 MOST = 64
 """All of them."""
@@ -40,7 +40,7 @@ class PendingFetches:
         host = registrable_host(url.host)
         shares = {("all", ""): MOST, ("of", host): MOST_OF_HOST}
         if asked_from is not None:
-            shares["for", household(asked_from)] = MOST_OF_ADDRESS
+            shares["for", network_of(asked_from)] = MOST_OF_ADDRESS
         for (kind, whose), most in shares.items():
             if self._of[kind, whose] >= most:
                 raise Unavailable(

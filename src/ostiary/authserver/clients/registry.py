@@ -43,3 +43,9 @@ class ClientRegistry:
         if self.documents is None:
             return None
         return await self.documents.find(url, client_id, asked_from=asked_from, stale_ok=stale_ok)
+
+    async def look_in_vain(self, client_id: str) -> None:
+        """Read what finding another client takes: refusing one of the configuration is no quicker than
+        refusing one that nobody knows. Raises StorageError."""
+        if client_id in self._configured:
+            await in_task(self._stored.find(client_id))

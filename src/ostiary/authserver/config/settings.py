@@ -121,7 +121,7 @@ class TokenSettings(Settings):
 
 
 class RateSettings(Settings):
-    """How often one client at one address may ask."""
+    """How often one client at one address may ask; and one address, for all who prove no client there."""
 
     authorize: RateField = Rate(60, 60.0, "60/m")
     """Authorization requests, pushed ones and device requests among them."""

@@ -59,7 +59,7 @@ async def choose(request: Request, parts: Parts) -> Response:
 
 async def leave(visit: Visit, idp: UpstreamIdp, purpose: Purpose) -> Response:
     """A leg begins. Raises OAuthError, StorageError."""
-    visit.parts.rates.authorize.take("connections", visit.address, now=visit.now)
+    visit.parts.rates.steps.take("connections", visit.address, now=visit.now)
     try:
         url = await begin_leg(
             visit.parts,

@@ -67,8 +67,9 @@ async def _prove(visit: Visit, parameters: Parameters) -> Proven:
     parts, client_id = visit.parts, parameters.require("client_id")
     check_client_id(client_id)
     try:
-        parts.rates.authorize.take(client_id, visit.address, now=visit.now)
-        return await _prove_client(visit, client_id, parameters)
+        asked = parts.rates.authorize.ask(client_id, visit.address, now=visit.now)
+        proven = await _prove_client(visit, client_id, parameters)
+        asked.is_of(client_id, now=visit.now)
     except TooManyRequests:
         where = "/oauth/authorize"
         parts.audit.write(AuditEvent.RATE_LIMITED, client=client_id, endpoint=where, address=visit.address)
@@ -82,6 +83,7 @@ async def _prove(visit: Visit, parameters: Parameters) -> Proven:
             address=visit.address,
         )
         raise
+    return proven
 
 
 async def _prove_client(visit: Visit, client_id: str, parameters: Parameters) -> Proven:

@@ -44,7 +44,7 @@ async def depart(visit: Visit, standing: Standing, idp_name: str) -> Response:
         gone = ServerError("an identity provider is not known any more", detail=f"idp {idp_name} is gone")
         return await end(visit, standing.walk, gone)
     asked = standing.record.asked
-    visit.parts.rates.authorize.take("leg", asked.client_id, visit.address, now=visit.now)
+    visit.parts.rates.steps.take("leg", asked.client_id, visit.address, now=visit.now)
     is_identity = idp_name == standing.target.settings.identity
     try:
         url = await begin_leg(
