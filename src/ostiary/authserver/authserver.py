@@ -33,7 +33,6 @@ from ostiary.authserver.signing.signing_keys import VIEW_AGE, SigningKeys
 from ostiary.authserver.sweep import sweep
 from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.settings import Listen
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.errors import StorageError
 from ostiary.storage.store import Store
@@ -42,6 +41,7 @@ from ostiary.transport.addresses import network_of
 from ostiary.transport.fetch import Fetcher
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.limits import Limits
+from ostiary.transport.same_origin import own_hosts
 from ostiary.transport.serving import address_of, bind, serving
 
 log = structlog.get_logger("ostiary.authserver")
@@ -137,7 +137,7 @@ class AuthServer:
                     asgi(self.parts, doors=posted, documents=read),
                     sock,
                     limits=LIMITS,
-                    hosts=self._hosts(address_of(sock)),
+                    hosts=own_hosts(address_of(sock), canonical_url(self.settings.issuer).authority),
                     doors=posted,
                     documents=read,
                     proxies=TrustedProxies(self.settings.trusted_proxies),
@@ -172,8 +172,3 @@ class AuthServer:
         else:
             return True
         return False
-
-    def _hosts(self, bound: Listen) -> frozenset[str]:
-        """The `Host` values that are ours. Others are how web pages reach it by DNS rebinding."""
-        at_home = {str(bound), f"localhost:{bound.port}"} if bound.is_loopback else set()
-        return frozenset(at_home | {canonical_url(self.settings.issuer).authority})

@@ -21,6 +21,7 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.direct import Answer, Door, Request, StreamedAnswer
 from ostiary.transport.limits import Limits
 from ostiary.transport.mutual_tls import CertificateFiles, mutual_tls
+from ostiary.transport.same_origin import own_hosts
 from ostiary.transport.serving import address_of, serving
 
 
@@ -30,13 +31,11 @@ async def mtls_listening(
 ) -> AsyncIterator[None]:
     """Answer on a bound socket while the block runs. Raises CertificateUnusable."""
     files = settings.certificates
-    bound = address_of(sock)
-    at_home = {str(bound), f"localhost:{bound.port}"} if bound.is_loopback else set()
     async with serving(
         _nothing_else,
         sock,
         limits=limits,
-        hosts=frozenset(at_home | {canonical_url(mtls_origin(settings)).authority}),
+        hosts=own_hosts(address_of(sock), canonical_url(mtls_origin(settings)).authority),
         doors={path: _for_one_request(door) for path, door in mtls_doors(parts, settings).items()},
         tls=mutual_tls(CertificateFiles(files.certificate, files.private_key, files.trust_bundle)),
     ):

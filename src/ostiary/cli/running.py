@@ -16,6 +16,7 @@ from ostiary.cli.failure import Failure
 from ostiary.gateway import Gateway
 from ostiary.telemetry.endpoints import Check, telemetry_app
 from ostiary.telemetry.metrics import Count, Metrics
+from ostiary.transport.same_origin import SameOrigin, own_hosts
 from ostiary.transport.serving import bind, serving
 
 if TYPE_CHECKING:
@@ -107,7 +108,6 @@ async def _telemetry(
         counted = AuditCounts(idp.name for idp in authserver.settings.upstream_idps)
         authserver.parts.audit.hear(counted.heard)
         counts, checks = counted.counts, readiness(authserver.parts)
-    hosts = frozenset({str(listen), f"localhost:{listen.port}"}) if listen.is_loopback else None
-    await stack.enter_async_context(
-        serving(telemetry_app(Metrics(counts), checks), sockets[listen], hosts=hosts)
-    )
+    hosts = own_hosts(listen)
+    app = SameOrigin(telemetry_app(Metrics(counts), checks), hosts or ())
+    await stack.enter_async_context(serving(app, sockets[listen], hosts=hosts))

@@ -26,9 +26,9 @@ from ostiary.mcp.merging import ListBudget
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.dpop_proof import ALGORITHMS
 from ostiary.oauth.protected_resource import metadata_path, metadata_url, protected_resource
-from ostiary.settings import Listen
 from ostiary.transport.direct import Door
 from ostiary.transport.limits import Limits
+from ostiary.transport.same_origin import own_hosts
 from ostiary.transport.serving import address_of, serving
 from ostiary.transport.trust import TrustSet
 from ostiary.transport.upstream import Upstream, UpstreamLimits
@@ -84,7 +84,7 @@ class Gateway:
             doors[path.encode()] = Endpoint(self._guard(path), routes, self._origins())
             documents[metadata_path(self._resource(path))] = self._metadata(path)
         app = pages(documents, [path.decode() for path in doors], self.settings.allowed_origins)
-        hosts = self._hosts(address_of(sock))
+        hosts = own_hosts(address_of(sock), self.settings.public_url.authority)
         async with serving(app, sock, limits=self._limits(), hosts=hosts, doors=doors):
             yield
 
@@ -130,11 +130,6 @@ class Gateway:
 
     def _origins(self) -> frozenset[bytes]:
         return frozenset(origin.encode() for origin in self.settings.allowed_origins)
-
-    def _hosts(self, bound: Listen) -> frozenset[str]:
-        """The `Host` values that are ours. Others are how web pages reach it by DNS rebinding."""
-        at_home = {str(bound), f"localhost:{bound.port}"} if bound.is_loopback else set()
-        return frozenset(at_home | {self.settings.public_url.authority})
 
     def _limits(self) -> Limits:
         limits = self.settings.limits

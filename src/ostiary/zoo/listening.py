@@ -6,11 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ostiary.settings import Listen
-from ostiary.transport.serving import bind, serving
+from ostiary.transport.same_origin import SameOrigin, own_hosts
+from ostiary.transport.serving import address_of, bind, serving
 from ostiary.zoo.server import zoo_app
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from starlette.types import ASGIApp
 
 DEFAULT_PORT = 8080
 
@@ -31,7 +34,11 @@ def listen_address(environ: Mapping[str, str], *, host: str | None = None, port:
 
 async def serve(listen: Listen) -> None:
     """Serve the zoo at `/mcp` until cancelled. Raises SdkTooOld, PortTaken or ListenRefused."""
-    async with serving(zoo_app(listen.host), bind(listen)):
+    sock = bind(listen)
+    app: ASGIApp = zoo_app(listen.host)
+    if listen.is_loopback:  # elsewhere the platform's front end decides
+        app = SameOrigin(app, own_hosts(address_of(sock)) or ())
+    async with serving(app, sock):
         await asyncio.get_running_loop().create_future()
 
 

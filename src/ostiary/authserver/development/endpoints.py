@@ -28,6 +28,7 @@ from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.parameters import Parameters, read_parameters
 from ostiary.oauth.server_errors import InvalidClient
 from ostiary.transport.limits import Limits
+from ostiary.transport.same_origin import SameOrigin
 from ostiary.transport.serving import ListenRefused, address_of, serving
 
 LIMITS = Limits(body_bytes=64 * 1024)
@@ -63,7 +64,8 @@ class DevelopmentIdp:
     async def listening(self) -> AsyncIterator[None]:
         """Answer while the block runs."""
         hosts = frozenset({str(address_of(self._sock))})
-        async with serving(self._app(), self._sock, limits=LIMITS, hosts=hosts):
+        app = SameOrigin(self._app(), hosts)
+        async with serving(app, self._sock, limits=LIMITS, hosts=hosts):
             yield
 
     def _app(self) -> Starlette:

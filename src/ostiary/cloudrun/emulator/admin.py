@@ -43,11 +43,11 @@ def routes(google: Google) -> list[Route]:
     """The three of them."""
 
     async def clock(request: Request) -> Response:
-        google.clock.offset = _parse(MoveClock, await request.body()).offset
+        google.clock.offset = (await _asked(MoveClock, request)).offset
         return JSONResponse({"now": google.clock()})
 
     async def sign(request: Request) -> Response:
-        asked = _parse(Sign, await request.body())
+        asked = await _asked(Sign, request)
         try:
             return JSONResponse({"token": odd_token(google.key, asked.claims, asked.header)})
         except ValueError as error:
@@ -63,9 +63,12 @@ def routes(google: Google) -> list[Route]:
     ]
 
 
-def _parse(model: type[Asked], body: bytes) -> Asked:
+async def _asked(model: type[Asked], request: Request) -> Asked:
+    # No page of another origin sends this type without asking before, in any browser.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise InvalidArgument("the request's Content-Type is not application/json")
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(await request.body())
     except ValidationError as error:
         faults = (
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")

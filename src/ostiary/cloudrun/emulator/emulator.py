@@ -13,11 +13,13 @@ from ostiary.cloudrun.emulator.front_end import FrontEnd
 from ostiary.cloudrun.emulator.google import Google
 from ostiary.cloudrun.emulator.google_api import google_api
 from ostiary.cloudrun.emulator.keys import SigningKey
+from ostiary.cloudrun.emulator.metadata_server import METADATA_URL
 from ostiary.cloudrun.emulator.proxy import container_session
 from ostiary.cloudrun.emulator.service_accounts import key_document, make_accounts, write_key_file
-from ostiary.cloudrun.emulator.service_urls import deterministic_url, hash_url
+from ostiary.cloudrun.emulator.service_urls import authorities, deterministic_url, hash_url
 from ostiary.cloudrun.emulator.tokens import Mint
 from ostiary.transport.limits import Limits
+from ostiary.transport.same_origin import SameOrigin, own_hosts
 from ostiary.transport.serving import address_of, bind, serving
 
 if TYPE_CHECKING:
@@ -103,7 +105,10 @@ class Emulator:
             accounts=make_accounts(self.settings),
         )
         self._write_key_files(google)
-        await running.enter_async_context(serving(google_api(google), sock))
+        bound = address_of(sock)
+        hosts = own_hosts(bound, *authorities([METADATA_URL], bound.port))
+        app = SameOrigin(google_api(google), hosts or ())
+        await running.enter_async_context(serving(app, sock, hosts=hosts))
         for name, service in self.settings.services.items():
             await self._start_service(running, google, name, service)
 
@@ -116,15 +121,17 @@ class Emulator:
         session = await running.enter_async_context(
             container_session(timeout=service.timeout.total_seconds())
         )
+        policy, bound = self._policy(google, name, service), address_of(sock)
         front_end = FrontEnd(
             name,
-            self._policy(google, name, service),
+            policy,
             verify=google.key.verify,
             clock=self.clock,
             session=session,
             origin=origin,
         )
-        await running.enter_async_context(serving(front_end, sock, limits=FRONT_END_LIMITS))
+        hosts = own_hosts(bound, *authorities(policy.audiences, bound.port))
+        await running.enter_async_context(serving(front_end, sock, limits=FRONT_END_LIMITS, hosts=hosts))
 
     async def _start_container(self, running: AsyncExitStack, name: str, service: ServiceSettings) -> str:
         if service.url is not None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Request], Awaitable[Response]]
 
+METADATA_URL = "http://metadata.google.internal"
+"""What it is called on Google, whose own programs may have it resolved to this machine."""
 FLAVOR = {"Metadata-Flavor": "Google"}
 ROOT = "/computeMetadata/v1"
 ACCOUNT = ROOT + "/instance/service-accounts/{account}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 REGION_CODES = {
     "asia-east1": "de",
@@ -31,3 +33,11 @@ def hash_url(service: str, *, project_number: int, region: str) -> str:
     letters = "abcdefghijklmnopqrstuvwxyz234567"
     project = "".join(letters[byte % 32] for byte in digest[:10])
     return f"https://{service}-{project}-{REGION_CODES.get(region, region)}.a.run.app"
+
+
+def authorities(urls: Iterable[str], port: int) -> frozenset[str]:
+    """What a client sends as `Host` for these URLs when their names lead to this port. Others are none."""
+    found = (urlsplit(url) for url in urls if url.startswith(("http://", "https://")))
+    return frozenset(
+        name.lower() for url in found if url.hostname for name in (url.netloc, f"{url.hostname}:{port}")
+    )
