@@ -10,6 +10,7 @@ further than it can be answered, so that a sender who is ahead of us waits, as b
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from enum import IntEnum
 from http import HTTPStatus
@@ -50,6 +51,8 @@ LINGER_SECONDS = 2.0
 """How long we read on after refusing something: closing on unread bytes would destroy our answer."""
 SLICE = 4096
 """Bytes that are parsed at once where a message may end in them: what begins behind it is early."""
+TURN_SECONDS = 0.005
+"""How long what has come on one connection is parsed before others have their turn."""
 BODY_SLICE = 64 * 1024
 """The same inside of a body whose end is known."""
 FRAMING_BYTES = 64 * 1024
@@ -190,8 +193,9 @@ class GuardedProtocol(HttpToolsProtocol):
         return self.flow.write_paused or (self.phase is BETWEEN and is_busy)
 
     def read_on(self) -> None:
-        """Parse what has arrived, as far as it can be answered."""
+        """Parse what has arrived, as far as it can be answered, and no longer than others can wait."""
         self.is_feeding = True
+        until = time.monotonic() + TURN_SECONDS
         arrived, position = memoryview(self.unread), 0
         while position < len(arrived) and not (self.is_deaf or self.is_behind()):
             left = self.declared_bytes - self.body_bytes if self.phase is BODY else 0
@@ -199,6 +203,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self._feed(arrived[position : position + size])
             position += size
             self.flush()  # or nobody knew that the answers pile up
+            if time.monotonic() > until:
+                self.loop.call_soon(self._read_on_unless_lost)
+                break
         self.is_feeding = False
         self.unread = b"" if self.is_deaf else bytes(arrived[position:])
         if not self.transport.is_closing():
@@ -210,6 +217,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def flush(self) -> None:
         """Hand over to the system what was answered."""
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self.settle()
 
     def read_on_soon(self) -> None:
         """Something was answered, or taken: more can be read. Not from here: many would be many deep."""
@@ -271,10 +283,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self.hold(unsent + len(self.unread) + self.partial_bytes())
 
     def partial_bytes(self) -> int:
-        """How much is held of the request that is not whole yet."""
-        if self.phase is BODY:
-            return 0 if self.cycle is None else len(self.cycle.body)
-        return self.head_bytes if self.phase is HEAD else 0
+        """How much is held of the request that is not whole, or not answered yet."""
+        if self.phase is HEAD:
+            return self.head_bytes
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        return self.body_bytes if is_busy else 0  # a page may keep what it was given until it answers
 
     def hold(self, size: int) -> None:
         """Note how much is held for this connection."""

@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from ostiary.cloudrun.emulator.config import EmulatorSettings, ServiceSettings
     from ostiary.settings import Listen
 
-FRONT_END_LIMITS = Limits(body_bytes=32 * 1024 * 1024, body_timeout=300)
+MIB = 1024 * 1024
+FRONT_END_LIMITS = Limits(body_bytes=32 * MIB, body_timeout=300, unproven_bytes=256 * MIB)
 """Cloud Run's own for HTTP/1, and time for a body that comes slowly."""
+API_LIMITS = Limits(body_bytes=256 * 1024)
+"""What Google's APIs are asked here is short."""
 
 
 class Emulator:
@@ -108,7 +111,7 @@ class Emulator:
         bound = address_of(sock)
         hosts = own_hosts(bound, *authorities([METADATA_URL], bound.port))
         app = SameOrigin(google_api(google), hosts or ())
-        await running.enter_async_context(serving(app, sock, hosts=hosts))
+        await running.enter_async_context(serving(app, sock, limits=API_LIMITS, hosts=hosts))
         for name, service in self.settings.services.items():
             await self._start_service(running, google, name, service)
 
