@@ -44,7 +44,7 @@ async def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         await asyncio.to_thread(start_alone, settings(tmp_path))
     store = sqlite3.connect(tmp_path / "ostiary.db")
-    assert store.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+    assert store.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
     assert store.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     store.close()
 

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from sqlalchemy import insert, select
 from tests.authserver.clients.conftest import REDIRECT, Site, Trap
 from tests.authserver.conftest import Clock, Server, Start, basic_settings
 
-from ostiary.authserver.clients import documents, pending_fetches
+from ostiary.authserver.clients import documents, pending_fetches, room
 from ostiary.oauth.client import ClientKind
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server_errors import InvalidClient, TooManyRequests, Unavailable
@@ -153,17 +154,22 @@ async def test_strangers_cannot_have_us_hammer_a_host(start: Start, site: Site) 
     assert len(site.asked) == 60
 
 
-async def test_documents_in_the_store_are_bounded(
-    start: Start, site: Site, monkeypatch: pytest.MonkeyPatch
+async def test_documents_in_the_store_are_bounded_and_what_somebody_uses_stays(
+    start: Start, site: Site, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     monkeypatch.setattr(documents, "MOST_STORED", 3)
     async with start(site.settings()) as server:
-        for number in range(5):
+        store = server.server.parts.store
+        for number in range(6):
             client_id = f"{site.origin}/{number}"
             site.document = {**site.document, "client_id": client_id}
             assert await server.server.parts.clients.find(client_id) is not None
-        kept = await server.server.parts.store.read(lambda c: c.execute(select(clients.c.client_id)).all())
-    assert len(kept) == 3
+            if number == 0:
+                await store.transaction(partial(room.let_in, client_id=client_id, now=clock()))
+            clock.advance(1)
+        wanted = select(clients.c.client_id).order_by(clients.c.created_at)
+        kept = await store.read(lambda c: list(c.execute(wanted).scalars()))
+    assert kept == [f"{site.origin}/{number}" for number in (0, 4, 5)]
 
 
 async def test_documents_can_be_switched_off(start: Start, site: Site) -> None:

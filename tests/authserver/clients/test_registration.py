@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import select
 from tests.authserver.clients.conftest import REDIRECT, audit
 from tests.authserver.conftest import Clock, Server, Start, basic_settings
+from tests.authserver.person import world
 
+from ostiary.authserver.clients import registration
 from ostiary.storage.schema import clients
 
 DAY = 86400
@@ -20,11 +22,11 @@ PUBLIC = {
     "grant_types": ["authorization_code", "refresh_token"],
     "token_endpoint_auth_method": "none",
 }
+MANY = {"register": "1000/m"}
 
 
 def settings(**more: Any) -> dict[str, Any]:
-    limits = {"register": "1000/m"}
-    return basic_settings(registration={"dynamic": True, **more}, limits=limits)
+    return basic_settings(registration={"dynamic": True, **more}, limits=MANY)
 
 
 async def register(server: Server, metadata: Any) -> httpx2.Response:
@@ -145,13 +147,14 @@ async def test_the_metadata_says_where_to_register(start: Start) -> None:
 
 
 async def test_ten_thousand_registrations(start: Start, clock: Clock) -> None:
-    async with start(settings(dynamic_most=5, dynamic_lifetime="2d")) as server:
+    async with world(start, clock, registration={"dynamic": True, "dynamic_most": 5}, limits=MANY) as here:
+        person = await here.person()
         for _ in range(5):
-            assert (await register(server, PUBLIC)).status_code == 201
-        full = await register(server, PUBLIC)
-        clock.advance(2 * DAY)
-        after = await register(server, PUBLIC)
-        kept = await server.server.parts.store.read(lambda c: c.execute(select(clients)).all())
+            await person.tokens(client_id=await here.stranger())
+        full = await register(here.server, PUBLIC)
+        clock.advance(90 * DAY)
+        after = await register(here.server, PUBLIC)
+        kept = await known(here.server)
     assert full.status_code == 503
     assert full.headers["retry-after"] == "3600"
     assert full.json() == {
@@ -160,7 +163,51 @@ async def test_ten_thousand_registrations(start: Start, clock: Clock) -> None:
         "or describe it at a URL",
     }
     assert after.status_code == 201
-    assert len(kept) == 1
+    assert kept == [after.json()["client_id"]]
+
+
+async def known(server: Server) -> list[str]:
+    """The clients in the store, oldest first."""
+    wanted = select(clients.c.client_id).order_by(clients.c.created_at)
+    return await server.server.parts.store.read(lambda connection: list(connection.execute(wanted).scalars()))
+
+
+async def test_registrations_that_nobody_let_in_make_room_and_never_one_that_is_used(
+    start: Start, clock: Clock
+) -> None:
+    """Who fills the room, or opens each of its own at the authorization endpoint, takes it from nobody."""
+    async with world(start, clock, registration={"dynamic": True, "dynamic_most": 5}, limits=MANY) as here:
+        person = await here.person()
+        used = await here.stranger(grant_types=["authorization_code", "refresh_token"])
+        tokens = await person.tokens(client_id=used)
+        flood = []
+        for _ in range(20):
+            clock.advance(DAY)
+            flood.append(await here.stranger())
+            await person.authorize(client_id=flood[-1])
+        assert await known(here.server) == [used, *flood[-4:]]
+        form = {"grant_type": "refresh_token", "client_id": used, "refresh_token": tokens["refresh_token"]}
+        assert (await here.server.token(form)).status_code == 200
+
+
+@pytest.mark.parametrize("addresses", [["203.0.113.1"], ["2001:db8:0:1::1", "2001:db8:0:1:2::2"]])
+async def test_registrations_of_one_address_make_room_for_each_other_alone(
+    start: Start, clock: Clock, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
+) -> None:
+    monkeypatch.setattr(registration, "LEAST_OF_ADDRESS", 3)
+    async with start(settings(dynamic_most=10) | {"trusted_proxies": ["127.0.0.0/8"]}) as server:
+
+        async def from_address(address: str) -> str:
+            clock.advance(1)
+            headers = {"x-forwarded-for": address}
+            url = f"{server.issuer}/oauth/register"
+            answered = await server.http.post(url, json=PUBLIC, headers=headers)
+            client_id: str = answered.json()["client_id"]
+            return client_id
+
+        other = await from_address("198.51.100.1")
+        flood = [await from_address(addresses[number % len(addresses)]) for number in range(20)]
+        assert await known(server) == [other, *flood[-3:]]
 
 
 async def test_registrations_are_limited_by_address(start: Start) -> None:

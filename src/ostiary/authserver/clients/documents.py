@@ -20,9 +20,10 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, func, select
 
 from ostiary.authserver.clients.pending_fetches import PendingFetches
+from ostiary.authserver.clients.room import make_room
 from ostiary.authserver.clients.strangers_reach import check_keys_location, strangers_reach
 from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.config.settings import RegistrationSettings
@@ -220,7 +221,10 @@ class DocumentClients:
 
         def work(connection: Connection) -> None:
             changed = clients.update().where(_row.client_id == client_id, _row.kind == ClientKind.DOCUMENT)
-            if connection.execute(changed.values(values)).rowcount == 0 and _has_room(connection, now):
+            if connection.execute(changed.values(values)).rowcount == 0:
+                make_room(connection, ClientKind.DOCUMENT, most=MOST_STORED, now=now)
+                if not _has_room(connection):
+                    return
                 new = {"client_id": client_id, "created_at": now, **values}
                 connection.execute(insert_or_ignore(connection, clients).values(new))
 
@@ -230,9 +234,8 @@ class DocumentClients:
             log.warning("client_document_not_kept", client=client_id, reason=str(error))
 
 
-def _has_room(connection: Connection, now: float) -> bool:
+def _has_room(connection: Connection) -> bool:
     """A bound on what strangers can have us keep; who finds no room is fetched by each replica for itself."""
     of_documents = _row.kind == ClientKind.DOCUMENT
-    connection.execute(delete(clients).where(of_documents, _row.expires_at <= now))
     count = connection.execute(select(func.count()).select_from(clients).where(of_documents)).scalar_one()
     return count < MOST_STORED

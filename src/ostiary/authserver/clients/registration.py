@@ -1,7 +1,7 @@
 """Clients register themselves, where the operator lets them. RFC 7591.
 
 Whoever comes is taken, so nothing that they say is believed: people see where their code goes, and each
-client ends when it is not used.
+client ends when it is not used, and sooner when nobody ever let it in and others come.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, literal, select
+from sqlalchemy import Connection, func, insert, literal, select
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.clients.configured import secret_digest
+from ostiary.authserver.clients.room import make_room, make_room_of_address
 from ostiary.authserver.clients.stored import row_of_client
 from ostiary.authserver.clients.strangers_reach import check_keys_location, strangers_reach
 from ostiary.authserver.config.clients import SECRET_METHODS
@@ -27,15 +28,18 @@ from ostiary.oauth.client_metadata import client_from_metadata, registered_metad
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server_errors import InvalidClientMetadata, Unavailable
 from ostiary.storage.schema import clients
+from ostiary.transport.addresses import network_of
 from ostiary.transport.direct import Answer
 from ostiary.transport.fetch import NOT_JSON
 from ostiary.transport.stepping import in_task
 
+KIND = ClientKind.DYNAMIC
 WHEN_FULL = 3600
 """Seconds after which somebody may have left."""
+LEAST_OF_ADDRESS = 100
+"""How many of one address (IPv6: its /64) may wait to be let in, or a tenth of all if that is more."""
 
 _row = clients.c
-_DYNAMIC = _row.kind == ClientKind.DYNAMIC
 
 
 class RegistrationEndpoint:
@@ -52,9 +56,7 @@ class RegistrationEndpoint:
         now = self._parts.clock()
         try:
             self._parts.rates.registration.take(form.peer, now=now)
-            described = client_from_metadata(
-                _read(form.json), client_id=str(uuid.uuid4()), kind=ClientKind.DYNAMIC
-            )
+            described = client_from_metadata(_read(form.json), client_id=str(uuid.uuid4()), kind=KIND)
             check_keys_location(described, self._reach)
             if described.certificate_bound and self._parts.settings.mtls is None:
                 raise InvalidClientMetadata(
@@ -62,7 +64,8 @@ class RegistrationEndpoint:
                 )
             client, secret = with_new_secret(self._with_known_scopes(described))
             expires_at = now + self._settings.dynamic_lifetime.total_seconds()
-            await in_task(self._keep(row_of_client(client, now=now, expires_at=expires_at), now))
+            row = row_of_client(client, now=now, expires_at=expires_at)
+            await in_task(self._keep(row | {"registered_from": network_of(form.peer)}, now))
         except OAuthError as error:
             self._refused(form, error)
             raise
@@ -76,20 +79,23 @@ class RegistrationEndpoint:
         return json_answer(_said(client, secret, now=now, expires_at=expires_at), status=201)
 
     async def _keep(self, row: dict[str, Any], now: float) -> None:
-        """One statement counts and inserts, after those that ended made room."""
-        count = select(func.count()).select_from(clients).where(_DYNAMIC).scalar_subquery()
+        """One statement counts and inserts, after those that ended or that nobody let in made room."""
+        most = self._settings.dynamic_most
+        of_address = max(most // 10, LEAST_OF_ADDRESS)
+        count = select(func.count()).select_from(clients).where(_row.kind == KIND).scalar_subquery()
         values = select(*(literal(value, _row[name].type) for name, value in row.items()))
-        adding = insert(clients).from_select(list(row), values.where(count < self._settings.dynamic_most))
+        adding = insert(clients).from_select(list(row), values.where(count < most))
 
         def work(connection: Connection) -> bool:
-            connection.execute(delete(clients).where(_DYNAMIC, _row.expires_at <= now))
+            make_room_of_address(connection, KIND, row["registered_from"], most=of_address)
+            make_room(connection, KIND, most=most, now=now)
             return connection.execute(adding).rowcount == 1
 
         if not await self._parts.store.transaction(work):
             raise Unavailable(
                 "no more clients can register here for now: ask the operator, or describe it at a URL",
                 retry_after=WHEN_FULL,
-                detail=f"there are {self._settings.dynamic_most} clients, as registration.dynamic_most says",
+                detail=f"{most} clients are in use, as many as registration.dynamic_most says",
             )
 
     def _with_known_scopes(self, client: Client) -> Client:

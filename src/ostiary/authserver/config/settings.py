@@ -90,7 +90,8 @@ class RegistrationSettings(Settings):
     dynamic_lifetime: Duration = timedelta(days=90)
     """How long a registration stays without being used."""
     dynamic_most: Annotated[int, Field(gt=0)] = 10_000
-    """How many there may be; further ones are refused."""
+    """How many there may be. Those that nobody ever let in make room for others, the oldest first; where a
+    tenth of all came from one address, for those of that address."""
     scopes: list[ScopeToken] | None = None
     """The most that such clients may have of any resource, whatever they ask for. Default: of each resource
     its `default_scopes`. Where a resource has several scopes, one of the two has to be written."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, String, bindparam, insert, select
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.authorized import Authorized
+from ostiary.authserver.clients.room import let_in
 from ostiary.authserver.config.settings import TokenSettings
 from ostiary.authserver.connected import Connected
 from ostiary.authserver.parts import Parts
@@ -98,6 +99,7 @@ def start(
         expires_at=ends_at(life, created_at=now, now=now, renewable=renewable),
     )
     _INSERT.run(connection, _row(session, store, now))
+    let_in(connection, authorized.client_id, now=now)
     _point_to_grants(connection, session, new, grant_ids)
     token = None
     if renewable:

@@ -17,6 +17,10 @@ clients = Table(
     time_column("used_at", nullable=False),
     time_column("fresh_until"),
     time_column("expires_at", index=True),
+    time_column("let_in_at"),
+    Column("registered_from", String(64)),
 )
 """`metadata` is JSON in the names of RFC 7591; of a document, as it was fetched, believed without another
-look until `fresh_until`. `expires_at` is empty for what stays until it is removed."""
+look until `fresh_until`. `expires_at` is empty for what stays until it is removed.
+`let_in_at` is when somebody first let it in; `registered_from` is the address that it came from, of IPv6 its
+/64."""
