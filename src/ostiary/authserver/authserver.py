@@ -46,9 +46,10 @@ from ostiary.transport.serving import address_of, bind, serving
 
 log = structlog.get_logger("ostiary.authserver")
 
-LIMITS = Limits(body_bytes=64 * 1024, head_bytes=32 * 1024, body_timeout=10.0)
+KIB, MIB = 1024, 1024 * 1024
+LIMITS = Limits(body_bytes=64 * KIB, head_bytes=32 * KIB, body_timeout=10.0, unproven_bytes=32 * MIB)
 """Forms are small; a long state or an assertion travels in a head or a body of some kilobytes."""
-MTLS_LIMITS = replace(LIMITS, connections=1_000)
+MTLS_LIMITS = replace(LIMITS, connections=1_000, unproven_bytes=16 * MIB)
 """A connection with TLS holds eight times what one without does."""
 
 
