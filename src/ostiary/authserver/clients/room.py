@@ -27,7 +27,7 @@ def let_in(connection: Connection, client_id: str, *, now: float) -> None:
 
 def make_room(connection: Connection, kind: ClientKind, *, most: int, now: float) -> None:
     """Room for one of `most` of a kind, as far as those make it that ended or that nobody let in."""
-    connection.execute(delete(clients).where(_row.kind == kind, _row.expires_at <= now))
+    connection.execute(delete(clients).where(_row.expires_at <= now))
     of_kind = _row.kind == kind
     _remove(connection, of_kind, _count(connection, of_kind) - most + 1)
 
@@ -46,9 +46,6 @@ def _remove(connection: Connection, which: ColumnElement[bool], number: int) -> 
     if number <= 0:
         return
     oldest = (
-        select(_row.client_id)
-        .where(which, _row.let_in_at.is_(None))
-        .order_by(_row.created_at, _row.client_id)
-        .limit(number)
+        select(_row.client_id).where(which, _row.let_in_at.is_(None)).order_by(_row.created_at).limit(number)
     )
     connection.execute(delete(clients).where(_row.client_id.in_(oldest)))

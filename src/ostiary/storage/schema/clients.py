@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, LargeBinary, String, Table, Text
+from sqlalchemy import Column, Index, LargeBinary, String, Table, Text
 
 from ostiary.storage.schema.metadata import metadata, time_column
 
@@ -18,7 +18,8 @@ clients = Table(
     time_column("fresh_until"),
     time_column("expires_at", index=True),
     time_column("let_in_at"),
-    Column("registered_from", String(64)),
+    Column("registered_from", String(64), index=True),
+    Index("ix_clients_kind_let_in_at_created_at", "kind", "let_in_at", "created_at"),
 )
 """`metadata` is JSON in the names of RFC 7591; of a document, as it was fetched, believed without another
 look until `fresh_until`. `expires_at` is empty for what stays until it is removed.

@@ -15,6 +15,8 @@ def upgrade() -> None:
     """Add the columns. Who was seen again after it came is taken for let in."""
     op.add_column("clients", sa.Column("let_in_at", sa.Double(), nullable=True))
     op.add_column("clients", sa.Column("registered_from", sa.String(length=64), nullable=True))
+    op.create_index("ix_clients_kind_let_in_at_created_at", "clients", ["kind", "let_in_at", "created_at"])
+    op.create_index("ix_clients_registered_from", "clients", ["registered_from"])
     op.execute("UPDATE clients SET let_in_at = used_at WHERE used_at > created_at")
     op.execute(
         "UPDATE clients SET let_in_at = used_at "
