@@ -149,9 +149,11 @@ def test_a_software_statement_is_refused_politely() -> None:
     "grant", [CLIENT_CREDENTIALS, TOKEN_EXCHANGE, JWT_BEARER, "password", "implicit", "Authorization_Code"]
 )
 def test_a_stranger_gets_no_grant_in_which_nobody_decides(grant: str) -> None:
-    assert refusal(grant_types=[AUTHORIZATION_CODE, grant]) == (
-        "grant_types may have authorization_code, refresh_token, "
-        "urn:ietf:params:oauth:grant-type:device_code alone"
+    told = registered_metadata(registered(grant_types=[AUTHORIZATION_CODE, grant]))
+    assert told["grant_types"] == [AUTHORIZATION_CODE]
+    assert refusal(grant_types=[REFRESH_TOKEN, grant]) == (
+        "grant_types has no grant by which this client could get a token here: it may have "
+        "authorization_code, refresh_token, urn:ietf:params:oauth:grant-type:device_code"
     )
 
 
@@ -179,13 +181,19 @@ def test_a_document_without_any_grant_of_ours_is_refused(grants: list[str]) -> N
     with pytest.raises(InvalidClientMetadata) as refused:
         described(grant_types=grants)
     assert refused.value.description == (
-        "grant_types has no grant by which this client could get a token here"
+        "grant_types has no grant by which this client could get a token here: it may have "
+        "authorization_code, refresh_token, urn:ietf:params:oauth:grant-type:device_code"
     )
 
 
-@pytest.mark.parametrize("named", [["code", "token"], ["token"], []])
+def test_response_types_that_we_lack_are_left_out_of_the_answer() -> None:
+    told = registered_metadata(registered(response_types=["code", "id_token", "token"]))
+    assert told["response_types"] == ["code"]
+
+
+@pytest.mark.parametrize("named", [["token"], []])
 def test_response_type_other_than_code(named: list[str]) -> None:
-    assert refusal(response_types=named) == "response_types has code alone: nothing else is answered here"
+    assert refusal(response_types=named) == "response_types has no code: nothing else is answered here"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +274,6 @@ def test_a_client_that_forgets_its_application_type_is_taken_for_what_it_is(
     assert registered(redirect_uris=uris).application_type is application_type
 
 
-@pytest.mark.parametrize("name", ["client_uri", "logo_uri", "policy_uri", "tos_uri", "jwks_uri"])
 @pytest.mark.parametrize(
     ("uri", "why"),
     [
@@ -284,10 +291,15 @@ def test_a_client_that_forgets_its_application_type_is_taken_for_what_it_is(
         (5, "is not a string"),
     ],
 )
-def test_javascript_logo_and_other_addresses_that_nobody_should_follow(
-    name: str, uri: object, why: str
-) -> None:
-    assert refusal(**{name: uri}) == f"{name} {why}"
+def test_javascript_and_other_addresses_that_nobody_should_follow(uri: object, why: str) -> None:
+    assert refusal(jwks_uri=uri) == f"jwks_uri {why}"
+    for name in ("client_uri", "logo_uri", "policy_uri", "tos_uri"):
+        assert registered_metadata(registered(**{name: uri})) == registered_metadata(registered())
+
+
+def test_the_address_of_a_program_on_its_developer_s_machine_is_no_reason_to_refuse_it() -> None:
+    assert registered(client_uri="http://localhost:3000").client_uri is None
+    assert registered(client_uri="https://client.example").client_uri == "https://client.example"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,6 @@ SHOWN_NAME = 200
 
 _BY_STRENGTH = ("private_key_jwt", "client_secret_basic", "client_secret_post", "none")
 _LONGEST_URL = 2000
-_SHOWN_URLS = ("client_uri", "logo_uri", "policy_uri", "tos_uri")
 _KEY_TYPES = ("RSA", "EC", "OKP")
 """The others are passed over (RFC 7517 section 5)."""
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
@@ -62,10 +61,9 @@ def client_from_metadata(
         raise InvalidClientMetadata("software statements are not taken here: say the same outside of one")
     method = _auth_method(document, kind, offered)
     grant_types = _grant_types(document, kind, method)
-    _check_response_types(document, kind, grant_types)
+    _check_response_types(document, grant_types)
     redirect_uris, application_type = _redirects(document, grant_types)
     jwks, jwks_uri = _keys(document, method)
-    shown = {name: _https(document, name) for name in _SHOWN_URLS}
     return Client(
         client_id,
         kind,
@@ -77,7 +75,7 @@ def client_from_metadata(
         jwks_uri=jwks_uri,
         application_type=application_type,
         name=_name(document),
-        client_uri=shown["client_uri"],
+        client_uri=_client_uri(document),
         dpop_bound=_flag(document, "dpop_bound_access_tokens"),
         certificate_bound=_flag(document, "tls_client_certificate_bound_access_tokens"),
         require_pushed_requests=_flag(document, "require_pushed_authorization_requests"),
@@ -128,30 +126,28 @@ def _weakness(method: str) -> int:
 
 
 def _grant_types(document: Mapping[str, Any], kind: ClientKind, method: AuthMethod) -> frozenset[str]:
-    """A document is written for all servers of the world, so what we don't have is left out of it.
+    """What we have of those that it names: the rest is left out, and who registers is told what is left.
 
-    Who registers here hears no instead. A company's IdP may vouch (ID-JAG) for the client of a document, but
-    for no public one: its assertion names the client, and only a key proves that this is it.
+    Clients are written for all servers of the world (RFC 7591 section 3.2.1). A company's IdP may vouch
+    (ID-JAG) for the client of a document, but for no public one: its assertion names the client, and only a
+    key proves that this is it.
     """
-    named = frozenset(_texts(document, "grant_types", limit=20) or [AUTHORIZATION_CODE])
-    offered = OFFERED_GRANTS
-    if kind is ClientKind.DOCUMENT:
-        offered |= frozenset() if method == "none" else {JWT_BEARER}
-        named &= offered
-    if not named <= offered:
-        raise InvalidClientMetadata(f"grant_types may have {', '.join(sorted(offered))} alone")
+    vouched_for = kind is ClientKind.DOCUMENT and method != "none"
+    offered = OFFERED_GRANTS | ({JWT_BEARER} if vouched_for else frozenset())
+    named = offered.intersection(_texts(document, "grant_types", limit=20) or [AUTHORIZATION_CODE])
     if not named - {REFRESH_TOKEN}:
-        raise InvalidClientMetadata("grant_types has no grant by which this client could get a token here")
+        raise InvalidClientMetadata(
+            "grant_types has no grant by which this client could get a token here: it may have "
+            f"{', '.join(sorted(offered))}"
+        )
     return named
 
 
-def _check_response_types(document: Mapping[str, Any], kind: ClientKind, grants: frozenset[str]) -> None:
+def _check_response_types(document: Mapping[str, Any], grants: frozenset[str]) -> None:
+    """Like grants, others than ours are left out."""
     named = _texts(document, "response_types", limit=20)
-    if named is None:
-        return
-    others = kind is not ClientKind.DOCUMENT and set(named) - {"code"}
-    if others or (AUTHORIZATION_CODE in grants and "code" not in named):
-        raise InvalidClientMetadata("response_types has code alone: nothing else is answered here")
+    if named is not None and AUTHORIZATION_CODE in grants and "code" not in named:
+        raise InvalidClientMetadata("response_types has no code: nothing else is answered here")
 
 
 def _redirects(
@@ -216,6 +212,14 @@ def _scopes(document: Mapping[str, Any]) -> frozenset[str] | None:
     except InvalidScope as refused:
         raise InvalidClientMetadata(refused.description) from None
     return frozenset(named) or None
+
+
+def _client_uri(document: Mapping[str, Any]) -> str | None:
+    """Nothing rests on it, so one that nobody should follow is left out: many are http://localhost:3000."""
+    try:
+        return _https(document, "client_uri")
+    except InvalidClientMetadata:
+        return None
 
 
 def _https(document: Mapping[str, Any], name: str) -> str | None:
