@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ostiary.secrets import Secret, SecretUnavailable
+from ostiary.secrets import Secret, SecretMalformed, SecretUnavailable
 
 VALUE = "hunter2"
 
@@ -35,6 +35,54 @@ def test_a_file_is_read_at_each_use_without_its_final_line_break(tmp_path: Path)
     for content, value in (("one\n", "one"), ("two\r\n", "two"), (" three \n\n", " three \n")):
         file.write_bytes(content.encode())
         assert secret.reveal() == value
+
+
+@pytest.mark.parametrize("around", ["{}", "{}\n", "{}\r\n", "\ufeff{}", "\ufeff{}\r\n"])
+@pytest.mark.parametrize("value", [VALUE, "geh\u00e4im 2"])
+def test_what_editors_echo_and_mounts_put_around_a_secret_is_no_part_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: str, value: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(around.format(value).encode())
+    monkeypatch.setenv("OSTIARY_TEST_SECRET", around.format(value))
+    for secret in (Secret.from_file(file), Secret.from_env("OSTIARY_TEST_SECRET")):
+        assert secret.reveal() == secret.on_one_line().reveal() == value
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{VALUE}\n\n",
+        f" {VALUE}",
+        f"{VALUE} \n",
+        f"{VALUE}\nmore",
+        f"{VALUE}\t",
+        f"{VALUE}\u200b\n",
+        f"{VALUE}\xa0",
+    ],
+)
+def test_a_secret_with_anything_else_around_it_is_refused_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(content.encode())
+    monkeypatch.setenv("OSTIARY_TEST_SECRET", content)
+    for secret in (Secret.from_file(file), Secret.from_env("OSTIARY_TEST_SECRET"), Secret(content)):
+        with pytest.raises(SecretMalformed) as refused:
+            secret.on_one_line().reveal()
+        assert str(refused.value) == (
+            f"{secret.place} has a line break, a control character or a space at an end"
+        )
+        assert VALUE in secret.reveal()  # a key may have several lines
+
+
+def test_no_secret_has_a_nul(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(VALUE.encode() + b"\0")
+    for secret in (Secret.from_file(file), Secret.from_file(file).on_one_line()):
+        with pytest.raises(SecretMalformed) as refused:
+            secret.reveal()
+        assert str(refused.value) == f"file {file} has a NUL character"
 
 
 def test_an_environment_variable_is_read_at_each_use(monkeypatch: pytest.MonkeyPatch) -> None:

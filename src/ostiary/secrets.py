@@ -7,6 +7,7 @@ never hold the value, so that neither a traceback nor a log line can.
 from __future__ import annotations
 
 import os
+from copy import copy
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,18 +16,24 @@ class SecretUnavailable(Exception):
     """The place a secret should come from does not have it. The message names the place, never a value."""
 
 
+class SecretMalformed(SecretUnavailable):
+    """The place has it, together with what is no part of it."""
+
+
 class Secret:
     """A value and where it comes from: given outright, an environment variable, or a file.
 
-    The environment and files are read when the secret is revealed, so a rotated file is seen.
+    The environment and files are read when the secret is revealed, so a rotated file is seen. What editors,
+    `echo` and mounts put around a value is no part of it: a byte order mark, and one line break at its end.
     """
 
-    __slots__ = ("_environment_variable", "_file", "_value")
+    __slots__ = ("_environment_variable", "_file", "_is_one_line", "_value")
 
     def __init__(self, value: str) -> None:
         self._value: str | None = value
         self._environment_variable: str | None = None
         self._file: Path | None = None
+        self._is_one_line = False
 
     @classmethod
     def from_env(cls, name: str) -> Secret:
@@ -42,11 +49,26 @@ class Secret:
         secret._value, secret._file = None, Path(path)
         return secret
 
+    def on_one_line(self) -> Secret:
+        """The same, which is no secret with anything but one line of printable text (RFC 6749 appendix A).
+
+        Letters of any alphabet are taken, for there are servers that give them.
+        """
+        secret = copy(self)
+        secret._is_one_line = True
+        return secret
+
     def reveal(self) -> str:
-        """The value itself. Raises SecretUnavailable when its place does not have it, or has it empty."""
+        """The value itself. Raises SecretUnavailable when its place does not have it, or has it empty, and
+        SecretMalformed when something else is around it or in it.
+        """
         value = self._read()
         if not value:
             raise SecretUnavailable(f"{self.place} is empty")
+        if "\0" in value:
+            raise SecretMalformed(f"{self.place} has a NUL character")
+        if self._is_one_line and not (value.isprintable() and value == value.strip()):
+            raise SecretMalformed(f"{self.place} has a line break, a control character or a space at an end")
         return value
 
     @property
@@ -66,12 +88,12 @@ class Secret:
     def _read(self) -> str:
         if self._environment_variable is not None:
             try:
-                return os.environ[self._environment_variable]
+                return _bare(os.environ[self._environment_variable])
             except KeyError:
                 raise SecretUnavailable(f"{self.place} is not set") from None
         if self._file is not None:
             try:
-                return self._file.read_text("utf-8").removesuffix("\n").removesuffix("\r")
+                return _bare(self._file.read_bytes().decode("utf-8"))
             except (OSError, UnicodeDecodeError) as error:
                 reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
                 raise SecretUnavailable(f"{self.place} cannot be read: {reason}") from None
@@ -89,5 +111,15 @@ class Secret:
     def __hash__(self) -> int:
         return hash((self._value, self._environment_variable, self._file))
 
+    def __copy__(self) -> Secret:
+        secret = Secret("")
+        for name in self.__slots__:
+            setattr(secret, name, getattr(self, name))
+        return secret
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret does not leave the process")
+
+
+def _bare(text: str) -> str:
+    return text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r")

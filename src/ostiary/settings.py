@@ -6,7 +6,8 @@ written and refused alike everywhere in `ostiary.yaml`. Only `config/` knows the
     Settings        base model: unknown keys are errors, values are frozen
     Duration        "30s", "15m", "12h", "30d" → timedelta
     ConfiguredPath  a file, found relative to the configuration that names it
-    SecretField     {env: NAME} or {file: PATH} → Secret; an inline secret is refused
+    SecretField     {env: NAME} or {file: PATH} → Secret, one line of text; an inline secret is refused
+    KeyField        the same for a key, which has several lines
     Url             an http(s) URL in canonical form
     ListenAddress   "127.0.0.1:8080" → host and port
 """
@@ -20,7 +21,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.secrets import Secret
@@ -142,7 +151,7 @@ Url = Annotated[
 ConfiguredPath = Annotated[
     Path, BeforeValidator(_read_path), _schema("A file, relative to this configuration", type="string")
 ]
-SecretField = Annotated[
+KeyField = Annotated[
     Secret,
     BeforeValidator(_read_secret),
     PlainSerializer(repr),
@@ -159,3 +168,4 @@ SecretField = Annotated[
         ],
     ),
 ]
+SecretField = Annotated[KeyField, AfterValidator(Secret.on_one_line)]

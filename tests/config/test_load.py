@@ -114,3 +114,22 @@ def test_secrets_and_files_that_are_not_there_are_told_by_their_place(
         "ostiary.yaml:9: gateway.servers.farm.credential.token: environment variable NOT_THERE is not set",
         f"ostiary.yaml:12: gateway.servers.lake.ca_file: file {tmp_path}/ca.pem is not there",
     ]
+
+
+def test_a_secret_with_a_line_break_inside_is_told_by_its_place(
+    write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TWO_LINES", "hunter2\nhunter3")
+    file = write("""\
+        gateway:
+          allow_unauthenticated: true
+          servers:
+            zoo:
+              url: http://127.0.0.1:9000/mcp
+              credential: {type: bearer, token: {env: TWO_LINES}}
+        """)
+    [fault] = absent(read(file, OstiaryFile))
+    assert str(fault) == (
+        "ostiary.yaml:6: gateway.servers.zoo.credential.token: environment variable TWO_LINES has a line "
+        "break, a control character or a space at an end"
+    )

@@ -7,6 +7,7 @@ which still open. So a key is rotated by putting a new line before the others, i
 from __future__ import annotations
 
 import base64
+import codecs
 import contextlib
 import os
 import secrets
@@ -39,7 +40,7 @@ class KeyRing:
         try:
             if not path.exists():
                 _make(path)
-            lines = path.read_text("ascii").split()
+            lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("ascii").split()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             raise KeyFileUnusable(f"encryption key file {path} cannot be read or made: {reason}") from None

@@ -93,7 +93,7 @@ def key_document(
 
 def _is_ours(path: Path) -> bool:
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8-sig"))
     except ValueError:
         return False
     return isinstance(document, dict) and document.get("made_by") == MADE_BY

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.credentials.attached.header_value import is_header_value
 from ostiary.credentials.error import CredentialMisconfigured
-from ostiary.secrets import Secret, SecretUnavailable
+from ostiary.secrets import Secret, SecretMalformed, SecretUnavailable
 
 if TYPE_CHECKING:
     from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
@@ -51,11 +51,13 @@ class StaticHeaders:
     def _read(self) -> Headers:
         try:
             value = self._prefix + self._value.reveal()
+        except SecretMalformed as error:
+            raise self._misconfigured(str(error), "store the value alone, on one line") from None
         except SecretUnavailable as error:
             raise self._misconfigured(str(error), "set it to the value that the server gave you") from None
         if not is_header_value(value):
-            problem = f"{self._value.place} has a line break, a control character or a space at an end"
-            raise self._misconfigured(problem, "store the value alone, on one line")
+            problem = f"{self._value.place} has a character beyond ASCII, which no header carries"
+            raise self._misconfigured(problem, "set it to the value that the server gave you")
         return ((self._name, value),)
 
     def _misconfigured(self, problem: str, fix: str) -> CredentialMisconfigured:

@@ -81,7 +81,7 @@ class GoogleLogin:
 
 def read_login(path: Path) -> GoogleLogin:
     """Read a credentials file. Raises OSError, or ValueError when it is none."""
-    info = json.loads(path.read_text("utf-8"))
+    info = json.loads(path.read_text("utf-8-sig"))
     if not isinstance(info, dict):
         raise MalformedFile("it holds no settings")
     source: object = info

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, StringConstraints, model_validator
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client_authentication import AuthMethod, SigningAlgorithm
 from ostiary.secrets import Secret, SecretUnavailable
-from ostiary.settings import ConfiguredPath, SecretField, Settings
+from ostiary.settings import ConfiguredPath, KeyField, SecretField, Settings
 from ostiary.transport.fetch import Reach
 from ostiary.transport.trust import TrustSet
 
@@ -47,7 +47,7 @@ class ClientSettings(Settings):
     auth_method: AuthMethod | None = None
     """How the client proves who it is. Default: by the settings below, private_key_jwt, tls_client_auth,
     client_secret_basic (client_secret_post where the issuer lists only that), or none."""
-    private_key: SecretField | None = None
+    private_key: KeyField | None = None
     """A private key in PEM, for private_key_jwt."""
     algorithm: SigningAlgorithm = "ES256"
     """What private_key signs with."""

@@ -6,6 +6,7 @@ or inode, since Kubernetes swaps a link. Both take microseconds, so they happen 
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,7 @@ class JwtFile:
 
     def _read(self) -> Token:
         with self._path.open("rb") as file:
-            text = file.read(LONGEST + 1).decode("ascii").strip()
+            text = file.read(LONGEST + 1).removeprefix(codecs.BOM_UTF8).decode("ascii").strip()
         if len(text) > LONGEST or not is_jwt(text):
             raise self._no_token(f"file {self._path} holds no JWT")
         return Token(Secret(text), expiry_of_jwt(text))

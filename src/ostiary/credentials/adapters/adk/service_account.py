@@ -19,7 +19,7 @@ from ostiary.credentials.google.settings import GoogleSettings
 from ostiary.credentials.google_access_token import GoogleAccessToken
 from ostiary.credentials.google_id_token import GoogleIdToken
 from ostiary.secrets import Secret
-from ostiary.settings import SecretField
+from ostiary.settings import KeyField
 
 if TYPE_CHECKING:
     from google.adk.auth.auth_credential import ServiceAccount
@@ -71,7 +71,7 @@ class IdentityByKey(GoogleIdentity):
 class KeyInMemory(GoogleSettings):
     """A service account's key (JSON), held by the process."""
 
-    key: SecretField
+    key: KeyField
 
     @property
     def identity(self) -> GoogleIdentity:
