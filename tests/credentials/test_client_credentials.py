@@ -86,17 +86,18 @@ async def test_an_issuer_that_lists_only_post_gets_post(issuer: TokenServer, run
 async def test_the_line_feed_at_a_secret_s_end_is_sent_to_nobody(
     issuer: TokenServer, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setenv("OSTIARY_TEST_SECRET", "s3cret\n")
     secret = Secret.from_env("OSTIARY_TEST_SECRET")
-    await attached(issuer, runtime, client_secret=secret, auth_method=method).get(REQUEST)
+    headers = attached(issuer, runtime, client_secret=secret, auth_method=method)
+    monkeypatch.setenv("OSTIARY_TEST_SECRET", "s3cret\n\n")
+    with pytest.raises(CredentialError) as refused:
+        await headers.get(REQUEST)
+    assert "environment variable OSTIARY_TEST_SECRET has a line break" in str(refused.value)
+    assert issuer.forms == []
+    monkeypatch.setenv("OSTIARY_TEST_SECRET", "s3cret\n")
+    await headers.get(REQUEST)
     basic = issuer.headers[0].get("authorization", "").removeprefix("Basic ")
     sent = base64.b64decode(basic).partition(b":")[2].decode() or issuer.forms[0]["client_secret"]
     assert sent == "s3cret"
-    monkeypatch.setenv("OSTIARY_TEST_SECRET", "s3cret\n\n")
-    with pytest.raises(CredentialError) as refused:
-        await attached(issuer, runtime, client_secret=secret, auth_method=method).get(REQUEST)
-    assert "environment variable OSTIARY_TEST_SECRET has a line break" in str(refused.value)
-    assert len(issuer.forms) == 1
 
 
 @pytest.mark.parametrize(("audience", "who"), [("issuer", "{}"), ("endpoint", "{}/token")])
