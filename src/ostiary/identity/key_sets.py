@@ -15,7 +15,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ostiary.identity.key_set import KeySet, read_key_set
 from ostiary.oauth.errors import TemporarilyUnavailable
@@ -49,6 +49,13 @@ class KeyLocation:
     reach: Reach = PUBLIC
 
 
+class JsonFetcher(Protocol):
+    """What fetches metadata and keys."""
+
+    async def get_json(self, url: CanonicalUrl, *, reach: Reach) -> Any:
+        """The decoded document. Raises FetchError."""
+
+
 class KeySets:
     """All issuers' keys of one process. `generation` changes whenever any of them does.
 
@@ -71,10 +78,13 @@ class KeySets:
         self._known: dict[KeyLocation, _Known] = {}
         self.generation = 0
 
-    async def get(self, location: KeyLocation, *, kid: str | None = None) -> KeySet:
+    async def get(
+        self, location: KeyLocation, *, kid: str | None = None, fetcher: JsonFetcher | None = None
+    ) -> KeySet:
         """The keys. Waits for a fetch only when there are none to believe, or `kid` is not among them.
 
-        Raises TemporarilyUnavailable.
+        fetcher: what fetches them for whoever asks now, where that is not everybody's. Raises
+        TemporarilyUnavailable.
         """
         known = self._known.get(location)
         if known is None:
@@ -82,7 +92,7 @@ class KeySets:
             self._forget_oldest()
         now = self._clock()
         if known.fetch is None and known.wants_fetch(kid, now):
-            known.fetch = asyncio.create_task(self._fetch(location, known))
+            known.fetch = asyncio.create_task(self._fetch(location, known, fetcher or self._fetcher))
         if known.fetch is not None and not known.suffices(kid, now):
             await asyncio.wait({known.fetch}, timeout=self._longest_wait)
         return known.believed(location, kid, self._clock())
@@ -91,11 +101,11 @@ class KeySets:
         if self._most is not None and len(self._known) > self._most:
             del self._known[next(iter(self._known))]
 
-    async def _fetch(self, location: KeyLocation, known: _Known) -> None:
+    async def _fetch(self, location: KeyLocation, known: _Known, fetcher: JsonFetcher) -> None:
         """Never raises what an issuer can cause: the outcome is kept for everybody who asks."""
         try:
-            url = location.jwks_url or await self._discover(location)
-            keys = read_key_set(await self._fetcher.get_json(url, reach=location.reach))
+            url = location.jwks_url or await self._discover(location, fetcher)
+            keys = read_key_set(await fetcher.get_json(url, reach=location.reach))
         except (FetchError, ValueError) as error:
             known.failure = error.with_traceback(None)
             logger.warning("keys of issuer %s can't be had: %s", location.issuer, error)
@@ -104,11 +114,11 @@ class KeySets:
         finally:
             known.tried_at, known.fetch = self._clock(), None
 
-    async def _discover(self, location: KeyLocation) -> CanonicalUrl:
+    async def _discover(self, location: KeyLocation, fetcher: JsonFetcher) -> CanonicalUrl:
         reasons = []
         for url in metadata_urls(location.issuer):
             try:
-                document = await self._fetcher.get_json(url, reach=location.reach)
+                document = await fetcher.get_json(url, reach=location.reach)
                 return jwks_uri(document, issuer=location.issuer)
             except (FetchError, MetadataRefused) as error:
                 reasons.append(str(error))

@@ -181,29 +181,6 @@ async def test_documents_can_be_switched_off(start: Start, site: Site) -> None:
 # slow documents
 
 
-@pytest.fixture
-async def silence(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[int]]:
-    """Two ports that take connections and say nothing; every name below `.example` leads to this machine."""
-    over = asyncio.Event()
-
-    async def wait(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await over.wait()
-        writer.close()
-
-    real = socket.getaddrinfo
-
-    def getaddrinfo(host: Any, *rest: Any, **options: Any) -> Any:
-        return real("127.0.0.1" if str(host).endswith(".example") else host, *rest, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(documents, "TIMEOUT", 60.0)
-    servers = [await asyncio.start_server(wait, "127.0.0.1", 0) for _ in range(2)]
-    yield [server.sockets[0].getsockname()[1] for server in servers]
-    over.set()
-    for server in servers:
-        server.close()
-
-
 @contextlib.asynccontextmanager
 async def asking(server: Server, asked: Iterable[tuple[str, str]]) -> AsyncIterator[int]:
     """Ask for documents from addresses, all at once. Gives how many are refused; the others wait."""

@@ -96,16 +96,16 @@ class ClientAuthenticator:
             case PresentedName():
                 return _with_certificate(_known(client), form.certificate)
             case PresentedAssertion():
-                return await self._with_statement(client, presented.assertion, form.url, now=now)
+                return await self._with_statement(client, presented.assertion, form, now=now)
 
     async def _with_statement(
-        self, client: Client | None, assertion: str, endpoint: str, *, now: float
+        self, client: Client | None, assertion: str, form: FormRequest, *, now: float
     ) -> Client:
         try:
             signing = _of_method(_known(client), "private_key_jwt")
         except InvalidClient as unfit:
             self._statements.refuse(assertion, unfit)
-        await self._statements.check(assertion, signing, endpoint=endpoint, now=now)
+        await self._statements.check(assertion, signing, endpoint=form.url, now=now, asked_from=form.peer)
         return signing
 
     def _with_secret(

@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ostiary.authserver.clients.documents import TIMEOUT
+from ostiary.authserver.clients.pending_fetches import PendingFetches
 from ostiary.authserver.clients.strangers_reach import KEYS_OUT_OF_REACH, strangers_reach
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.identity.key_set import KeySet, read_key_set
-from ostiary.identity.key_sets import KeyLocation, KeySets
-from ostiary.oauth.canonical_url import canonical_url
+from ostiary.identity.key_sets import JsonFetcher, KeyLocation, KeySets
+from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.oauth.client import Client, ClientKind
 from ostiary.oauth.errors import TemporarilyUnavailable
 from ostiary.oauth.server_errors import InvalidClient, Unavailable
-from ostiary.transport.fetch import PUBLIC, Fetcher, NotAllowed, Reach
+from ostiary.transport.fetch import PUBLIC, Fetcher, FetchError, NotAllowed, Reach
 from ostiary.transport.trust import TrustSet
 
 MAX_BYTES = 64 * 1024
@@ -36,21 +37,26 @@ class ClientKeys:
         fetcher = Fetcher(timeout=TIMEOUT, max_bytes=MAX_BYTES)
         self._strangers = KeySets(fetcher, clock, most=MOST_REMEMBERED)
         self._strangers_reach = strangers_reach(settings.registration)
+        self._fetcher = fetcher
+        self._pending = PendingFetches()
         self._inline: dict[str, tuple[Mapping[str, Any], KeySet]] = {}
 
-    async def of(self, client: Client, *, kid: str | None) -> KeySet:
-        """The keys, fetched again when `kid` is not among them. Raises InvalidClient, Unavailable."""
+    async def of(self, client: Client, *, kid: str | None, asked_from: str) -> KeySet:
+        """The keys, fetched again when `kid` is not among them. Raises InvalidClient, Unavailable.
+
+        asked_from: the address that asks, whose slow keys are not everybody's trouble.
+        """
         if client.jwks is not None:
             return self._read(client.client_id, client.jwks)
         if client.jwks_uri is None:
             return KeySet(())
         sets, reach = self._strangers, self._strangers_reach
+        fetcher: JsonFetcher | None = _FetcherWithShares(self._fetcher, self._pending, asked_from)
         if client.kind is ClientKind.REGISTERED:
-            sets, reach = self._operators, self._reaches.get(client.client_id, PUBLIC)
+            sets, reach, fetcher = self._operators, self._reaches.get(client.client_id, PUBLIC), None
+        location = KeyLocation(client.client_id, canonical_url(client.jwks_uri), reach)
         try:
-            return await sets.get(
-                KeyLocation(client.client_id, canonical_url(client.jwks_uri), reach), kid=kid
-            )
+            return await sets.get(location, kid=kid, fetcher=fetcher)
         except TemporarilyUnavailable as away:
             if sets is self._strangers and isinstance(away.__cause__, NotAllowed):
                 raise InvalidClient(KEYS_OUT_OF_REACH, detail=away.detail) from None
@@ -67,3 +73,19 @@ class ClientKeys:
                 del self._inline[next(iter(self._inline))]
             known = self._inline[client_id] = (jwks, read_key_set(jwks))
         return known[1]
+
+
+class _FetcherWithShares:
+    """Fetches for an address, within its share and that of the host."""
+
+    def __init__(self, fetcher: Fetcher, pending: PendingFetches, asked_from: str) -> None:
+        self._fetcher = fetcher
+        self._pending = pending
+        self._asked_from = asked_from
+
+    async def get_json(self, url: CanonicalUrl, *, reach: Reach) -> Any:
+        try:
+            with self._pending.one(url, self._asked_from):
+                return await self._fetcher.get_json(url, reach=reach)
+        except Unavailable as crowded:
+            raise FetchError(url, crowded.detail) from None

@@ -43,12 +43,14 @@ class OwnStatements:
             raise InvalidClient(refused.description, detail=why.detail) from None
         raise why
 
-    async def check(self, assertion: str, client: Client, *, endpoint: str, now: float) -> None:
+    async def check(
+        self, assertion: str, client: Client, *, endpoint: str, now: float, asked_from: str
+    ) -> None:
         """Take the statement, once. endpoint: where it was sent. Raises InvalidClient, Unavailable,
         StorageError."""
         with refused_as(InvalidClient, NAME):
             jwt = read_jwt(assertion)
-            claims = verify(jwt, await self._keys.of(client, kid=jwt.kid))
+            claims = verify(jwt, await self._keys.of(client, kid=jwt.kid, asked_from=asked_from))
         jti = check_client_assertion(
             claims,
             client_id=client.client_id,

@@ -44,7 +44,7 @@ class PendingFetches:
         for (kind, whose), most in shares.items():
             if self._of[kind, whose] >= most:
                 raise Unavailable(
-                    "too many clients' documents are being fetched; try again in a moment",
+                    "too much is being fetched for clients that nobody knows; try again in a moment",
                     detail=f"{most} fetches are under way {kind} {whose}".rstrip(),
                 )
         self._of.update(shares.keys())
