@@ -513,7 +513,8 @@ async def test_a_stream_in_chunks_of_two_bytes_that_nobody_reads_costs_its_own_s
 @pytest.fixture
 def no_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server's share of a turn is over as soon as it has begun, so that turns can be counted."""
-    monkeypatch.setattr("ostiary.transport.upstream.pool.SHARE_SECONDS", 0)
+    monkeypatch.setattr("ostiary.transport.upstream.loop_share.SHARE_SECONDS", 0)
+    monkeypatch.setattr("ostiary.transport.upstream.answer.SHARE_SECONDS", 0)
 
 
 class Turns:
@@ -561,17 +562,30 @@ async def test_a_stream_that_always_has_something_gives_way_to_others(
     assert turns.count - before >= 1000
 
 
+@pytest.mark.parametrize("pieces", [1, 4])
 @pytest.mark.usefixtures("no_share")
-async def test_what_follows_an_answer_of_many_pieces_is_never_the_next_ones(
-    server: RawServer, connecting: Connecting
+async def test_what_follows_an_answer_of_whole_pieces_is_never_the_next_ones(
+    server: RawServer, connecting: Connecting, pieces: int
 ) -> None:
-    length = READ_AT_ONCE * 4
+    length = READ_AT_ONCE * pieces
     head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n"
     head %= length - len(head % length)
     server.talk = says(head + b"x" * (length - len(head)) + OK)
     upstream = connecting(connections=1)
     both = await asyncio.gather(asked(upstream), asked(upstream), return_exceptions=True)
     assert [str(failed) for failed in both] == ["server s: it sent more than one answer"] * 2
+
+
+@pytest.mark.usefixtures("no_share")
+async def test_many_connections_of_a_server_have_one_share_of_a_turn(
+    server: RawServer, connecting: Connecting, turns: Turns
+) -> None:
+    server.talk = says(b"HTTP/1.1 200 OK\r\ncontent-length: 1048576\r\n\r\n", *[b"x" * 0x8000] * 32)
+    upstream = connecting()
+    before = turns.count
+    answers = await asyncio.gather(*(asked(upstream) for _ in range(8)))
+    assert [len(answer.body) for answer in answers] == [1024 * 1024] * 8
+    assert turns.count - before >= 8 * 1024 * 1024 // READ_AT_ONCE
 
 
 @pytest.mark.usefixtures("no_share")

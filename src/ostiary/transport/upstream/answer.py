@@ -8,9 +8,9 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Protocol
 
-from ostiary.transport.stepping import next_turn
 from ostiary.transport.upstream.errors import UpstreamFailed
 from ostiary.transport.upstream.held import Room
+from ostiary.transport.upstream.loop_share import SHARE_SECONDS, LoopShare
 
 STREAM_HIGH_WATER = 256 * 1024
 PIECE = 2 * 1024
@@ -37,6 +37,8 @@ def by_name(fields: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 class Source(Protocol):
     """The connection that a stream comes from."""
 
+    loop_share: LoopShare
+
     def pause(self) -> None:
         """Whoever reads the stream is behind."""
 
@@ -45,9 +47,6 @@ class Source(Protocol):
 
     def drop(self) -> None:
         """Nobody reads the stream any more."""
-
-    def share(self) -> float:
-        """For how many seconds the stream may keep the event loop in one turn of it."""
 
 
 class UpstreamAnswer:
@@ -104,10 +103,9 @@ class Stream:
     async def __anext__(self) -> bytes:
         if not self._held:
             await self._wait()
-            self._turn_ends = perf_counter() + self._source.share()
         elif perf_counter() > self._turn_ends:
-            await next_turn()
-            self._turn_ends = perf_counter() + self._source.share()
+            await self._source.loop_share.come()
+            self._turn_ends = perf_counter() + SHARE_SECONDS
         piece = bytes(self._held[:PIECE])
         del self._held[:PIECE]
         if len(self._held) <= STREAM_HIGH_WATER // 2:

@@ -10,10 +10,7 @@ with all else that the event loop has to do.
 from __future__ import annotations
 
 import asyncio
-import math
 from enum import Enum
-from http import HTTPStatus
-from time import perf_counter
 from typing import Protocol, cast
 
 import httptools
@@ -24,11 +21,13 @@ from ostiary.transport.upstream.answer import Stream, UpstreamAnswer, by_name
 from ostiary.transport.upstream.errors import Step, UpstreamFailed
 from ostiary.transport.upstream.held import LARGE, HeldAnswers, Room
 from ostiary.transport.upstream.limits import FRAME_BYTES, UpstreamLimits
+from ostiary.transport.upstream.loop_share import LoopShare
 from ostiary.transport.upstream.turns import Calls
 
 READ_AT_ONCE = 8 * 1024
 """More than most answers have; what takes longest to parse in it takes a millisecond or two."""
-NOT_HTTP = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+FAULTS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+SWITCHING_PROTOCOLS = 101
 NOBODY: Reply[UpstreamAnswer] = Reply()
 """Who waits for an answer while none is under way."""
 
@@ -39,6 +38,7 @@ class Owner(Protocol):
     limits: UpstreamLimits
     outbox: Outbox
     held: HeldAnswers
+    loop_share: LoopShare
 
     def release(self, connection: Connection, *, keep: bool) -> None:
         """Its answer is complete; `keep` says that it may carry another request."""
@@ -48,9 +48,6 @@ class Owner(Protocol):
 
     def touch(self, connection: Connection) -> None:
         """Its stream is alive."""
-
-    def share(self) -> float:
-        """For how many seconds one connection may keep the event loop in one turn of it."""
 
     def failed(self, step: Step, reason: str) -> UpstreamFailed:
         """An error of this server at this step."""
@@ -73,6 +70,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
+        self.loop_share = owner.loop_share
         self.most_bytes = 0
         self.most_besides = owner.limits.head_bytes
         self.most_headers = owner.limits.header_count
@@ -130,25 +128,23 @@ class Connection(asyncio.Protocol):
             if self.rest is None:
                 self.transport.resume_reading()
 
-    def share(self) -> float:
-        """For how many seconds the stream may keep the event loop in one turn of it."""
-        return self.owner.share()
-
     # told by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but class
 
     def data_received(self, data: bytes) -> None:
-        if len(data) <= READ_AT_ONCE:
+        if self.size + len(data) <= READ_AT_ONCE or self.state is IDLE:
             self._read(data)
         else:
-            self._read_in_turns(memoryview(data))
+            self.rest = memoryview(data)
+            self.transport.pause_reading()
+            self.loop_share.wait(self._go_on)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.rest is not None:
-            self._read_until(math.inf, self.rest)
-            self.rest = None
+        while self.rest and self.state is not CLOSED:
+            self._read_piece(self.rest)
+        self.rest = None
         if exc is None and self._ends_with_the_connection():
             self._completed()
             return
@@ -164,14 +160,12 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.fields.append((name.lower(), value))
-        if len(self.fields) > self.most_headers:
-            raise self.owner.failed(
-                Step.ANSWER, f"its answer has more than {self.most_headers} header fields"
-            )
 
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
-        if status == HTTPStatus.SWITCHING_PROTOCOLS:
+        if len(self.fields) > self.most_headers:
+            raise self._too_many_fields()
+        if status == SWITCHING_PROTOCOLS:
             raise self.owner.failed(Step.ANSWER, "it switched to another protocol (101), unasked")
         if status < 200:
             return
@@ -190,13 +184,8 @@ class Connection(asyncio.Protocol):
             self.answer.stream.feed(body)
         elif not self.body:
             self.body = body
-        elif isinstance(self.body, bytearray):
-            self.body += body
         else:
-            self.body = bytearray(self.body)
-            self.body += body
-        if self.content > LARGE and self.room is None and not self.paused and self.answer.stream is None:
-            self._ask_for_room()
+            self._add(body)
 
     def on_message_complete(self) -> None:
         self.complete = self.answer is not None
@@ -209,17 +198,29 @@ class Connection(asyncio.Protocol):
         if self.state is IDLE:
             self.drop()
             return
-        if self.state is AWAITING:
-            self.size += len(data)
-            if self.size > self.most_bytes:
-                self.drop(self._too_long())
-                return
-        content = self.content
-        self._parse(data)
-        if self.state is CLOSED:
+        self.size += len(data)
+        if self.size > self.most_bytes and self.state is AWAITING:
+            self.drop(self._too_long())
             return
-        if self._has_too_much_besides(len(data), self.content - content):
+        content = self.content
+        try:
+            self.parser.feed_data(data)
+        except FAULTS as error:
+            self.drop(self._fault(error))
+            return
+        if self.complete and self.size <= READ_AT_ONCE and not more:
+            self._completed()
+        elif self.state is not CLOSED:
+            self._count(len(data), self.content - content, more=more)
+
+    def _count(self, size: int, content: int, *, more: bool) -> None:
+        """Go on after a piece of this size, of which so much was content, unless there is too much else."""
+        besides = self.besides + size - content
+        self.besides = max(0, besides - FRAME_BYTES * content)
+        if besides > self.most_besides:
             self.drop(self._too_long_besides())
+        elif len(self.fields) > self.most_headers:
+            self.drop(self._too_many_fields())
         elif self.complete and more:
             self.drop(self.owner.failed(Step.ANSWER, "it sent more than one answer"))
         elif self.complete:
@@ -227,45 +228,28 @@ class Connection(asyncio.Protocol):
         elif self.state is STREAMING:
             self.owner.touch(self)
 
-    def _parse(self, data: bytes | memoryview) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserCallbackError as error:
-            self.drop(error.__context__ if isinstance(error.__context__, UpstreamFailed) else None)
-        except NOT_HTTP:
-            step = Step.HTTP if self.answer is None else Step.ANSWER
-            self.drop(self.owner.failed(step, "its answer is not HTTP"))
+    def _go_on(self) -> bool:
+        """Read a piece in our turn, and wait for the next one. Part of the turn may be left for others."""
+        if self.rest and self.state is not CLOSED:
+            self._read_piece(self.rest)
+        if self.rest and self.state is not CLOSED:
+            self.loop_share.wait(self._go_on)
+        elif self.rest is not None:
+            self.rest = None
+            if not self.paused and self.state is not CLOSED:
+                self.transport.resume_reading()
+        return False
 
-    def _has_too_much_besides(self, size: int, content: int) -> bool:
-        """Count a piece of this size, of which so much was content."""
-        besides = self.besides + size - content
-        self.besides = max(0, besides - FRAME_BYTES * content)
-        return besides > self.most_besides
+    def _read_piece(self, rest: memoryview) -> None:
+        piece, self.rest = rest[:READ_AT_ONCE], rest[READ_AT_ONCE:]
+        self._read(piece, more=bool(self.rest))
 
-    def _read_in_turns(self, data: memoryview) -> None:
-        """Read on while our share of the turn lasts, and what is left in the next turn."""
-        rest = self._read_until(perf_counter() + self.owner.share(), data)
-        if self.state is AWAITING or self.state is STREAMING:
-            # Also when nothing is left: the event loop may have more of this connection at hand in this turn.
-            self.rest = rest
-            self.transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._go_on)
-
-    def _read_until(self, time: float, data: memoryview) -> memoryview:
-        """Parse piece after piece; gives what is left."""
-        while data and self.state is not CLOSED:
-            piece, data = data[:READ_AT_ONCE], data[READ_AT_ONCE:]
-            self._read(piece, more=bool(data))
-            if perf_counter() > time:
-                break
-        return data
-
-    def _go_on(self) -> None:
-        rest, self.rest = self.rest, None
-        if rest:
-            self._read_in_turns(rest)
-        if self.rest is None and not self.paused and self.state is not CLOSED:
-            self.transport.resume_reading()
+    def _add(self, body: bytes) -> None:
+        if not isinstance(self.body, bytearray):
+            self.body = bytearray(self.body)
+        self.body += body
+        if self.content > LARGE and self.room is None and not self.paused:
+            self._ask_for_room()
 
     def _ask_for_room(self) -> None:
         self.paused = True
@@ -286,6 +270,15 @@ class Connection(asyncio.Protocol):
             and not self.answer.headers.keys() & {b"content-length", b"transfer-encoding"}
         )
 
+    def _fault(self, error: Exception) -> UpstreamFailed | None:
+        if isinstance(error, httptools.HttpParserCallbackError):
+            return error.__context__ if isinstance(error.__context__, UpstreamFailed) else None
+        step = Step.HTTP if self.answer is None else Step.ANSWER
+        return self.owner.failed(step, "its answer is not HTTP")
+
+    def _too_many_fields(self) -> UpstreamFailed:
+        return self.owner.failed(Step.ANSWER, f"its answer has more than {self.most_headers} header fields")
+
     def _too_long_besides(self) -> UpstreamFailed:
         where = "the head of its answer" if self.answer is None else "what its answer has besides content"
         return self.owner.failed(Step.ANSWER, f"{where} is longer than {self.most_besides} bytes")
@@ -301,7 +294,8 @@ class Connection(asyncio.Protocol):
         self.state = IDLE
         self.resume()
         if answer.stream is None:
-            answer.body, answer.room = bytes(self.body), self.room
+            answer.body = self.body if type(self.body) is bytes else bytes(self.body)
+            answer.room = self.room
             self.body, self.room = b"", None
         self.owner.release(self, keep=keep)
         if answer.stream is not None:

@@ -17,13 +17,12 @@ from ostiary.transport.upstream.connection import STREAMING, Connection
 from ostiary.transport.upstream.errors import CallerBusy, Step, UpstreamFailed
 from ostiary.transport.upstream.held import HeldAnswers
 from ostiary.transport.upstream.limits import UpstreamLimits
+from ostiary.transport.upstream.loop_share import LoopShare
 from ostiary.transport.upstream.turns import Calls, Turns
 
 IDLE_SECONDS = 4.0
 """Shorter than the 5 s after which many servers close, so that a request rarely meets a closing one."""
 SWEEP_SECONDS = 0.25
-SHARE_SECONDS = 0.002
-"""For how long one server may keep the event loop in one turn of it; others are served between."""
 
 
 class Upstream:
@@ -52,6 +51,7 @@ class Upstream:
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self.outbox = Outbox(self._loop)
+        self.loop_share = LoopShare(self._loop)
         self.held = HeldAnswers(limits.held_bytes)
 
     def exchange(
@@ -83,11 +83,7 @@ class Upstream:
         """An error of this server at this step."""
         return UpstreamFailed(self.name, step, reason)
 
-    # asked and told by connections
-
-    def share(self) -> float:
-        """One connection's part of what the server may take of one turn of the event loop, in seconds."""
-        return SHARE_SECONDS / max(1, len(self._busy))
+    # told by connections
 
     def release(self, connection: Connection, *, keep: bool) -> None:
         """Its answer is complete."""
