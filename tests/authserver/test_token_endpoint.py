@@ -182,3 +182,16 @@ async def test_scripts_of_any_site_may_ask_for_tokens(start: Start) -> None:
     for response in (asked, answered):
         assert response.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in response.headers
+
+
+async def test_a_slash_too_many_sends_no_secret_anywhere(start: Start) -> None:
+    form = {"grant_type": "client_credentials", "client_id": "ci", "client_secret": SECRET}
+    async with start() as server:
+        for path in (
+            "/oauth/token/",
+            "/oauth/register/",
+            "/connections/",
+            "/.well-known/openid-configuration/",
+        ):
+            answer = await server.post(path, form, headers={"x-forwarded-proto": "https"})
+            assert (answer.status_code, answer.headers.get("location")) == (404, None)

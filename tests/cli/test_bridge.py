@@ -18,6 +18,7 @@ import pytest
 from mcp import StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.server.mcpserver import Context, MCPServer
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
@@ -196,6 +197,23 @@ async def test_a_server_that_is_away_is_told_and_the_bridge_stands() -> None:
             assert failed["error"]["code"] == -32010
             assert failed["error"]["message"].startswith(f"{url} cannot be reached: ")
         assert await bridge.close() == (0, "", "")
+
+
+async def test_a_redirect_is_named_with_the_address_to_write() -> None:
+    sock = bind(Listen("127.0.0.1", 0))
+    url = f"http://{address_of(sock)}/mcp"
+
+    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        location = {"location": "https://new.example.com/mcp/"}
+        await Response(status_code=307, headers=location)(scope, receive, send)
+
+    async with serving(elsewhere, sock), bridged(url, "--no-credential") as bridge:
+        failed = await bridge.ask(1, "server/discover", _meta=MODERN)
+    assert failed["error"] == {
+        "code": -32012,
+        "message": f"{url} sends callers on to https://new.example.com/mcp/ (307), and no credential follows "
+        "to another server: write that address if it is the right one",
+    }
 
 
 # While tokens grow old.

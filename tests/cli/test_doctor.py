@@ -249,6 +249,16 @@ def test_a_server_that_has_moved(doctor: Doctor, answering: Answering) -> None:
     )
 
 
+def test_a_server_that_wants_a_slash(doctor: Doctor, answering: Answering) -> None:
+    url = answering(307, {"location": "/mcp/"})
+    assert doctor(url) == (
+        1,
+        "moved",
+        f"{url} sends callers on to {url}/ (307 Temporary Redirect), and no credential follows there.",
+        f"Write {url}/ as its url.",
+    )
+
+
 def test_a_server_that_is_broken(doctor: Doctor, answering: Answering) -> None:
     url = answering(503, {"content-type": "text/plain"}, b"Service Unavailable")
     assert doctor(url)[:3] == (

@@ -9,21 +9,23 @@ from typing import Any
 
 import pytest
 
-Answering = Callable[[int, str, bytes], str]
+Answering = Callable[..., str]
 
 
 @pytest.fixture
 def answering() -> Iterator[Answering]:
-    """A server that answers every POST alike; gives its URL."""
+    """A server that answers every POST alike; gives its URL. headers: with _ for -."""
     servers: list[ThreadingHTTPServer] = []
 
-    def started(status: int, content_type: str, body: bytes) -> str:
+    def started(status: int, content_type: str, body: bytes, **headers: str) -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["content-length"]))
                 self.send_response(status)
                 self.send_header("content-type", content_type)
                 self.send_header("content-length", str(len(body)))
+                for name, value in headers.items():
+                    self.send_header(name.replace("_", "-"), value)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -86,4 +88,19 @@ def test_the_credential_that_cannot_be_had_is_named(
     assert outcome.err == (
         f"credential bearer for {url.removesuffix('/mcp')}: environment variable NOT_THERE is not set; "
         "set it to the value that the server gave you\n"
+    )
+
+
+def test_a_redirect_that_is_not_followed_is_named_with_the_address_to_write(
+    answering: Answering, ostiary: Any
+) -> None:
+    url = answering(307, "text/plain", b"", location="https://new.example.com/mcp/?state=secret")
+    outcome = ostiary("tools", url)
+    assert outcome == (
+        1,
+        "",
+        (
+            f"{url} sends callers on to https://new.example.com/mcp/ (307), and no credential follows "
+            "to another server: write that address if it is the right one\n"
+        ),
     )

@@ -507,6 +507,32 @@ async def test_a_server_that_answers_html(admitted: Caller, server: McpServer, s
 
 
 @pytest.mark.parametrize(
+    ("location", "meant"),
+    [
+        ("/mcp/", "sends callers on to {origin}/mcp/ (307), and no credential follows: write that address"),
+        (
+            "https://new.example.com/mcp?state=secret",
+            (
+                "sends callers on to https://new.example.com/mcp (307), and no credential follows "
+                "to another server: write that address if it is the right one"
+            ),
+        ),
+        ("", "sends callers on to {origin}/mcp (307), and no credential follows: write that address"),
+        ("javascript:alert(1)", "sends callers on (307), and not to an address that can be called"),
+    ],
+)
+async def test_a_server_that_redirects_is_named_with_the_address_to_write(
+    admitted: Caller, server: McpServer, location: str, meant: str
+) -> None:
+    async def elsewhere(_seen: Seen, _request: web.Request) -> web.StreamResponse:
+        return web.Response(status=307, headers={"location": location})
+
+    server.reply = elsewhere
+    message = meant.format(origin=server.url.removesuffix("/mcp"))
+    assert refusal(await admitted.ask(*CALL)) == (502, -32012, f"server s: it {message}")
+
+
+@pytest.mark.parametrize(
     ("body", "message"),
     [
         ("", "the body is not well-formed JSON"),

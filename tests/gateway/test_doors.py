@@ -184,3 +184,11 @@ async def test_a_body_that_comes_after_its_head_is_waited_for(guarded: Caller, t
         answered = await guarded.http.post(f"{guarded.origin}/mcp", content=parts(), headers=headers)
         assert answered.json()["result"]["params"]["arguments"] == {"text": "x" * 100_000}
         headers = headers[:-2]
+
+
+async def test_a_door_with_a_slash_too_many_is_none_and_sends_nobody_to_plain_http(guarded: Caller) -> None:
+    for path in ("/mcp/", "/servers/zoo/mcp/", "/.well-known/oauth-protected-resource/mcp/"):
+        headers = {"x-forwarded-proto": "https", "authorization": "Bearer the-token"}
+        for method in ("POST", "GET"):
+            answer = await guarded.http.request(method, guarded.origin + path, headers=headers)
+            assert (answer.status_code, answer.headers.get("location")) == (404, None)

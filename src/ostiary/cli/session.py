@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ostiary.cli.challenge import refusal
 from ostiary.cli.failure import Failure
 from ostiary.credentials import CredentialError, NoCredential
+from ostiary.transport.moved import REDIRECTS, moved
 
 if TYPE_CHECKING:
     import httpx2
@@ -63,6 +64,8 @@ class _No:
     challenge: str
     message: str
     """The JSON-RPC error's own words, "" when there was none."""
+    location: str
+    """Where it sends callers, "" when it does not."""
 
 
 class _Answers:
@@ -72,11 +75,13 @@ class _Answers:
         self.no: _No | None = None
 
     async def see(self, response: httpx2.Response) -> None:
-        if response.status_code < HTTPStatus.BAD_REQUEST:
+        if response.status_code < HTTPStatus.MULTIPLE_CHOICES:
             self.no = None
         elif self.no is None:
             challenge = response.headers.get("www-authenticate", "")
-            self.no = _No(response.status_code, challenge, _rpc_message(await response.aread()))
+            message = _rpc_message(await response.aread())
+            location = response.headers.get("location", "")
+            self.no = _No(response.status_code, challenge, message, location)
 
 
 def _rpc_message(body: bytes) -> str:
@@ -116,6 +121,8 @@ def _answered(error: MCPError, target: Target, no: _No | None) -> Failure:
         return Failure(f"{target.url} answered: {error.message} (JSON-RPC error {error.code})")
     if no.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Refused(_refusal(target, no))
+    if no.status in REDIRECTS:
+        return Failure(f"{target.url} {moved(target.url, no.status, no.location)}")
     status = f"{no.status} {HTTPStatus(no.status).phrase}"
     if no.status == HTTPStatus.NOT_FOUND and not no.message:
         return Failure(f"{target.url} answered {status}: no MCP server is at that path")

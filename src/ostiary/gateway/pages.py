@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ostiary.transport.application import application
+
 DISCOVERY_CACHE = "public, max-age=300"
 
 
@@ -36,8 +38,8 @@ def pages(
             headers={"allow": "POST"},
         )
 
-    return Starlette(
-        routes=[
+    return application(
+        [
             *(Route(path, read_metadata, methods=["GET"]) for path in metadata),
             *(Route(path, only_post, methods=["GET", "PUT", "DELETE", "PATCH"]) for path in endpoints),
         ],

@@ -20,6 +20,7 @@ from ostiary.mcp.messages import read_answer, write_answer
 from ostiary.mcp.raw_object import Raw, read_string
 from ostiary.mcp.server_message import ServerMessage, read_server_message
 from ostiary.transport.direct import Answer, StreamedAnswer
+from ostiary.transport.moved import REDIRECTS, moved
 from ostiary.transport.stepping import as_future, next_turn
 from ostiary.transport.upstream import LARGE, Room, Step, Stream, UpstreamAnswer, UpstreamFailed
 
@@ -188,6 +189,9 @@ def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
         )
         record.server_failed(server.name, error)
         return error
+    if answer.status in REDIRECTS:
+        location = answer.headers.get(b"location", b"").decode("latin-1")
+        return _bad(server, f"it {moved(server.upstream.url, answer.status, location)}")
     media = answer.content_type.decode("latin-1") or "no content type"
     return _bad(server, f"it answered {answer.status} with {media} where a JSON-RPC answer is due")
 

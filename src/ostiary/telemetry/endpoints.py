@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from ostiary.telemetry.metrics import CONTENT_TYPE, Metrics
 
@@ -22,7 +21,7 @@ Check = Callable[[], Awaitable[str | None]]
 _UNKEPT = {"cache-control": "no-store"}
 
 
-def telemetry_app(metrics: Metrics, checks: Mapping[str, Check]) -> Starlette:
+def telemetry_app(metrics: Metrics, checks: Mapping[str, Check]) -> Router:
     """The listener's application. checks: by the name of what they look at."""
 
     async def health(_: Request) -> Response:
@@ -38,10 +37,11 @@ def telemetry_app(metrics: Metrics, checks: Mapping[str, Check]) -> Starlette:
     async def counts(_: Request) -> Response:
         return Response(metrics.exposition(), headers=_UNKEPT | {"content-type": CONTENT_TYPE})
 
-    return Starlette(
-        routes=[
+    return Router(
+        [
             Route("/healthz", health),
             Route("/readyz", readiness),
             Route("/metrics", counts),
-        ]
+        ],
+        redirect_slashes=False,
     )

@@ -9,9 +9,11 @@ in      serving     uvicorn inside our own event loop, one listener a socket
         stepping    coroutines driven by the bytes themselves, without a task
         forwarded   who is at the other end when proxies stand between
         outbox      writes of one turn of the loop, made together
+        application ASGI applications whose paths are exact
 out     upstream    connections to one MCP server: pooled, bounded, streamed
         fetch       small documents: metadata, key sets, answers to forms
         retry_after when a server wants to be asked again
+        moved       when a server sends callers elsewhere
         addresses   where an outgoing connection may lead
         trust       whom TLS trusts, one context per set
 """

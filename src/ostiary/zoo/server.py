@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from ostiary.transport.application import exact
 from ostiary.zoo import animals
 from ostiary.zoo.answers import AnimalDetails, details_of
 
@@ -36,7 +37,7 @@ def zoo_app(host: str = "127.0.0.1") -> ASGIApp:
     Raises SdkTooOld.
     """
     # Answers are single and nothing is kept between calls, so Cloud Run may start and stop instances at will.
-    return zoo_server().streamable_http_app(stateless_http=True, json_response=True, host=host)
+    return exact(zoo_server().streamable_http_app(stateless_http=True, json_response=True, host=host))
 
 
 def zoo_server() -> MCPServer[None]:

@@ -27,6 +27,7 @@ from ostiary.authserver.pages import (
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.parameters import Parameters, read_parameters
 from ostiary.oauth.server_errors import InvalidClient
+from ostiary.transport.application import application
 from ostiary.transport.limits import Limits
 from ostiary.transport.same_origin import SameOrigin
 from ostiary.transport.serving import ListenRefused, address_of, serving
@@ -70,8 +71,8 @@ class DevelopmentIdp:
 
     def _app(self) -> Starlette:
         metadata, jwks = self._provider.metadata(), self._provider.jwks()
-        return Starlette(
-            routes=[
+        return application(
+            [
                 *asset_routes(),
                 Route("/.well-known/openid-configuration", _document(metadata)),
                 Route("/jwks", _document(jwks)),

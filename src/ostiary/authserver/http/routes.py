@@ -28,6 +28,7 @@ from ostiary.authserver.walk.replace import replace
 from ostiary.authserver.walk.shown import shown
 from ostiary.authserver.walk.steps import step
 from ostiary.oauth.canonical_url import canonical_url
+from ostiary.transport.application import application
 
 PagesHandler = Callable[[Request, Parts], Awaitable[Response]]
 
@@ -61,8 +62,8 @@ def asgi(parts: Parts, *, doors: Collection[bytes], documents: Collection[bytes]
 
     What programs ask may be asked by the scripts of any site; no other site's script may read a page.
     """
-    programs = Starlette(
-        routes=[
+    programs = application(
+        [
             *(Route(path.decode(), _wrong_method("POST"), methods=_ALL) for path in doors),
             *(Route(path.decode(), _wrong_method("GET"), methods=_ALL) for path in documents),
         ],
@@ -72,7 +73,7 @@ def asgi(parts: Parts, *, doors: Collection[bytes], documents: Collection[bytes]
         programs, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"]
     )
     below = canonical_url(parts.issuer).path
-    return Starlette(routes=[*asset_routes(below), *_pages(parts, below), Mount("/", app=anybody)])
+    return application([*asset_routes(below), *_pages(parts, below), Mount("/", app=anybody)])
 
 
 _ALL = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]

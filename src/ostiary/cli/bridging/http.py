@@ -16,6 +16,7 @@ from ostiary.cli.challenge import refusal
 from ostiary.credentials import CredentialError, NoCredential
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.telemetry.redaction import without_tokens
+from ostiary.transport.moved import REDIRECTS, moved
 from ostiary.transport.trust import SYSTEM_TRUST
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class TellingClient(httpx2.AsyncClient):
         return self._told(request, response)
 
     def _told(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
+        if response.status_code in REDIRECTS:
+            if _is_within_origin(response):
+                return response  # the SDK goes there, and the credential with it
+            said = moved(self._target.url, response.status_code, response.headers.get("location", ""))
+            return _answer(request, 502, BAD_ANSWER, f"{self._target.url} {said}")
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return _answer(request, response.status_code, CREDENTIAL_REFUSED, self._refusal(response))
         if response.status_code < HTTPStatus.BAD_REQUEST or _is_json(response):
@@ -80,7 +86,15 @@ class TellingClient(httpx2.AsyncClient):
 
 def _is_short(response: httpx2.Response) -> bool:
     """Whether it is read here: an error, or one JSON document; a stream is left to come."""
-    return response.status_code >= HTTPStatus.BAD_REQUEST or _is_json(response)
+    return response.status_code >= HTTPStatus.MULTIPLE_CHOICES or _is_json(response)
+
+
+def _is_within_origin(response: httpx2.Response) -> bool:
+    """Whether the same message may be sent to another path of the same server."""
+    onward, sent = response.next_request, response.request
+    if onward is None or onward.method != sent.method:
+        return False
+    return (onward.url.scheme, onward.url.netloc) == (sent.url.scheme, sent.url.netloc)
 
 
 def _is_json(response: httpx2.Response) -> bool:

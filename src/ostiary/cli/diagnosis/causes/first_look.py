@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ostiary.cli.diagnosis.diagnosis import Cause, Diagnosis
 from ostiary.cli.diagnosis.wanted import Wanted, is_from_iap
 from ostiary.oauth.token_kind import TokenKind
+from ostiary.transport.moved import moved_to
 
 if TYPE_CHECKING:
     from ostiary.cli.diagnosis.evidence import Evidence
@@ -17,12 +18,16 @@ def server_has_moved(evidence: Evidence) -> Diagnosis | None:
     answer = evidence.call or evidence.probe
     if answer is None or not 300 <= answer.status < 400 or is_from_iap(answer):
         return None
-    where = answer.headers.get("location", "").partition("?")[0] or "an address that it does not name"
+    location = answer.headers.get("location", "")
+    there = moved_to(evidence.url, location)
+    same = there is not None and there.origin == evidence.url.origin
     return Diagnosis(
         Cause.MOVED,
-        f"{evidence.url} sends callers on to {where} ({answer.status_line}), and no credential "
-        "follows there.",
-        "Use the new address, once you are sure that it is the server's own.",
+        f"{evidence.url} sends callers on to {there or 'an address that cannot be called'} "
+        f"({answer.status_line}), and no credential follows there.",
+        f"Write {there} as its url."
+        if same
+        else "Use the new address, once you are sure that it is the server's own.",
     )
 
 
