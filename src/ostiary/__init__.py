@@ -17,4 +17,9 @@
 Each may import what stands below it, never what stands above or beside it.
 """
 
+import logging
+
+logging.getLogger("ostiary").addHandler(logging.NullHandler())
+"""Errors are raised, so nothing is told a second time to whoever sets up no logs."""
+
 __version__ = "0.1.0"

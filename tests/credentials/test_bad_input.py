@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import html
+import json
 import traceback
-from collections.abc import AsyncIterator
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 from aiohttp import web
@@ -192,6 +196,35 @@ async def test_an_issuer_that_repeats_our_secret_is_not_quoted(
         "it refused with invalid_client (the secret *** is wrong); "
         "see whether client_id, auth_method and client_secret are as the issuer knows them"
     )
+
+
+def repeating(request: web.Request, form: dict[str, str]) -> str:
+    """The request, with all that proves who we are."""
+    return f"{request.headers.get('authorization')} {form}"
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+@pytest.mark.parametrize(
+    "encoded", [str, quote, json.dumps, html.escape, lambda said: b64encode(said.encode()).decode()]
+)
+async def test_an_issuer_that_repeats_our_whole_request_is_not_quoted(
+    issuer: TokenServer, runtime: Runtime, method: str, encoded: Callable[[str], str]
+) -> None:
+    secret = "tig\u00e9r:in/the+night"
+    issuer.answer = lambda request, form: refusing(encoded(repeating(request, form)))(request, form)
+    told = str(await failure(credential(issuer, client_secret=Secret(secret), auth_method=method), runtime))
+    basic = b64encode(f"ostiary:{quote_plus(secret)}".encode()).decode()
+    for form in (
+        secret,
+        "tig r:in",
+        quote(secret),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        basic,
+        b64encode(basic.encode()).decode()[:20],
+    ):
+        assert form not in told
+    assert "***" in told
 
 
 async def test_an_issuer_that_repeats_our_assertion_is_not_quoted(

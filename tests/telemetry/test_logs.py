@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
+import ostiary
 from ostiary.secrets import Secret
 from ostiary.telemetry import counting_handler
 from ostiary.telemetry.logs import set_up_logs
-from ostiary.telemetry.redaction import one_line, redacted
+from ostiary.telemetry.redaction import one_line, redacted, without_tokens
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ2aXNpdG9yIn0.c2lnbmF0dXJl"
 
@@ -69,6 +72,11 @@ def test_an_event_is_readable_on_a_terminal() -> None:
         ("bearer abc123", "bearer ***"),
         ("credential bearer for https://a: gone", "credential bearer for https://a: gone"),
         ("Basic dXNlcjpwYXNz", "Basic ***"),
+        ("lets credential bearer in.", "lets credential bearer in."),
+        ("Bearer in.a-token", "Bearer ***"),
+        ("bearer in.a-token", "bearer ***"),
+        ("Bearer tokens-of-mine", "Bearer ***"),
+        ("DPoP proof", "DPoP proof"),
         ("ya29.a0AfH6SMB", "***"),
         (f"Bearer {JWT}".encode(), "Bearer ***"),
         ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "***"),
@@ -88,6 +96,22 @@ def test_no_secret_is_written_wherever_it_hides(value: object, shown: object) ->
 def test_a_challenge_is_not_taken_for_a_token() -> None:
     challenge = 'Bearer error="invalid_token", resource_metadata="https://mcp.example.com/x"'
     assert redacted(challenge) == challenge
+
+
+def test_sentences_of_our_own_are_shown_as_they_are() -> None:
+    sentences = [text for file in Path(ostiary.__file__).parent.rglob("*.py") for text in spoken_in(file)]
+    assert len(sentences) > 3000
+    assert [text for text in sentences if text.count(" ") > 1 and without_tokens(text) != text] == []
+
+
+def spoken_in(file: Path) -> Iterator[str]:
+    """Every text in the code but its docstrings, without what is filled in."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        match node:
+            case ast.JoinedStr(values=parts):
+                yield "".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
+            case ast.Constant(value=str(text)) if "\n\n" not in text:
+                yield text
 
 
 def test_a_value_is_hidden_when_its_key_says_what_it_is() -> None:

@@ -28,10 +28,14 @@ Modules are imported when a command needs them, so that `ostiary --help` is quic
 """
 
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
     """The command `ostiary`."""
     from ostiary.cli.app import run  # noqa: PLC0415 - importing the package should cost nothing
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a letter shows its number
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))

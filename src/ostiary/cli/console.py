@@ -25,8 +25,9 @@ def print_text(text: str) -> None:
 
 
 def print_json(data: Any) -> None:
-    """Print JSON. Letters stay letters; what a terminal would act on is escaped."""
-    text = json.dumps(data, indent=2, ensure_ascii=False, default=str)
+    """Print JSON. Letters stay letters where all can be shown; what a terminal would act on is escaped."""
+    shows_all = (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(data, indent=2, ensure_ascii=not shows_all, default=str)
     safe = "".join(
         char if char == "\n" or char.isprintable() else json.dumps(char)[1:-1].encode("ascii").decode()
         for char in text

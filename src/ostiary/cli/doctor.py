@@ -75,7 +75,7 @@ def _under_way(name: str, *, live: bool) -> Iterator[None]:
         return
     from rich.console import Console  # noqa: PLC0415
 
-    with Console().status(f"{name} ..."):
+    with Console().status(f"{name} ...", spinner="line"):
         yield
 
 

@@ -15,6 +15,8 @@ LONGEST_LIFE = 10 * 366 * 24 * 3600.0
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _NOT_SHOWN = re.compile(r"[^\x20-\x7e]+")
 _LONGEST_SAID = 300
+_LONGEST_TYPE = 40
+"""Not cut: the beginning of a secret is harder to recognize than the whole."""
 
 
 class TokenRequestRefused(Exception):
@@ -147,7 +149,7 @@ def _shown(value: object) -> str:
         case None:
             return "nothing"
         case str():
-            return repr(_one_line(value)[:40])
+            return repr(_one_line(value)) if len(value) <= _LONGEST_TYPE else "a long text"
         case int() | float():
             return f"{value}"[:40]
     return "not a string"

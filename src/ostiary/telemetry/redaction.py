@@ -15,8 +15,11 @@ from ostiary.secrets import Secret
 
 HIDDEN = "***"
 
+_OURS = r"(?:headers?|proofs?|tokens?|keys?|is|was|in|or|and|are|for|with|RFC)(?!\.?[\w~+/=-])"
+"""Words that follow the name of a scheme in sentences of our own."""
 _TOKENS = re.compile(
-    r"(?P<scheme>\b(?:(?:Bearer|Basic|DPoP)\s+|(?i:bearer|basic|dpop)\s+(?=[a-z]*[^a-z\s:;,'\"]|\S{16})))"
+    rf"(?P<scheme>\b(?:(?:Bearer|Basic|DPoP)\s+(?!{_OURS})"
+    r"|(?i:bearer|basic|dpop)\s+(?=[a-z]*(?:[^a-z\s:;,'\".!?)]|[.!?)]\S)|\S{16})))"  # more than a plain word
     r"(?!(?:realm|error|resource_metadata|scope|algs)=)[\w.~+/=-]+"
     r"|\beyJ[\w-]{4,}(?:\.[\w-]*)+"  # JOSE: base64url of '{"', then its dotted parts
     r"|\bya29\.[\w.-]+"  # Google's access tokens

@@ -17,6 +17,7 @@ from ostiary.credentials.aws.sts import (
 )
 from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreachable
 from ostiary.credentials.tokens.token import Token
+from ostiary.oauth.echoed import without_echoes
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.secrets import Secret
 from ostiary.transport.fetch import FetchError
@@ -79,7 +80,7 @@ class WebIdentitySource:
         except StsUnreadable as error:
             raise self._unreachable(str(error), "see whether sts_url is right") from None
         except StsRefused as refused:
-            said = f"it refused with {str(refused).replace(jwt, '***')[:LONGEST_SAID]}"
+            said = f"it refused with {without_echoes(str(refused), [jwt])[:LONGEST_SAID]}"
             role = form["RoleArn"]
             if refused.code not in FOR_GOOD:
                 raise self._unreachable(said, f"see what AWS says about that for {role}") from None

@@ -14,6 +14,7 @@ from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreach
 from ostiary.credentials.issuer.client_proof import ClientProof, ProofUnavailable
 from ostiary.credentials.issuer.client_settings import NEEDED
 from ostiary.credentials.tokens.token import Token
+from ostiary.oauth.echoed import without_echoes
 from ostiary.oauth.token_response import (
     TokenRequestRefused,
     TokenResponse,
@@ -56,8 +57,10 @@ SHOWN_TO_NOBODY = (
     "refresh_token",
     "code",
     "code_verifier",
+    "client_secret",
+    "authorization",
 )
-"""Fields of a form whose values are secrets."""
+"""Fields of a form, and the header, whose values are secrets."""
 
 logger = logging.getLogger("ostiary.credentials")
 
@@ -118,7 +121,7 @@ class TokenEndpoint:
             raise self._refused(refused, document, sent) from None
         except TokenResponseUnreadable as unreadable:
             fix = "see whether token_url or issuer is right, and what answers there"
-            raise self._unreachable(unreadable.reason, fix, document) from None
+            raise self._unreachable(self._without_echoes(unreadable.reason, sent), fix, document) from None
 
     async def _post(self, form: Mapping[str, str]) -> tuple[Document, Mapping[str, str]]:
         """The answer, and what was sent for it."""
@@ -150,7 +153,7 @@ class TokenEndpoint:
         except FetchError as error:
             fix = "see whether token_url or issuer is right and this machine reaches it"
             raise self._unreachable(error.reason, fix) from None
-        return document, sent
+        return document, {**sent, "authorization": who.headers.get("authorization", "").partition(" ")[2]}
 
     async def _authenticate(self) -> ClientAuthentication:
         """In a thread: it reads files, and signs."""
@@ -162,11 +165,8 @@ class TokenEndpoint:
     def _refused(
         self, refused: TokenRequestRefused, document: Document, sent: Mapping[str, str]
     ) -> CredentialError:
-        hidden = [sent[name] for name in SHOWN_TO_NOBODY if sent.get(name)]
-        with contextlib.suppress(SecretUnavailable):
-            hidden += [] if self._client.client_secret is None else [self._client.client_secret.reveal()]
-        description = refused.description and _without(hidden, refused.description)
-        problem = f"it refused with {in_brief(_without(hidden, refused.error), description)}"
+        description = refused.description and self._without_echoes(refused.description, sent)
+        problem = f"it refused with {in_brief(self._without_echoes(refused.error, sent), description)}"
         if refused.error in SETTINGS_TO_MEND and refused.status < 500:
             proof = " and ".join(NEEDED[self._client.method]) or "its registration"
             return self._misconfigured(
@@ -179,6 +179,13 @@ class TokenEndpoint:
                 problem, "leave dpop to the issuer, or set it to true", document, DpopWanted
             )
         return self._unreachable(problem, "see what its issuer says about that", document)
+
+    def _without_echoes(self, said: str, sent: Mapping[str, str]) -> str:
+        """An issuer may repeat what it was sent; nobody else shall read it."""
+        hidden = [sent[name] for name in SHOWN_TO_NOBODY if name in sent]
+        with contextlib.suppress(SecretUnavailable):
+            hidden += [] if self._client.client_secret is None else [self._client.client_secret.reveal()]
+        return without_echoes(said, hidden)
 
     def _misconfigured(
         self, problem: str, fix: str, kind: type[CredentialMisconfigured] = CredentialMisconfigured
@@ -240,10 +247,3 @@ def _proof_of(client: ClientSettings) -> list[str]:
     return [
         name for name in ("client_secret", "private_key", "certificate") if getattr(client, name) is not None
     ]
-
-
-def _without(hidden: Iterable[str], said: str) -> str:
-    """An issuer may repeat what it was sent; nobody else shall read it."""
-    for value in hidden:
-        said = said.replace(value, "***")
-    return said

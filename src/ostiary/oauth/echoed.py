@@ -1,0 +1,86 @@
+"""What others repeat of the secrets that they were sent: hidden before anybody reads it, in whatever form.
+
+Whoever refuses a request may quote it: as it came, percent-encoded, in base64 as in a Basic header, with the
+escapes of JSON or HTML; and by the time we show it, letters beyond ASCII may be blanks. What is recognized
+at sight is hidden alone. What a secret only comes out of when it is decoded is not shown at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+HIDDEN = "***"
+REPEATS = "*** (its words repeat what we sent)"
+SHORTEST = 6
+"""Characters; what is shorter stands in many texts by chance, and is hidden only at sight."""
+
+_ROUNDS = 2
+_LONGEST_READ = 4000
+"""Far more than is ever shown."""
+_IN_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}")
+_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
+_NOT_VISIBLE = re.compile(r"[^\x21-\x7e]+")
+
+
+def without_echoes(said: str, sent: Iterable[str]) -> str:
+    """The words without what was sent. sent: the secrets, as they were before they were encoded, or after."""
+    secrets = {secret for secret in sent if secret}
+    for form in sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True):
+        said = said.replace(form, HIDDEN)
+    long = [secret for secret in secrets if len(secret) >= SHORTEST]
+    if any(_has(reading, secret) for reading in _readings(said[:_LONGEST_READ]) for secret in long):
+        return REPEATS
+    return said
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield from (secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1])
+
+
+def _has(reading: str, secret: str) -> bool:
+    """Also where everything beyond visible ASCII was taken out of the words."""
+    visible = _NOT_VISIBLE.sub("", secret)
+    return secret in reading or (len(visible) >= SHORTEST and visible in _NOT_VISIBLE.sub("", reading))
+
+
+def _readings(said: str) -> set[str]:
+    """What the words say, also when they are decoded, and then decoded again."""
+    found, newest = {said}, {said}
+    for _ in range(_ROUNDS):
+        newest = {decode(text) for text in newest for decode in _DECODINGS} - found
+        found |= newest
+    return found
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
+
+
+def _from_base64(text: str) -> str:
+    return _IN_BASE64.sub(lambda found: _decoded(found[0]), text)
+
+
+def _decoded(word: str) -> str:
+    """Of either alphabet; what does not come out as a whole byte is cut."""
+    word = word.translate(_ONE_ALPHABET)
+    return base64.b64decode(word[: len(word) // 4 * 4] + _rest(word)).decode("utf-8", "replace")
+
+
+def _rest(word: str) -> str:
+    rest = word[len(word) // 4 * 4 :]
+    return rest + "=" * (4 - len(rest)) if len(rest) > 1 else ""
+
+
+_ONE_ALPHABET = str.maketrans("-_", "+/")
+_DECODINGS: tuple[Callable[[str], str], ...] = (
+    unquote,
+    unquote_plus,
+    _unescaped,
+    html.unescape,
+    _from_base64,
+)
