@@ -34,8 +34,8 @@ def listen_address(environ: Mapping[str, str], *, host: str | None = None, port:
 
 async def serve(listen: Listen) -> None:
     """Serve the zoo at `/mcp` until cancelled. Raises SdkTooOld, PortTaken or ListenRefused."""
+    app: ASGIApp = zoo_app(listen.host)  # which takes its time: whoever can connect is answered soon
     sock = bind(listen)
-    app: ASGIApp = zoo_app(listen.host)
     if listen.is_loopback:  # elsewhere the platform's front end decides
         app = SameOrigin(app, own_hosts(address_of(sock)) or ())
     async with serving(app, sock):
