@@ -88,15 +88,18 @@ class Behind:
                 self.cancelled.set()
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers with the path and the length of the body; `/wait` when it may."""
+        """Answers with the path and the length of the body; `/wait` when it may.
+
+        `/slow` begins to read when it may, `/unread` answers then without reading.
+        """
         if scope["type"] != "http":
             return
         if scope["path"] == "/starlette":
             await StarletteRequest(scope, receive, send).body()
-        if scope["path"] == "/slow":
+        if scope["path"] in {"/slow", "/unread"}:
             await self.let_go.wait()
         body = b""
-        more = True
+        more = scope["path"] != "/unread"
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":

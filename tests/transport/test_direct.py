@@ -107,12 +107,42 @@ async def test_a_page_pipelined_behind_a_call_is_not_answered_and_the_call_is(
     assert behind.seen == ["wait"]
 
 
-async def test_a_call_pipelined_behind_a_page_is_refused(connect: Connect, behind: Behind) -> None:
+@pytest.mark.parametrize(
+    "what", [call("x"), "\0\r\n\r\n", "GET /page HTTP/1.1\r\nHost: evil.example.com\r\n\r\n"]
+)
+async def test_what_is_refused_behind_a_page_is_not_told_in_its_place(
+    connect: Connect, behind: Behind, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    """An answer is to the request whose turn it is; what cannot be sent fills no log."""
     client = await connect()
-    await client.send(get("/wait"), call("x"))
-    assert await client.answer() == "400 a call may not be pipelined behind another kind of request\n"
+    await client.send(get("/wait"), what)
+    await asyncio.sleep(0.05)
+    behind.let_go.set()
+    assert await client.answer() == "200 /wait 0"
     assert await client.rest() == b""
-    assert "x" not in behind.seen
+    assert behind.seen == ["/wait"]
+    assert caplog.records == []
+
+
+async def test_a_page_refused_behind_a_page_is_told_in_its_turn(connect: Connect, behind: Behind) -> None:
+    client = await connect()
+    await client.send(get("/wait"), get("/page", "Transfer-Encoding: chunked"), "nonsense\r\n")
+    await asyncio.sleep(0.05)
+    behind.let_go.set()
+    assert await client.answer() == "200 /wait 0"
+    assert await client.answer() == "400 this is not a well-formed HTTP request\n"
+    assert await client.rest() == b""
+
+
+async def test_a_page_whose_own_body_is_refused_fills_no_log(
+    connect: Connect, behind: Behind, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await connect()
+    await client.send(get("/unread", "Transfer-Encoding: chunked"), "nonsense\r\n")
+    assert await client.answer() == "400 this is not a well-formed HTTP request\n"
+    behind.let_go.set()
+    assert await client.rest() == b""
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("request_line", ["POST /call HTTP/1.0", "POST /call HTTP/1.1"])
@@ -193,6 +223,27 @@ async def test_an_idle_connection_is_closed(start_listener: StartListener) -> No
     await client.send(call("x"))
     assert await client.answer() == "200 x"
     assert await client.rest() == b""
+
+
+async def test_a_connection_that_idles_after_a_page_is_closed(start_listener: StartListener) -> None:
+    connect = await start_listener(Limits(idle_timeout=0.1))
+    client = await connect()
+    await client.send(get("/page"))
+    assert await client.answer() == "200 /page 0"
+    assert await client.rest() == b""
+
+
+async def test_a_call_read_with_the_page_before_it_is_not_idling(
+    start_listener: StartListener, behind: Behind
+) -> None:
+    connect = await start_listener(Limits(idle_timeout=1))
+    client = await connect()
+    page = get("/page", f"X: {'x' * 4000}")
+    await client.send(get("/page", f"X: {'x' * (4000 + 4096 - len(page))}") + call("wait"))
+    assert await client.answer() == "200 /page 0"
+    await asyncio.sleep(1.5)
+    behind.let_go.set()
+    assert await client.answer() == "200 wait"
 
 
 async def test_waiting_for_an_answer_is_not_idling(start_listener: StartListener, behind: Behind) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import random
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.transport.conftest import HOST, call, get
 
+from ostiary.transport import byte_budget, serving
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
+from ostiary.transport.direct import DirectProtocol
 from ostiary.transport.limits import Limits
 
 if TYPE_CHECKING:
@@ -195,6 +199,19 @@ async def test_a_reader_who_does_not_read_is_cut_off(start_listener: StartListen
     await asyncio.wait_for(behind.closed.wait(), 10)
 
 
+async def test_a_reader_who_is_behind_all_the_time_and_reads_on_is_not_cut_off(
+    start_listener: StartListener, behind: Behind
+) -> None:
+    """What waits for them is always about the same, and never what waited before."""
+    connect = await start_listener(Limits(write_timeout=0.1))
+    client = await connect()
+    await client.send(head("/endless", "Content-Length: 0"))
+    until = asyncio.get_running_loop().time() + 3.5  # the listener looks once a second
+    while asyncio.get_running_loop().time() < until:
+        assert await client.reader.read(2**20)
+    assert not behind.closed.is_set()
+
+
 async def test_a_reader_who_does_not_read_the_last_answer_is_cut_off(start_listener: StartListener) -> None:
     """Closing waits for what is unsent, and must not wait for ever."""
     connect = await start_listener(Limits(write_timeout=0.1))
@@ -290,3 +307,86 @@ async def test_answers_that_strangers_do_not_read_are_bounded_together(
         client.reader._transport.resume_reading()  # type: ignore[attr-defined]
         with contextlib.suppress(ConnectionError):
             assert len(await client.rest()) < 64_000_000
+
+
+async def test_a_body_behind_a_call_under_way_is_dropped_when_it_has_to_give_way(
+    start_listener: StartListener, behind: Behind
+) -> None:
+    """What is not counted any more is not held any more, however long the call takes."""
+    connect = await start_listener(Limits(unproven_bytes=100_000))
+    client, other = await connect(), await connect()
+    await client.send(call("wait") + head("/call", "Content-Length: 1000000"))
+    await asyncio.sleep(0.05)
+    await client.send("x" * 90_000)
+    await other.send(head("/call", "Content-Length: 1000000"), "x" * 20_000)
+    await asyncio.sleep(0.1)
+    connections = [held for held in gc.get_objects() if isinstance(held, DirectProtocol)]
+    assert max(len(connection.body) for connection in connections) < 50_000
+    behind.let_go.set()
+    assert await client.answer() == "200 wait"
+
+
+async def test_bodies_of_calls_under_way_are_bounded_together(
+    start_listener: StartListener, behind: Behind
+) -> None:
+    """A body is held until its call is answered, whatever the call waits for."""
+    connect = await start_listener(Limits(unproven_bytes=100_000))
+    clients = [await connect() for _ in range(10)]
+    for client in clients:
+        await client.send(call("wait" + "x" * 40_000))
+        await asyncio.sleep(0.02)
+    told = [client for client in clients if client.reader._buffer]  # type: ignore[attr-defined]
+    assert {await client.answer() for client in told} == {CROWDED}
+    assert len(told) == 8
+    behind.let_go.set()
+    assert all([(await client.answer()).startswith("200 ") for client in clients if client not in told])
+
+
+async def test_nothing_is_held_when_everybody_has_left(
+    start_listener: StartListener, behind: Behind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However they left: a budget that leaks is full some day."""
+    budgets: list[ByteBudget] = []
+
+    class Noted(ByteBudget):
+        def __init__(self, most: int) -> None:
+            super().__init__(most)
+            budgets.append(self)
+
+    for module in (serving, byte_budget):
+        monkeypatch.setattr(module, "ByteBudget", Noted)
+    connect = await start_listener(Limits(unproven_bytes=300_000, caller_bytes=100_000, body_bytes=80_000))
+    pieces = [
+        call("x"),
+        call("wait"),
+        call("stream"),
+        call("x" * 50_000),
+        get("/page"),
+        get("/wait"),
+        head("/by-head", "Content-Length: 70000"),
+        head("/by-head", "Authorization: x", "Content-Length: 70000"),
+        head("/asgi", "Transfer-Encoding: chunked") + "5\r\n",
+        head("/long", "Content-Length: 0") * 20,
+        "GET /",
+        "x" * 3_000,
+        "x" * 40_000,
+        "\0",
+    ]
+    odd, clients = random.Random(7), []
+    for number in range(400):
+        clients.append(client := await connect())
+        with contextlib.suppress(OSError):
+            for piece in odd.choices(pieces, k=odd.randint(1, 4)):
+                await client.send(piece[: odd.choice([None, None, 10, 100])])
+                await asyncio.sleep(odd.choice([0, 0, 0.001]))
+        if odd.random() < 0.7:
+            client.writer.transport.abort()
+        if number % 50 == 49:
+            behind.let_go.set()
+            await asyncio.sleep(0.01)
+            behind.let_go.clear()
+    behind.let_go.set()
+    for client in clients:
+        client.writer.transport.abort()
+    await asyncio.sleep(0.2)
+    assert [budget.total for budget in budgets] == [0] * len(budgets)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import gc
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.transport.conftest import HOST, call, get
 
+from ostiary.transport.direct import DirectProtocol
 from ostiary.transport.limits import Limits
 
 if TYPE_CHECKING:
-    from tests.transport.conftest import Behind, Connect, StartListener
+    from tests.transport.conftest import Behind, Client, Connect, StartListener
 
 PATHS = ["/call", "/asgi"]
 BAD = "this is not a well-formed HTTP request"
@@ -260,10 +264,11 @@ async def test_more_connections_than_there_may_be_while_all_are_busy(
 ) -> None:
     connect = await start_listener(Limits(connections=2))
     for _ in range(2):
-        await (await connect()).send("GET /")
+        await (await connect()).send(get("/wait"))
     await asyncio.sleep(0.01)
     told = await (await connect()).rest()
     assert told == refusal("503 Service Unavailable", "too many connections; try again later")
+    behind.seen.clear()
 
 
 async def test_connections_that_say_nothing_make_room(start_listener: StartListener) -> None:
@@ -276,3 +281,68 @@ async def test_connections_that_say_nothing_make_room(start_listener: StartListe
     assert (await newcomer.answer()).startswith("400 ")
     assert await silent[0].rest() == b""
     assert not any(client.reader.at_eof() for client in silent[1:])
+
+
+async def idles_after_a_page(client: Client) -> None:
+    await client.send(get("/page"))
+    assert (await client.answer()).startswith("200 ")
+
+
+async def dawdles_in_a_head(client: Client) -> None:
+    await client.send("GET /")
+
+
+async def dawdles_in_a_body(client: Client) -> None:
+    await client.send(post("/asgi", f"Host: {HOST}", "Content-Length: 10", "", body="x"))
+
+
+async def dawdles_in_a_body_that_nobody_wants(client: Client) -> None:
+    await client.send(post("/by-head", f"Host: {HOST}", "Content-Length: 10", "", body="x"))
+    assert await client.answer() == "401 no"
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [idles_after_a_page, dawdles_in_a_head, dawdles_in_a_body, dawdles_in_a_body_that_nobody_wants],
+)
+async def test_strangers_who_hold_all_connections_by_dawdling_make_room(
+    start_listener: StartListener, behind: Behind, stranger: Callable[[Client], Awaitable[None]]
+) -> None:
+    """Whoever keeps us waiting longest goes first, whatever of a request has come."""
+    connect = await start_listener(Limits(connections=3))
+    strangers = [await connect() for _ in range(3)]
+    for client in strangers:
+        await stranger(client)
+        await asyncio.sleep(0.01)
+    behind.seen.clear()
+    newcomer = await connect()
+    await newcomer.send(get("/").replace("GET", "BAD"))
+    assert (await newcomer.answer()).startswith("400 ")
+    assert await strangers[0].rest() == b""
+    assert not any(client.reader.at_eof() for client in strangers[1:])
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_transfer_encoding_of_http_1_0(connect: Connect, path: str) -> None:
+    """A proxy that speaks no more may have taken the body for requests."""
+    lines = ("Connection: keep-alive", "Transfer-Encoding: chunked", "")
+    told = await connect.told(post(path, f"Host: {HOST}", *lines).replace("HTTP/1.1", "HTTP/1.0"))
+    assert told == refusal("400 Bad Request", "HTTP/1.0 has no Transfer-Encoding")
+
+
+async def test_a_deadline_of_a_connection_that_is_gone_ends_no_others(start_listener: StartListener) -> None:
+    """What closing it meets is nobody's fault, and the deadlines of all are watched by one."""
+    connect = await start_listener(Limits(head_timeout=0.1))
+    gone, other = await connect(), await connect()
+    await dawdles_in_a_body_that_nobody_wants(gone)
+    await other.send("GET /")
+    sock = gone.writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    port = sock.getsockname()[1]
+    gone.writer.transport.abort()
+    await asyncio.sleep(0)  # it is closed, and the listener has not noticed yet
+    protocols = [held for held in gc.get_objects() if isinstance(held, DirectProtocol)]
+    for protocol in protocols:
+        if protocol.client is not None and protocol.client[1] == port:
+            protocol.expire(asyncio.get_running_loop().time() + 60)
+    assert (await other.rest()).startswith(b"HTTP/1.1 408 ")

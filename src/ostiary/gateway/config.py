@@ -87,7 +87,7 @@ class LimitSettings(Settings):
     """How much is held of all requests together whose senders have not shown a good token yet. When there is
     more, those of whom most is held are told 503."""
     caller_bytes: Annotated[int, Field(gt=0)] = 128 * 1024 * 1024
-    """How much is held of all requests of one caller that are not whole yet."""
+    """How much is held of all requests of one caller, until they are answered."""
     answer_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
     """The longest answer, and the longest event of a stream, that a server may send."""
     held_answer_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024

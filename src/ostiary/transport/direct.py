@@ -164,7 +164,8 @@ class DirectProtocol(GuardedProtocol):
         self.outbox.flush()
 
     def partial_bytes(self) -> int:
-        lined_up = sum(LINED_UP_BYTES + len(request.body or b"") for request in self.waiting)
+        under_way = 0 if self.current is None else len(self.current.body or b"")
+        lined_up = under_way + sum(LINED_UP_BYTES + len(request.body or b"") for request in self.waiting)
         if self.phase is not BODY:
             return lined_up + super().partial_bytes()
         if self.reading is not None:
@@ -297,6 +298,7 @@ class DirectProtocol(GuardedProtocol):
             self._write(request, answer)
             self._next(request)
         elif isinstance(answer, StreamedAnswer):
+            request.body = b""  # read, and streams may be long
             close = answer.close
             self.streaming = self.loop.create_task(self._stream(request, answer))
             self.streaming.add_done_callback(lambda _: close())
@@ -329,6 +331,8 @@ class DirectProtocol(GuardedProtocol):
             self.read_on_soon()
         elif self.phase is BETWEEN:
             self.since = self.loop.time()
+        if self.held:
+            self.hold_what_there_is()
 
     def _call_in_turn(self, request: Request) -> None:
         if self.current is request:  # unless the connection was lost meanwhile
@@ -382,19 +386,38 @@ class DirectProtocol(GuardedProtocol):
         if self.current is None or self.is_half_read():
             super().shutdown()
 
+    def is_answering(self) -> bool:
+        return (self.current is not None and self.current is not self.reading) or super().is_answering()
+
+    def evict(self) -> None:
+        call = self.current
+        if call is not None and 2 * len(call.body or b"") > self.held:
+            self.loop.call_soon(self._give_up_call, call)  # it is most of what is held
+        super().evict()
+
+    def _give_up_call(self, request: Request) -> None:
+        if self.current is request:
+            self._forget_call()
+
+    def stop_reading(self) -> None:
+        super().stop_reading()
+        self.waiting.clear()
+        self.reading, self.body, self.arrival = None, b"", None
+
     def refuse(self, refused: Refused) -> None:
+        if self.transport.is_closing():
+            return
         self.outbox.flush()
         if self.current is not None and self.current is self.reading:
             self._forget_call()  # it is the very request that is refused, and its door still waits for it
-        if self.is_discarding:
-            self.linger()  # it has its answer
-        elif self.current is None:
-            super().refuse(refused)
-        else:
+        if self.current is not None:
             self.current.keep_alive = False  # the answer under way is still owed; what follows it is not read
-            self.waiting.clear()
             self.stop_reading()
             self.flow.pause_reading()
+        elif self.is_discarding:
+            self.linger()  # it has its answer
+        else:
+            super().refuse(refused)
 
 
 def _in_text(error: BaseException | None) -> str:

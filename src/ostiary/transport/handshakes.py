@@ -33,6 +33,8 @@ async def accept_tls(
 
     async def shake(connection: socket.socket) -> None:
         try:
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.connect_accepted_socket(
                 protocol, connection, ssl=context, ssl_handshake_timeout=handshake_timeout
             )
@@ -46,8 +48,6 @@ async def accept_tls(
             except OSError:
                 await asyncio.sleep(OUT_OF_DESCRIPTORS_PAUSE)
                 continue
-            connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = loop.create_task(shake(connection))
             pending[task] = None
             task.add_done_callback(lambda done: pending.pop(done, None))

@@ -32,4 +32,4 @@ class Limits:
     unproven_bytes: int = 64 * MIB
     """How much is held for all requests together of whose senders nothing is known yet."""
     caller_bytes: int = 128 * MIB
-    """How much is held of all requests of one proven caller that are not whole yet."""
+    """How much is held of all requests of one proven caller, until they are answered."""

@@ -10,14 +10,17 @@ further than it can be answered, so that a sender who is ahead of us waits, as b
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from enum import IntEnum
 from http import HTTPStatus
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import httptools
+from starlette.responses import PlainTextResponse
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -167,14 +170,13 @@ class GuardedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """The reader has caught up."""
         super().resume_writing()
+        self.unsent = None  # however much waits by the next look, it is not what waited before
         if self.unread:
             self.read_on_soon()
 
     # reading
 
     def data_received(self, data: bytes) -> None:
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
         if self.is_deaf:
             return
         if self.unread or len(data) > SLICE or self.is_behind():
@@ -220,7 +222,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._unset_keepalive_if_required()  # a timer of uvicorn's, which sees no call; `expire` does this
         if not self.transport.is_closing():
+            if self.phase is BETWEEN and self.cycle.response_complete:
+                self.since = self.loop.time()
             self.settle()
 
     def read_on_soon(self) -> None:
@@ -274,13 +279,16 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def settle(self) -> None:
         """After all that came was parsed: what does its sender still owe, and what is held of it?"""
-        unsent = self.transport.get_write_buffer_size()
         if self.is_deaf:
-            self.hold(unsent)
+            self.hold(self.transport.get_write_buffer_size())
             return
         if self.phase is not BETWEEN and self.since is None:
             self.since = self.loop.time()
-        self.hold(unsent + len(self.unread) + self.partial_bytes())
+        self.hold_what_there_is()
+
+    def hold_what_there_is(self) -> None:
+        """Note how much is held: to be written, to be read, and of requests."""
+        self.hold(self.transport.get_write_buffer_size() + len(self.unread) + self.partial_bytes())
 
     def partial_bytes(self) -> int:
         """How much is held of the request that is not whole, or not answered yet."""
@@ -344,8 +352,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self.declared_bytes = int(headers.get(b"content-length", 0))
             if self.declared_bytes > self.limits.body_bytes:
                 raise _too_long_body(self.limits.body_bytes)
-        if b"expect" in headers and headers[b"expect"].lower() != b"100-continue":
-            raise Refused(HTTPStatus.EXPECTATION_FAILED, "the only expectation that is met is 100-continue")
+        if b"expect" in headers:
+            self._check_expectation(headers)
         host = headers.get(b"host", b"")
         if not host:
             raise _foreign_host()
@@ -420,29 +428,47 @@ class GuardedProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         if self.is_half_read():
             self.refuse(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping; send it again"))
+        elif not self.transport.is_closing():
+            self.shutdown()  # what was half read is whole, and may have had its answer before
 
     def _make_room(self) -> bool:
-        """Close those that have waited longest for their next request; whether there were any."""
+        """Close those that have kept us waiting longest, strangers first; whether there were any."""
         others = [
             other for other in self.connections if isinstance(other, GuardedProtocol) and other is not self
         ]
-        waiting = [(other.is_proven, other.since, other) for other in others if other.is_idle()]
-        waiting.sort(key=itemgetter(0, 1))
-        for _, _, other in waiting[: max(1, self.limits.connections // 64)]:
+        waiting = [
+            (other.is_proven, other.is_half_read(), other.since, other)
+            for other in others
+            if other.may_make_way()
+        ]
+        waiting.sort(key=itemgetter(0, 1, 2))
+        for *_, other in waiting[: max(1, self.limits.connections // 64)]:
             other.transport.close()
         return bool(waiting)
 
-    def is_idle(self) -> bool:
-        """Whether nothing of a request has come, and nothing is under way."""
-        is_between = self.phase in {BETWEEN, LEAVING} or (self.phase is HEAD and self.head_bytes == 0)
-        return is_between and self.since is not None and not self.transport.is_closing()
+    def may_make_way(self) -> bool:
+        """Whether we wait for a next request, or for what a stranger still owes of one."""
+        if self.since is None or self.transport.is_closing() or self.is_answering():
+            return False
+        return not (self.is_proven and self.is_half_read())
+
+    def is_answering(self) -> bool:
+        """Whether a whole request has no whole answer yet."""
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        return is_busy and (bool(self.pipeline) or not self.cycle.more_body)
 
     def refuse(self, refused: Refused) -> None:
-        """Answer and close, unless an answer is already on its way."""
+        """Answer and close, after the answers to whole requests that came before."""
         if self.transport.is_closing() or self.phase is LEAVING:
             return
-        answering = bool(self.cycle) and self.cycle.response_started and not self.cycle.response_complete
-        if not answering:
+        if self.is_answering():
+            self._refuse_in_turn(refused)
+            return
+        has_begun = False
+        if self.cycle is not None and not self.cycle.response_complete:
+            has_begun = self.cycle.response_started
+            self._abandon_page()
+        if not has_begun:
             body = f"{refused.reason}\n".encode()
             self.transport.write(
                 b"HTTP/1.1 %d %s\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
@@ -450,6 +476,20 @@ class GuardedProtocol(HttpToolsProtocol):
                 % (refused.status, refused.status.phrase.encode(), len(body), body)
             )
         self.linger()
+
+    def _refuse_in_turn(self, refused: Refused) -> None:
+        """Answer what was whole, then what is refused if it was to be a page; else the end tells it."""
+        self.stop_reading()
+        self.cycle.keep_alive = False
+        if self.cycle.more_body:
+            answer = PlainTextResponse(f"{refused.reason}\n", refused.status)
+            self.pipeline[0] = (self.cycle, cast("ASGI3Application", answer))
+
+    def _abandon_page(self) -> None:
+        """The request that it answers is refused: for it, the caller has left."""
+        self.cycle.disconnected = True
+        self.cycle.body.clear()
+        self.cycle.message_event.set()
 
     def stop_reading(self) -> None:
         """Whatever still comes is dropped unread."""
@@ -460,7 +500,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Close, and for a moment take what is still being sent, without reading it."""
         self.stop_reading()
         if self.transport.can_write_eof():
-            self.transport.write_eof()
+            with contextlib.suppress(OSError):  # the other end may have gone, unnoticed yet
+                self.transport.write_eof()
             self.flow.resume_reading()
             self.phase, self.since = LEAVING, self.loop.time()
         else:
@@ -495,6 +536,14 @@ class GuardedProtocol(HttpToolsProtocol):
             raise Refused(HTTPStatus.BAD_REQUEST, "the request has both Content-Length and Transfer-Encoding")
         if coding.lower() != b"chunked":
             raise Refused(HTTPStatus.BAD_REQUEST, "the only Transfer-Encoding taken is chunked")
+        if self.parser.get_http_version() == "1.0":  # who passed it on may not have read it (RFC 9112 6.1)
+            raise Refused(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding")
+
+    def _check_expectation(self, headers: dict[bytes, bytes]) -> None:
+        if self.parser.get_http_version() == "1.0":  # which does not know the answer (RFC 9110 10.1.1)
+            del headers[b"expect"]
+        elif headers[b"expect"].lower() != b"100-continue":
+            raise Refused(HTTPStatus.EXPECTATION_FAILED, "the only expectation that is met is 100-continue")
 
 
 def _too_long_head(limit: int) -> Refused:
