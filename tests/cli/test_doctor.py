@@ -14,6 +14,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
@@ -24,6 +25,7 @@ from tests.cli.conftest import in_background
 from tests.credentials.naming_server import naming
 from tests.credentials.token_server import TokenServer
 
+from ostiary.cli.diagnosis.advice import takes
 from ostiary.cli.diagnosis.causes import diagnose
 from ostiary.cli.diagnosis.examination import Examination
 from ostiary.cli.target import Wish, choose
@@ -80,15 +82,33 @@ class Answering:
         self._servers: list[ThreadingHTTPServer] = []
 
     def __call__(
-        self, status: int, headers: dict[str, str] | None = None, body: bytes = b"", *, tls: Any = None
+        self,
+        status: int,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        tls: Any = None,
+        stream: bytes = b"",
     ) -> str:
-        """Start one: its URL."""
-        return self.by(lambda _: (status, headers or {}, body), tls=tls)
+        """Start one: its URL. stream: of events, to whoever gets it."""
+        return self.by(lambda _: (status, headers or {}, body), tls=tls, stream=stream)
 
-    def by(self, reply: Callable[[bytes], tuple[int, dict[str, str], bytes]], *, tls: Any = None) -> str:
+    def by(
+        self,
+        reply: Callable[[bytes], tuple[int, dict[str, str], bytes]],
+        *,
+        tls: Any = None,
+        stream: bytes = b"",
+    ) -> str:
         """Start one that decides by what it was asked."""
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response_only(200 if stream else 405)
+                self.send_header("content-type", "text/event-stream")
+                self.end_headers()
+                self.wfile.write(stream)
+
             def do_POST(self) -> None:
                 status, headers, body = reply(self.rfile.read(int(self.headers["content-length"])))
                 self.send_response_only(status)
@@ -256,6 +276,106 @@ def test_a_server_that_wants_a_slash(doctor: Doctor, answering: Answering) -> No
         "moved",
         f"{url} sends callers on to {url}/ (307 Temporary Redirect), and no credential follows there.",
         f"Write {url}/ as its url.",
+    )
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/oauth2/start?rd=%2Fmcp",
+        "https://login.microsoftonline.com/common/oauth2/v2.0/authorize?client_id=1",
+        "https://team.cloudflareaccess.com/cdn-cgi/access/login/mcp.example.com",
+        "https://sso.example.com/?SAMLRequest=x",
+    ],
+)
+def test_a_redirect_to_where_people_sign_in(doctor: Doctor, answering: Answering, location: str) -> None:
+    url = answering(302, {"location": location})
+    there = urljoin(url, location).partition("?")[0].removesuffix("/")
+    assert doctor.with_token(url, "opaque-token") == (
+        1,
+        "sign_in_page",
+        (
+            f"What stands before {url} sends callers to a page where people sign in, {there} (302 Found): "
+            "it reads no token."
+        ),
+        "Let this path by it, so that the server reads the token itself; or call the server behind it.",
+    )
+
+
+@pytest.mark.parametrize("credential", ["none", BEARER])
+def test_a_page_of_a_front_end_that_refuses(
+    doctor: Doctor, answering: Answering, monkeypatch: pytest.MonkeyPatch, credential: str
+) -> None:
+    monkeypatch.setenv("TOKEN", "opaque-token")
+    page = {"content-type": "text/html; charset=UTF-8", "server": "cloudflare"}
+    url = answering(403, page, b"<title>Attention Required! | Cloudflare</title>")
+    assert doctor(url, credential) == (
+        1,
+        "front_end",
+        (
+            f"What stands before {url} (cloudflare) answers 403 Forbidden with a page for people: the call "
+            "did not come as far as an MCP server."
+        ),
+        (
+            "Ask who runs that front end (a firewall, a proxy) to let programs through to this path; a token "
+            "does not change it."
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "said", "when"),
+    [
+        ({"retry-after": "120"}, b"slow down", "", "in 2 minutes"),
+        ({}, b"", "", "later"),
+        (
+            {"retry-after": "30", "content-type": "application/json"},
+            b'{"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "quota used up."}}',
+            ", and says: quota used up",
+            "in 30 seconds",
+        ),
+    ],
+)
+def test_a_server_that_takes_no_more_calls_for_now(
+    doctor: Doctor, answering: Answering, headers: dict[str, str], body: bytes, said: str, when: str
+) -> None:
+    url = answering(429, headers, body)
+    assert doctor(url) == (
+        1,
+        "too_many_calls",
+        f"{url} takes no more calls for now (429 Too Many Requests){said}.",
+        f"Call again {when}, and less often; a token does not change it.",
+    )
+
+
+def test_a_server_that_is_broken_says_until_when(doctor: Doctor, answering: Answering) -> None:
+    named = doctor(answering(503, {"retry-after": "60"}, b"restarting"))
+    assert named.fix == (
+        "The cause is in the server's log; no credential changes it. It wants to be asked again in 1 minute."
+    )
+
+
+def test_a_server_of_the_first_era(doctor: Doctor, answering: Answering) -> None:
+    url = answering(405, {"allow": "GET"}, stream=b"event: endpoint\ndata: /messages?session=1\n\n")
+    assert doctor(url)[1:3] == (
+        "other_era",
+        (
+            f"{url} speaks MCP 2024-11-05 (HTTP with SSE), an era that ended with 2025-03-26; here "
+            "2026-07-28 and the Streamable HTTP of 2025-03-26 to 2025-11-25 are spoken."
+        ),
+    )
+
+
+def test_the_versions_that_a_server_speaks_are_named(doctor: Doctor, answering: Answering) -> None:
+    error = {"code": -32602, "message": "Unsupported version", "data": {"supported": ["2027-01-01"]}}
+    refused = json.dumps({"jsonrpc": "2.0", "id": 1, "error": error}).encode()
+    url = answering(400, {"content-type": "application/json"}, refused)
+    assert doctor(url)[1:3] == (
+        "other_era",
+        (
+            f"{url} speaks JSON-RPC, and no version of MCP that we know: it names 2027-01-01 "
+            "(Unsupported version)."
+        ),
     )
 
 
@@ -596,7 +716,7 @@ def test_a_missing_scope_is_named(doctor: Doctor, house: Any) -> None:
             f"The token is good and has not the scope for this: {house.for_oauth} wants animals.read, and "
             "the token has plants.read."
         ),
-        "Ask for it: scopes: [animals.read] in the credential; its issuer has to allow it.",
+        "Get a token with that scope from its issuer, or use a credential that fetches its own.",
     )
 
 
@@ -699,6 +819,50 @@ def test_a_gateway_whose_own_credential_fails(doctor: Doctor, house: Any) -> Non
     named = doctor(door, house.key("visitor", audience=door))
     assert named[:2] == (1, "gateways_own_credential")
     assert named.fix == "Run `ostiary doctor --server NAME` where the gateway runs, with its ostiary.yaml."
+
+
+def test_a_gateway_that_lacks_a_server_does_not_work(doctor: Doctor, house: Any) -> None:
+    assert doctor(house.for_google, house.key("visitor", audience=house.for_google)) == (
+        1,
+        "servers_missing",
+        (
+            "The gateway lets credential google_id_token in, and behind it server shut (its credential "
+            "could not be had, or is refused) is unavailable."
+        ),
+        "Run `ostiary doctor --server shut` where the gateway runs, with its ostiary.yaml.",
+    )
+
+
+def test_only_settings_that_a_credential_has_are_advised(
+    doctor: Doctor, answering: Answering, house: Any
+) -> None:
+    challenge = 'Bearer error="insufficient_scope", scope="write"'
+    named = doctor.with_token(answering(403, {"www-authenticate": challenge}), "opaque-token")
+    assert (
+        named.fix == "Get a token with that scope from its issuer, or use a credential that fetches its own."
+    )
+    other = house.sign(iss=ISSUER, aud="https://other.example.com/mcp", scope="animals.read")
+    assert doctor.with_token(house.for_oauth, other).fix == (
+        f"Get a token for {house.for_oauth} from its issuer, or use a credential that fetches its own."
+    )
+    for kind, setting in (("google_id_token", "audience"), ("id_jag + header", "resource")):
+        assert takes(kind, setting)
+    assert not any(takes("bearer", setting) for setting in ("audience", "resource", "scopes"))
+
+
+def test_a_server_that_repeats_the_token_is_not_quoted(
+    ostiary: Any, answering: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "tiger/in+the-night")
+    said = "tiger%2Fin%2Bthe-night or dGlnZXIvaW4rdGhlLW5pZ2h0 is unknown"
+    url = answering(401, {"www-authenticate": f'Bearer error="invalid_token", error_description="{said}"'})
+    for command in ("doctor", "tools"):
+        outcome = ostiary(command, url, "--credential", BEARER)
+        assert outcome.code == 1
+        after = outcome.out.partition(" token ")[2] + outcome.err  # before, nothing was sent to be repeated
+        assert "***" in after
+        for form in ("tiger", "dGlnZXIv"):
+            assert form not in after
 
 
 # When all is well.

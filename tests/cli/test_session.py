@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx2
 import pytest
 
 Answering = Callable[..., str]
@@ -104,3 +106,44 @@ def test_a_redirect_that_is_not_followed_is_named_with_the_address_to_write(
             "to another server: write that address if it is the right one\n"
         ),
     )
+
+
+def test_a_refusal_says_what_is_wrong_with_the_token_that_was_sent(
+    ostiary: Any, house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = house.zoo.removesuffix("/mcp")
+    bearer = '{"type": "bearer", "token": {"env": "TOKEN"}}'
+    metadata = f"{house.google.google_url}/computeMetadata/v1/instance/service-accounts/default/token"
+    token = httpx2.get(metadata, headers={"Metadata-Flavor": "Google"}).json()["access_token"]
+    monkeypatch.setenv("TOKEN", token)
+    for credential, fix in (
+        (
+            house.key("gateway", audience="https://other.example.com"),
+            f"Set audience: {here} in the credential.",
+        ),
+        (
+            house.key("gateway", audience=house.zoo),
+            f"Set audience: {here} in the credential: leave the path out.",
+        ),
+        (bearer, f"Use a credential google_id_token (audience: {here}); by hand,"),
+    ):
+        told = ostiary("call", house.zoo, "get_animal_details", "name=pingu", "--credential", credential)
+        assert (told.code, told.out) == (1, "")
+        assert told.err.startswith(
+            f"{house.zoo} refused the call: 401 Unauthorized; the token of credential "
+        )
+        assert fix in told.err
+        assert told.err.count("\n") == 1
+
+
+def test_a_server_that_a_gateway_lacks_is_named_with_its_reason(ostiary: Any, house: Any) -> None:
+    credential = house.key("visitor", audience=house.for_google)
+    lacks = "server shut (its credential could not be had, or is refused) is unavailable"
+    listed = ostiary("tools", house.for_google, "--credential", credential)
+    assert (listed.code, listed.err) == (0, f"warning: {lacks}: what it offers is not listed\n")
+    told = json.loads(ostiary("tools", house.for_google, "--credential", credential, "--json").out)
+    assert told["unavailable"] == [{"name": "shut", "step": "credential"}]
+    called = ostiary("call", house.for_google, "shut_lions", "--credential", credential)
+    assert called.code == 1
+    assert called.err.startswith("there is no tool shut_lions; ")
+    assert called.err.endswith(f"; {lacks}\n")

@@ -282,7 +282,8 @@ async def test_metadata_without_a_token_endpoint(issuer: TokenServer, runtime: R
     issuer.metadata = {"token_endpoint": None}
     assert str(await failure(credential(issuer, issuer=issuer.issuer), runtime)) == (
         "credential client_credentials for https://mcp.example.com: "
-        "the issuer's metadata has no token_endpoint; set token_url to where the issuer answers"
+        f"issuer {issuer.issuer}: the issuer's metadata has no token_endpoint; "
+        "set token_url to where the issuer answers"
     )
 
 

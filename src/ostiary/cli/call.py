@@ -56,11 +56,14 @@ async def _call(target: Target, name: str, words: list[str]) -> CallToolResult:
 
 async def _tool(client: mcp.Client, name: str) -> Tool:
     from ostiary.cli.listing import every  # noqa: PLC0415
+    from ostiary.cli.missing_servers import in_words  # noqa: PLC0415
     from ostiary.config.nearest import suggestion  # noqa: PLC0415
 
-    tools = {tool.name: tool for tool in await every(client.list_tools, "tools")}
+    listed = await every(client.list_tools, "tools")
+    tools = {tool.name: tool for tool in listed.entries}
     if name not in tools:
-        raise Failure(f"there is no tool {name}; {suggestion(name, tools)}")
+        missing = f"; {in_words(listed.missing)}" if listed.missing else ""
+        raise Failure(f"there is no tool {name}; {suggestion(name, tools)}{missing}")
     found: Tool = tools[name]
     return found
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ostiary.oauth.challenge import read_challenges
+from ostiary.oauth.echoed import without_echoes
 
 
-def refusal(url: str, status: int, phrase: str, header: str, *, sent: str | None) -> str:
+def refusal(
+    url: str, status: int, phrase: str, header: str, *, sent: str | None, secrets: Sequence[str] = ()
+) -> str:
     """The sentence for a refused call.
 
     header: the WWW-Authenticate value, "" when there was none.
-    sent: the type of the credential that was sent, None for no token.
+    sent: the type of the credential that was sent, None for no token; secrets: what it sent, shown nowhere.
     """
-    asked = dict(
-        item for challenge in reversed(read_challenges(header)) for item in challenge.parameters.items()
-    )
+    asked = {
+        name: without_echoes(value, secrets)
+        for challenge in reversed(read_challenges(header))
+        for name, value in challenge.parameters.items()
+    }
     said = asked.get("error_description") or asked.get("error")
     parts = [f"{url} refused the call: {status} {phrase}"]
     if sent is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib import metadata
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ostiary.cli.challenge import refusal
 from ostiary.cli.failure import Failure
 from ostiary.credentials import CredentialError, NoCredential
+from ostiary.oauth.echoed import without_echoes
 from ostiary.transport.moved import REDIRECTS, moved
 
 if TYPE_CHECKING:
@@ -39,13 +40,13 @@ async def connected(target: Target) -> AsyncIterator[mcp.Client]:
     import mcp  # noqa: PLC0415
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
 
-    from ostiary.credentials.adapters.httpx2 import CredentialAuth  # noqa: PLC0415
+    from ostiary.cli.secrets_sent import RememberingAuth  # noqa: PLC0415
 
     logging.getLogger("mcp").setLevel(
         logging.CRITICAL
     )  # its errors reach us; nobody needs to read them twice
     answers = _Answers()
-    auth = CredentialAuth(target.credential, server_url=str(target.url))
+    auth = RememberingAuth(target.credential, server_url=str(target.url))
     http = httpx2.AsyncClient(
         auth=auth, event_hooks={"response": [answers.see]}, timeout=TIMEOUT, follow_redirects=False
     )
@@ -53,7 +54,23 @@ async def connected(target: Target) -> AsyncIterator[mcp.Client]:
         async with http, mcp.Client(streamable_http_client(str(target.url), http_client=http)) as client:
             yield client
     except Exception as error:
-        raise _cause(error, target, answers.no) from error
+        cause = _cause(error, target, answers.no, auth.sent)
+        if isinstance(cause, Refused) and not isinstance(target.credential, NoCredential):
+            cause = Refused(f"{cause}{await _what_to_mend(target)}")
+        raise cause from error
+
+
+async def _what_to_mend(target: Target) -> str:
+    """What is wrong with the token that was sent, and the fix, where that can be told; else nothing."""
+    from ostiary.cli.diagnosis.causes import diagnose  # noqa: PLC0415
+    from ostiary.cli.diagnosis.diagnosis import IN_THE_TOKEN  # noqa: PLC0415
+    from ostiary.cli.diagnosis.examination import Examination  # noqa: PLC0415
+
+    async with Examination(target, may_choose=False) as examination:
+        async for _ in examination.run():
+            pass
+    found = diagnose(examination.evidence)
+    return f" {found.sentence} {found.fix}" if found is not None and found.cause in IN_THE_TOKEN else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +108,11 @@ def _rpc_message(body: bytes) -> str:
         return ""
 
 
-def _cause(error: Exception, target: Target, no: _No | None) -> Exception:
-    """The error that a person can act on, out of the groups that task groups make of it."""
+def _cause(error: Exception, target: Target, no: _No | None, sent: Sequence[str]) -> Exception:
+    """The error that a person can act on, out of the groups that task groups make of it.
+
+    sent: secrets, which the server may repeat.
+    """
     import httpx2  # noqa: PLC0415
     from mcp import MCPError  # noqa: PLC0415
     from pydantic import ValidationError  # noqa: PLC0415
@@ -108,7 +128,7 @@ def _cause(error: Exception, target: Target, no: _No | None) -> Exception:
         case httpx2.TransportError():
             return Failure(f"{target.url} cannot be reached: {_reason(first)}; is the server running?")
         case MCPError():
-            return _answered(first, target, no)
+            return _answered(first, target, no, sent)
         case RuntimeError() | ValidationError():  # how the SDK says that an answer breaks its own schema
             return Failure(
                 f"{target.url} gave an answer that is not valid: {str(first).partition(chr(10))[0]}"
@@ -116,22 +136,24 @@ def _cause(error: Exception, target: Target, no: _No | None) -> Exception:
     return first
 
 
-def _answered(error: MCPError, target: Target, no: _No | None) -> Failure:
+def _answered(error: MCPError, target: Target, no: _No | None, sent: Sequence[str]) -> Failure:
+    said = without_echoes((no and no.message) or error.message, sent)
     if no is None:
-        return Failure(f"{target.url} answered: {error.message} (JSON-RPC error {error.code})")
+        return Failure(f"{target.url} answered: {said} (JSON-RPC error {error.code})")
     if no.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return Refused(_refusal(target, no))
+        return Refused(_refusal(target, no, sent))
     if no.status in REDIRECTS:
         return Failure(f"{target.url} {moved(target.url, no.status, no.location)}")
     status = f"{no.status} {HTTPStatus(no.status).phrase}"
     if no.status == HTTPStatus.NOT_FOUND and not no.message:
         return Failure(f"{target.url} answered {status}: no MCP server is at that path")
-    return Failure(f"{target.url} answered {status}: {no.message or error.message}")
+    return Failure(f"{target.url} answered {status}: {said}")
 
 
-def _refusal(target: Target, no: _No) -> str:
+def _refusal(target: Target, no: _No, secrets: Sequence[str]) -> str:
     sent = None if isinstance(target.credential, NoCredential) else target.credential.type
-    return refusal(str(target.url), no.status, HTTPStatus(no.status).phrase, no.challenge, sent=sent)
+    phrase = HTTPStatus(no.status).phrase
+    return refusal(str(target.url), no.status, phrase, no.challenge, sent=sent, secrets=secrets)
 
 
 def _reason(error: httpx2.TransportError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,8 +10,6 @@ import typer
 from ostiary.cli import options
 
 if TYPE_CHECKING:
-    import mcp
-
     from ostiary.cli.target import Target
 
 _KINDS = (
@@ -48,31 +47,37 @@ def tools(
 
 
 async def _offer(target: Target) -> dict[str, Any]:
+    from ostiary.cli.listing import Listed, every  # noqa: PLC0415
     from ostiary.cli.session import connected  # noqa: PLC0415
 
     async with connected(target) as client:
         version = client.protocol_version
-        return {
-            "url": str(target.url),
-            "era": "modern" if version >= MODERN else "legacy",
-            "protocolVersion": version,
-            "credential": {"type": target.credential.type, "found": target.found},
-            **{kind: await _entries(client, *names) for *names, kind in _KINDS},
+        listed = {
+            kind: await every(getattr(client, method), kind)
+            if getattr(client.server_capabilities, capability) is not None
+            else Listed([], ())
+            for capability, method, kind in _KINDS
         }
+    missing = dict.fromkeys(one for each in listed.values() for one in each.missing)
+    return {
+        "url": str(target.url),
+        "era": "modern" if version >= MODERN else "legacy",
+        "protocolVersion": version,
+        "credential": {"type": target.credential.type, "found": target.found},
+        **{kind: list(map(_as_data, each.entries)) for kind, each in listed.items()},
+        **({"unavailable": [asdict(one) for one in missing]} if missing else {}),
+    }
 
 
-async def _entries(client: mcp.Client, capability: str, method: str) -> list[dict[str, Any]]:
-    from ostiary.cli.listing import every  # noqa: PLC0415
-
-    if getattr(client.server_capabilities, capability) is None:
-        return []
-    field = method.removeprefix("list_")
-    entries = await every(getattr(client, method), field)
-    return [entry.model_dump(by_alias=True, mode="json", exclude_none=True) for entry in entries]
+def _as_data(entry: Any) -> dict[str, Any]:
+    data: dict[str, Any] = entry.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return data
 
 
 def _print(found: dict[str, Any]) -> None:
     from ostiary.cli.console import print_table, print_text  # noqa: PLC0415
+    from ostiary.cli.missing_servers import MissingServer, in_words  # noqa: PLC0415
+    from ostiary.telemetry.redaction import one_line  # noqa: PLC0415
 
     credential = found["credential"]
     print_text(
@@ -87,6 +92,8 @@ def _print(found: dict[str, Any]) -> None:
     ):
         if found[key]:
             print_table([_row(title, entry) for entry in found[key]])
+    if missing := tuple(MissingServer(**one) for one in found.get("unavailable", ())):
+        typer.echo(f"warning: {one_line(in_words(missing))}: what it offers is not listed", err=True)
 
 
 def _row(title: str, entry: dict[str, Any]) -> dict[str, str]:

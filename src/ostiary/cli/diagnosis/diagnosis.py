@@ -19,6 +19,9 @@ class Cause(StrEnum):
     NO_ANSWER = "no_answer"
     MOVED = "moved"
     IAP_IN_FRONT = "iap_in_front"
+    SIGN_IN_PAGE = "sign_in_page"
+    FRONT_END = "front_end"
+    TOO_MANY_CALLS = "too_many_calls"
     WRONG_PATH = "wrong_path"
     NOT_MCP = "not_mcp"
     SERVER_BROKEN = "server_broken"
@@ -42,7 +45,19 @@ class Cause(StrEnum):
     NOT_ALLOWED = "not_allowed"
     TOKEN_REFUSED = "token_refused"  # noqa: S105
     GATEWAYS_OWN_CREDENTIAL = "gateways_own_credential"
+    SERVERS_MISSING = "servers_missing"
     OTHER_ERA = "other_era"
+
+
+IN_THE_TOKEN = frozenset(
+    {
+        *(Cause.WRONG_HEADER, Cause.NOT_A_BEARER_SERVER, Cause.SIGNATURE_REMOVED, Cause.UNSIGNED),
+        *(Cause.ACCESS_TOKEN, Cause.ID_TOKEN, Cause.EXPIRED, Cause.NOT_YET_VALID, Cause.WRONG_ISSUER),
+        *(Cause.USER_TOKEN, Cause.AUDIENCE_MISMATCH, Cause.OPAQUE_TOKEN, Cause.MISSING_SCOPE),
+        *(Cause.OUR_CLOCK, Cause.IAP_IN_FRONT),
+    }
+)
+"""Causes that whoever chose the token can mend."""
 
 
 @dataclass(frozen=True, slots=True)

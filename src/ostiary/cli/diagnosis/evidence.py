@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from ostiary.cli.missing_servers import MissingServer, missing_servers
+from ostiary.mcp.eras import SERVER_INFO_KEY
 from ostiary.oauth.challenge import Challenge, read_challenges
+from ostiary.oauth.echoed import without_echoes
+from ostiary.transport.retry_after import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
     from ostiary.cli.diagnosis.wanted import Wanted
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.oauth.token_explanation import Explanation
+
+
+NO_SUCH_PLACE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
 
 
 class Unreachable(StrEnum):
@@ -55,6 +62,8 @@ class Answer:
     body: str
     received_at: float
     """Seconds since the epoch, by our clock."""
+    sent: tuple[str, ...] = field(default=(), repr=False)
+    """The secrets that were sent for it."""
 
     @property
     def status_line(self) -> str:
@@ -102,16 +111,52 @@ class Answer:
     @property
     def error_code(self) -> int | None:
         """The code of the JSON-RPC error in it."""
-        error = (self.message or {}).get("error")
-        code = error.get("code") if isinstance(error, dict) else None
+        code = self._error.get("code")
         return code if isinstance(code, int) else None
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions of MCP that it says it speaks, when it refuses ours; or the one that it chose."""
+        data = self._error.get("data")
+        listed = data.get("supported") or data.get("supportedVersions") if isinstance(data, dict) else None
+        if isinstance(listed, list):
+            return tuple(str(one)[:20] for one in listed[:10])
+        chosen = self._result.get("protocolVersion")
+        return () if chosen is None else (str(chosen)[:20],)
+
+    @property
+    def missing(self) -> tuple[MissingServer, ...]:
+        """The servers that a gateway leaves out of this result."""
+        return missing_servers(self._result.get("_meta"))
+
+    @property
+    def is_of_a_gateway(self) -> bool:
+        """Whether it is a result of a federation of ours."""
+        meta = self._result.get("_meta")
+        info = meta.get(SERVER_INFO_KEY) if isinstance(meta, dict) else None
+        return isinstance(info, dict) and info.get("name") == "ostiary"
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which it wants to be asked again."""
+        return retry_after(self.headers.get("retry-after"), now=self.received_at)
+
+    @property
+    def _error(self) -> Mapping[str, Any]:
+        error = (self.message or {}).get("error")
+        return error if isinstance(error, dict) else {}
+
+    @property
+    def _result(self) -> Mapping[str, Any]:
+        result = (self.message or {}).get("result")
+        return result if isinstance(result, dict) else {}
 
     @property
     def said(self) -> str:
         """The server's own words about what is wrong, "" when it has none."""
-        asked, error = self.challenge, (self.message or {}).get("error")
-        in_body = error.get("message", "") if isinstance(error, dict) else ""
-        return str(asked.get("error_description") or in_body or asked.get("error") or "")[:300]
+        asked, in_body = self.challenge, self._error.get("message", "")
+        said = asked.get("error_description") or in_body or asked.get("error") or ""
+        return without_echoes(str(said), self.sent)[:300]
 
     @property
     def works(self) -> bool:
@@ -176,6 +221,10 @@ class Evidence:
     """The answer with the credential; that without one, when there is none to send."""
     mcp_is_at: CanonicalUrl | None = None
     """Where an MCP server answers, when it is not here."""
+    is_of_the_first_era: bool = False
+    """Whether it opens a stream of events to who only gets it, as in MCP 2024-11-05."""
+    missing: tuple[MissingServer, ...] = ()
+    """The servers that a gateway leaves out."""
 
     @property
     def works(self) -> bool:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Self
 import httpx2
 
 from ostiary.cli.diagnosis import way
-from ostiary.cli.diagnosis.evidence import Evidence, NoToken, Sent
+from ostiary.cli.diagnosis.evidence import NO_SUCH_PLACE, Evidence, NoToken, Sent
 from ostiary.cli.diagnosis.resource import find_metadata
 from ostiary.cli.diagnosis.wanted import Wanted, is_from_cloud_run, wanted
 from ostiary.cli.diagnosis.way import DeadEnd
 from ostiary.cli.diagnosis.wire import PATIENCE, Wire, spoken
+from ostiary.cli.secrets_sent import RememberingAuth
 from ostiary.credentials import Chain, CredentialError, GoogleIdToken, NoCredential
-from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.attached.headers import Headers, Outgoing
 from ostiary.credentials.issuer.addressee import AddressedClient
 from ostiary.credentials.runtime import Runtime
@@ -197,7 +197,7 @@ class Examination:
             self._saw(call=self.evidence.probe)
             wire = await self._wire(None)
         else:
-            auth = CredentialAuth(self._credential, server_url=self.evidence.url, runtime=self._runtime)
+            auth = RememberingAuth(self._credential, server_url=self.evidence.url, runtime=self._runtime)
             wire = await self._wire(auth)
             try:
                 self._saw(call=await wire.ask(self.evidence.url))
@@ -206,6 +206,7 @@ class Examination:
                 return Told(Outcome.FAILED, f"credential {error.credential}: {error.problem}")
         await self._look_behind_the_front_end()
         await self._look_elsewhere(wire)
+        await self._look_at_the_list(wire)
         return self._tell_call()
 
     async def _look_behind_the_front_end(self) -> None:
@@ -223,12 +224,25 @@ class Examination:
     async def _look_elsewhere(self, wire: Wire) -> None:
         """Most servers that are not at the URL are at /mcp."""
         call, usual = self.evidence.call, replace(self.evidence.url, path="/mcp", query=None)
-        if call is None or call.works or call.is_refusal or usual == self.evidence.url:
+        if call is None or call.works or call.is_refusal:
             return
-        if call.status < HTTPStatus.INTERNAL_SERVER_ERROR and call.message is None:
+        if call.status in NO_SUCH_PLACE and await wire.opens_a_stream(self.evidence.url):
+            self._saw(is_of_the_first_era=True)
+            return
+        if usual == self.evidence.url:
+            return
+        busy = call.status == HTTPStatus.TOO_MANY_REQUESTS
+        if call.status < HTTPStatus.INTERNAL_SERVER_ERROR and call.message is None and not busy:
             there = await wire.ask(usual)
             if there.works or (there.is_refusal and there.scheme == "bearer"):
                 self._saw(mcp_is_at=usual)
+
+    async def _look_at_the_list(self, wire: Wire) -> None:
+        """A gateway works, and may lack servers, which its lists name."""
+        call = self.evidence.call
+        if call is not None and call.is_of_a_gateway:
+            listed = await wire.ask_for_tools(self.evidence.url)
+            self._saw(missing=listed.missing or call.missing)
 
     def _tell_call(self) -> Told:
         call = self.evidence.call
@@ -249,11 +263,11 @@ class Examination:
         scheme, _, token = value.partition(" ")
         return explain(token.strip(), now=self._clock()) if scheme.lower() in {"bearer", "dpop"} else None
 
-    async def _wire(self, auth: CredentialAuth | None) -> Wire:
+    async def _wire(self, auth: RememberingAuth | None) -> Wire:
         http = httpx2.AsyncClient(
             auth=auth, verify=SYSTEM_TRUST.context, timeout=PATIENCE, follow_redirects=False
         )
-        return Wire(await self._running.enter_async_context(http), self._clock)
+        return Wire(await self._running.enter_async_context(http), self._clock, auth)
 
     def _saw(self, **seen: object) -> None:
         self.evidence = replace(self.evidence, **seen)  # type: ignore[arg-type]  # names are the fields' own

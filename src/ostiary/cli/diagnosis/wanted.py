@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.oauth.access_token_marks import GOOGLE
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from ostiary.cli.diagnosis.evidence import Answer, ResourceMetadata
 
 _CLOUD_RUN = re.compile(r"Your client does not have permission to (the requested URL|get URL)")
+_SIGN_IN = re.compile(
+    r"^https?://(?:[\w-]+\.)*(?:accounts|auth|login|sso|signin)[.-]"
+    r"|\b(?:log-?in|sign-?in|sso|saml2?|oauth2?|authorize|authenticate)\b|[?&](?:client_id|SAMLRequest)=",
+    re.IGNORECASE,
+)
 _IAP_HEADER = "x-goog-iap-generated-response"
 _IAP_SIGN_IN = re.compile(r"https://accounts\.google\.com/o/oauth2/.*client_id=")
 
@@ -35,6 +41,8 @@ def wanted(probe: Answer | None, metadata: ResourceMetadata | None) -> Wanted:
         return Wanted.UNTOLD
     if is_from_iap(probe):
         return Wanted.IAP
+    if is_front_ends_page(probe):
+        return Wanted.UNTOLD
     if not probe.is_refusal:
         return Wanted.UNTOLD if probe.message is None else Wanted.NOTHING
     return _wanted_by(probe, metadata)
@@ -54,6 +62,25 @@ def _wanted_by(probe: Answer, metadata: ResourceMetadata | None) -> Wanted:
 def is_from_cloud_run(answer: Answer) -> bool:
     """Whether Cloud Run's front end refused, and not the service behind it."""
     return answer.is_refusal and answer.is_html and _CLOUD_RUN.search(answer.body) is not None
+
+
+def is_front_ends_page(answer: Answer) -> bool:
+    """Whether a page for people refuses: a firewall's or a proxy's, for an MCP server would name a scheme."""
+    return (
+        answer.status == HTTPStatus.FORBIDDEN
+        and answer.is_html
+        and not answer.scheme
+        and not is_from_cloud_run(answer)
+    )
+
+
+def is_sign_in(answer: Answer) -> bool:
+    """Whether it sends people to where they sign in, with a browser."""
+    return (
+        300 <= answer.status < 400
+        and not is_from_iap(answer)
+        and _SIGN_IN.search(answer.headers.get("location", "")) is not None
+    )
 
 
 def is_from_iap(answer: Answer) -> bool:

@@ -16,6 +16,7 @@ from ostiary.mcp.events import EventReader
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ostiary.cli.secrets_sent import RememberingAuth
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 LEGACY = "2025-11-25"
@@ -28,9 +29,12 @@ _SESSION = "mcp-session-id"
 class Wire:
     """Asks one server, and whoever answers in its place."""
 
-    def __init__(self, http: httpx2.AsyncClient, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, http: httpx2.AsyncClient, clock: Callable[[], float], auth: RememberingAuth | None = None
+    ) -> None:
         self._http = http
         self._clock = clock
+        self._auth = auth
 
     async def ask(self, url: CanonicalUrl) -> Answer:
         """The answer that says most: of the modern question, else of the legacy one. Raises DeadEnd."""
@@ -42,7 +46,29 @@ class Wire:
         legacy = await self._post(url, _INITIALIZE, {})
         if _SESSION in legacy.headers:
             await self._end_session(url, legacy.headers[_SESSION])
-        return legacy if legacy.works or legacy.is_refusal else modern
+        return legacy if legacy.works or legacy.is_refusal or legacy.versions else modern
+
+    async def ask_for_tools(self, url: CanonicalUrl) -> Answer:
+        """The answer to `tools/list`, of a modern server. Raises DeadEnd."""
+        return await self._post(url, _LIST, {"mcp-protocol-version": MODERN, "mcp-method": "tools/list"})
+
+    async def opens_a_stream(self, url: CanonicalUrl) -> bool:
+        """Whether a GET is answered as MCP 2024-11-05 has it: events, of which the first is `endpoint`."""
+        begun = b""
+        try:
+            async with self._http.stream(
+                "GET", str(url), headers={"accept": "text/event-stream"}
+            ) as response:
+                kind = response.headers.get("content-type", "").lower()
+                if response.status_code != HTTPStatus.OK or not kind.startswith("text/event-stream"):
+                    return False
+                async for chunk in response.aiter_bytes():
+                    begun += chunk
+                    if b"\n" in begun or len(begun) > MOST_BYTES:
+                        break
+        except httpx2.HTTPError:
+            return False
+        return begun.startswith((b"event: endpoint", b"event:endpoint"))
 
     async def _post(self, url: CanonicalUrl, message: dict[str, Any], headers: Mapping[str, str]) -> Answer:
         accepted = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
@@ -61,7 +87,8 @@ class Wire:
         body, events = bytearray(), EventReader(MOST_BYTES)
 
         def answer() -> Answer:
-            return Answer(response.status_code, headers, body.decode(errors="replace"), self._clock())
+            text, sent = body.decode(errors="replace"), self._auth.sent if self._auth else ()
+            return Answer(response.status_code, headers, text, self._clock(), sent)
 
         async for chunk in response.aiter_bytes():
             body += chunk
@@ -86,17 +113,14 @@ def spoken(answer: Answer) -> str:
 
 def _may_be_legacy(answer: Answer) -> bool:
     return HTTPStatus.OK <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and not (
-        answer.is_refusal or 300 <= answer.status < 400
+        answer.is_refusal or 300 <= answer.status < 400 or answer.status == HTTPStatus.TOO_MANY_REQUESTS
     )
 
 
 _US = {"name": "ostiary", "version": metadata.version("ostiary")}
-_DISCOVER = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "server/discover",
-    "params": {"_meta": {VERSION_KEY: MODERN, CAPABILITIES_KEY: {}, CLIENT_INFO_KEY: _US}},
-}
+_MODERN = {"_meta": {VERSION_KEY: MODERN, CAPABILITIES_KEY: {}, CLIENT_INFO_KEY: _US}}
+_DISCOVER = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": _MODERN}
+_LIST = {"jsonrpc": "2.0", "id": 3, "method": "tools/list", "params": _MODERN}
 _INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 2,

@@ -114,7 +114,10 @@ class FoundIssuer:
 
     def endpoint(self, *, mutual_tls: bool = False) -> FoundEndpoint:
         """Its token endpoint. Raises MetadataRefused."""
-        url = token_endpoint(self.metadata, mutual_tls=mutual_tls)
+        try:
+            url = token_endpoint(self.metadata, mutual_tls=mutual_tls)
+        except MetadataRefused as refused:
+            raise MetadataRefused(f"issuer {self.issuer}: {refused}") from None
         return FoundEndpoint(url, self.issuer, self.metadata, self.reach, self.server, self.challenge_scopes)
 
 

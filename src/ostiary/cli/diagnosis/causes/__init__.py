@@ -16,12 +16,16 @@ RULES: tuple[Rule, ...] = (
     reach.certificate_is_not_trusted,
     reach.tls_fails,
     reach.nobody_answers,
+    first_look.people_sign_in_there,
     first_look.server_has_moved,
+    first_look.too_many_calls,
     first_look.server_is_broken,
     no_token.clock_is_wrong,
     no_token.credential_is_unavailable,
     no_token.credential_was_only_found_by_us,
     first_look.identity_aware_proxy_is_in_front,
+    first_look.front_end_refuses,
+    answer.server_is_of_the_first_era,
     answer.mcp_is_at_another_path,
     answer.nothing_is_at_this_path,
     answer.gateway_cannot_get_further,
@@ -46,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     refusal.caller_is_no_invoker,
     refusal.caller_may_not,
     refusal.token_is_not_taken,
+    answer.gateway_lacks_servers,
 )
 
 

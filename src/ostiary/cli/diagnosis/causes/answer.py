@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.cli.diagnosis.diagnosis import Cause, Diagnosis
+from ostiary.cli.diagnosis.evidence import NO_SUCH_PLACE
+from ostiary.cli.missing_servers import in_words
 
 if TYPE_CHECKING:
     from ostiary.cli.diagnosis.evidence import Evidence
 
-_NO_SUCH_PLACE = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE}
 _GATEWAYS_CREDENTIAL = {-32013, -32014}
 """CredentialFailed and CredentialRefused of an Ostiary gateway."""
 _UNKNOWN_METHOD, _UNSUPPORTED_VERSION = -32601, -32022
@@ -30,7 +30,7 @@ def mcp_is_at_another_path(evidence: Evidence) -> Diagnosis | None:
 def nothing_is_at_this_path(evidence: Evidence) -> Diagnosis | None:
     """404 and its like, without a word of JSON-RPC."""
     answer = evidence.call
-    if answer is None or answer.status not in _NO_SUCH_PLACE or answer.message is not None:
+    if answer is None or answer.status not in NO_SUCH_PLACE or answer.message is not None:
         return None
     return Diagnosis(
         Cause.WRONG_PATH,
@@ -54,12 +54,41 @@ def gateway_cannot_get_further(evidence: Evidence) -> Diagnosis | None:
 def server_speaks_another_era(evidence: Evidence) -> Diagnosis | None:
     """Neither server/discover nor initialize."""
     answer = evidence.call
-    if answer is None or answer.error_code not in {_UNKNOWN_METHOD, _UNSUPPORTED_VERSION}:
+    if answer is None:
+        return None
+    refuses_ours = answer.error_code is not None and bool(answer.versions)
+    if not refuses_ours and answer.error_code not in {_UNKNOWN_METHOD, _UNSUPPORTED_VERSION}:
+        return None
+    words = _in_its_words(evidence)
+    which = f": it names {', '.join(answer.versions)}" if answer.versions else ""
+    return Diagnosis(
+        Cause.OTHER_ERA,
+        f"{evidence.url} speaks JSON-RPC, and no version of MCP that we know{which}{words}.",
+        "See which version of MCP the server speaks, and whether there is a newer one of either.",
+    )
+
+
+def server_is_of_the_first_era(evidence: Evidence) -> Diagnosis | None:
+    """Two addresses, and a stream that stays open: MCP 2024-11-05."""
+    if not evidence.is_of_the_first_era:
         return None
     return Diagnosis(
         Cause.OTHER_ERA,
-        f"{evidence.url} speaks JSON-RPC, and no version of MCP that we know{_in_its_words(evidence)}.",
-        "See which version of MCP the server speaks, and whether there is a newer one of either.",
+        f"{evidence.url} speaks MCP 2024-11-05 (HTTP with SSE), an era that ended with 2025-03-26; here "
+        "2026-07-28 and the Streamable HTTP of 2025-03-26 to 2025-11-25 are spoken.",
+        "Use the server's address for Streamable HTTP, mostly /mcp, or a newer version of it.",
+    )
+
+
+def gateway_lacks_servers(evidence: Evidence) -> Diagnosis | None:
+    """We are let in, and what should be behind the gateway is not there."""
+    if not (evidence.works and evidence.missing):
+        return None
+    names = " or ".join(one.name for one in evidence.missing)
+    return Diagnosis(
+        Cause.SERVERS_MISSING,
+        f"The gateway lets credential {evidence.credential} in, and behind it {in_words(evidence.missing)}.",
+        f"Run `ostiary doctor --server {names}` where the gateway runs, with its ostiary.yaml.",
     )
 
 

@@ -2,15 +2,59 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.cli.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.cli.diagnosis.wanted import Wanted, is_from_iap
+from ostiary.cli.diagnosis.wanted import Wanted, is_from_iap, is_front_ends_page, is_sign_in
+from ostiary.oauth.time_in_words import span_in_words
 from ostiary.oauth.token_kind import TokenKind
 from ostiary.transport.moved import moved_to
 
 if TYPE_CHECKING:
-    from ostiary.cli.diagnosis.evidence import Evidence
+    from ostiary.cli.diagnosis.evidence import Answer, Evidence
+
+
+def people_sign_in_there(evidence: Evidence) -> Diagnosis | None:
+    """A redirect to a page: what stands in front knows people and their browsers, and no tokens."""
+    answer = evidence.call or evidence.probe
+    if answer is None or not is_sign_in(answer):
+        return None
+    there = moved_to(evidence.url, answer.headers.get("location", ""))
+    return Diagnosis(
+        Cause.SIGN_IN_PAGE,
+        f"What stands before {evidence.url} sends callers to a page where people sign in, "
+        f"{there or 'which it does not name'} ({answer.status_line}): it reads no token.",
+        "Let this path by it, so that the server reads the token itself; or call the server behind it.",
+    )
+
+
+def front_end_refuses(evidence: Evidence) -> Diagnosis | None:
+    """A page for people, where a server would answer with a challenge or in JSON."""
+    answer = evidence.call or evidence.probe
+    if answer is None or not is_front_ends_page(answer):
+        return None
+    who = answer.headers.get("server", "")[:60]
+    return Diagnosis(
+        Cause.FRONT_END,
+        f"What stands before {evidence.url}{f' ({who})' if who else ''} answers {answer.status_line} with a "
+        "page for people: the call did not come as far as an MCP server.",
+        "Ask who runs that front end (a firewall, a proxy) to let programs through to this path; a token "
+        "does not change it.",
+    )
+
+
+def too_many_calls(evidence: Evidence) -> Diagnosis | None:
+    """429, with its time."""
+    answer = evidence.call or evidence.probe
+    if answer is None or answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+        return None
+    said = f", and says: {answer.said.rstrip('.')}" if answer.said else ""
+    return Diagnosis(
+        Cause.TOO_MANY_CALLS,
+        f"{evidence.url} takes no more calls for now ({answer.status_line}){said}.",
+        f"Call again {_when(answer)}, and less often; a token does not change it.",
+    )
 
 
 def server_has_moved(evidence: Evidence) -> Diagnosis | None:
@@ -39,7 +83,8 @@ def server_is_broken(evidence: Evidence) -> Diagnosis | None:
     return Diagnosis(
         Cause.SERVER_BROKEN,
         f"{evidence.url} is there and does not work: it answers {answer.status_line}.",
-        "The cause is in the server's log; no credential changes it.",
+        "The cause is in the server's log; no credential changes it."
+        + (f" It wants to be asked again {_when(answer)}." if answer.retry_after is not None else ""),
     )
 
 
@@ -63,3 +108,7 @@ def identity_aware_proxy_is_in_front(evidence: Evidence) -> Diagnosis | None:
         "Use a credential google_id_token with audience: the client ID that IAP's settings name "
         "(....apps.googleusercontent.com), and give its account roles/iap.httpsResourceAccessor.",
     )
+
+
+def _when(answer: Answer) -> str:
+    return "later" if answer.retry_after is None else f"in {span_in_words(answer.retry_after)}"

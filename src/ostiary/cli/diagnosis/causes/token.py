@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ostiary.cli.diagnosis.advice import takes
 from ostiary.cli.diagnosis.diagnosis import Cause, Diagnosis
 from ostiary.cli.diagnosis.wanted import Wanted
 from ostiary.oauth.access_token_marks import GOOGLE
+from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.oauth.time_in_words import relative, span_in_words
-from ostiary.oauth.token_explanation import LEEWAY, SIGNATURE_REMOVED, is_a_persons, origin_on_cloud_run
+from ostiary.oauth.token_explanation import LEEWAY, SIGNATURE_REMOVED, is_a_persons
 from ostiary.oauth.token_kind import TokenKind
 
 if TYPE_CHECKING:
@@ -34,7 +36,9 @@ def scope_is_missing(evidence: Evidence) -> Diagnosis | None:
         f"The token is good and has not the scope for this: {evidence.url} wants "
         f"{wish or 'a scope that it does not name'}, and the token has {had or 'none that can be read'}.",
         f"Ask for it: scopes: [{', '.join(wish.split()) or '...'}] in the credential; its "
-        "issuer has to allow it.",
+        "issuer has to allow it."
+        if takes(evidence.credential, "scopes")
+        else "Get a token with that scope from its issuer, or use a credential that fetches its own.",
     )
 
 
@@ -210,13 +214,28 @@ def it_is_for_another_audience(evidence: Evidence) -> Diagnosis | None:
         if evidence.metadata and evidence.metadata.resource
         else evidence.url.origin
     )
-    with_path = any(origin_on_cloud_run(audience) in due for audience in jwt.audiences)
+    with_path = any(_origin(audience) == wish for audience in jwt.audiences)
     return Diagnosis(
         Cause.AUDIENCE_MISMATCH,
         f"The token is for another audience: it says {', '.join(jwt.audiences)}, and {evidence.url} "
         f"takes {_audience_in_words(evidence, wish)}.",
-        f"Set audience: {wish} in the credential" + (": leave the path out." if with_path else "."),
+        f"{_to_set_audience(evidence, wish)}{': leave the path out' if with_path else ''}.",
     )
+
+
+def _to_set_audience(evidence: Evidence, wish: str) -> str:
+    """What a credential calls it (RFC 8707 has resource); a fixed token has nothing to set."""
+    for setting in ("audience", "resource"):
+        if takes(evidence.credential, setting):
+            return f"Set {setting}: {wish} in the credential"
+    return f"Get a token for {wish} from its issuer, or use a credential that fetches its own"
+
+
+def _origin(audience: str) -> str | None:
+    try:
+        return canonical_url(audience).origin
+    except UrlRefused:
+        return None
 
 
 def it_is_opaque(evidence: Evidence) -> Diagnosis | None:
