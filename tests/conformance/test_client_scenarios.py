@@ -84,3 +84,20 @@ def test_the_scenario_passes(revision: str, scenario: str, run: Run) -> None:
 @pytest.mark.parametrize("revision", SCENARIOS)
 def test_no_scenario_is_left_out(revision: str, run: Run) -> None:
     assert sorted(run(revision)) == SCENARIOS[revision]
+
+
+@pytest.mark.parametrize("scenario", ["oauth-metadata-backcompat", "oauth-endpoint-fallback"])
+def test_a_server_of_2025_03_26_is_found_by_its_own_rule(scenario: str, tmp_path: Path) -> None:
+    """They belong to no revision's requirements any more, and servers to them are still about."""
+    suite = npm_peer("conformance", PACKAGE)
+    command = [
+        suite.program("conformance"),
+        "client",
+        *("--command", shlex.join([sys.executable, str(CLIENT)])),
+        *("--scenario", f"auth/2025-03-26-{scenario}"),
+        *("-o", str(tmp_path)),
+    ]
+    done = subprocess.run(
+        command, env=suite.environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert "OVERALL: PASSED" in done.stderr, done.stderr

@@ -39,6 +39,10 @@ class PersonsIssuer:
 
     authorization_servers: list[str] = field(default_factory=list)
     """Those that the MCP server names; none means this one."""
+    describes_itself: bool = True
+    """Whether the MCP server has metadata."""
+    has_metadata: bool = True
+    """Whether the authorization server has."""
 
     registered: list[dict[str, Any]] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
@@ -64,6 +68,8 @@ class PersonsIssuer:
         self.good.clear()
 
     async def resource_metadata(self, request: web.Request) -> web.Response:
+        if not self.describes_itself:
+            raise web.HTTPNotFound
         return web.json_response(
             {
                 "resource": self.server,
@@ -73,6 +79,8 @@ class PersonsIssuer:
         )
 
     async def issuer_metadata(self, request: web.Request) -> web.Response:
+        if not self.has_metadata:
+            raise web.HTTPNotFound
         said = {
             "issuer": self.url,
             "authorization_endpoint": f"{self.url}/authorize",

@@ -273,7 +273,7 @@ async def test_metadata_of_another_issuer(issuer: TokenServer, runtime: Runtime)
     assert str(raised) == (
         "credential client_credentials for https://mcp.example.com: "
         f"issuer {issuer.issuer}: the metadata is of issuer '{issuer.issuer}/', not '{issuer.issuer}', "
-        "letter for letter; set issuer as it names itself, or token_url"
+        f"letter for letter; if that is the one, write `issuer: {issuer.issuer}/`"
     )
     assert not issuer.forms
 

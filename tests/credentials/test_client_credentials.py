@@ -6,8 +6,6 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +22,9 @@ from ostiary.credentials import ClientCredentials, CredentialError
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.attached.client_credentials import MOST_STEP_UPS, ClientCredentialsHeaders
 from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
-from ostiary.credentials.issuer.discovery import NotFound
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.secrets import Secret
-from ostiary.transport.fetch import PUBLIC
 
 SERVER = canonical_url("https://mcp.example.com/mcp")
 REQUEST = Outgoing("POST", SERVER)
@@ -175,112 +171,6 @@ class _Refusing:
 
 
 # where to ask
-
-
-@asynccontextmanager
-async def mcp_server(
-    documents: dict[str, Any], challenge: str | None = None
-) -> AsyncIterator[tuple[CanonicalUrl, list[str]]]:
-    """A server that says these things of itself, and what it was asked."""
-    asked: list[str] = []
-
-    async def answer(request: web.Request) -> web.Response:
-        asked.append(f"{request.method} {request.path}")
-        if request.method == "POST":
-            assert "authorization" not in request.headers
-            said = (challenge or "").format(origin=f"http://{request.host}")
-            return web.Response(status=401, headers={"www-authenticate": said} if said else {})
-        if request.path not in documents:
-            raise web.HTTPNotFound
-        return web.json_response(documents[request.path])
-
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = canonical_url(f"http://127.0.0.1:{runner.addresses[0][1]}/mcp")
-    for document in documents.values():
-        document.setdefault("resource", str(url))
-    try:
-        yield url, asked
-    finally:
-        await runner.cleanup()
-
-
-WELL_KNOWN = "/.well-known/oauth-protected-resource"
-
-
-async def test_the_server_says_where_and_for_what(issuer: TokenServer, runtime: Runtime) -> None:
-    document = {"authorization_servers": [issuer.issuer], "scopes_supported": ["a", "b"]}
-    async with mcp_server({f"{WELL_KNOWN}/mcp": document}) as (url, asked):
-        headers = attached(issuer, runtime, url, token_url=None)
-        assert bearer(await headers.get(Outgoing("POST", url))) == "Bearer token-1"
-        assert asked == [f"GET {WELL_KNOWN}/mcp"]
-        assert issuer.forms[0]["resource"] == str(url)
-        assert issuer.forms[0]["scope"] == "a b"
-
-
-async def test_well_known_forms_come_first_then_one_probe(
-    issuer: TokenServer, runtime: Runtime, clock: Clock
-) -> None:
-    where = {"/elsewhere": {"authorization_servers": [issuer.issuer], "scopes_supported": ["a", "b"]}}
-    challenge = 'Bearer scope="b c", resource_metadata="{origin}/elsewhere"'
-    async with mcp_server(where, challenge) as (url, asked):
-        headers = attached(issuer, runtime, url, token_url=None)
-        await headers.get(Outgoing("POST", url))
-        found = [f"GET {WELL_KNOWN}/mcp", f"GET {WELL_KNOWN}", "POST /mcp", "GET /elsewhere"]
-        assert asked == found
-        assert issuer.forms[0]["scope"] == "b c"
-        clock.now += 3595
-        assert bearer(await headers.get(Outgoing("POST", url))) == "Bearer token-2"
-        assert asked == found
-
-
-async def test_a_server_without_metadata_is_probed_once(
-    issuer: TokenServer, runtime: Runtime, clock: Clock
-) -> None:
-    async with mcp_server({}) as (url, asked):
-        headers = attached(issuer, runtime, url, token_url=None)
-        for _ in range(3):
-            clock.now += 600
-            with pytest.raises(CredentialError) as raised:
-                await headers.get(Outgoing("POST", url))
-        assert asked.count("POST /mcp") == 1
-        assert str(raised.value) == (
-            f"credential client_credentials for {url.origin}: the metadata of server {url} can't be had: "
-            f"{url.origin}{WELL_KNOWN}/mcp: it answered 404, not 200; "
-            f"{url.origin}{WELL_KNOWN}: it answered 404, not 200; set issuer or token_url"
-        )
-
-
-@pytest.mark.parametrize("named", ["https://mcp.example.com/mcp", "{origin}/other", "{origin}/mcp/deeper"])
-async def test_metadata_of_another_server_is_refused(
-    issuer: TokenServer, runtime: Runtime, named: str
-) -> None:
-    document = {"authorization_servers": [issuer.issuer]}
-    async with mcp_server({WELL_KNOWN: document}) as (url, _):
-        document["resource"] = named.format(origin=url.origin)  # type: ignore[assignment]  # any JSON
-        headers = attached(issuer, runtime, url, token_url=None)
-        with pytest.raises(CredentialError) as raised:
-            await headers.get(Outgoing("POST", url))
-        assert raised.value.problem == (
-            f"server {url}: the metadata is of resource '{document['resource']}', not of {url}"
-        )
-    assert not issuer.forms
-
-
-async def test_a_server_elsewhere_cannot_send_us_to_this_machine(
-    issuer: TokenServer, runtime: Runtime
-) -> None:
-    found = await _refused_discovery(runtime, issuer.issuer)
-    assert "it names this machine, and who wrote it is on another" in found
-
-
-async def _refused_discovery(runtime: Runtime, issuer: str) -> str:
-    with pytest.raises(NotFound) as raised:
-        await runtime.discoveries._at_issuer(issuer, replace(PUBLIC, loopback=False))
-    return str(raised.value)
 
 
 async def test_neither_server_nor_issuer_is_asked_when_the_endpoint_is_configured(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from pydantic import ValidationError
 from tests.credentials.conftest import Clock
 from tests.credentials.persons_issuer import Person, PersonsIssuer, persons_issuer, redirect_port
 
@@ -238,6 +239,63 @@ async def test_an_issuer_that_is_away_is_no_end_of_the_sign_in(
     clock.now += 5
     assert await call(client, issuer) == 200
     assert len(person.shown) == 1
+
+
+# odd issuers
+
+
+async def test_the_settings_that_google_and_entra_want(
+    program: Client, issuer: PersonsIssuer, person: Person, clock: Clock
+) -> None:
+    issuer.metadata = {"code_challenge_methods_supported": None}
+    user = OAuthUser(
+        issuer=issuer.url,
+        client_id="by-hand",
+        scopes=("read",),
+        resource=False,
+        authorization_params={"access_type": "offline", "prompt": "consent"},
+        code_challenge_methods_supported=("S256",),
+    )
+    client = await program(user, person)
+    for _ in range(2):
+        assert await call(client, issuer) == 200
+        clock.now += 4000
+    assert [form["grant_type"] for form in issuer.redeemed] == ["authorization_code", "refresh_token"]
+    assert not any("resource" in said for said in (*issuer.asked, *issuer.redeemed))
+    assert (issuer.asked[0]["access_type"], issuer.asked[0]["prompt"]) == ("offline", "consent")
+    assert issuer.asked[0]["code_challenge_method"] == "S256"
+
+
+@pytest.mark.parametrize("name", ["state", "redirect_uri", "code_challenge", "resource"])
+def test_what_we_say_ourselves_cannot_be_configured(name: str) -> None:
+    with pytest.raises(ValidationError, match="is set by Ostiary itself and cannot be configured here"):
+        OAuthUser(authorization_params={name: "x"})
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_a_server_and_its_issuer_may_differ_by_a_slash(
+    program: Client, issuer: PersonsIssuer, person: Person, clock: Clock, slash: str
+) -> None:
+    named, itself = issuer.url + slash, issuer.url + ("" if slash else "/")
+    issuer.authorization_servers, issuer.metadata = [named], {"issuer": itself}
+    issuer.answer = {"iss": itself}
+    client = await program(browser=person)
+    for _ in range(2):
+        assert await call(client, issuer) == 200
+        clock.now += 4000
+    assert len(person.shown) == 1
+
+
+async def test_at_a_server_of_2025_03_26_without_metadata_default_addresses_are_taken(
+    program: Client, issuer: PersonsIssuer, person: Person, clock: Clock
+) -> None:
+    issuer.describes_itself = issuer.has_metadata = False
+    issuer.answer = {"iss": ""}
+    client = await program(browser=person)
+    for _ in range(2):
+        assert await call(client, issuer) == 200
+        clock.now += 4000
+    assert (len(person.shown), issuer.asked[0]["scope"]) == (1, "read")
 
 
 # which client

@@ -26,6 +26,8 @@ class TokenServer:
         self.paths: Counter[str] = Counter()
         self.by_client: Counter[str] = Counter()
         self.metadata: dict[str, Any] = {}
+        self.down = False
+        """Whether it answers that it is, wherever it is asked for its metadata."""
         self.issued = 0
         self.lifetime: object = 3600
         self.scheme = "http"
@@ -56,6 +58,8 @@ class TokenServer:
 
     async def _document(self, request: web.Request) -> web.StreamResponse:
         self.paths[request.path] += 1
+        if self.down:
+            raise web.HTTPServiceUnavailable
         document = {"issuer": self.issuer, "token_endpoint": f"{self.issuer}/token", **self.metadata}
         if request.path != "/.well-known/oauth-authorization-server":
             raise web.HTTPNotFound

@@ -187,7 +187,8 @@ async def test_metadata_of_another_issuer_gives_no_keys(key_sets: KeySets, issue
     assert refused.value.detail == (
         f"keys of issuer {issuer.url}/: "
         f"{issuer.url}/.well-known/oauth-authorization-server: it answered 404, not 200; "
-        f"the metadata is of issuer '{issuer.url}', not '{issuer.url}/', letter for letter"
+        f"the metadata is of issuer '{issuer.url}', not '{issuer.url}/', letter for letter; "
+        f"if that is the one, write `issuer: {issuer.url}`"
     )
 
 

@@ -59,6 +59,19 @@ def test_a_value_can_end_neither_the_quotes_nor_the_line() -> None:
         ('Bearer scope="a", scope="b"', [Challenge("bearer", {"scope": "a"})]),
         ('Bearer scope="a", "loose" error="b"', [Challenge("bearer", {"scope": "a"})]),
         ('"', []),
+        (
+            "Bearer error=invalid_token, resource_metadata=https://a.example/x?a=b, scope=a",
+            [
+                Challenge(
+                    "bearer",
+                    {
+                        "error": "invalid_token",
+                        "resource_metadata": "https://a.example/x?a=b",
+                        "scope": "a",
+                    },
+                )
+            ],
+        ),
     ],
 )
 def test_a_challenge_is_read_as_far_as_it_is_one(value: str, read: list[Challenge]) -> None:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from ostiary.oauth.issuer_metadata import MetadataRefused, jwks_uri, metadata_urls, token_endpoint
+from ostiary.oauth.issuer_metadata import (
+    AnotherIssuer,
+    MetadataRefused,
+    jwks_uri,
+    metadata_urls,
+    read_issuer_metadata,
+    same_issuer,
+    token_endpoint,
+)
 
 
 @pytest.mark.parametrize("issuer", ["https://auth.example", "https://auth.example/"])
@@ -32,7 +40,17 @@ def test_the_keys_are_where_the_metadata_says() -> None:
         ([], "the issuer's metadata is not a JSON object"),
         (
             {"issuer": "https://a.example/"},
-            "the metadata is of issuer 'https://a.example/', not 'https://a.example', letter for letter",
+            (
+                "the metadata is of issuer 'https://a.example/', not 'https://a.example', letter for letter; "
+                "if that is the one, write `issuer: https://a.example/`"
+            ),
+        ),
+        (
+            {"issuer": "https://b.example/\x1b[2J"},
+            (
+                "the metadata is of issuer 'https://b.example/\\x1b[2J', not 'https://a.example', "
+                "letter for letter"
+            ),
         ),
         ({"issuer": "https://a.example"}, "the issuer's metadata has no jwks_uri; set jwks_url"),
         (
@@ -45,6 +63,31 @@ def test_a_document_that_is_not_the_issuers_own_is_refused(document: object, why
     with pytest.raises(MetadataRefused) as refused:
         jwks_uri(document, issuer="https://a.example")
     assert str(refused.value) == why
+
+
+@pytest.mark.parametrize("named", ["https://a.example", "https://a.example/"])
+@pytest.mark.parametrize("itself", ["https://a.example", "https://a.example/"])
+def test_one_slash_at_the_root_is_no_other_issuer_where_a_resource_names_it(named: str, itself: str) -> None:
+    document = {"issuer": itself}
+    assert read_issuer_metadata(document, issuer=named, named_by_resource=True) is document
+    if named != itself:
+        with pytest.raises(AnotherIssuer):
+            read_issuer_metadata(document, issuer=named)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://a.example/t", "https://a.example/t/"),
+        ("https://a.example", "https://a.example//"),
+        ("https://a.example", "https://A.example/"),
+        ("https://a.example", "https://a.example:443/"),
+        ("https://a.example", "http://a.example/"),
+    ],
+)
+def test_else_letters_decide(one: str, other: str) -> None:
+    assert not same_issuer(one, other)
+    assert not same_issuer(other, one)
 
 
 def test_who_shows_a_certificate_asks_at_the_alias() -> None:

@@ -46,7 +46,11 @@ def test_a_server_that_lists_s256_is_trusted_to_check_it() -> None:
 def test_a_server_that_does_not_say_so_is_refused(metadata: dict[str, object]) -> None:
     with pytest.raises(PkceUnsupported) as refused:
         require_s256(metadata)
-    assert str(refused.value) == "its metadata does not list S256 in code_challenge_methods_supported"
+    assert str(refused.value) == (
+        "its metadata does not list S256 in code_challenge_methods_supported "
+        "(if it checks S256 all the same, write code_challenge_methods_supported: [S256] here)"
+    )
+    require_s256(metadata, known=["S256"])
 
 
 def test_a_challenge_of_s256_is_taken() -> None:

@@ -6,12 +6,15 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.issuer_metadata import MetadataRefused
 from ostiary.oauth.protected_resource import (
     ProtectedResource,
+    challenged_url,
     metadata_path,
     metadata_url,
     protected_resource,
     read_protected_resource,
     well_known_urls,
 )
+
+MCP = canonical_url("https://a.example:8443/mcp")
 
 
 def test_the_well_known_name_stands_before_the_path() -> None:
@@ -85,6 +88,24 @@ def test_metadata_of_another_server_is_refused(resource: str | None) -> None:
 def test_a_server_may_insist_on_bound_tokens() -> None:
     document = {"resource": "https://a.example", "dpop_bound_access_tokens_required": True}
     assert read_protected_resource(document, server=canonical_url("https://a.example")).wants_dpop
+
+
+@pytest.mark.parametrize(
+    ("named", "place"),
+    [
+        ("https://b.example/x?y", "https://b.example/x?y"),
+        ("/.well-known/oauth-protected-resource/mcp", f"https://a.example:8443{metadata_path(MCP)}"),
+    ],
+)
+def test_a_challenge_leads_to_a_url_or_to_a_path_of_the_server_itself(named: str, place: str) -> None:
+    assert str(challenged_url(named, server=MCP)) == place
+
+
+@pytest.mark.parametrize("named", ["//b.example/x", "x", "", "/../x", "https://b.example@a.example/"])
+def test_a_challenge_that_leads_nowhere_is_told_plainly(named: str) -> None:
+    with pytest.raises(MetadataRefused) as refused:
+        challenged_url(named, server=MCP)
+    assert str(refused.value).startswith(f"its challenge's resource_metadata {named!r} is refused: ")
 
 
 def test_the_place_of_the_path_comes_before_the_root() -> None:

@@ -6,12 +6,14 @@ as the issuer lets it be.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
 from ostiary.credentials.issuer.addressee import AddressedClient
-from ostiary.credentials.issuer.client_settings import Scope
+from ostiary.credentials.issuer.client_settings import ResourceUri, Scope
+from ostiary.oauth.authorization_request import refuse_reserved
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.redirect_uri import LoopbackRedirect, loopback_redirect
 
@@ -45,6 +47,14 @@ class OAuthUser(AddressedClient):
     scopes: tuple[Scope, ...] = ()
     """What to ask for, beside what the server demands.
     Default: all that its metadata lists, if it demands nothing."""
+    resource: ResourceUri | Literal[False] | None = None
+    """What the token is for (RFC 8707); false says nothing, for issuers that refuse to hear it, as Google and
+    Entra ID do. Default: what the server calls itself, else its URL."""
+    authorization_params: Annotated[Mapping[str, str], AfterValidator(refuse_reserved)] = {}
+    """Further parameters of the authorization request, such as `access_type: offline`."""
+    code_challenge_methods_supported: tuple[Literal["S256"], ...] = ()
+    """What the issuer's metadata leaves out: [S256] where it checks PKCE and does not say so, as Entra ID
+    does. Without either, nobody is sent there."""
 
     @model_validator(mode="after")
     def _one_client(self) -> Self:

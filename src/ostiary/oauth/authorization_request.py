@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -13,6 +13,27 @@ from ostiary.oauth.pkce import S256
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+RESERVED_PARAMETERS = frozenset(
+    {
+        "client_id",
+        "client_secret",
+        "code_challenge",
+        "code_challenge_method",
+        "dpop_jkt",
+        "login_hint",
+        "max_age",
+        "nonce",
+        "redirect_uri",
+        "request",
+        "request_uri",
+        "resource",
+        "response_mode",
+        "response_type",
+        "scope",
+        "state",
+    }
+)
+"""What we say ourselves: a setting that could replace one of these would undo what it protects."""
 OFFLINE_ACCESS = "offline_access"
 """The scope that refresh tokens are tied to at some servers (OpenID Connect Core section 11)."""
 
@@ -25,24 +46,35 @@ class AuthorizationRequest:
     redirect_uri: str
     state: str
     code_challenge: str
-    resource: str
-    """As the resource itself writes it (RFC 9728 section 2)."""
+    resource: str | None
+    """As the resource itself writes it (RFC 9728 section 2); None where it is not to be said."""
     scopes: tuple[str, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """What the configuration adds; what we say ourselves goes first."""
 
     def url(self, endpoint: CanonicalUrl) -> str:
         """Where to send the browser. A query that the endpoint has already is kept (RFC 6749 section 3.1)."""
         parameters = {
+            **self.extra,
             "response_type": "code",
             "client_id": self.client_id,
             "redirect_uri": self.redirect_uri,
             "state": self.state,
             "code_challenge": self.code_challenge,
             "code_challenge_method": S256,
-            "resource": self.resource,
         }
+        if self.resource is not None:
+            parameters["resource"] = self.resource
         if self.scopes:
             parameters["scope"] = " ".join(self.scopes)
         return f"{endpoint}{'&' if endpoint.query else '?'}{urlencode(parameters)}"
+
+
+def refuse_reserved(parameters: Mapping[str, str]) -> Mapping[str, str]:
+    """The configured parameters, when all may be configured. Raises ValueError."""
+    if taken := sorted(RESERVED_PARAMETERS.intersection(parameters)):
+        raise ValueError(f"{', '.join(taken)} is set by Ostiary itself and cannot be configured here")
+    return parameters
 
 
 def authorization_endpoint(metadata: Mapping[str, Any], *, insecure_allow_http: bool = False) -> CanonicalUrl:

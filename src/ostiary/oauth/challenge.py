@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 _NOT_IN_A_DESCRIPTION = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-_PARAMETER = re.compile(rf"({_WORD})[ \t]*=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|({_WORD}))")
+_BARE = r"[^\s\",]+"  # more than a token is: servers leave out the quotes around URLs
+_PARAMETER = re.compile(rf"({_WORD})[ \t]*=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|({_BARE}))")
 _SCHEME = re.compile(rf"({_WORD})(?:[ \t]+|$|(?=,))")
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
 _BETWEEN = re.compile(r"[ \t,]*")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ostiary.oauth.server_errors import InvalidGrant, InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 S256 = "S256"
 """The only method we use: `plain` shows the verifier to whoever sees the request."""
@@ -39,15 +39,18 @@ def s256(verifier: str) -> str:
     return _base64url(hashlib.sha256(verifier.encode("ascii")).digest())
 
 
-def require_s256(metadata: Mapping[str, Any]) -> None:
+def require_s256(metadata: Mapping[str, Any], *, known: Collection[str] = ()) -> None:
     """Raise PkceUnsupported unless the server's metadata lists S256.
 
     A server that is silent may ignore the challenge, which nobody would notice: so MCP's authorization
-    specification has clients refuse it.
+    specification has clients refuse it. known: methods that the configuration says it has all the same.
     """
     methods = metadata.get("code_challenge_methods_supported")
-    if not isinstance(methods, list) or S256 not in methods:
-        raise PkceUnsupported("its metadata does not list S256 in code_challenge_methods_supported")
+    if S256 not in known and (not isinstance(methods, list) or S256 not in methods):
+        raise PkceUnsupported(
+            "its metadata does not list S256 in code_challenge_methods_supported "
+            "(if it checks S256 all the same, write code_challenge_methods_supported: [S256] here)"
+        )
 
 
 def read_challenge(challenge: str | None, method: str | None) -> str:

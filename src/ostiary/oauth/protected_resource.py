@@ -61,8 +61,22 @@ class ProtectedResource:
     """Whether it takes bound tokens only (RFC 9449)."""
 
 
+def challenged_url(named: str, *, server: CanonicalUrl) -> CanonicalUrl:
+    """Where a challenge's `resource_metadata` leads (RFC 9728 section 5.1). Raises MetadataRefused.
+
+    It has to be a URL; what has only a path is taken for one of the server's own.
+    """
+    own = named.startswith("/") and not named.startswith("//")
+    try:
+        return canonical_url(server.origin + named if own else named)
+    except UrlRefused as refused:
+        raise MetadataRefused(
+            f"its challenge's resource_metadata {named!r:.200} is refused: {refused}"
+        ) from None
+
+
 def well_known_urls(server: CanonicalUrl) -> list[CanonicalUrl]:
-    """Where a server's metadata may be, in the order of the MCP authorization specification."""
+    """Where a server's metadata may be besides, in the order of the MCP authorization specification."""
     own = CanonicalUrl(server.scheme, server.host, server.port, metadata_path(server), server.query)
     root = CanonicalUrl(server.scheme, server.host, server.port, WELL_KNOWN)
     return [own] if own == root else [own, root]

@@ -39,12 +39,16 @@ NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class FetchError(Exception):
-    """A document could not be had. The message names the URL and the reason."""
+    """A document could not be had. The message names the URL and the reason.
 
-    def __init__(self, url: CanonicalUrl, reason: str) -> None:
+    status: what was answered, where that was the reason.
+    """
+
+    def __init__(self, url: CanonicalUrl, reason: str, *, status: int | None = None) -> None:
         super().__init__(f"{url}: {reason}")
         self.url = url
         self.reason = reason
+        self.status = status
 
 
 class NotReached(FetchError):
@@ -162,7 +166,7 @@ class Fetcher:
         """The decoded document. Raises FetchError, also when the answer is not 200 or not JSON."""
         document = await self.get(url, reach=reach)
         if document.status != 200:
-            raise FetchError(url, f"it answered {document.status}, not 200")
+            raise FetchError(url, f"it answered {document.status}, not 200", status=document.status)
         try:
             return msgspec.json.decode(document.body)
         except NOT_JSON:

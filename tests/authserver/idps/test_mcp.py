@@ -78,7 +78,7 @@ async def test_an_account_is_connected_at_a_server_that_registers_us(
         issuer=there.url,
         account="",
         client_id="client-1",
-        tokens=UpstreamTokens("token-1", "refresh-1", None, clock() + 3600, ("all",)),
+        tokens=UpstreamTokens("token-1", "refresh-1", None, clock() + 3600, ("read",)),
     )
     assert not at.can_identify
     assert there.registered == [
@@ -94,7 +94,7 @@ async def test_an_account_is_connected_at_a_server_that_registers_us(
     asked = there.asked[0]
     assert (asked["resource"], asked["scope"], asked["code_challenge_method"]) == (
         there.server,
-        "all",
+        "read",
         "S256",
     )
     assert there.redeemed[0]["resource"] == there.server
@@ -196,7 +196,7 @@ async def test_tokens_are_renewed_with_the_client_that_got_them(
         "grant_type": "refresh_token",
         "refresh_token": "refresh-1",
         "resource": there.server,
-        "scope": "all",
+        "scope": "read",
         "client_id": "client-1",
     }
     with pytest.raises(GrantDead):
@@ -232,9 +232,76 @@ async def test_pkce_is_required(provider: Provider, there: PersonsIssuer, clock:
     with pytest.raises(IdpAnswerRefused) as refused:
         await connected(provider(), clock)
     assert str(refused.value) == (
-        "identity provider notes: its metadata does not list S256 in code_challenge_methods_supported"
+        "identity provider notes: its metadata does not list S256 in code_challenge_methods_supported "
+        "(if it checks S256 all the same, write code_challenge_methods_supported: [S256] here)"
     )
     assert there.asked == []
+
+
+async def test_one_that_checks_pkce_and_does_not_say_so_is_used_when_we_are_told(
+    provider: Provider, there: PersonsIssuer, clock: Clock
+) -> None:
+    there.metadata = {"code_challenge_methods_supported": None}
+    await connected(provider(code_challenge_methods_supported=["S256"]), clock)
+    assert there.asked[0]["code_challenge_method"] == "S256"
+
+
+async def test_one_that_refuses_a_resource_is_told_none(
+    provider: Provider, there: PersonsIssuer, clock: Clock
+) -> None:
+    """With the settings that Google wants."""
+    params = {"access_type": "offline", "prompt": "consent"}
+    at = provider(issuer=there.url, resource=False, authorization_params=params)
+    found = await connected(at, clock)
+    await at.renew(found.tokens, issuer=there.url, client_id=found.client_id, now=clock())
+    assert [name for asked in (*there.asked, *there.redeemed) for name in asked if name == "resource"] == []
+    assert {**there.asked[0], **params} == there.asked[0]
+    named = provider(resource="urn:notes")
+    await connected(named, clock)
+    assert (there.asked[-1]["resource"], there.redeemed[-1]["resource"]) == ("urn:notes", "urn:notes")
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_a_server_and_its_issuer_may_differ_by_a_slash(
+    provider: Provider, there: PersonsIssuer, clock: Clock, slash: str
+) -> None:
+    """The name that counts is the one that the issuer gives itself, in answers too."""
+    named, itself = there.url + slash, there.url + ("" if slash else "/")
+    there.authorization_servers, there.metadata = [named], {"issuer": itself}
+    there.answer = {"iss": itself}
+    at = provider()
+    found = await connected(at, clock)
+    assert found.issuer == itself
+    after = await at.renew(found.tokens, issuer=itself, client_id=found.client_id, now=clock())
+    assert after.access_token == "token-2"
+    there.answer = {"iss": named}
+    with pytest.raises(IdpAnswerRefused):
+        await connected(at, clock)
+
+
+async def test_a_server_of_2025_03_26_is_its_own_issuer(
+    provider: Provider, there: PersonsIssuer, clock: Clock
+) -> None:
+    there.describes_itself, there.metadata = False, {"issuer": f"{there.url}/"}
+    there.answer = {"iss": f"{there.url}/"}
+    at = provider()
+    found = await connected(at, clock)
+    assert found.issuer == f"{there.url}/"
+    assert there.asked[0]["resource"] == there.server
+    await at.renew(found.tokens, issuer=found.issuer, client_id=found.client_id, now=clock())
+
+
+async def test_one_without_any_metadata_is_at_the_default_addresses(
+    provider: Provider, there: PersonsIssuer, clock: Clock
+) -> None:
+    there.describes_itself = there.has_metadata = False
+    there.answer = {"iss": ""}
+    at = provider()
+    found = await connected(at, clock)
+    assert (found.issuer, found.tokens.access_token) == (there.url, "token-1")
+    after = await at.renew(found.tokens, issuer=there.url, client_id=found.client_id, now=clock())
+    assert after.access_token == "token-2"
+    await at.revoke(found.tokens, issuer=there.url, client_id=found.client_id)
 
 
 async def test_another_issuer_s_answer_is_refused(

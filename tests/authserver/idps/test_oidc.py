@@ -166,7 +166,8 @@ async def test_metadata_of_another_issuer_is_refused(provider: Provider, idp: Li
     with pytest.raises(IdpAnswerRefused) as refused:
         await provider().depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
     assert str(refused.value) == (
-        f"identity provider corp: the metadata is of issuer '{idp.url}/', not '{idp.url}', letter for letter"
+        f"identity provider corp: the metadata is of issuer '{idp.url}/', not '{idp.url}', "
+        f"letter for letter; if that is the one, write `issuer: {idp.url}/`"
     )
 
 

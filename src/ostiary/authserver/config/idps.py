@@ -21,7 +21,9 @@ from pydantic import (
 )
 
 from ostiary.authserver.config.presets import SHORTENED, with_preset
+from ostiary.credentials.issuer.client_settings import ResourceUri
 from ostiary.identity.inbound import Issuer, ScopeToken
+from ostiary.oauth.authorization_request import refuse_reserved
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.oauth.upstream_token import TokenMapping
 from ostiary.settings import (
@@ -35,29 +37,6 @@ from ostiary.settings import (
 )
 
 IdpName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
-RESERVED_PARAMETERS = frozenset(
-    {
-        "client_id",
-        "client_secret",
-        "code_challenge",
-        "code_challenge_method",
-        "dpop_jkt",
-        "login_hint",
-        "max_age",
-        "nonce",
-        "redirect_uri",
-        "request",
-        "request_uri",
-        "resource",
-        "response_mode",
-        "response_type",
-        "scope",
-        "state",
-    }
-)
-"""What we say ourselves: a setting that could replace one of these would undo what it protects."""
-
-
 OUR_HEADERS = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection"})
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -68,12 +47,6 @@ def _template_of_a_url(issuer: str) -> str:
 
 
 OidcIssuer = Annotated[str, AfterValidator(_template_of_a_url)]
-
-
-def _not_reserved(parameters: dict[str, str]) -> dict[str, str]:
-    if taken := sorted(RESERVED_PARAMETERS.intersection(parameters)):
-        raise ValueError(f"{', '.join(taken)} is set by Ostiary itself and cannot be configured here")
-    return parameters
 
 
 class ClaimSource(Settings):
@@ -155,7 +128,7 @@ class _Edge(Settings):
     """What people read on the pages. Default: its name."""
     scopes: list[ScopeToken] = []
     """What to ask for."""
-    authorization_params: Annotated[dict[str, str], AfterValidator(_not_reserved)] = {}
+    authorization_params: Annotated[dict[str, str], AfterValidator(refuse_reserved)] = {}
     """Further parameters of its authorization request, such as `access_type: offline`."""
     previous_issuer: str | None = None
     """Confirms that this entry was pointed at another issuer: who was behind the name before. Their people
@@ -308,6 +281,12 @@ class McpIdp(_Edge):
     issuer: Issuer | None = None
     """Its authorization server, letter for letter as it names itself. Default: the first that the MCP server
     names; our secret goes to none that only a server names."""
+    resource: ResourceUri | Literal[False] | None = None
+    """What the tokens are for (RFC 8707); false says nothing, for those that refuse to hear it, as Google and
+    Entra ID do. Default: what the MCP server calls itself."""
+    code_challenge_methods_supported: tuple[Literal["S256"], ...] = ()
+    """What its authorization server's metadata leaves out: [S256] where it checks PKCE and does not say so,
+    as Entra ID does. Without either, nobody is sent there."""
 
     @model_validator(mode="after")
     def _a_secret_has_an_addressee(self, info: ValidationInfo) -> Self:

@@ -36,7 +36,7 @@ from ostiary.credentials.issuer.discovery import Discoveries, FoundIssuer, NotFo
 from ostiary.oauth.authorization_request import authorization_endpoint, scopes_to_ask
 from ostiary.oauth.authorization_response import code_of
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
-from ostiary.oauth.issuer_metadata import token_endpoint
+from ostiary.oauth.issuer_metadata import same_issuer, token_endpoint
 from ostiary.oauth.parameters import read_parameters
 from ostiary.oauth.person import person_of
 from ostiary.oauth.pkce import require_s256
@@ -72,7 +72,7 @@ class McpProvider:
         """Begin a leg. Raises StorageError, too."""
         with self._told():
             found = await self._server()
-            require_s256(found.metadata)
+            require_s256(found.metadata, known=self._settings.code_challenge_methods_supported)
             at = authorization_endpoint(
                 found.metadata, insecure_allow_http=self._settings.insecure_allow_http
             )
@@ -110,8 +110,9 @@ class McpProvider:
                 "code": code_of(answer, issuer=memory.issuer, metadata=found.metadata),
                 "redirect_uri": memory.redirect_uri,
                 "code_verifier": memory.code_verifier or "",
-                "resource": memory.resource or "",
             }
+            if memory.resource is not None:
+                form["resource"] = memory.resource
             client = await self._named(memory.issuer, memory.client_id)
             channel = self._channel(memory.token_endpoint or "", client, found)
             try:
@@ -137,17 +138,15 @@ class McpProvider:
         """New tokens for a refresh token: from whoever gave it, while the server still names them."""
         with nothing_spent(), self._told():
             server = await self._server()
-            named = () if server.server is None else server.server.authorization_servers
-            if issuer not in {*named, self._settings.issuer}:
+            named = (server.issuer,) if server.server is None else server.server.authorization_servers
+            if issuer != self._settings.issuer and not any(same_issuer(issuer, one) for one in named):
                 raise GrantDead(f"MCP server {self.issuer} takes no tokens of {issuer} any more")
             found = await self._issuer(issuer)
             client = await self._named(issuer, client_id)
             channel = self._channel(str(token_endpoint(found.metadata)), client, found)
-        form = {
-            "grant_type": "refresh_token",
-            "refresh_token": tokens.refresh_token or "",
-            "resource": self._resource(server),
-        }
+        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token or ""}
+        if (resource := self._resource(server)) is not None:
+            form["resource"] = resource
         if tokens.scopes:
             form["scope"] = " ".join(tokens.scopes)
         with self._told():
@@ -184,7 +183,13 @@ class McpProvider:
     async def _issuer(self, issuer: str) -> FoundIssuer:
         """The metadata of an issuer that the server or the configuration named. Raises NotFound."""
         reach = reach_from(self._reach, self._settings.url)
-        return await self._discoveries.find(issuer, self._settings.url, reach)
+        try:
+            return await self._discoveries.find(issuer, self._settings.url, reach)
+        except NotFound:
+            server = await self._discoveries.find(None, self._settings.url, self._reach)
+            if server.undescribed is None or server.issuer != issuer:
+                raise
+            return server
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -221,9 +226,12 @@ class McpProvider:
             offered_by_issuer=_texts(found.metadata, "scopes_supported"),
         )
 
-    def _resource(self, found: FoundIssuer) -> str:
-        """As the server itself writes it (RFC 9728 section 2)."""
-        return str(self._settings.url) if found.server is None else found.server.resource
+    def _resource(self, found: FoundIssuer) -> str | None:
+        """As configured, else as the server itself writes it (RFC 9728 section 2)."""
+        configured = self._settings.resource
+        if configured is False:
+            return None
+        return configured or (str(self._settings.url) if found.server is None else found.server.resource)
 
     async def _told_of_person(self, tokens: UpstreamTokens, found: FoundIssuer) -> UpstreamIdentity | None:
         """Who userinfo says that it is: to tell accounts apart, so nothing hangs on whether it answers."""

@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ostiary.cli.diagnosis.evidence import ResourceMetadata
-from ostiary.oauth.canonical_url import UrlRefused, canonical_url
-from ostiary.oauth.protected_resource import well_known_urls
+from ostiary.oauth.issuer_metadata import MetadataRefused
+from ostiary.oauth.protected_resource import challenged_url, well_known_urls
 from ostiary.transport.fetch import PUBLIC, Fetcher, FetchError, Reach
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ async def find_metadata(url: CanonicalUrl, refusal: Answer, fetcher: Fetcher) ->
 def _places(url: CanonicalUrl, refusal: Answer) -> list[CanonicalUrl]:
     places: list[CanonicalUrl] = []
     if named := refusal.challenge.get("resource_metadata"):
-        with contextlib.suppress(UrlRefused):
-            places.append(canonical_url(named))
+        with contextlib.suppress(MetadataRefused):
+            places.append(challenged_url(named, server=url))
     return list(dict.fromkeys([*places, *well_known_urls(url)]))
 
 

@@ -14,6 +14,7 @@ from ostiary.credentials.error import CredentialError
 from ostiary.credentials.person.errors import KIND
 from ostiary.credentials.person.sign_in import token_challenge
 from ostiary.credentials.person.source import Demands, OAuthUserSource
+from ostiary.oauth.challenge import read_challenges
 
 if TYPE_CHECKING:
     from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
@@ -60,10 +61,12 @@ class OAuthUserHeaders:
 
     def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
         """Hear what the server wants instead."""
-        challenge = token_challenge(refusal.challenge)
+        challenges = tuple(read_challenges(refusal.challenge))
+        challenge = token_challenge(challenges)
         if refusal.status == HTTPStatus.FORBIDDEN:
             return challenge.error == "insufficient_scope" and self._step_up(headers, challenge)
         self._demands.challenge = challenge
+        self._runtime.discoveries.heard(self._server_url, challenges)
         if not headers:
             return self._runtime.browser is not None
         again = self._tokens.refused(request, headers, refusal)

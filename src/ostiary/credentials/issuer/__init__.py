@@ -5,6 +5,7 @@ client_settings     how we prove who we are, as settings
 addressee           who may see that proof
 client_proof        the proof itself: secrets read, assertions signed
 discovery           where the token endpoint is
+server_description  what a server says of itself
 token_endpoint      one request there, and what may go wrong
 client_credentials  the client credentials grant
 dpop_key            the key that tokens are bound to

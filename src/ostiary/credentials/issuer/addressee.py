@@ -29,7 +29,7 @@ class AddressedClient(ClientSettings):
     """An OAuth client, and whom it shows itself to."""
 
     issuer: Issuer | None = None
-    """The issuer, letter for letter as it names itself. Default: the first that the server's metadata names;
+    """The issuer, letter for letter as it names itself. Default: the first of those that the server names;
     a client_secret goes to none that only a server names."""
 
     @property

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ostiary.credentials.issuer.discovery import PROBE, find_token_endpoint
+from ostiary.credentials.issuer.discovery import find_token_endpoint
+from ostiary.credentials.issuer.settings import resource_of
 from ostiary.credentials.issuer.token_endpoint import ClientRefused, TokenEndpoint, token_of
 from ostiary.credentials.person.client import (
     client_settings,
@@ -28,7 +28,7 @@ from ostiary.credentials.person.loopback_redirect import LoopbackListener, PortT
 from ostiary.credentials.person.vault import Grant, KeptClient, UserRecords
 from ostiary.oauth.authorization_request import AuthorizationRequest, authorization_endpoint, scopes_to_ask
 from ostiary.oauth.authorization_response import read_code
-from ostiary.oauth.challenge import Challenge, read_challenges
+from ostiary.oauth.challenge import Challenge
 from ostiary.oauth.issuer_metadata import MetadataRefused
 from ostiary.oauth.person import person_of
 from ostiary.oauth.pkce import ENTROPY_BYTES, code_verifier, require_s256, s256
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 300.0
 """Seconds that a person has to sign in."""
-AS_A_CLIENT = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
-"""How a request to an MCP server looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class SignIn:
             found = await find_issuer(self.user, self.server_url, self.runtime)
             if found.issuer is None:
                 raise MetadataRefused("the authorization server does not say its name")
-            require_s256(found.metadata)
+            require_s256(found.metadata, known=self.user.code_challenge_methods_supported)
             grant = await self._grant(found, found.issuer)
             await UserRecords(self.runtime.vault).keep_grant(str(self.server_url), grant)
         return grant
@@ -94,8 +92,9 @@ class SignIn:
             "code": code,
             "redirect_uri": asked.redirect_uri,
             "code_verifier": verifier,
-            "resource": asked.resource,
         }
+        if asked.resource is not None:
+            form["resource"] = asked.resource
         endpoint = token_endpoint(self.server_url, found, client, runtime=self.runtime, dpop=key)
         try:
             response = await endpoint.request(form)
@@ -159,9 +158,14 @@ class SignIn:
             granted=self.wanted.granted,
             offered_by_issuer=tuple(offered) if isinstance(offered, list) else (),
         )
-        resource = str(self.server_url) if found.server is None else found.server.resource
         return AuthorizationRequest(
-            str(client.client_id), redirect_uri, state, code_challenge, resource, scopes
+            str(client.client_id),
+            redirect_uri,
+            state,
+            code_challenge,
+            resource_of(self.user.resource, found, self.server_url),
+            scopes,
+            self.user.authorization_params,
         )
 
     def _wants_dpop(self, found: FoundEndpoint) -> bool:
@@ -195,14 +199,13 @@ class SignIn:
 async def first_challenge(user: OAuthUser, server_url: CanonicalUrl, runtime: Runtime) -> Challenge | None:
     """What the server wants of a request without a token; None when it lets it in. Raises CredentialError."""
     with told_to_the_person(server_url):
-        answer = await runtime.fetcher.post(server_url, PROBE, headers=AS_A_CLIENT, reach=user.reach)
-    refused = answer.status == HTTPStatus.UNAUTHORIZED
-    return token_challenge(answer.headers.get("www-authenticate", "")) if refused else None
+        challenges = await runtime.discoveries.challenges(server_url, user.reach)
+    return None if challenges is None else token_challenge(challenges)
 
 
-def token_challenge(header: str) -> Challenge:
-    """The challenge of a WWW-Authenticate header that speaks of tokens."""
-    for challenge in read_challenges(header):
+def token_challenge(challenges: Iterable[Challenge]) -> Challenge:
+    """The one that speaks of tokens."""
+    for challenge in challenges:
         if challenge.scheme in {"bearer", "dpop"}:
             return challenge
     return Challenge("bearer", {})
@@ -219,6 +222,7 @@ async def find_issuer(user: OAuthUser, server_url: CanonicalUrl, runtime: Runtim
         reach=user.reach,
         credential=KIND,
         endpoint=str(server_url),
+        by_default_rule=True,
     )
 
 

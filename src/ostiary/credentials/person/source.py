@@ -145,9 +145,10 @@ class OAuthUserSource:
             reach=reach_of(grant, self._user),
             dpop=key,
         )
-        response = await endpoint.request(
-            {"grant_type": "refresh_token", "refresh_token": refresh_token, "resource": grant.resource}
-        )
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        if grant.resource is not None:
+            form["resource"] = grant.resource
+        response = await endpoint.request(form)
         return replace(
             grant,
             access_token=response.access_token,

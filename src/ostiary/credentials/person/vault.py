@@ -57,8 +57,8 @@ class Grant:
     """What an authorization server gave a person's client for one resource."""
 
     issuer: str
-    resource: str
-    """As the server's metadata writes it."""
+    resource: str | None
+    """As the server's metadata writes it; None where it was not said."""
     client_id: str
     token_endpoint: str
     access_token: str = field(repr=False)
