@@ -114,6 +114,16 @@ def spoken_in(file: Path) -> Iterator[str]:
                 yield text
 
 
+@pytest.mark.parametrize("words", ["eyJ.", "Bearer x ", "\x01", "x"])
+def test_what_a_server_says_without_end_is_cut_before_it_is_looked_at(words: str) -> None:
+    """A stranger's method of 16 MB took the event loop for ten seconds, and a disk with it."""
+    said = words * 4_000_000
+    [line] = lines_of(lambda log: log.warning("server_request_dropped", method=said))
+    assert len(json.dumps(line)) < 20_000
+    [line] = lines_of(lambda log: log.error("crashed", exception=f"Traceback\n  ValueError: {said}"))
+    assert len(json.dumps(line)) < 20_000
+
+
 def test_a_value_is_hidden_when_its_key_says_what_it_is() -> None:
     [line] = lines_of(
         lambda log: log.info("seen", access_token="opaque", token_uri="https://issuer.example.com")

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import structlog
 
 from ostiary.telemetry.counting_handler import SAID, CountingHandler
-from ostiary.telemetry.redaction import one_line, redacted, without_tokens
+from ostiary.telemetry.redaction import cut, one_line, redacted, without_tokens
 
 TRACEBACK = "exception"
 """The key under which a formatted traceback stands: the one value that may have several lines."""
@@ -65,7 +65,7 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     bookkeeping = {key: event.pop(key) for key in ("_record", "_from_structlog") if key in event}
     clean: dict[str, Any] = redacted(event)
     if traceback is not None:
-        lines = without_tokens(str(traceback)).splitlines()
+        lines = without_tokens("\n".join(map(cut, str(traceback).splitlines()))).splitlines()
         clean[TRACEBACK] = "\n".join(f"  | {one_line(line)}" for line in lines)  # so none looks like an event
     return clean | bookkeeping
 

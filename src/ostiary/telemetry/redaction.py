@@ -14,6 +14,8 @@ from typing import Any
 from ostiary.secrets import Secret
 
 HIDDEN = "***"
+LONGEST_WORDS = 2000
+"""Characters of one value that are looked at, and written: what strangers say is as long as they like."""
 
 _OURS = r"(?:headers?|proofs?|tokens?|keys?|is|was|in|or|and|are|for|with|RFC)(?!\.?[\w~+/=-])"
 """Words that follow the name of a scheme in sentences of our own."""
@@ -47,7 +49,7 @@ def redacted(value: Any, key: str = "") -> Any:
         return [redacted(item) for item in value]
     if isinstance(value, bytes | bytearray):
         value = value.decode("latin-1")
-    return one_line(without_tokens(str(value)))
+    return one_line(without_tokens(cut(str(value))))
 
 
 def is_harmless(text: str, values: Mapping[str, Any]) -> bool:
@@ -61,6 +63,11 @@ def is_harmless(text: str, values: Mapping[str, Any]) -> bool:
         and text.count("{") == 1  # another one may open a mapping, whose keys were not looked at
         and not any(map(_names_a_secret, values))
     )
+
+
+def cut(text: str) -> str:
+    """The text, or the beginning of one that is too long. What is cut off costs nothing further."""
+    return text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]}…"
 
 
 def without_tokens(text: str) -> str:
