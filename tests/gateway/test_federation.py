@@ -168,6 +168,48 @@ async def test_one_server_that_talks_nonsense_is_named_and_the_others_are_listed
     assert (missing["server"], missing["step"]) == ("bad", "answer")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        b'"\xff"',
+        b'"\xed\xa0\x80"',
+        b"9" * 5000,
+        b"1e999",
+        b"[" * 900 + b"]" * 900,
+        b'{"a":' * 200 + b"1" + b"}" * 200,
+    ],
+)
+async def test_a_tool_that_some_clients_cannot_read_takes_no_list_away(
+    start_gateway: StartGateway, start_server: StartServer, words: bytes
+) -> None:
+    """Parsers bear different things, and the list is one text: that tool is hidden, and told."""
+    good, bad = await start_server(), await start_server()
+    good.reply = answering(tools("a"))
+
+    async def odd(seen: Seen, _request: web.Request) -> web.StreamResponse:
+        listed = b'{"tools":[{"name":"odd","x":%s},{"name":"b"}]}' % words
+        body = b'{"jsonrpc":"2.0","id":%d,"result":%s}' % (seen.body["id"], listed)
+        return web.Response(body=body, content_type="application/json")
+
+    bad.reply = odd
+    caller = await start_gateway(servers={"bad": {"url": bad.url}, "good": {"url": good.url}})
+    merged = await listed(caller)
+    assert merged["tools"] == [{"name": "bad_b"}, {"name": "good_a"}]
+    assert merged["_meta"]["dev.ostiary/hidden"] == [{"server": "bad", "name": "odd"}]
+
+
+async def test_schemas_as_deep_as_they_come_are_listed(
+    start_gateway: StartGateway, server: McpServer
+) -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(30):
+        schema = {"properties": {"a": schema}}
+    tool = {"name": "a", "inputSchema": schema, "x": [[] for _ in range(100)]}
+    server.reply = answering({"tools/list": {"tools": [tool]}})
+    caller = await start_gateway(servers={"s": {"url": server.url}})
+    assert (await listed(caller))["tools"] == [{**tool, "name": "s_a"}]
+
+
 async def test_a_server_that_never_ends_its_list_is_named_within_its_timeout(
     start_gateway: StartGateway, start_server: StartServer
 ) -> None:

@@ -7,16 +7,17 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 from aiohttp import web
-from tests.gateway.conftest import error, result
+from tests.gateway.conftest import Caller, error, result
 
 from ostiary.gateway.large_answers import OneAtATime
 from ostiary.mcp.links import MOST_LINKS
 from ostiary.transport.stepping import as_future
 
 if TYPE_CHECKING:
-    from tests.gateway.conftest import Caller, McpServer, Reply, Seen, StartGateway
+    from tests.gateway.conftest import McpServer, Reply, Seen, StartGateway
 
 StartServer = Callable[[], Awaitable["McpServer"]]
 LARGE = 600_000
@@ -241,6 +242,58 @@ async def test_who_leaves_while_they_wait_for_room_takes_none(
     await asyncio.gather(*leaving, return_exceptions=True)
     server.reply = answering_raw(json.dumps({"x": "x" * LARGE}))
     assert (await caller.ask("tools/call", {"name": "s_x"})).status_code == 200
+
+
+async def test_an_event_that_has_gone_on_takes_no_room_from_others(
+    start_gateway: StartGateway, server: McpServer
+) -> None:
+    """However slowly its caller takes it, and however long the stream is silent then."""
+
+    async def long_and_silent(seen: Seen, request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await answer.prepare(request)
+        await answer.write(b'data: {"jsonrpc":"2.0","method":"x","params":{"x":"%s"}}\n\n' % (b"x" * LARGE))
+        await asyncio.get_running_loop().create_future()
+        return answer
+
+    server.reply = long_and_silent
+    caller = await start_gateway(servers={"s": {"url": server.url}}, limits={"held_answer_bytes": LARGE})
+    async with caller.streaming("tools/call", {"name": "s_x"}) as streamed:
+        size, chunks = 0, streamed.aiter_bytes()
+        while size <= LARGE:
+            size += len(await anext(chunks))
+        server.reply = answering_raw(json.dumps({"x": "x" * LARGE}))
+        async with asyncio.timeout(20):
+            assert (await caller.ask("tools/call", {"name": "s_x"})).status_code == 200
+
+
+async def test_one_caller_s_lists_that_wait_for_a_slow_server_hide_nothing_from_others(
+    start_gateway: StartGateway, start_server: StartServer, server: McpServer
+) -> None:
+    slow, go_on = await start_server(), asyncio.Event()
+    server.reply = listing([{"name": "a", "description": "x" * 90_000}])
+
+    async def slowly(seen: Seen, _request: web.Request) -> web.StreamResponse:
+        await go_on.wait()
+        return result(seen, {"tools": [{"name": "b"}]})
+
+    slow.reply = slowly
+    greedy = await start_gateway(
+        servers={"long": {"url": server.url}, "slow": {"url": slow.url}}, limits={"list_bytes": 100_000}
+    )
+    from_elsewhere = httpx2.AsyncHTTPTransport(local_address="127.0.0.2")
+    async with httpx2.AsyncClient(transport=from_elsewhere) as http:
+        flood = [asyncio.create_task(listed(greedy)) for _ in range(25)]
+        async with asyncio.timeout(20):
+            while len(server.seen) < 25:  # noqa: ASYNC110 - the server sets no event
+                await asyncio.sleep(0.01)
+        other = asyncio.create_task(listed(Caller(http, greedy.origin)))
+        async with asyncio.timeout(20):
+            while len(slow.seen) < 26:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        go_on.set()
+        assert missing(await other) == []
+        assert any(missing(merged) == [("long", "size")] for merged in await asyncio.gather(*flood))
 
 
 async def test_an_error_is_no_result_however_long_it_is(caller: Caller, server: McpServer) -> None:

@@ -123,9 +123,9 @@ async def connecting(server: RawServer) -> AsyncIterator[Connecting]:
     await asyncio.sleep(0.01)
 
 
-def asked(upstream: Upstream) -> asyncio.Future[UpstreamAnswer]:
+def asked(upstream: Upstream, message: bytes = ASK) -> asyncio.Future[UpstreamAnswer]:
     async def exchange() -> UpstreamAnswer:
-        return await upstream.exchange(ASK)
+        return await upstream.exchange(message)
 
     return as_future(exchange())
 
@@ -371,6 +371,45 @@ async def test_a_stream_that_nobody_reads_stops_the_server(server: RawServer, co
     await asyncio.sleep(0.1)
     assert sent < 20_000_000
     assert sum([len(part) async for part in answer.stream]) == sent
+
+
+async def test_who_reads_on_after_a_stream_ended_opens_no_sluice_of_the_next_one(
+    server: RawServer, connecting: Connecting
+) -> None:
+    """The connection carries another call by then, whose reader may be behind."""
+    upstream = connecting(connections=1)
+    server.talk = says(EVENTS, b"30000\r\n%s\r\n0\r\n\r\n" % (b"x" * 0x30000))
+    first = await asked(upstream)
+    while upstream._busy:  # noqa: ASYNC110 - a connection sets no event
+        await asyncio.sleep(0.01)
+    server.talk = says(EVENTS, *[b"10000\r\n%s\r\n" % (b"x" * 0x10000)] * 20)
+    second = await asked(upstream)
+    [connection] = upstream._busy
+    while not connection.paused:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    assert first.stream is not None
+    assert second.stream is not None
+    assert sum([len(part) async for part in first.stream]) == 0x30000
+    assert connection.paused
+    second.stream.close()
+
+
+async def test_an_answer_that_came_before_its_request_was_sent_frees_no_connection(
+    server: RawServer, connecting: Connecting
+) -> None:
+    """What follows would be read as the rest of it, or never."""
+
+    async def answers_at_once(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK)
+        await asyncio.Event().wait()
+
+    server.talk = answers_at_once
+    upstream = connecting()
+    size = 32_000_000
+    head = b"POST /mcp HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size
+    for connections in (1, 2):
+        answer = await asked(upstream, head + b"x" * size)
+        assert (answer.body, server.connections) == (b"{}", connections)
 
 
 async def test_a_stream_that_breaks_off_says_so(server: RawServer, connecting: Connecting) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from ostiary import __version__
 from ostiary.gateway import record
 from ostiary.gateway.errors import BadAnswer, GatewayError, ListTooLong, ServerTimedOut
-from ostiary.gateway.server import Server
+from ostiary.gateway.server import Server, account_of
 from ostiary.gateway.translate import read_result
 from ostiary.identity.principal import Principal
 from ostiary.mcp.errors import InvalidParams, McpError, MethodNotFound
@@ -138,7 +138,7 @@ class _Asking:
                     return None
                 raise
             left -= len(result)
-            server.lists.hold(len(result), held)
+            server.lists.hold(len(result), account_of(self.principal, self.asked), held)
             page = read_page(kind, result)
             if own.count + len(page.items) > server.lists.budget.items:
                 raise ListTooLong(f"server {server.name}: more than {server.lists.budget.items} {kind.items}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import count
 
 from ostiary import __version__
@@ -81,7 +81,7 @@ class Server:
         line break; asked: the caller's request, of whose headers only listed ones go on; most_bytes: of the
         answer, where that is less than for others. Raises GatewayError.
         """
-        caller = network_of(asked.peer) if principal is None else principal.identity
+        caller = account_of(principal, asked)
         headers = asked.headers
         message_id = b"%d" % next(self._ids)
         body = message.written(message_id, change)
@@ -149,6 +149,11 @@ class Server:
         self.availability.failed(error.step)
         record.server_failed(self.name, error)
         return error
+
+
+def account_of(principal: Principal | None, asked: Request) -> Hashable:
+    """On whose account a request is: its caller's, or without tokens that of the network it came from."""
+    return network_of(asked.peer) if principal is None else principal.identity
 
 
 def _refusal(answer: UpstreamAnswer) -> Refusal:

@@ -111,12 +111,12 @@ async def _events(
     room: Room | None = None
     try:
         async for chunk in stream:
-            if reader.held <= LARGE:
-                room = None
-            elif room is None:
+            if room is None and reader.held > LARGE:
                 room = await as_future(server.upstream.held.room(server.upstream.limits.answer_bytes))
             for data in reader.feed(chunk):
                 event, is_last = await _event(server, data, message_id, caller_id, rename)
+                if reader.held <= LARGE:
+                    room = None  # what goes out is the caller's, who may take their time
                 yield event
                 if is_last:
                     return

@@ -19,6 +19,7 @@ from ostiary.mcp.eras import HIDDEN_KEY, SERVER_INFO_KEY, SUPPORTED_VERSIONS, UN
 from ostiary.mcp.errors import InvalidParams, InvalidRequest
 from ostiary.mcp.names import Names
 from ostiary.mcp.raw_object import Raw, RawObject, read_members, read_string, write_object
+from ostiary.mcp.readable import is_readable
 
 MOST_MEMBERS = 100_000
 """Of all objects and lists in one page: far more than tools with their schemas have in two megabytes."""
@@ -92,7 +93,8 @@ class OwnList:
     def add(self, kind: ListKind, page: Page, names: Names) -> Iterator[None]:
         """Take a page, pausing after each item. Raises InvalidRequest for an item that is none of this kind.
 
-        A name with which a call would reach another server is hidden; so is one that comes again.
+        A name with which a call would reach another server is hidden; so is one that comes again, and one
+        whose item not every client could read.
         """
         self.ttl_ms = page.ttl_ms if self.ttl_ms is None else min(self.ttl_ms, page.ttl_ms)
         self.is_public = self.is_public and page.is_public
@@ -100,7 +102,8 @@ class OwnList:
             item = RawObject(raw)
             own = read_string(item.members.get(kind.key), kind.key)
             name = names.here(kind.key, self.server, own)
-            if name in self.names or not _reaches(names, kind.key, name, self.server):
+            is_theirs = name not in self.names and _reaches(names, kind.key, name, self.server)
+            if not is_theirs or not is_readable(raw):
                 self.hidden.append(own)
             else:
                 self.text += b"," if self.names else b""

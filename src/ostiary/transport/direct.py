@@ -320,7 +320,7 @@ class DirectProtocol(GuardedProtocol):
         self.current = None
         if not request.keep_alive:
             self.outbox.flush()
-            if self.is_discarding:
+            if self.is_discarding or self.is_deaf:  # more is on its way
                 self.linger()
             else:
                 self.transport.close()

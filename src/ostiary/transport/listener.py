@@ -224,7 +224,9 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         self._unset_keepalive_if_required()  # a timer of uvicorn's, which sees no call; `expire` does this
         if not self.transport.is_closing():
-            if self.phase is BETWEEN and self.cycle.response_complete:
+            if self.is_deaf and self.cycle.response_complete:
+                self.linger()  # the last answer that was owed
+            elif self.phase is BETWEEN and self.cycle.response_complete:
                 self.since = self.loop.time()
             self.settle()
 
@@ -480,7 +482,6 @@ class GuardedProtocol(HttpToolsProtocol):
     def _refuse_in_turn(self, refused: Refused) -> None:
         """Answer what was whole, then what is refused if it was to be a page; else the end tells it."""
         self.stop_reading()
-        self.cycle.keep_alive = False
         if self.cycle.more_body:
             answer = PlainTextResponse(f"{refused.reason}\n", refused.status)
             self.pipeline[0] = (self.cycle, cast("ASGI3Application", answer))

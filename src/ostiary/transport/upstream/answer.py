@@ -108,8 +108,8 @@ class Stream:
             self._turn_ends = perf_counter() + SHARE_SECONDS
         piece = bytes(self._held[:PIECE])
         del self._held[:PIECE]
-        if len(self._held) <= STREAM_HIGH_WATER // 2:
-            self._source.resume()
+        if not self._ended and len(self._held) <= STREAM_HIGH_WATER // 2:
+            self._source.resume()  # after its end it may be another's already
         return piece
 
     async def _wait(self) -> None:

@@ -290,7 +290,8 @@ class Connection(asyncio.Protocol):
         answer, reply = self.answer, self.reply
         assert answer is not None  # noqa: S101 - complete says so
         self.answer, self.reply = None, NOBODY  # who idles holds nothing
-        keep = self.complete and self.reusable
+        is_sent = not self.transport.get_write_buffer_size()  # else what follows would wait behind the rest
+        keep = self.complete and self.reusable and is_sent
         self.state = IDLE
         self.resume()
         if answer.stream is None:
