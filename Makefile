@@ -15,7 +15,8 @@ run: $(VENV)/ready  ## the secured zoo demo, on embedded defaults
 
 test: lint types  ## everything CI checks; an advisory of today is told, and fails nobody's change
 	-@$(MAKE) --no-print-directory audit
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/soak
+	$(BIN)/python -m pytest tests/soak  # alone: it judges how long others wait
 
 lint: $(VENV)/ready  ## format, style, and which way imports point
 	$(BIN)/ruff format --check .
