@@ -33,6 +33,10 @@ class PersonsIssuer:
     lifetime: int | None = 3600
     gives_refresh_tokens: bool = True
     id_token: str | None = None
+    status: int = 200
+    """Of its token answers."""
+    tells: dict[str, Any] = field(default_factory=dict)
+    """What its token answers say else."""
     refuses: dict[str, str] | None = None
     """What the token endpoint answers instead of tokens."""
     pauses: float = 0
@@ -125,7 +129,7 @@ class PersonsIssuer:
         if self.gives_refresh_tokens:
             answer["refresh_token"] = f"refresh-{number}"
             self.refresh_tokens.add(f"refresh-{number}")
-        return web.json_response(answer)
+        return web.json_response(answer | self.tells, status=self.status)
 
     async def revoke(self, request: web.Request) -> web.Response:
         self.revoked.append({name: str(value) for name, value in (await request.post()).items()})

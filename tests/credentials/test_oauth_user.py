@@ -164,6 +164,41 @@ async def test_a_refresh_token_that_is_over_needs_the_person(
     assert len(person.shown) == 2
 
 
+async def test_an_odd_answer_costs_nobody_the_sign_in(
+    program: Client, issuer: PersonsIssuer, person: Person, clock: Clock
+) -> None:
+    issuer.status, issuer.tells = 201, {"expires_in": "2147483647", "token_type": None}
+    await call(await program(browser=person), issuer)
+    issuer.expire()
+    assert await call(await program(), issuer) == 200
+    assert [form["grant_type"] for form in issuer.redeemed] == ["authorization_code", "refresh_token"]
+
+
+async def test_a_spent_refresh_token_is_not_shown_again_after_an_answer_of_no_use(
+    program: Client, issuer: PersonsIssuer, person: Person, clock: Clock
+) -> None:
+    await call(await program(browser=person), issuer)
+    clock.now += 4000
+    issuer.tells = {"access_token": ["odd"]}
+    assert "its access_token is not a string" in await failure(await program(), issuer)
+    issuer.tells = {}
+    assert await call(await program(), issuer) == 200
+    assert [form["refresh_token"] for form in issuer.redeemed[1:]] == ["refresh-1", "refresh-2"]
+
+
+async def test_a_refresh_token_that_was_replaced_by_none_needs_the_person(
+    program: Client, issuer: PersonsIssuer, person: Person, clock: Clock
+) -> None:
+    await call(await program(browser=person), issuer)
+    clock.now += 4000
+    issuer.tells = {"access_token": ["odd"], "refresh_token": ["odd"]}
+    await failure(await program(), issuer)
+    assert await failure(await program(), issuer) == (
+        f"the sign-in has ended; run `ostiary login {issuer.server}`"
+    )
+    assert len(issuer.redeemed) == 2
+
+
 async def test_a_good_token_is_used_to_its_end_though_it_cannot_be_refreshed(
     program: Client, issuer: PersonsIssuer, person: Person, clock: Clock
 ) -> None:

@@ -22,6 +22,7 @@
     id_jag               a company's IdP vouches at a server's issuer          RFC 8693, RFC 7523
     client_authentication  how a client proves who it is                       RFC 6749 2.3, RFC 7523 2.2
     token_response       what a token endpoint answers                         RFC 6749 5, RFC 8693 2.2
+    token_mapping        where an odd one has what                             RFC 6749 5.1
     dpop                 proof that a token is ours                            RFC 9449
     jwt_claims           what a verified token must claim                      RFC 7519 4.1, RFC 9068 4
 
@@ -53,7 +54,6 @@ The authorization server's side, in the order of a request:
     dotted_path          one value inside a JSON document
     half_characters      what JSON can write and UTF-8 cannot                  RFC 8259 8.2
     userinfo             who somebody is, as an upstream says it               OIDC Core 5.3.2
-    upstream_token       an upstream's token answer, however it is written     RFC 6749 5.1
     device_code          signing in at another device                          RFC 8628
     revalidation         when an identity provider is asked again              OIDC Core 12
 

@@ -1,22 +1,46 @@
-"""What a token endpoint answers. RFC 6749 sections 5.1 and 5.2, RFC 8693 section 2.2."""
+"""What a token endpoint answers, whoever asked it. RFC 6749 sections 5.1, 5.2 and 6, RFC 8693 section 2.2.
+
+A good answer has often spent something: a code, a refresh token. So what nothing depends on is no reason to
+refuse one.
+
+    taken     any 2xx; lifetimes of any size, as text, or left out; scopes as a list; a form (GitHub)
+    ignored   members of another type than theirs, and whatever nobody knows
+    refused   a name that stands twice, for two readers would read two answers; an access token that is none;
+              another type of token than was asked for
+
+An answer that is refused may have replaced the refresh token all the same: `is_rotated` says so.
+
+GitHub   errors with status 200; a form, not JSON, unless asked; scopes with commas
+Slack    `ok: false` with status 200; the person's token inside `authed_user`; token_type `user`
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
-import msgspec
+from ostiary.oauth.dotted_path import ABSENT, value_at
+from ostiary.oauth.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
 
+MAX_BYTES = 1024 * 1024
 LONGEST_LIFE = 10 * 366 * 24 * 3600.0
-"""Seconds; what claims to live longer has its digits wrong."""
+"""Seconds; a token that lives longer, or for ever, is taken to live so long."""
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_REFRESH_TOKEN = re.compile(r"[\x20-\x7e]+")
+"""It goes into a form, and never into a header: blanks do no harm (RFC 6749 appendix A.17)."""
+_SECONDS = re.compile(r"\s*[0-9]+(\.[0-9]*)?\s*")
+_SCOPE = re.compile(r"[\x21-\x7e]+")
 _NOT_SHOWN = re.compile(r"[^\x20-\x7e]+")
 _LONGEST_SAID = 300
 _LONGEST_TYPE = 40
 """Not cut: the beginning of a secret is harder to recognize than the whole."""
+_FORM = "application/x-www-form-urlencoded"
+_MAX_FIELDS = 50
 
 
 class TokenRequestRefused(Exception):
@@ -30,11 +54,15 @@ class TokenRequestRefused(Exception):
 
 
 class TokenResponseUnreadable(Exception):
-    """The answer is none that the RFC knows. The message says why and quotes nothing of it."""
+    """The answer is none that can be used. The message says why and quotes nothing of it."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, is_rotated: bool = False, refresh_token: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_rotated = is_rotated
+        """Whether it brought a refresh token all the same: the one that was shown is spent."""
+        self.refresh_token = refresh_token
+        """That one; None when it can't be used either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,49 +70,54 @@ class TokenResponse:
     """Tokens, as issued. They never show in a `repr`."""
 
     access_token: str = field(repr=False)
-    token_type: str
     expires_in: float | None = None
     """Seconds from now; None when the issuer did not say."""
-    scope: str | None = None
+    scopes: tuple[str, ...] | None = None
+    """None when the issuer did not say: then they are what was asked for (RFC 6749 section 5.1)."""
     refresh_token: str | None = field(default=None, repr=False)
+    is_rotated: bool = False
+    """Whether it brought a refresh token, even one that can't be used: the one that was shown is spent."""
     issued_token_type: str | None = None
     id_token: str | None = field(default=None, repr=False)
 
 
 def read_token_response(
-    status: int, content_type: str, body: bytes, *, wanted_type: str = "Bearer"
+    status: int,
+    content_type: str,
+    body: bytes,
+    *,
+    wanted_type: str = "Bearer",
+    mapping: TokenMapping = AS_THE_RFC_HAS_IT,
 ) -> TokenResponse:
-    """Raises TokenRequestRefused or TokenResponseUnreadable.
+    """Raises TokenRequestRefused when it says no, TokenResponseUnreadable for what is no answer.
 
     wanted_type: the `token_type` that was asked for; compared without regard to case (RFC 6749 section 7.1).
+    An answer that does not say has it, unless it is DPoP, which is told from Bearer by this alone.
     """
     if 300 <= status < 400:
         raise TokenResponseUnreadable(
             f"it answered {status}: it redirects, which nobody may follow with secrets"
         )
-    return token_response(status, json_object(status, content_type, body), wanted_type=wanted_type)
-
-
-def token_response(status: int, answer: Mapping[str, Any], *, wanted_type: str = "Bearer") -> TokenResponse:
-    """The same, of an answer that is decoded already, as odd issuers need it."""
-    if status != 200 or ("error" in answer and "access_token" not in answer):
-        raise _refusal(status, answer)
-    access_token = _token(answer, "access_token")
-    if access_token is None:
-        raise TokenResponseUnreadable("its answer has no access_token")
-    token_type = answer.get("token_type")
-    if not isinstance(token_type, str) or token_type.lower() != wanted_type.lower():
-        raise TokenResponseUnreadable(
-            f"its answer has token_type {_shown(token_type)}, where {wanted_type} was asked for"
-        )
+    if len(body) > MAX_BYTES:
+        raise TokenResponseUnreadable(f"its answer has more than {MAX_BYTES // 1024} KiB")
+    is_form = content_type.partition(";")[0].strip().lower() == _FORM
+    decoded = _form(status, body) if is_form else _json(status, content_type, body)
+    answer = _as_the_rfc_has_it(decoded.members, mapping)
+    if not 200 <= status < 300 or ("error" in answer and "access_token" not in answer):
+        raise _refusal(status, answer, decoded)
+    refresh_token = _refresh_token(answer)
+    is_rotated = answer.get("refresh_token") not in (None, "")
+    fault = _ambiguity(status, decoded) or _fault(answer, None if mapping.token_type_lenient else wanted_type)
+    if fault is not None:
+        raise TokenResponseUnreadable(fault, is_rotated=is_rotated, refresh_token=refresh_token)
     return TokenResponse(
-        access_token,
-        token_type,
+        answer["access_token"],
         _lifetime(answer.get("expires_in")),
-        _text(answer, "scope"),
-        _token(answer, "refresh_token"),
-        _text(answer, "issued_token_type"),
-        _token(answer, "id_token"),
+        _scopes(answer.get("scope"), mapping.scope_separator),
+        refresh_token,
+        is_rotated,
+        _text(answer.get("issued_token_type")),
+        _id_token(answer.get("id_token")),
     )
 
 
@@ -94,54 +127,139 @@ def in_brief(error: str, description: str | None) -> str:
     return said if description is None else f"{said} ({description[:_LONGEST_SAID].rstrip('. ')})"
 
 
-def json_object(status: int, content_type: str, body: bytes) -> dict[str, Any]:
-    """A token endpoint's answer, decoded. Raises TokenResponseUnreadable for what is no JSON object."""
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """An answer's members. One that stands twice has the value of neither."""
+
+    kind: str
+    members: dict[str, Any]
+    is_ambiguous: bool
+
+
+_TWICE: Any = object()
+
+
+def _json(status: int, content_type: str, body: bytes) -> _Decoded:
+    twice: list[str] = []
+
+    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members, names = _members(pairs)
+        twice.extend(names)
+        return members
+
     try:
-        answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Text that is not UTF-8 stands in descriptions, and is harmless: tokens are ASCII.
+        answer = json.loads(body.decode("utf-8-sig", "replace"), object_pairs_hook=each_once)
+    except (ValueError, RecursionError):
         kind = _shown(content_type.partition(";")[0].strip().lower() or None)
         raise TokenResponseUnreadable(f"it answered {status} with {kind}, not with JSON") from None
     if not isinstance(answer, dict):
         raise TokenResponseUnreadable(f"it answered {status} with JSON that is not an object")
-    return answer
+    return _Decoded("JSON", answer, bool(twice))
 
 
-def _refusal(status: int, answer: Mapping[str, Any]) -> Exception:
+def _form(status: int, body: bytes) -> _Decoded:
+    try:
+        pairs = parse_qsl(body.decode("utf-8", "replace"), strict_parsing=True, max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        raise TokenResponseUnreadable(f"it answered {status} with a form that can't be read") from None
+    members, twice = _members(pairs)
+    return _Decoded("a form", members, bool(twice))
+
+
+def _members(pairs: list[tuple[str, Any]]) -> tuple[dict[str, Any], list[str]]:
+    members: dict[str, Any] = {}
+    twice = []
+    for name, value in pairs:
+        if name in members:
+            twice.append(name)
+        members[name] = _TWICE if name in members else value
+    return members, twice
+
+
+def _as_the_rfc_has_it(answer: Mapping[str, Any], mapping: TokenMapping) -> dict[str, Any]:
+    """The members that somebody reads, by the RFC's names; null is absent."""
+    places = {
+        "access_token": mapping.access_token,
+        "refresh_token": mapping.refresh_token,
+        "id_token": mapping.id_token,
+        "expires_in": mapping.expires_in,
+        "scope": mapping.scope,
+        "token_type": "token_type",
+        "issued_token_type": "issued_token_type",
+        "error": "error",
+        "error_description": "error_description",
+    }
+    found = {name: value_at(answer, path) for name, path in places.items()}
+    plain = {name: value for name, value in found.items() if value is not ABSENT and value is not None}
+    if answer.get("ok") is False:
+        plain.pop("access_token", None)
+        plain.setdefault("error", None)
+    return plain
+
+
+def _ambiguity(status: int, decoded: _Decoded) -> str | None:
+    return f"it answered {status} with {decoded.kind} that has a name twice" if decoded.is_ambiguous else None
+
+
+def _refusal(status: int, answer: Mapping[str, Any], decoded: _Decoded) -> Exception:
+    if (ambiguity := _ambiguity(status, decoded)) is not None:
+        return TokenResponseUnreadable(ambiguity)
     error = answer.get("error")
     if not isinstance(error, str) or not error:
-        return TokenResponseUnreadable(f"it answered {status} without an error code")
+        lacks = "with ok false and no" if decoded.members.get("ok") is False else "without an"
+        return TokenResponseUnreadable(f"it answered {status} {lacks} error code")
     description = answer.get("error_description")
     said = _one_line(description) if isinstance(description, str) and description else None
     return TokenRequestRefused(_one_line(error), said, status)
 
 
-def _token(answer: Mapping[str, Any], name: str) -> str | None:
-    value = answer.get(name)
-    if value is None or value == "":
+def _fault(answer: Mapping[str, Any], wanted_type: str | None) -> str | None:
+    """Why its access token can't be used. wanted_type: None where any will do."""
+    token, said = answer.get("access_token"), answer.get("token_type")
+    if token is None or token == "":
+        return "its answer has no access_token"
+    if not isinstance(token, str):
+        return "its access_token is not a string"
+    if _TOKEN.fullmatch(token) is None:
+        return "its access_token has a line break or another character that no token may have"
+    if wanted_type is None or (said is None and wanted_type.lower() != "dpop"):
         return None
-    if not isinstance(value, str):
-        raise TokenResponseUnreadable(f"its {name} is not a string")
-    if _TOKEN.fullmatch(value) is None:
-        raise TokenResponseUnreadable(
-            f"its {name} has a line break or another character that no token may have"
-        )
-    return value
+    if not isinstance(said, str) or said.strip().lower() != wanted_type.lower():
+        return f"its answer has token_type {_shown(said)}, where {wanted_type} was asked for"
+    return None
 
 
-def _text(answer: Mapping[str, Any], name: str) -> str | None:
-    value = answer.get(name)
+def _refresh_token(answer: Mapping[str, Any]) -> str | None:
+    value = answer.get("refresh_token")
+    return value if isinstance(value, str) and _REFRESH_TOKEN.fullmatch(value) else None
+
+
+def _id_token(value: object) -> str | None:
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None
+
+
+def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _lifetime(value: object) -> float | None:
-    """Digits in a string are taken: some issuers send them."""
-    if value is None:
+def _scopes(said: Any, separator: str) -> tuple[str, ...] | None:
+    """Text, or a list as some have it; each once."""
+    if isinstance(said, str):
+        said = said.split(separator)
+    if not isinstance(said, list):
         return None
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LONGEST_LIFE:
-        raise TokenResponseUnreadable(f"its expires_in is {_shown(value)}, which is no number of seconds")
-    return float(value)
+    stripped = (scope.strip() for scope in said if isinstance(scope, str))
+    return tuple(dict.fromkeys(scope for scope in stripped if _SCOPE.fullmatch(scope)))
+
+
+def _lifetime(value: Any) -> float | None:
+    """Of anything but a positive number, also in a string, nobody can say what was meant."""
+    if isinstance(value, str) and _SECONDS.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        return None
+    return float(min(value, LONGEST_LIFE))
 
 
 def _shown(value: object) -> str:
@@ -150,8 +268,6 @@ def _shown(value: object) -> str:
             return "nothing"
         case str():
             return repr(_one_line(value)) if len(value) <= _LONGEST_TYPE else "a long text"
-        case int() | float():
-            return f"{value}"[:40]
     return "not a string"
 
 

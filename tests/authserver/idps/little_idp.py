@@ -60,6 +60,10 @@ class LittleIdp:
     """Makes an ID token from its header and claims instead of signing it."""
     answer: dict[str, Any] = field(default_factory=dict)
     """What its token answers say else; None takes a member out."""
+    status: int = 200
+    """Of its token answers."""
+    refuses_scopes: str | None = None
+    """The error of its answer to a renewal that names scopes."""
     refuses: dict[str, Any] | None = None
     """What its token endpoint answers instead, with status 400."""
     raw: Callable[[], web.StreamResponse] | None = None
@@ -156,6 +160,9 @@ class LittleIdp:
         if self.refuses is not None:
             return web.json_response(self.refuses, status=400)
         if form["grant_type"] == "refresh_token":
+            if self.refuses_scopes is not None and "scope" in form:
+                said = {"error": self.refuses_scopes, "error_description": "scope parameter not supported"}
+                return web.json_response(said, status=400)
             return self._renewed(form)
         return self._redeemed(form)
 
@@ -191,7 +198,8 @@ class LittleIdp:
             "scope": scope or None,
             "id_token": self.id_token(**claims),
         } | self.answer
-        return web.json_response({name: value for name, value in said.items() if value is not None})
+        told = {name: value for name, value in said.items() if value is not None}
+        return web.json_response(told, status=self.status)
 
     async def who(self, request: web.Request) -> web.Response:
         self.authorizations.append(request.headers.get("authorization"))

@@ -200,6 +200,19 @@ async def test_tokens_are_renewed_and_the_id_token_with_them(
     }
 
 
+@pytest.mark.parametrize("error", ["invalid_request", "invalid_scope"])
+async def test_a_provider_that_renews_nothing_when_scopes_are_named_is_asked_without(
+    error: str, provider: Provider, idp: LittleIdp, clock: Clock
+) -> None:
+    """Salesforce; RFC 6749 section 6 leaves them out as well."""
+    at = provider()
+    before = (await signed_in(at, idp, clock)).tokens
+    idp.refuses_scopes = error
+    after = await at.renew(before, issuer=idp.url, client_id="ostiary", now=clock())
+    assert (after.access_token, after.scopes, idp.reuses) == ("access-3", before.scopes, 0)
+    assert [form.get("scope") for form in idp.renewed] == ["openid profile email", None]
+
+
 async def test_what_a_renewal_does_not_name_stays(provider: Provider, idp: LittleIdp, clock: Clock) -> None:
     at = provider()
     before = (await signed_in(at, idp, clock)).tokens

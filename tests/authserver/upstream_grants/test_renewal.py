@@ -19,6 +19,7 @@ from ostiary.authserver.upstream_grants import renewal, states
 from ostiary.authserver.upstream_grants.disconnect import disconnect
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant
 from ostiary.authserver.upstream_grants.renewal import CLAIM, fresh_tokens, renewed_tokens
+from ostiary.oauth.token_response import LONGEST_LIFE
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.store import digest
 
@@ -247,6 +248,66 @@ async def test_an_answer_that_tells_nothing_puts_the_grant_in_doubt(
     idp.raw = None
     assert (await fresh_tokens(parts, grant_id, now=clock())).access_token == "access-3"
     assert (await grant(parts, grant_id)).state is GrantState.ACTIVE
+
+
+async def test_an_odd_answer_of_a_provider_that_rotates_is_taken(
+    replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    """201, a lifetime without end, no token_type: nothing depends on them, and the old token is spent."""
+    parts = await replica()
+    grant_id = await connect(parts, idp)
+    clock.advance(301)
+    idp.status, idp.answer = 201, {"expires_in": 2147483647, "token_type": None, "scope": {"odd": 1}}
+    assert (await fresh_tokens(parts, grant_id, now=clock())).access_token == "access-3"
+    after = await grant(parts, grant_id)
+    assert (after.state, after.tokens.refresh_token) == (GrantState.ACTIVE, idp.families[0].current)
+    assert after.expires_at == pytest.approx(clock() + LONGEST_LIFE, abs=1)
+
+
+async def test_a_spent_refresh_token_is_not_shown_again_after_an_answer_of_no_use(
+    replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    parts = await replica()
+    grant_id = await connect(parts, idp)
+    clock.advance(301)
+    idp.answer = {"access_token": ["odd"]}
+    with pytest.raises(IdpAnswerRefused) as refused:
+        await fresh_tokens(parts, grant_id, now=clock())
+    assert str(refused.value) == "identity provider corp: its access_token is not a string"
+    assert (await grant(parts, grant_id)).tokens.refresh_token == idp.families[0].current == "refresh-3"
+    idp.answer = {}
+    assert (await fresh_tokens(parts, grant_id, now=clock())).access_token == "access-4"
+    assert ([form["refresh_token"] for form in idp.renewed], idp.reuses) == (["refresh-2", "refresh-3"], 0)
+
+
+async def test_a_refresh_token_that_was_replaced_by_none_needs_the_person(
+    replica: Replica, idp: LittleIdp, clock: Clock, tmp_path: Path
+) -> None:
+    parts = await replica()
+    grant_id = await connect(parts, idp)
+    clock.advance(301)
+    idp.answer = {"access_token": ["odd"], "refresh_token": ["odd"]}
+    for _ in range(2):
+        with pytest.raises(GrantDead) as dead:
+            await fresh_tokens(parts, grant_id, now=clock())
+        assert str(dead.value) == CONNECT_AGAIN
+    assert (len(idp.renewed), idp.reuses) == (1, 0)
+    reason = "identity provider corp: its access_token is not a string; it replaced the refresh token by none"
+    assert [event["reason"] for event in events(tmp_path)] == [reason]
+
+
+async def test_a_good_token_beside_a_refresh_token_of_no_use_is_used_to_its_end(
+    replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    parts = await replica()
+    grant_id = await connect(parts, idp)
+    clock.advance(301)
+    idp.answer = {"refresh_token": ["odd"]}
+    assert (await fresh_tokens(parts, grant_id, now=clock())).access_token == "access-3"
+    clock.advance(301)
+    with pytest.raises(GrantDead):
+        await fresh_tokens(parts, grant_id, now=clock())
+    assert (len(idp.renewed), idp.reuses) == (1, 0)
 
 
 async def test_a_provider_that_does_not_answer_in_time(

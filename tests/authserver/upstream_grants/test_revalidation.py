@@ -23,6 +23,11 @@ from ostiary.authserver.upstream_grants.revalidation import still_there
 from ostiary.oauth.client import Client, ClientKind
 from ostiary.oauth.server_errors import InvalidGrant, Unavailable
 
+DOWN = "the identity provider cannot be asked now; nothing was spent"
+OF_NO_USE = (
+    "the identity provider gave no answer that says whether the person still exists; "
+    "this refresh token is as good as before"
+)
 GONE = "the identity provider does not vouch for the person any more: they have to sign in again"
 
 
@@ -111,12 +116,26 @@ async def test_a_provider_that_cannot_say_spends_nothing(
     idp.raw = lambda: web.Response(status=status, headers=headers, text="<html>")
     with pytest.raises(Unavailable) as refused:
         await ask(parts, signed)
-    assert refused.value.description == "the identity provider cannot be asked now; nothing was spent"
+    assert refused.value.description == (DOWN if status == 503 else OF_NO_USE)
     assert refused.value.retry_after == wait
     assert (await session(parts, signed.tsid_hash)).lives(clock())
     idp.raw = None
     await ask(parts, signed)
     assert (await grant(parts, str(signed.secret.grant_id))).state is GrantState.ACTIVE
+
+
+async def test_whoever_gets_a_refresh_token_still_exists(
+    replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    """The rest of the answer is of no use; the refresh token in it took the place of the spent one."""
+    parts = await replica()
+    signed = await signed_in(parts, idp)
+    idp.answer = {"token_type": "mac"}
+    for _ in range(2):
+        clock.advance(1)
+        await ask(parts, signed)
+    assert (await session(parts, signed.tsid_hash)).revalidated_at == clock()
+    assert (len(idp.renewed), idp.reuses) == (2, 0)
 
 
 async def test_without_a_refresh_token_userinfo_is_asked(

@@ -25,7 +25,7 @@ from ostiary.credentials.issuer.client_settings import ResourceUri
 from ostiary.identity.inbound import Issuer, ScopeToken
 from ostiary.oauth.authorization_request import refuse_reserved
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.oauth.upstream_token import TokenMapping
+from ostiary.oauth.token_mapping import TokenMapping
 from ostiary.settings import (
     UNNAMED_ISSUERS,
     ConfiguredPath,

@@ -1,4 +1,4 @@
-"""What we ask a provider ourselves, as our client: tokens, and their end. RFC 6749 3.2, RFC 7009."""
+"""What we ask a provider ourselves, as our client: tokens, and their end. RFC 6749 3.2 and 6, RFC 7009."""
 
 from __future__ import annotations
 
@@ -6,17 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import structlog
 
 from ostiary.authserver.connected import UpstreamTokens
-from ostiary.authserver.idps.idp import IdpUnavailable
+from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpUnavailable
 from ostiary.authserver.idps.our_client import OurClient
-from ostiary.oauth import upstream_token
 from ostiary.oauth.canonical_url import CanonicalUrl
-from ostiary.oauth.upstream_token import TokenMapping, read_upstream_tokens
+from ostiary.oauth.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
+from ostiary.oauth.token_response import (
+    TokenRequestRefused,
+    TokenResponse,
+    TokenResponseUnreadable,
+    read_token_response,
+)
 from ostiary.secrets import SecretUnavailable
 from ostiary.transport.fetch import Document, Fetcher, FetchError, Reach
 from ostiary.transport.retry_after import retry_after
+
+NOT_WITH_SCOPES = frozenset({"invalid_scope", "invalid_request"})
+"""How a provider refuses to renew tokens when scopes are named; nothing was spent then."""
 
 log = structlog.get_logger("ostiary.authserver")
 
@@ -36,8 +45,8 @@ class BackChannel:
     reach: Reach
 
     async def tokens(
-        self, form: Mapping[str, str], *, now: float, mapping: TokenMapping | None = None
-    ) -> upstream_token.UpstreamTokens:
+        self, form: Mapping[str, str], *, now: float, mapping: TokenMapping = AS_THE_RFC_HAS_IT
+    ) -> TokenResponse:
         """Raises TokenRequestRefused, TokenResponseUnreadable, FetchError, SecretUnavailable, or
         IdpUnavailable when it answers that it is.
         """
@@ -49,7 +58,46 @@ class BackChannel:
                 may_have_spent=document.status not in {429, 503},
             )
         kind = document.headers.get("content-type", "")
-        return read_upstream_tokens(document.status, kind, document.body, mapping)
+        return read_token_response(document.status, kind, document.body, mapping=mapping)
+
+    async def renewed(
+        self,
+        old: UpstreamTokens,
+        *,
+        now: float,
+        further: Mapping[str, str] = {},
+        scopes: bool = True,
+        mapping: TokenMapping = AS_THE_RFC_HAS_IT,
+    ) -> UpstreamTokens:
+        """New tokens for a refresh token, with an ID token only if there is a new one (RFC 6749 section 6).
+
+        further: of the form; scopes: whether to name them. Raises as `tokens`; IdpAnswerRefused, with what is
+        left of the old tokens, for an answer that is of no use and has replaced the refresh token.
+        """
+        form = {"grant_type": "refresh_token", "refresh_token": old.refresh_token or "", **further}
+        named = {"scope": " ".join(old.scopes)} if scopes and old.scopes else {}
+        try:
+            answer = await self._renewal(form, named, now=now, mapping=mapping)
+        except TokenResponseUnreadable as unreadable:
+            if not unreadable.is_rotated:
+                raise
+            raise IdpAnswerRefused(
+                f"identity provider {self.idp}: {unreadable.reason}",
+                left=msgspec.structs.replace(old, refresh_token=unreadable.refresh_token),
+            ) from None
+        new = as_tokens(answer, asked=old.scopes, now=now)
+        return new if answer.is_rotated else msgspec.structs.replace(new, refresh_token=old.refresh_token)
+
+    async def _renewal(
+        self, form: Mapping[str, str], named: Mapping[str, str], *, now: float, mapping: TokenMapping
+    ) -> TokenResponse:
+        """Entra ID wants to have scopes named again, Salesforce and Anthropic refuse to hear them."""
+        try:
+            return await self.tokens({**form, **named}, now=now, mapping=mapping)
+        except TokenRequestRefused as refused:
+            if not named or refused.error not in NOT_WITH_SCOPES:
+                raise
+        return await self.tokens(form, now=now, mapping=mapping)
 
     async def end(self, tokens: UpstreamTokens) -> None:
         """End each of them. What the provider answers, and whether it does, is for the log alone."""
@@ -72,7 +120,7 @@ class BackChannel:
         )
 
 
-def as_tokens(answer: upstream_token.UpstreamTokens, *, asked: tuple[str, ...], now: float) -> UpstreamTokens:
+def as_tokens(answer: TokenResponse, *, asked: tuple[str, ...], now: float) -> UpstreamTokens:
     """What is kept of an answer. asked: the scopes, for a provider that does not say what it gave."""
     return UpstreamTokens(
         access_token=answer.access_token,
@@ -83,8 +131,8 @@ def as_tokens(answer: upstream_token.UpstreamTokens, *, asked: tuple[str, ...], 
     )
 
 
-def renewed(old: UpstreamTokens, new: UpstreamTokens) -> UpstreamTokens:
-    """New tokens, with what the provider left as it was (RFC 6749 section 6)."""
+def completed(new: UpstreamTokens, old: UpstreamTokens) -> UpstreamTokens:
+    """New tokens, with those of the old that a sign-in did not bring again."""
     return UpstreamTokens(
         access_token=new.access_token,
         refresh_token=new.refresh_token or old.refresh_token,

@@ -82,6 +82,14 @@ class IdpUnavailable(IdpError):
 class IdpAnswerRefused(IdpError):
     """It answered what it must not: another issuer, a wrong nonce, a bad ID token, nonsense."""
 
+    def __init__(
+        self, message: str, *, may_have_spent: bool = True, left: UpstreamTokens | None = None
+    ) -> None:
+        super().__init__(message, may_have_spent=may_have_spent)
+        self.left = left
+        """What stands of the tokens that were to be renewed, when the refresh token was replaced all the
+        same; without a refresh token when the new one can't be used either."""
+
 
 class GrantDead(IdpError):
     """It takes the refresh token no more: the account has to be connected again."""

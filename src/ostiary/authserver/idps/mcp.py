@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import structlog
 
 from ostiary.authserver.config.idps import McpIdp
 from ostiary.authserver.connected import Connected, UpstreamTokens
-from ostiary.authserver.idps.back_channel import BackChannel, as_tokens, renewed
+from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
 from ostiary.authserver.idps.departure_url import departure_url, new_verifier
 from ostiary.authserver.idps.edge import reach_from, reach_of
 from ostiary.authserver.idps.failures import nothing_spent, told_of
@@ -144,19 +145,16 @@ class McpProvider:
             found = await self._issuer(issuer)
             client = await self._named(issuer, client_id)
             channel = self._channel(str(token_endpoint(found.metadata)), client, found)
-        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token or ""}
-        if (resource := self._resource(server)) is not None:
-            form["resource"] = resource
-        if tokens.scopes:
-            form["scope"] = " ".join(tokens.scopes)
+        resource = self._resource(server)
+        further = {} if resource is None else {"resource": resource}
         with self._told():
             try:
-                answer = await channel.tokens(form, now=now)
+                new = await channel.renewed(tokens, now=now, further=further)
             except TokenRequestRefused as refused:
                 if refused.error == "invalid_grant" or await self._forgotten(refused, issuer, client_id, now):
                     raise GrantDead(f"identity provider {self.name} says {refused.error}") from None
                 raise
-        return renewed(tokens, as_tokens(answer, asked=tokens.scopes, now=now))
+        return msgspec.structs.replace(new, id_token=new.id_token or tokens.id_token)
 
     async def revoke(self, tokens: UpstreamTokens, *, issuer: str, client_id: str) -> None:
         """End them there."""

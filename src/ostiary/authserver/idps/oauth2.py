@@ -1,7 +1,7 @@
 """A provider without OpenID Connect: endpoints named, answers mapped, userinfo asked. RFC 6749 section 4.1.
 
 GitHub says its errors with status 200 and its scopes with commas; Slack has the person's token inside
-`authed_user`. Where things stand is configuration; how they are read, `oauth/upstream_token` and
+`authed_user`. Where things stand is configuration; how they are read, `oauth/token_response` and
 `oauth/userinfo` say.
 """
 
@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import structlog
 
 from ostiary.authserver.config.idps import OAuth2Idp, UserinfoSettings
 from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
-from ostiary.authserver.idps.back_channel import BackChannel, as_tokens, renewed
+from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
 from ostiary.authserver.idps.departure_url import departure_url, new_verifier
 from ostiary.authserver.idps.edge import reach_of
 from ostiary.authserver.idps.failures import told_of
@@ -108,18 +109,17 @@ class OAuth2Provider:
     ) -> UpstreamTokens:
         """New tokens for a refresh token."""
         self._refuse_others(issuer, client_id)
-        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token or ""}
         mapping = (self._settings.renewal_answer or self._settings.token_answer).mapping
         with told_of(self.name):
             try:
-                answer = await self._channel(self._settings.token_endpoint).tokens(
-                    form, now=now, mapping=mapping
+                new = await self._channel(self._settings.token_endpoint).renewed(
+                    tokens, now=now, scopes=False, mapping=mapping
                 )
             except TokenRequestRefused as refused:
                 if refused.error in self._ended:
                     raise GrantDead(f"identity provider {self.name} says {refused.error}") from None
                 raise
-        return renewed(tokens, as_tokens(answer, asked=tokens.scopes, now=now))
+        return msgspec.structs.replace(new, id_token=new.id_token or tokens.id_token)
 
     async def revoke(self, tokens: UpstreamTokens, *, issuer: str, client_id: str) -> None:
         """End them there."""

@@ -12,11 +12,12 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import structlog
 
 from ostiary.authserver.config.idps import OidcIdp
 from ostiary.authserver.connected import Connected, UpstreamTokens
-from ostiary.authserver.idps.back_channel import BackChannel, as_tokens, renewed
+from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
 from ostiary.authserver.idps.departure_url import departure_url, new_verifier
 from ostiary.authserver.idps.edge import reach_from, reach_of
 from ostiary.authserver.idps.failures import nothing_spent, told_of
@@ -129,23 +130,19 @@ class OidcProvider:
     ) -> UpstreamTokens:
         """New tokens for a refresh token."""
         self._refuse_others(issuer, client_id)
-        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token or ""}
-        if tokens.scopes:
-            form["scope"] = " ".join(tokens.scopes)
         with nothing_spent(), told_of(self.name):
             metadata = await self._metadata.get()
             channel = self._channel(str(token_endpoint(metadata)), metadata)
         with told_of(self.name):
             try:
-                answer = await channel.tokens(form, now=now)
+                new = await channel.renewed(tokens, now=now)
             except TokenRequestRefused as refused:
                 if refused.error in ENDED:
                     raise GrantDead(f"identity provider {self.name} says {refused.error}") from None
                 raise
-        new = as_tokens(answer, asked=tokens.scopes, now=now)
-        if new.id_token is not None and not await self._is_same_person(tokens, new, metadata, now):
-            new = UpstreamTokens(new.access_token, new.refresh_token, None, new.expires_at, new.scopes)
-        return renewed(tokens, new)
+        if new.id_token is not None and await self._is_same_person(tokens, new, metadata, now):
+            return new
+        return msgspec.structs.replace(new, id_token=tokens.id_token)
 
     async def revoke(self, tokens: UpstreamTokens, *, issuer: str, client_id: str) -> None:
         """End them there."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ostiary.authserver.connected import Connected
-from ostiary.authserver.idps.back_channel import renewed
+from ostiary.authserver.idps.back_channel import completed
 from ostiary.authserver.upstream_grants.grant import GrantState, grant_of, joined, sealed
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import upstream_grants
@@ -94,7 +94,7 @@ def _brought_up_to_date(
         return None
     kept = grant_of(row, store)
     dead = kept.state is GrantState.NEEDS_RECONNECT or kept.issuer != connected.issuer
-    tokens = connected.tokens if dead else renewed(kept.tokens, connected.tokens)
+    tokens = connected.tokens if dead else completed(connected.tokens, kept.tokens)
     values = {
         "sealed": sealed(store, kept.id, tokens, connected.label or kept.label),
         "issuer": connected.issuer,

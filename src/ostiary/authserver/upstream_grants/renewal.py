@@ -6,6 +6,7 @@ its holder dies; its holder stops asking well before that. Others wait, and read
 
     answered              stored where the old token still stands, whoever has the claim by then
     no answer             the grant is in doubt, and free: the next one may try
+    an answer of no use   in doubt, too; a refresh token in it is stored, for it took the old one's place
     never given back      its holder died: in doubt, and tried once; if that one dies too, its person has to
                           connect again, so that nothing goes round for ever
     the provider is down  nothing was spent: the grant stays as it is
@@ -167,9 +168,20 @@ class _Asked:
                 f"identity provider {self.grant.idp} did not answer within {ASKING:g} seconds"
             ) from None
         except IdpError as error:
-            await self._give_back(GrantState.IN_DOUBT if error.may_have_spent else self.grant.state)
+            await self._left(error)
             raise
         await self._put(tokens)
+
+    async def _left(self, error: IdpError) -> None:
+        """Keep what is left, so that a spent refresh token is not shown again. Raises GrantDead, too."""
+        left = error.left if isinstance(error, IdpAnswerRefused) else None
+        if left is None:
+            await self._give_back(GrantState.IN_DOUBT if error.may_have_spent else self.grant.state)
+        elif left.refresh_token is None:
+            await _mark_dead(self.parts, self.grant, f"{error}; it replaced the refresh token by none")
+            raise GrantDead(f"the account at identity provider {self.grant.idp} has to be connected again")
+        else:
+            await self._put(left)
 
     async def _put(self, tokens: UpstreamTokens) -> None:
         parts, grant = self.parts, self.grant

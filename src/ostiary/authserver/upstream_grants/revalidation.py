@@ -12,7 +12,13 @@ from datetime import timedelta
 from sqlalchemy import Connection, update
 
 from ostiary.authserver.config.idps import McpIdp
-from ostiary.authserver.idps.idp import GrantDead, IdpError, IdpUnavailable, KnowsByAccessToken
+from ostiary.authserver.idps.idp import (
+    GrantDead,
+    IdpAnswerRefused,
+    IdpError,
+    IdpUnavailable,
+    KnowsByAccessToken,
+)
 from ostiary.authserver.parts import Parts
 from ostiary.authserver.sessions.ending import EndReason, SessionMustEnd, end_and_refuse
 from ostiary.authserver.sessions.session import Session
@@ -24,6 +30,11 @@ from ostiary.storage.schema import token_sessions
 
 _row = token_sessions.c
 GONE = "the identity provider does not vouch for the person any more: they have to sign in again"
+DOWN = "the identity provider cannot be asked now; nothing was spent"
+OF_NO_USE = (
+    "the identity provider gave no answer that says whether the person still exists; "
+    "this refresh token is as good as before"
+)
 RETRY_AFTER = 10
 """Seconds, when the provider does not say."""
 
@@ -44,11 +55,8 @@ async def still_there(parts: Parts, session: Session, *, address: str, now: floa
         raise await end_and_refuse(gone, parts, client=session.client_id, address=address, now=now) from None
     except IdpError as error:
         wait = error.retry_after if isinstance(error, IdpUnavailable) else RETRY_AFTER
-        raise Unavailable(
-            "the identity provider cannot be asked now; nothing was spent",
-            retry_after=wait,
-            detail=str(error),
-        ) from None
+        sentence = OF_NO_USE if error.may_have_spent else DOWN
+        raise Unavailable(sentence, retry_after=wait, detail=str(error)) from None
 
     def remember(connection: Connection) -> None:
         which = update(token_sessions).where(_row.tsid_hash == session.tsid_hash)
@@ -75,8 +83,12 @@ async def _to_ask_with(parts: Parts, session: Session, now: float) -> UpstreamGr
 async def _asked(parts: Parts, grant: UpstreamGrant, now: float) -> None:
     """Raises IdpError, StorageError."""
     if grant.tokens.refresh_token is not None:
-        await renewed_tokens(parts, grant, now=now)
-        return
+        try:
+            await renewed_tokens(parts, grant, now=now)
+        except IdpAnswerRefused as error:
+            if error.left is None:
+                raise
+        return  # whoever gets a refresh token exists, whatever is wrong with the rest of the answer
     idp = parts.idps.get(grant.idp)
     lives = grant.expires_at is None or now < grant.expires_at
     if lives and isinstance(idp, KnowsByAccessToken):

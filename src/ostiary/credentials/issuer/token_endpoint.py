@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import logging
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreachable
 from ostiary.credentials.issuer.client_proof import ClientProof, ProofUnavailable
 from ostiary.credentials.issuer.client_settings import NEEDED
 from ostiary.credentials.tokens.token import Token
 from ostiary.oauth.echoed import without_echoes
+from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
 from ostiary.oauth.token_response import (
     TokenRequestRefused,
     TokenResponse,
@@ -73,6 +71,21 @@ class DpopWanted(CredentialUnreachable):
     """The issuer gives tokens only to clients that bind them to a key (RFC 9449 section 5)."""
 
 
+class RefreshTokenReplaced(CredentialUnreachable):
+    """The issuer's answer is of no use, and has taken the refresh token's place all the same."""
+
+    def __init__(self, error: CredentialUnreachable, refresh_token: str | None) -> None:
+        super().__init__(
+            error.problem,
+            credential=error.credential,
+            endpoint=error.endpoint,
+            fix=error.fix,
+            retry_after=error.retry_after,
+        )
+        self.refresh_token = refresh_token
+        """The new one; None when it can't be used either."""
+
+
 class TokenEndpoint:
     """One endpoint, for one credential.
 
@@ -121,7 +134,11 @@ class TokenEndpoint:
             raise self._refused(refused, document, sent) from None
         except TokenResponseUnreadable as unreadable:
             fix = "see whether token_url or issuer is right, and what answers there"
-            raise self._unreachable(self._without_echoes(unreadable.reason, sent), fix, document) from None
+            said = self._without_echoes(unreadable.reason, sent)
+            error = self._unreachable(said, fix, document)
+            if unreadable.is_rotated:
+                error = RefreshTokenReplaced(error, unreadable.refresh_token)
+            raise error from None
 
     async def _post(self, form: Mapping[str, str]) -> tuple[Document, Mapping[str, str]]:
         """The answer, and what was sent for it."""
@@ -226,10 +243,8 @@ def token_of(
 def expiry_of_jwt(token: str) -> float | None:
     """The `exp` claim of a token that is a JWT, unverified: it is ours, and whoever takes it verifies it."""
     try:
-        payload = token.split(".")[1]
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return float(claims["exp"])
-    except (IndexError, ValueError, TypeError, KeyError, msgspec.DecodeError):
+        return jwt_parts(token).moment("exp")
+    except NotAJwt:
         return None
 
 

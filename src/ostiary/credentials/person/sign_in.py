@@ -189,7 +189,7 @@ class SignIn:
             access_token=response.access_token,
             expires_at=token_of(response, now=self.runtime.clock()).expires_at,
             refresh_token=response.refresh_token,
-            scopes=asked.scopes if response.scope is None else tuple(response.scope.split()),
+            scopes=asked.scopes if response.scopes is None else response.scopes,
             revocation_endpoint=revocation if isinstance(revocation, str) else None,
             person=person_of(response.id_token, response.access_token),
             dpop_key=None if key is None else key.kept(),

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ostiary.credentials.error import CredentialMisconfigured
-from ostiary.credentials.issuer.token_endpoint import ClientRefused, TokenEndpoint, token_of
+from ostiary.credentials.issuer.token_endpoint import (
+    ClientRefused,
+    RefreshTokenReplaced,
+    TokenEndpoint,
+    token_of,
+)
 from ostiary.credentials.person.client import client_of, reach_of
 from ostiary.credentials.person.dpop_key import KeptDpopKey
 from ostiary.credentials.person.errors import KIND, needs_sign_in, told_to_the_person
@@ -126,6 +131,10 @@ class OAuthUserSource:
             return None
         try:
             return await self._refreshed(grant, grant.refresh_token, client)
+        except RefreshTokenReplaced as error:  # shown again, the old one would look stolen
+            left = replace(grant, refresh_token=error.refresh_token)
+            await self._records.keep_grant(self.endpoint, left)
+            raise
         except CredentialMisconfigured as error:
             if isinstance(error, ClientRefused):
                 await self._records.forget_client(grant.issuer)
@@ -153,8 +162,8 @@ class OAuthUserSource:
             grant,
             access_token=response.access_token,
             expires_at=token_of(response, now=self._runtime.clock()).expires_at,
-            refresh_token=response.refresh_token or refresh_token,
-            scopes=grant.scopes if response.scope is None else tuple(response.scope.split()),
+            refresh_token=response.refresh_token if response.is_rotated else refresh_token,
+            scopes=grant.scopes if response.scopes is None else response.scopes,
         )
 
     async def _signed_in(self, issuer: str | None) -> Grant:

@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.token_response import TokenRequestRefused, TokenResponseUnreadable
-from ostiary.oauth.upstream_token import TokenMapping, UpstreamTokens, read_upstream_tokens
+from ostiary.oauth.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
+from ostiary.oauth.token_response import (
+    TokenRequestRefused,
+    TokenResponse,
+    TokenResponseUnreadable,
+    read_token_response,
+)
 
 GITHUB = TokenMapping(scope_separator=",")
 SLACK_USER = TokenMapping(
@@ -23,13 +28,17 @@ FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 
 def read(
-    answer: object, mapping: TokenMapping | None = None, *, status: int = 200, kind: str = "application/json"
-) -> UpstreamTokens:
+    answer: object,
+    mapping: TokenMapping = AS_THE_RFC_HAS_IT,
+    *,
+    status: int = 200,
+    kind: str = "application/json",
+) -> TokenResponse:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return read_upstream_tokens(status, kind, body, mapping)
+    return read_token_response(status, kind, body, mapping=mapping)
 
 
-def told(tokens: UpstreamTokens) -> tuple[Any, ...]:
+def told(tokens: TokenResponse) -> tuple[Any, ...]:
     return (
         tokens.access_token,
         tokens.refresh_token,
@@ -49,7 +58,6 @@ def test_an_answer_of_the_rfc_needs_no_mapping() -> None:
         "id_token": "i.d.t",
     }
     assert told(read(answer)) == ("at", "rt", 3599.0, ("openid", "email"), "i.d.t")
-    assert read(answer).answer == answer
 
 
 def test_what_was_not_said_is_none() -> None:
@@ -128,19 +136,6 @@ def test_atlassian_and_gitlab_answer_as_the_rfc_says() -> None:
     assert told(read(gitlab)) == ("a", None, 7200.0, None, None)
 
 
-def test_scopes_may_be_a_list() -> None:
-    answer = {"access_token": "at", "token_type": "Bearer", "scope": ["b", "a", 7, " b "]}
-    assert read(answer).scopes == ("b", "a")
-
-
-def test_a_missing_type_is_taken_only_where_it_is_known_to_be_missing() -> None:
-    answer = {"access_token": "at"}
-    assert read(answer, TokenMapping(token_type_lenient=True)).access_token == "at"
-    with pytest.raises(TokenResponseUnreadable) as refused:
-        read(answer)
-    assert refused.value.reason == "its answer has token_type nothing, where Bearer was asked for"
-
-
 @pytest.mark.parametrize(
     ("body", "kind", "status", "reason"),
     [
@@ -149,7 +144,7 @@ def test_a_missing_type_is_taken_only_where_it_is_known_to_be_missing() -> None:
         (b'"tiger"', "application/json", 200, "it answered 200 with JSON that is not an object"),
         (b"[" * 100_000, "application/json", 200, "it answered 200 with 'application/json', not with JSON"),
         (b"tiger", FORM, 200, "it answered 200 with a form that can't be read"),
-        (b"a=%ff", FORM, 200, "it answered 200 with a form that can't be read"),
+        (b"a=%ff", FORM, 200, "its answer has no access_token"),
         (b"&".join([b"a=b"] * 51), FORM, 200, "it answered 200 with a form that can't be read"),
         (b"a=tiger&a=b", FORM, 200, "it answered 200 with a form that has a name twice"),
         (b"{}", "application/json", 200, "its answer has no access_token"),
@@ -172,12 +167,6 @@ def test_a_missing_type_is_taken_only_where_it_is_known_to_be_missing() -> None:
             "application/json",
             200,
             "its access_token is not a string",
-        ),
-        (
-            b'{"access_token": "a", "token_type": "Bearer", "expires_in": "tiger"}',
-            "application/json",
-            200,
-            "its expires_in is 'tiger', which is no number of seconds",
         ),
     ],
 )
