@@ -4,6 +4,7 @@ Every part writes its own model with these, so that a duration, a file, an addre
 written and refused alike everywhere in `ostiary.yaml`. Only `config/` knows the whole file.
 
     Settings        base model: unknown keys are errors, values are frozen
+    Switch          true or false, and no word for either
     Duration        "30s", "15m", "12h", "30d" → timedelta
     ConfiguredPath  a file, found relative to the configuration that names it
     SecretField     {env: NAME} or {file: PATH} → Secret, one line of text; an inline secret is refused
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -52,6 +54,26 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
     )
+
+
+Place = tuple[str | int, ...]
+"""Where a value stands: the keys and positions that lead to it."""
+Fault = tuple[Place, str]
+"""Where something is wrong, within the settings that say so, and the sentence."""
+
+
+class Faults(ValueError):
+    """What is wrong with settings that have to go together, all at once."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(sentence for _, sentence in faults))
+        self.faults = tuple(faults)
+
+
+def refuse(faults: Iterable[Fault]) -> None:
+    """Raise Faults if there are any."""
+    if found := list(faults):
+        raise Faults(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +115,13 @@ def read_listen(value: object) -> Listen:
     return Listen(host, int(match[3]))
 
 
+def _read_switch(value: object) -> bool:
+    """What opens a door is not opened by a word that somebody may have meant otherwise."""
+    if not isinstance(value, bool):
+        raise ValueError("write true or false, without quotes: yes, on, 1 and text are neither")  # noqa: TRY004
+    return value
+
+
 def _read_url(value: object) -> CanonicalUrl:
     if isinstance(value, CanonicalUrl):
         return value
@@ -131,6 +160,7 @@ def _schema(description: str, **keywords: Any) -> WithJsonSchema:
     return WithJsonSchema({"description": description, **keywords})
 
 
+Switch = Annotated[bool, BeforeValidator(_read_switch)]
 Duration = Annotated[
     timedelta,
     BeforeValidator(read_duration),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +232,88 @@ def test_the_schema_is_printed_as_json(ostiary: Any) -> None:
     outcome = ostiary("config", "schema")
     assert outcome.code == 0
     assert json.loads(outcome.out)["title"] == "OstiaryFile"
+
+
+def test_folders_that_are_not_there_or_cannot_be_written_are_faults(ostiary: Any) -> None:
+    Path("file").write_text("")
+    Path("audit.jsonl").mkdir()
+    Path("ostiary.yaml").write_text(
+        "gateway: {allow_unauthenticated: true}\n"
+        "storage:\n"
+        "  url: sqlite:///data/ostiary.db\n"
+        "  encryption_key: {file: file/ostiary.key}\n"
+        "telemetry: {audit: audit.jsonl}\n"
+    )
+    here = Path.cwd()
+    assert ostiary("check") == (
+        2,
+        "",
+        (
+            f"ostiary.yaml:3: storage.url: folder {here}/data is not there: ostiary.db cannot be made in it\n"
+            f"ostiary.yaml:4: storage.encryption_key: folder {here}/file is not there: ostiary.key cannot be "
+            "made in it\n"
+            f"ostiary.yaml:5: telemetry.audit: file {here}/audit.jsonl cannot be written\n"
+        ),
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_is_not_ours_to_write_is_a_fault(ostiary: Any) -> None:
+    Path("data").mkdir(0o500)
+    Path("ostiary.yaml").write_text(
+        "gateway: {allow_unauthenticated: true}\nstorage: {url: sqlite:///data/ostiary.db}\n"
+    )
+    assert ostiary("check").err == (
+        f"ostiary.yaml:2: storage.url: folder {Path.cwd()}/data cannot be written: ostiary.db "
+        "cannot be made in "
+        "it\n"
+    )
+
+
+def test_a_missing_extra_is_a_fault(ostiary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    Path("ostiary.yaml").write_text(
+        "gateway: {allow_unauthenticated: true}\nstorage: {url: 'postgresql://a@db/ostiary'}\n"
+    )
+    assert ostiary("check") == (
+        2,
+        "",
+        (
+            "ostiary.yaml:2: storage.url: PostgreSQL needs a package that is not there: "
+            "pip install 'ostiary[postgresql]'\n"
+        ),
+    )
+
+
+def test_secrets_that_are_missing_are_told_with_the_other_faults(
+    ostiary: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ZOO_TOKEN", raising=False)
+    Path("ostiary.yaml").write_text(FILE.replace("url: https://zoo", "timeout: 5\n      url: https://zoo"))
+    assert ostiary("check").err == (
+        "ostiary.yaml:6: gateway.servers.zoo.timeout: a duration is a number with its unit, "
+        "such as 30s, 15m, "
+        "12h or 30d\n"
+        "ostiary.yaml:8: gateway.servers.zoo.credential.token: environment variable ZOO_TOKEN is not set\n"
+    )
+
+
+def test_a_proxy_that_hides_who_asks_is_told(ostiary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_SECRET", "hunter2")
+    Path("ostiary.yaml").write_text(AUTHSERVER)
+    told = ostiary("check")
+    assert (told.code, told.err) == (
+        0,
+        (
+            "warning: ostiary.yaml:2: authserver.issuer: it is https and 127.0.0.1:9000 is "
+            "plain, so a proxy in "
+            "front ends TLS, and everybody has its address: wrong secrets of one stranger lock "
+            "out all; name its "
+            "networks, such as trusted_proxies: [127.0.0.1/32]\n"
+        ),
+    )
+    issuer = "issuer: https://auth.example.com"
+    Path("ostiary.yaml").write_text(
+        AUTHSERVER.replace(issuer, f"{issuer}\n  trusted_proxies: [127.0.0.1/32]")
+    )
+    assert ostiary("check").err == ""

@@ -46,8 +46,9 @@ def test_words_that_older_yaml_read_otherwise_are_text() -> None:
     [
         (b"a: [1\nb: 2", 2, ("this is not YAML: while parsing a flow sequence, "
          "expected ',' or ']', but got ':'")),
-        (b"a:\n\tb: 1", 2, ("this is not YAML: while scanning for the next token, "
-         "found character '\\t' that cannot start any token")),
+        (b"a:\n\tb: 1", 2, "this is not YAML: a tab stands here, and lines are indented with spaces alone"),
+        (b"a:\n  b: 1\n\tc: 1", 3,
+         "this is not YAML: a tab stands here, and lines are indented with spaces alone"),
         (b"a: 1\n---\nb: 2", 2, ("this is not YAML: expected a single document in the stream, "
          "but found another document")),
         (b"a: *b", 1, "this is not YAML: found undefined alias 'b'"),

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
+
+from ostiary.cloudrun.emulator import EmulatorSettings
+from ostiary.config import OstiaryFile
+from ostiary.config.patterns import IN_WORDS
+from ostiary.config.schema import file_schema
+from ostiary.settings import Settings
 
 Faults = Callable[[str], list[str]]
 
@@ -93,7 +103,10 @@ def test_all_faults_are_told_at_once_in_the_order_of_their_lines(faults: Faults)
             "a duration is a number with its unit, such as 30s, 15m, 12h or 30d"
         ),
         "ostiary.yaml:8: gateway.servers.bird.url: a URL is a string",
-        "ostiary.yaml:9: gateway.servers.Fish should match pattern '^[a-z][a-z0-9-]*$'",
+        (
+            "ostiary.yaml:9: gateway.servers.Fish should be small letters, digits and hyphens, "
+            "with a letter first"
+        ),
     ]
 
 
@@ -134,3 +147,119 @@ def test_a_secret_in_the_file_itself_is_refused_and_not_repeated(faults: Faults)
 @pytest.mark.parametrize("content", ["- gateway", "gateway", "5"])
 def test_a_file_that_holds_no_settings_is_refused(faults: Faults, content: str) -> None:
     assert faults(content) == ["ostiary.yaml:1: the file holds settings, one to a line, each `name: value`"]
+
+
+@pytest.mark.parametrize("word", ['"true"', "yes", "on", "1", '"false"', "no", "0.0", "null", "[]"])
+def test_a_switch_is_true_or_false_and_no_word_for_either(faults: Faults, word: str) -> None:
+    assert faults(f"""\
+        gateway:
+          listen: 127.0.0.1:8080
+          allow_unauthenticated: {word}
+        """) == [
+        (
+            "ostiary.yaml:3: gateway.allow_unauthenticated: write true or false, without quotes: "
+            "yes, on, 1 and text are neither"
+        )
+    ]
+
+
+@pytest.mark.parametrize("model", [OstiaryFile, EmulatorSettings])
+def test_every_switch_of_a_file_is_strict(model: type[Settings]) -> None:
+    """`bool` alone would take "yes" for true."""
+    lax = [
+        f"{kind.__name__}.{name}"
+        for kind in models(model, set())
+        for name, field in kind.model_fields.items()
+        if "bool" in str(field.annotation) and "_read_switch" not in f"{field.metadata}{field.annotation}"
+    ]
+    assert lax == []
+
+
+@pytest.mark.parametrize("model", [OstiaryFile, EmulatorSettings])
+def test_every_pattern_of_a_file_has_words(model: type[Settings]) -> None:
+    written = json.dumps(file_schema(model))
+    patterns = {json.loads(found) for found in re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', written)}
+    keys = {json.loads(found) for found in re.findall(r'"patternProperties": \{("(?:[^"\\]|\\.)*")', written)}
+    assert (patterns | keys) - IN_WORDS.keys() - READ_BY_RULES_OF_OURS == set()
+
+
+READ_BY_RULES_OF_OURS = {
+    "^[0-9]+(ms|s|m|h|d)$",
+    "^(sqlite:///|postgresql://).",
+    "^[1-9][0-9]*/(s|m|h)$",
+}
+"""For editors alone: what does not fit is told by whoever reads it, in words."""
+
+
+def models(value: Any, seen: set[type]) -> set[type[BaseModel]]:
+    """Every model that a file may hold."""
+    for kind in (value, *get_args(value)):
+        if kind is not value:
+            models(kind, seen)
+        elif isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in seen:
+            seen.add(kind)
+            for field in kind.model_fields.values():
+                models(field.annotation, seen)
+    return seen
+
+
+def test_rules_about_several_settings_are_told_at_once_each_with_its_line(faults: Faults) -> None:
+    assert faults("""\
+        authserver:
+          listen: 0.0.0.0:9000
+          issuer: http://127.0.0.1:9000
+          upstream_idps:
+            - {preset: google, client_id: a}
+            - {preset: google, client_id: b}
+          resources:
+            - resource: https://mcp.example.com/mcp
+              owner: default/gateway
+              scopes: [mcp, admin]
+              idps: [googel]
+          clients:
+            - client_id: ci
+              token_endpoint_auth_method: private_key_jwt
+              grant_types: [client_credentials]
+        gateway:
+          listen: 0.0.0.0:8080
+          servers:
+            a: {url: "http://127.0.0.1:1/mcp", prefix: x}
+            b: {url: "http://127.0.0.1:1/mcp", prefix: xy}
+        """) == [
+        (
+            "ostiary.yaml:2: authserver.listen: 0.0.0.0:9000 can be reached from other machines "
+            "and the issuer "
+            "is plain http: use an https issuer with TLS in front, or say insecure_public: true"
+        ),
+        "ostiary.yaml:6: authserver.upstream_idps[1]: identity provider google stands twice",
+        (
+            "ostiary.yaml:10: authserver.resources[0].scopes: resource "
+            "https://mcp.example.com/mcp has several "
+            "scopes, and clients that nobody vouches for could have them all: write its "
+            "default_scopes, which "
+            "bounds them, or registration.scopes"
+        ),
+        (
+            "ostiary.yaml:11: authserver.resources[0].idps: resource https://mcp.example.com/mcp names idp "
+            "googel; upstream_idps has google"
+        ),
+        (
+            "ostiary.yaml:13: authserver.clients[0]: client ci needs jwks, jwks_uri, or a "
+            "trusted issuer with "
+            "subjects for it"
+        ),
+        (
+            "ostiary.yaml:16: gateway: nobody could call: name the issuers of accepted tokens under inbound, "
+            "or say allow_unauthenticated: true"
+        ),
+        (
+            "ostiary.yaml:17: gateway.listen: listening on 0.0.0.0:8080, it cannot know its "
+            "address as clients "
+            "see it: set url, such as https://mcp.example.com"
+        ),
+        (
+            "ostiary.yaml:20: gateway.servers.b: servers a and b have prefixes ('x', 'xy') of "
+            "which one begins "
+            "with the other, so a name could mean two tools: set prefix for one"
+        ),
+    ]

@@ -13,15 +13,15 @@ def check(config: options.Config = None, as_json: options.AsJson = False) -> Non
     """Validate a configuration, look whether its secrets are there, and print what would run."""
     from ostiary.cli.console import print_json, print_table, print_text  # noqa: PLC0415
     from ostiary.cli.overview import what_runs, what_to_register  # noqa: PLC0415
-    from ostiary.config import ConfigurationError, OstiaryFile, read  # noqa: PLC0415
-    from ostiary.config.exposure import readable, writable  # noqa: PLC0415
-    from ostiary.config.presence import absent  # noqa: PLC0415
+    from ostiary.config import OstiaryFile  # noqa: PLC0415
+    from ostiary.config.examined import examined  # noqa: PLC0415
+    from ostiary.config.exposure import readable  # noqa: PLC0415
+    from ostiary.config.needs import unmet  # noqa: PLC0415
+    from ostiary.config.proxied import hidden_addresses  # noqa: PLC0415
 
-    loaded = read(config or Path(OstiaryFile.default_name), OstiaryFile)
-    if faults := [*absent(loaded), *writable(loaded)]:
-        raise ConfigurationError(faults)
-    for exposed in readable(loaded):
-        typer.echo(f"warning: {exposed}", err=True)
+    loaded = examined(config or Path(OstiaryFile.default_name), unmet)
+    for told in (*readable(loaded), *hidden_addresses(loaded)):
+        typer.echo(f"warning: {told}", err=True)
     runs, register = list(what_runs(loaded.settings)), list(what_to_register(loaded.settings))
     if as_json:
         print_json({"file": str(loaded.file), "runs": runs, "register": register})

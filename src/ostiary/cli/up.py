@@ -46,17 +46,10 @@ def up(
 
 def _parts(file: Path, only: Part | None) -> OstiaryFile:
     """The file with nothing in it but what runs here: the secrets of other parts may be elsewhere."""
-    from dataclasses import replace  # noqa: PLC0415
+    from ostiary.config.examined import examined  # noqa: PLC0415
 
-    from ostiary.config import ConfigurationError, OstiaryFile, read  # noqa: PLC0415
-    from ostiary.config.exposure import writable  # noqa: PLC0415
-    from ostiary.config.presence import absent  # noqa: PLC0415
-
-    loaded = read(file, OstiaryFile)
     elsewhere = {part.value: None for part in Part if only is not None and part is not only}
-    loaded = replace(loaded, settings=loaded.settings.model_copy(update=elsewhere))
-    if faults := [*absent(loaded), *writable(loaded)]:
-        raise ConfigurationError(faults)
+    loaded = examined(file, elsewhere=elsewhere)
     if only is not None and getattr(loaded.settings, only.value) is None:
         raise BadUsage(f"{file} has no {only.value}")
     if loaded.settings.gateway is None and loaded.settings.authserver is None:

@@ -6,8 +6,12 @@
     document    YAML → plain values, and the line on which each stands
     faults      pydantic's errors → "ostiary.yaml:12: gateway.servers.zoo.credental is not a setting ..."
     nearest     what a name that does not exist was probably meant to be
+    patterns    what a pattern asks for, in words
     presence    are the secrets and files that it names there?
     exposure    who else may read or replace them?
+    needs       the packages and folders that `up` wants besides
+    examined    the file and what it names, for `check` and `up`
+    proxied     is everybody one address, because a proxy is not trusted to say more?
     leaves      each value, and its place
     schema      the JSON Schema, for editors
 

@@ -14,11 +14,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
+from ostiary.settings import Place
+
 if TYPE_CHECKING:
     from ruamel.yaml.nodes import Node
-
-Place = tuple[str | int, ...]
-"""Where a value stands: the keys and positions that lead to it."""
 
 MAX_BYTES = 1024 * 1024
 MAX_VALUES = 50_000
@@ -132,6 +131,8 @@ class _Reader:
 
 
 def _reason(error: MarkedYAMLError) -> str:
+    if "'\\t'" in str(error.problem):
+        return "a tab stands here, and lines are indented with spaces alone"
     parts = [part for part in (error.context, error.problem) if part]
     return " ".join(", ".join(parts).split()) or "unreadable"
 

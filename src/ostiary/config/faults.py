@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostiary.config.nearest import suggestion
+from ostiary.config.patterns import IN_WORDS
 from ostiary.config.shape import Shape
+from ostiary.settings import Faults, Place
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from ostiary.config.document import Document, Place
+    from ostiary.config.document import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,13 @@ def explained(
     """Line and sentence for each of pydantic's errors."""
     for error in errors:
         place, value, at = _located(error, document.values, shape)
-        yield document.line_of(place), _sentence(error, place, value, at)
+        several = error.get("ctx", {}).get("error")
+        if isinstance(several, Faults):
+            for inside, said in several.faults:
+                at_fault = (*place, *inside)
+                yield document.line_of(at_fault), f"{dotted(at_fault)}: {said}"
+        else:
+            yield document.line_of(place), _sentence(error, place, value, at)
 
 
 def _located(error: ErrorDetails, value: Any, shape: Shape) -> tuple[Place, Any, Shape]:
@@ -90,6 +98,8 @@ def _about_a_value(error: ErrorDetails, name: str) -> str:
     if error["type"] == "value_error":
         said = str(error["ctx"]["error"])
         return f"{name}: {said}" if name else said
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] in IN_WORDS:
+        return f"{name} should be {IN_WORDS[error['ctx']['pattern']]}"
     subject, _, rest = error["msg"].partition(" should ")
     if rest and subject in {"Input", "String", "List", "URL", "Value"}:
         return f"{name} should {rest}"

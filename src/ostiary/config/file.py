@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from ostiary.authserver.config import AuthServerSettings
 from ostiary.config.together import listeners_of, refuse_shared_address, refuse_tokens_that_nobody_gets
 from ostiary.gateway.config import GatewaySettings
-from ostiary.settings import Settings
+from ostiary.settings import Settings, Switch
 from ostiary.storage.config import StorageSettings
 from ostiary.telemetry.config import TelemetrySettings
 
@@ -28,7 +28,7 @@ class OstiaryFile(Settings):
     for an authorization server; for a gateway alone nothing, so that each replica fetches its own tokens."""
     telemetry: TelemetrySettings = TelemetrySettings()
     """What operators see: health, metrics, and the audit."""
-    insecure_inline_secrets: bool = False
+    insecure_inline_secrets: Switch = False
     """Secrets may stand in this file itself. For tests only: files are copied, committed and shown."""
 
     @field_validator("authserver")

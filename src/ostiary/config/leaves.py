@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    from ostiary.config.document import Place
+    from ostiary.settings import Place
 
 
 def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:

@@ -9,12 +9,12 @@ from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from ostiary.config.document import MAX_BYTES, Document, NotYaml, Place, read_document
+from ostiary.config.document import MAX_BYTES, Document, NotYaml, read_document
 from ostiary.config.faults import ConfigurationError, FileFault, dotted, explained
 from ostiary.config.file import OstiaryFile
 from ostiary.config.schema import file_schema
 from ostiary.config.shape import Shape
-from ostiary.settings import BASE_DIRECTORY, INLINE_SECRETS, UNNAMED_ISSUERS, Settings
+from ostiary.settings import BASE_DIRECTORY, INLINE_SECRETS, UNNAMED_ISSUERS, Place, Settings
 
 M = TypeVar("M", bound=Settings)
 

@@ -19,7 +19,7 @@ from ostiary.credentials.tokens.cache import TokenKey
 from ostiary.credentials.tokens.settings_key import key_of
 from ostiary.credentials.tokens.subject import Subject, headers_for
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.settings import ConfiguredPath, Duration, Settings, Url
+from ostiary.settings import ConfiguredPath, Duration, Settings, Switch, Url
 from ostiary.transport.fetch import Reach
 from ostiary.transport.trust import TrustSet
 
@@ -65,7 +65,7 @@ class AwsSigV4(Settings):
     """The Security Token Service. Default: the region's own."""
     ca_file: ConfiguredPath | None = None
     """Authorities (PEM) that vouch for the service. Default: the system's."""
-    private_network: bool = False
+    private_network: Switch = False
     """Whether the service may be on a private network."""
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, StringConstraints
 from ostiary.credentials.attached.client_credentials import ClientCredentialsHeaders
 from ostiary.credentials.issuer.client_settings import ClientId, ResourceUri, Scope
 from ostiary.credentials.issuer.settings import IssuerSettings
+from ostiary.settings import Switch
 
 if TYPE_CHECKING:
     from ostiary.credentials.runtime import Runtime
@@ -58,7 +59,7 @@ class ClientCredentials(IssuerSettings):
     """A further name of whom the token is for, where the issuer has such a parameter."""
     parameters: Parameters = {}
     """Further parameters of the token request, by name."""
-    dpop: bool | None = None
+    dpop: Switch | None = None
     """Whether tokens are bound to a key that each request proves (RFC 9449).
     Default: when the server or the issuer asks for it."""
 

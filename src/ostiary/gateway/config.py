@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Self
 
@@ -12,7 +13,17 @@ from ostiary.credentials import Credential, NoCredential
 from ostiary.identity.inbound import InboundSettings
 from ostiary.mcp.names import clashing_prefixes, default_prefix
 from ostiary.oauth.canonical_url import CanonicalUrl
-from ostiary.settings import ConfiguredPath, Duration, Listen, ListenAddress, Settings, Url
+from ostiary.settings import (
+    ConfiguredPath,
+    Duration,
+    Fault,
+    Listen,
+    ListenAddress,
+    Settings,
+    Switch,
+    Url,
+    refuse,
+)
 
 ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=40)]
@@ -49,9 +60,9 @@ class ServerSettings(Settings):
     """Further headers of the caller that go on to this server. Identity headers are refused."""
     ca_file: ConfiguredPath | None = None
     """PEM file of the authorities trusted for this server alone. Default: the system's."""
-    private_network: bool = False
+    private_network: Switch = False
     """The server's address may be on a private network."""
-    insecure_allow_http: bool = False
+    insecure_allow_http: Switch = False
     """The server may be reached in the clear although it is not on this machine."""
 
     @model_validator(mode="after")
@@ -117,9 +128,9 @@ class GatewaySettings(Settings):
     """Browser origins that may call. A request with another `Origin` gets 403; without one it may call."""
     inbound: list[InboundSettings] = []
     """Whose tokens open the door."""
-    allow_unauthenticated: bool = False
+    allow_unauthenticated: Switch = False
     """Let callers in without a token. Only ever on this machine, unless insecure_public is set as well."""
-    insecure_public: bool = False
+    insecure_public: Switch = False
     """Listen beyond this machine without inbound authentication, or without TLS in front (an https `url`)."""
     servers: dict[ServerName, ServerSettings] = {}
     """The MCP servers, by name."""
@@ -140,43 +151,45 @@ class GatewaySettings(Settings):
         return default_prefix(name) if prefix is None else prefix
 
     @model_validator(mode="after")
-    def _somebody_is_let_in(self) -> Self:
-        if not self.inbound and not self.allow_unauthenticated:
-            raise ValueError(
-                "nobody could call: name the issuers of accepted tokens under inbound, "
-                "or say allow_unauthenticated: true"
-            )
+    def _goes_together(self) -> Self:
+        refuse(self._faults())
         return self
 
-    @model_validator(mode="after")
-    def _the_public_door_is_guarded(self) -> Self:
-        if self.listen.is_loopback:
-            return self
+    def _faults(self) -> Iterator[Fault]:
+        if not self.inbound and not self.allow_unauthenticated:
+            yield (
+                (),
+                (
+                    "nobody could call: name the issuers of accepted tokens under inbound, "
+                    "or say allow_unauthenticated: true"
+                ),
+            )
+        if not self.listen.is_loopback:
+            yield from ((("listen",), fault) for fault in self._unguarded())
+        prefixes = {name: self.prefix_of(name) for name in self.servers}
+        for one, other in clashing_prefixes(prefixes):
+            yield (
+                ("servers", other),
+                (
+                    f"servers {one} and {other} have prefixes ({prefixes[one]!r}, {prefixes[other]!r}) "
+                    "of which one begins with the other, so a name could mean two tools: set prefix for one"
+                ),
+            )
+
+    def _unguarded(self) -> Iterator[str]:
+        """What a door lacks that others than this machine reach."""
         if self.url is None:
-            raise ValueError(
+            yield (
                 f"listening on {self.listen}, it cannot know its address as clients see it: set url, "
                 "such as https://mcp.example.com"
             )
-        if self.insecure_public:
-            return self
-        if self.allow_unauthenticated:
-            raise ValueError(
+        elif self.allow_unauthenticated and not self.insecure_public:
+            yield (
                 f"listening on {self.listen} without authentication lets every machine that reaches it in: "
                 "listen on 127.0.0.1, drop allow_unauthenticated, or say insecure_public: true"
             )
-        if self.url.scheme != "https":
-            raise ValueError(
+        elif self.url.scheme != "https" and not self.insecure_public:
+            yield (
                 f"with {self.url} as its address, tokens would travel in the clear: "
                 "put TLS in front and say https, or say insecure_public: true"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _prefixes_stay_apart(self) -> Self:
-        prefixes = {name: self.prefix_of(name) for name in self.servers}
-        for one, other in clashing_prefixes(prefixes):
-            raise ValueError(
-                f"servers {one} and {other} have prefixes ({prefixes[one]!r}, {prefixes[other]!r}) "
-                "of which one begins with the other, so a name could mean two tools: set prefix for one"
-            )
-        return self

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.settings import ConfiguredPath, Settings, Url
+from ostiary.settings import ConfiguredPath, Settings, Switch, Url
 
 
 def _a_url_kept_as_written(issuer: str) -> str:
@@ -28,9 +28,9 @@ class KeyEdge(Settings):
     """Where the keys are, if the issuer's metadata can't be reached. Default: as the metadata says."""
     ca_file: ConfiguredPath | None = None
     """PEM file of the authorities trusted for this issuer alone. Default: the system's."""
-    private_network: bool = False
+    private_network: Switch = False
     """The issuer's address may be on a private network."""
-    insecure_allow_http: bool = False
+    insecure_allow_http: Switch = False
     """The issuer may be reached in the clear although it is not on this machine."""
 
     def refuse_clear_text(self, url: CanonicalUrl) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema, model_validator
 
-from ostiary.settings import BASE_DIRECTORY, ConfiguredPath, SecretField, Settings
+from ostiary.settings import BASE_DIRECTORY, ConfiguredPath, SecretField, Settings, Switch
 
 SQLITE = "sqlite:///"
 _LOOPBACK = frozenset({None, "localhost", "127.0.0.1", "::1"})
@@ -83,7 +83,7 @@ class StorageSettings(Settings):
     """The password of the user in a postgresql URL."""
     ca_file: ConfiguredPath | None = None
     """Authorities (PEM) that vouch for a PostgreSQL server. Default: the system's."""
-    insecure_allow_cleartext: bool = False
+    insecure_allow_cleartext: Switch = False
     """A PostgreSQL server on another machine may be spoken to without TLS."""
     encryption_key: Annotated[KeyFileField, Field(validate_default=True)] = {"file": "ostiary.key"}  # type: ignore[assignment] # read by the validator, which knows the folder
     """The file with the key that seals, made when it is missing; the same in every replica. Default:

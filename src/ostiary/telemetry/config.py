@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema, model_validator
 
-from ostiary.settings import BASE_DIRECTORY, ListenAddress, Settings
+from ostiary.settings import BASE_DIRECTORY, ListenAddress, Settings, Switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class TelemetrySettings(Settings):
 
     listen: ListenAddress | None = None
     """Where `/healthz`, `/readyz` and `/metrics` are answered, such as 127.0.0.1:9464. Default: nowhere."""
-    insecure_public: bool = False
+    insecure_public: Switch = False
     """Answer beyond this machine: whoever reaches the port reads how much is going on, and what fails."""
     audit: AuditFileField | None = None
     """Where audit events go, a line of JSON each; the file is made when it is missing. Default: the log."""

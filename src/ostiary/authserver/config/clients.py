@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints, model_validator
@@ -24,7 +24,7 @@ from ostiary.oauth.client import (
 from ostiary.oauth.client_authentication import AuthMethod
 from ostiary.oauth.registered_redirect import check_registrable, inferred_type
 from ostiary.oauth.server_errors import InvalidRedirectUri
-from ostiary.settings import ConfiguredPath, SecretField, Settings, Url
+from ostiary.settings import ConfiguredPath, Fault, SecretField, Settings, Switch, Url
 
 SHORT_NAMES = {"device_code": DEVICE_CODE, "jwt_bearer": JWT_BEARER, "token_exchange": TOKEN_EXCHANGE}
 GRANTS = frozenset(
@@ -61,7 +61,7 @@ class ClientSettings(Settings):
     """Where its public keys are."""
     ca_file: ConfiguredPath | None = None
     """PEM file of the authorities trusted for its jwks_uri alone. Default: the system's."""
-    private_network: bool = False
+    private_network: Switch = False
     """Its jwks_uri may be on a private network."""
     tls_client_auth_subject_dn: str | None = None
     """The subject of its certificate (RFC 4514), for tls_client_auth."""
@@ -76,11 +76,11 @@ class ClientSettings(Settings):
     application_type: ApplicationType | None = None
     """web or native: http on a person's machine and schemes of an application's own are for native alone.
     Default: what its redirect_uris are."""
-    dpop_bound_access_tokens: bool = False
+    dpop_bound_access_tokens: Switch = False
     """Whether all its tokens are bound to a key of its own (RFC 9449)."""
-    tls_client_certificate_bound_access_tokens: bool = False
+    tls_client_certificate_bound_access_tokens: Switch = False
     """Whether all its tokens are bound to its certificate (RFC 8705)."""
-    require_pushed_authorization_requests: bool = False
+    require_pushed_authorization_requests: Switch = False
     """Whether it has to push its requests (RFC 9126)."""
 
     @property
@@ -165,30 +165,38 @@ class ClientSettings(Settings):
         )
 
 
-def check_clients(
-    clients: Collection[ClientSettings], *, issuers: Collection[TrustedIssuer], has_mtls: bool
-) -> None:
-    """Raise ValueError unless each can prove itself in the way that it should."""
+def faults_of_clients(
+    clients: Sequence[ClientSettings], *, issuers: Sequence[TrustedIssuer], has_mtls: bool
+) -> Iterator[Fault]:
+    """Whatever keeps one from proving itself in the way that it should."""
     workloads = {client_id for issuer in issuers for client_id in issuer.subjects.values()}
-    by_id = {client.client_id: client for client in clients}
-    for client_id in sorted(workloads):
-        if client_id not in by_id:
-            raise ValueError(f"subjects of trusted_issuers lead to client {client_id}, which clients has not")
-        if by_id[client_id].method == "none":
-            raise ValueError(
-                f"client {client_id} is a workload's: give it token_endpoint_auth_method: private_key_jwt"
+    known = {client.client_id for client in clients}
+    for index, issuer in enumerate(issuers):
+        for client_id in sorted(set(issuer.subjects.values()) - known):
+            yield (
+                ("trusted_issuers", index, "subjects"),
+                f"subjects of trusted_issuers lead to client {client_id}, which clients has not",
             )
-    for client in clients:
-        keyless = client.jwks is None and client.jwks_uri is None and client.client_id not in workloads
+    for index, client in enumerate(clients):
+        is_workload = client.client_id in workloads
+        here = ("clients", index)
+        if is_workload and client.method == "none":
+            yield (
+                here,
+                (
+                    f"client {client.client_id} is a workload's: "
+                    "give it token_endpoint_auth_method: private_key_jwt"
+                ),
+            )
+        keyless = client.jwks is None and client.jwks_uri is None and not is_workload
         if client.method == "private_key_jwt" and keyless:
-            raise ValueError(
-                f"client {client.client_id} needs jwks, jwks_uri, or a trusted issuer with subjects for it"
+            yield (
+                here,
+                f"client {client.client_id} needs jwks, jwks_uri, or a trusted issuer with subjects for it",
             )
         wants_mtls = client.method == "tls_client_auth" or client.tls_client_certificate_bound_access_tokens
         if wants_mtls and not has_mtls:
-            raise ValueError(
-                f"client {client.client_id} has a certificate, and nothing asks for it: set mtls"
-            )
+            yield here, f"client {client.client_id} has a certificate, and nothing asks for it: set mtls"
 
 
 def _check_keys(jwks: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ from ostiary.settings import (
     Duration,
     SecretField,
     Settings,
+    Switch,
     Url,
     read_duration,
 )
@@ -101,7 +102,7 @@ class TokenAnswerSettings(Settings):
     """The scopes that were given."""
     scope_separator: Literal[" ", ","] = " "
     """What stands between two of them."""
-    any_token_type: bool = False
+    any_token_type: Switch = False
     """Take whatever `token_type` it has, or none, for Bearer."""
 
     @property
@@ -135,9 +136,9 @@ class _Edge(Settings):
     and ours are not the same, so nobody is carried over."""
     ca_file: ConfiguredPath | None = None
     """PEM file of the authorities trusted for this provider alone. Default: the system's."""
-    private_network: bool = False
+    private_network: Switch = False
     """Its addresses may be on a private network."""
-    insecure_allow_http: bool = False
+    insecure_allow_http: Switch = False
     """It may be reached in the clear although it is not on this machine."""
 
     @property
@@ -197,7 +198,7 @@ class OidcIdp(_Identity, _OurClient):
     """The claim that names a person for good. Entra ID: `oid` is the same in all applications."""
     claims: dict[str, ClaimSource] = {}
     """Claims taken at sign-in, by the name that policies and tokens know them under."""
-    userinfo: bool = False
+    userinfo: Switch = False
     """Ask the userinfo endpoint too."""
     id_token_algorithms: list[Literal["RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384"]] = [
         "RS256",
@@ -239,7 +240,7 @@ class OAuth2Idp(_Identity, _OurClient):
     """What stands between two scopes there."""
     revocation_endpoint: Url | None = None
     """Where tokens are ended when an account is disconnected (RFC 7009)."""
-    pkce: bool = True
+    pkce: Switch = True
     """Whether to send a code challenge; it is ignored by those that do not know it."""
     claims: dict[str, ClaimSource] = {}
     """Claims taken at sign-in from userinfo, by the name that policies and tokens know them under."""

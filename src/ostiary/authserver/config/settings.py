@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
@@ -15,14 +16,24 @@ from pydantic import (
     model_validator,
 )
 
-from ostiary.authserver.config.clients import ClientSettings, check_clients
+from ostiary.authserver.config.clients import ClientSettings, faults_of_clients
 from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp, OidcIdp
 from ostiary.authserver.config.rate import Rate, RateField
 from ostiary.authserver.config.resources import ResourceSettings, Use
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse, check_together
 from ostiary.identity.inbound import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.settings import ConfiguredPath, Duration, Listen, ListenAddress, Settings, Url
+from ostiary.settings import (
+    ConfiguredPath,
+    Duration,
+    Fault,
+    Listen,
+    ListenAddress,
+    Settings,
+    Switch,
+    Url,
+    refuse,
+)
 from ostiary.transport.forwarded import Network
 
 
@@ -79,13 +90,13 @@ class MtlsSettings(Settings):
 class RegistrationSettings(Settings):
     """How strangers' clients become known."""
 
-    client_id_metadata_documents: bool = True
+    client_id_metadata_documents: Switch = True
     """A client's id may be the https URL of a document that describes it."""
-    documents_private_network: bool = False
+    documents_private_network: Switch = False
     """Those documents may be on a private network, or on this machine."""
     documents_ca_file: ConfiguredPath | None = None
     """PEM file of the authorities trusted for those documents. Default: the system's."""
-    dynamic: bool = False
+    dynamic: Switch = False
     """Clients may register themselves (RFC 7591)."""
     dynamic_lifetime: Duration = timedelta(days=90)
     """How long a registration stays without being used."""
@@ -150,7 +161,7 @@ class AuthServerSettings(Settings):
     """Where it listens."""
     issuer: Annotated[Issuer, AfterValidator(_can_be_ours)]
     """Its name and its address as clients see it, without a slash at its end."""
-    insecure_public: bool = False
+    insecure_public: Switch = False
     """Listen beyond this machine although the issuer is not https, which means no TLS in front."""
     trusted_proxies: list[NetworkField] = []
     """Networks of the proxies in front, such as 10.0.0.0/8, whose X-Forwarded-For says who asks: limits and
@@ -177,33 +188,47 @@ class AuthServerSettings(Settings):
     """Scopes that are not of a resource."""
 
     @model_validator(mode="after")
-    def _names_lead_somewhere(self) -> Self:
-        self._no_name_twice()
-        check_together(
-            self.trusted_issuers,
-            client_ids={client.client_id for client in self.clients},
-            subject_claims={
-                idp.issuer: idp.subject_claim for idp in self.upstream_idps if isinstance(idp, OidcIdp)
-            },
-        )
-        check_clients(self.clients, issuers=self.trusted_issuers, has_mtls=self.mtls is not None)
-        idps = {idp.name: idp for idp in self.upstream_idps}
-        for resource in self.resources:
-            for name, use in resource.uses.items():
-                if name not in idps:
-                    known = ", ".join(sorted(idps)) or "none"
-                    raise ValueError(
-                        f"resource {resource.resource} names idp {name}; upstream_idps has {known}"
-                    )
-                self._can_be_used(idps[name], use)
-        if self.registration.lets_strangers_in:
-            self._strangers_have_a_ceiling()
-        if not self.listen.is_loopback and not self.insecure_public and self.issuer.startswith("http://"):
-            raise ValueError(
-                f"{self.listen} can be reached from other machines and the issuer is plain http: "
-                "use an https issuer with TLS in front, or say insecure_public: true"
-            )
+    def _goes_together(self) -> Self:
+        refuse(self._faults())
         return self
+
+    def _faults(self) -> Iterator[Fault]:
+        yield from self._names_that_stand_twice()
+        yield from self._faults_of_issuers()
+        yield from faults_of_clients(
+            self.clients, issuers=self.trusted_issuers, has_mtls=self.mtls is not None
+        )
+        idps = {idp.name: idp for idp in self.upstream_idps}
+        for index, resource in enumerate(self.resources):
+            here = ("resources", index, "idps")
+            for name, use in resource.uses.items():
+                if name in idps:
+                    yield from ((here, fault) for fault in _faults_of_use(idps[name], use))
+                else:
+                    known = ", ".join(sorted(idps)) or "none"
+                    yield here, f"resource {resource.resource} names idp {name}; upstream_idps has {known}"
+        if self.registration.lets_strangers_in:
+            yield from self._lacks_a_ceiling()
+        if not self.listen.is_loopback and not self.insecure_public and self.issuer.startswith("http://"):
+            yield (
+                ("listen",),
+                (
+                    f"{self.listen} can be reached from other machines and the issuer is plain http: "
+                    "use an https issuer with TLS in front, or say insecure_public: true"
+                ),
+            )
+
+    def _faults_of_issuers(self) -> Iterator[Fault]:
+        try:
+            check_together(
+                self.trusted_issuers,
+                client_ids={client.client_id for client in self.clients},
+                subject_claims={
+                    idp.issuer: idp.subject_claim for idp in self.upstream_idps if isinstance(idp, OidcIdp)
+                },
+            )
+        except ValueError as refused:
+            yield ("trusted_issuers",), str(refused)
 
     @property
     def scopes_for_strangers(self) -> list[str]:
@@ -212,35 +237,42 @@ class AuthServerSettings(Settings):
         of_resources = (scope for one in self.resources for scope in one.for_strangers(named))
         return list(dict.fromkeys([*of_resources, *self.scopes]))
 
-    def _strangers_have_a_ceiling(self) -> None:
+    def _lacks_a_ceiling(self) -> Iterator[Fault]:
         """What somebody agreed to who did not read is bounded by what the operator wrote."""
         named = self.registration.scopes
         if named is not None:
             known = {scope for one in self.resources for scope in one.scopes}
             if unknown := set(named) - known:
-                raise ValueError(
-                    f"registration.scopes has {', '.join(sorted(unknown))}, which no resource has in scopes"
+                yield (
+                    ("registration", "scopes"),
+                    f"registration.scopes has {', '.join(sorted(unknown))}, which no resource has in scopes",
                 )
             return
         vouched = any(TrustedUse.ID_JAG in issuer.use for issuer in self.trusted_issuers)
-        for one in self.resources:
+        for index, one in enumerate(self.resources):
             if len(one.scopes) > 1 and one.default_scopes is None and (one.idps or vouched):
-                raise ValueError(
-                    f"resource {one.resource} has several scopes, and clients that nobody vouches for could "
-                    "have them all: write its default_scopes, which bounds them, or registration.scopes"
+                yield (
+                    ("resources", index, "scopes"),
+                    (
+                        f"resource {one.resource} has several scopes, and clients that nobody vouches for "
+                        "could have them all: write its default_scopes, which bounds them, or "
+                        "registration.scopes"
+                    ),
                 )
 
-    def _no_name_twice(self) -> None:
-        for what, names in (
-            ("identity provider", [idp.name for idp in self.upstream_idps]),
-            ("client", [client.client_id for client in self.clients]),
-            ("resource", [str(resource.pattern) for resource in self.resources]),
+    def _names_that_stand_twice(self) -> Iterator[Fault]:
+        for what, part, names in (
+            ("identity provider", "upstream_idps", [idp.name for idp in self.upstream_idps]),
+            ("client", "clients", [client.client_id for client in self.clients]),
+            ("resource", "resources", [str(resource.pattern) for resource in self.resources]),
         ):
-            if repeated := next((name for name in names if names.count(name) > 1), None):
-                raise ValueError(f"{what} {repeated} stands twice")
+            for index, name in enumerate(names):
+                if name in names[:index]:
+                    yield (part, index), f"{what} {name} stands twice"
 
-    def _can_be_used(self, idp: IdpSettings, use: Use) -> None:
-        if isinstance(idp, McpIdp) and use is not Use.ON_DEMAND:
-            raise ValueError(f"idp {idp.name} is an MCP server: it can only be used on_demand")
-        if use is Use.IDENTITY and isinstance(idp, OAuth2Idp) and idp.userinfo is None:
-            raise ValueError(f"idp {idp.name} cannot be the identity without userinfo")
+
+def _faults_of_use(idp: IdpSettings, use: Use) -> Iterator[str]:
+    if isinstance(idp, McpIdp) and use is not Use.ON_DEMAND:
+        yield f"idp {idp.name} is an MCP server: it can only be used on_demand"
+    if use is Use.IDENTITY and isinstance(idp, OAuth2Idp) and idp.userinfo is None:
+        yield f"idp {idp.name} cannot be the identity without userinfo"

@@ -14,7 +14,7 @@ from ostiary.identity.inbound import Issuer, KeyEdge, ScopeToken
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.oauth.resource import ResourcePattern
 from ostiary.oauth.trusted_subject import check_pattern
-from ostiary.settings import Duration
+from ostiary.settings import Duration, Switch
 
 
 class TrustedUse(StrEnum):
@@ -79,7 +79,7 @@ class TrustedIssuer(KeyEdge):
     """id_jag: how old an assertion may be."""
     scopes: list[ScopeToken] | None = None
     """subject_token: the scopes that any of its tokens is worth here. Default: those that the token has."""
-    allow_may_act: bool = False
+    allow_may_act: Switch = False
     """subject_token: a token's own `may_act` claim lets its actor act. Needs `clients`."""
     allowed_actors: list[Text] = []
     """subject_token: who may act for any of its subjects: a client_id, or a workload as `issuer#subject`."""

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, StringConstraints, model_validator
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client_authentication import AuthMethod, SigningAlgorithm
 from ostiary.secrets import Secret, SecretUnavailable
-from ostiary.settings import ConfiguredPath, KeyField, SecretField, Settings
+from ostiary.settings import ConfiguredPath, KeyField, SecretField, Settings, Switch
 from ostiary.transport.fetch import Reach
 from ostiary.transport.trust import TrustSet
 
@@ -63,9 +63,9 @@ class ClientSettings(Settings):
     """The certificate's private key (PEM)."""
     ca_file: ConfiguredPath | None = None
     """Authorities (PEM) that vouch for the issuer. Default: the system's."""
-    private_network: bool = False
+    private_network: Switch = False
     """Whether the issuer may be on a private network."""
-    insecure_allow_http: bool = False
+    insecure_allow_http: Switch = False
     """Whether the issuer may be plain http on another machine."""
 
     @model_validator(mode="after")
