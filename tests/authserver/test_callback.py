@@ -7,7 +7,7 @@ import contextlib
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx2
 import pytest
@@ -185,6 +185,52 @@ async def test_a_refusal_upstream_is_told_to_the_client_in_our_words(start: Star
         (event,) = events(here.server, "sign_in_refused")
     assert (event["idp"], event["error"]) == ("corp", "access_denied")
     assert "no <b>way</b>" in event["reason"]
+
+
+async def test_a_refusal_in_latin_1_is_told_to_the_client(start: Start, clock: Clock) -> None:
+    async with world(start, clock) as here:
+        person = await here.person()
+        state = dict(parse_qsl(urlsplit(await departed(person)).query))["state"]
+        at = f"{here.server.issuer}/oauth/callback/corp?error=access_denied&error_description=refus%E9"
+        answer = (await person.open(f"{at}&state={state}&iss={quote(here.corp.url, safe='')}")).answer
+    assert (answer["error"], answer["state"]) == ("access_denied", "the-client-s-state")
+
+
+async def test_an_empty_error_beside_a_code_is_none(start: Start, clock: Clock) -> None:
+    async with world(start, clock) as here:
+        person = await here.person()
+        url = back(here, await departed(person)) + "&error=&error_description=&scope=a&scope=b"
+        assert "code" in (await person.open(url)).answer
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"sec-purpose": "prefetch"},
+        {"sec-purpose": "prefetch;prerender"},
+        {"purpose": "prefetch"},
+        {"x-moz": "prefetch"},
+    ],
+    ids=str,
+)
+async def test_a_browser_that_fetches_ahead_spends_nothing(
+    header: dict[str, str], start: Start, clock: Clock, tmp_path: Path
+) -> None:
+    """At no page: none is shown to it, so none is counted as seen."""
+    async with world(start, clock) as here:
+        person = await here.person()
+        asked = await person.http.get(authorize_url(here.server), headers=header)
+        assert (asked.status_code, asked.headers["cache-control"]) == (503, "no-store")
+        assert rows(tmp_path, "walks") == 0
+        url = back(here, await departed(person))
+        for path in ("/oauth/walk", "/connections", "/connect/hub", "/device"):
+            assert (await person.http.get(here.server.issuer + path, headers=header)).status_code == 503
+        assert (
+            await person.http.post(here.server.issuer + "/oauth/consent", headers=header)
+        ).status_code == 503
+        assert (await person.http.get(url, headers=header)).status_code == 503
+        assert (rows(tmp_path, "upstream_states"), here.corp.redeemed) == (1, [])
+        assert "code" in (await person.open(url)).answer
 
 
 @pytest.mark.parametrize("said", ["temporarily_unavailable", "server_error"])

@@ -51,6 +51,14 @@ async def test_what_is_no_answer_is_turned_away_and_the_wait_goes_on(
         assert await listener.answer() == "code=good&state=mine"
 
 
+async def test_what_a_browser_fetches_ahead_is_no_answer(listener: LoopbackListener) -> None:
+    url = f"{listener.redirect_uri}?code=ahead&state=mine"
+    assert (await get(url, **{"sec-purpose": "prefetch;prerender"}))[0] == 400
+    await get(f"{listener.redirect_uri}?code=good&state=mine")
+    async with asyncio.timeout(5):
+        assert await listener.answer() == "code=good&state=mine"
+
+
 async def test_a_page_cannot_be_framed_or_kept(listener: LoopbackListener) -> None:
     async with aiohttp.ClientSession() as session, session.get(listener.redirect_uri) as page:
         assert page.headers["cache-control"] == "no-store"

@@ -6,7 +6,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ostiary.oauth.authorization_response import AuthorizationRefused, NotOurs, belongs_to, read_code
+from ostiary.oauth.authorization_response import (
+    AuthorizationRefused,
+    NotOurs,
+    answer_of,
+    belongs_to,
+    read_code,
+)
+from ostiary.oauth.errors import InvalidRequest
 from ostiary.oauth.issuer_identification import WrongIssuer
 
 ISSUER = "https://auth.example.com"
@@ -52,3 +59,37 @@ def test_a_refusal_of_somebody_else_is_not_even_quoted() -> None:
 def test_an_answer_belongs_to_the_question_with_its_state() -> None:
     assert belongs_to("code=a&state=mine", state="mine")
     assert not belongs_to("code=a&state=%C3%A9", state="mine")
+
+
+def test_an_empty_error_is_none() -> None:
+    """Some send all parameters always."""
+    query = "code=abc&error=&error_description=&state=mine"
+    assert read_code(query, state="mine", issuer=ISSUER, metadata={}) == "abc"
+    assert answer_of(query.encode()) == {"code": "abc", "state": "mine"}
+
+
+def test_a_refusal_is_heard_however_its_description_is_encoded() -> None:
+    with pytest.raises(AuthorizationRefused) as refused:
+        read_code(
+            "error=access_denied&error_description=refus%E9&state=mine",
+            state="mine",
+            issuer=ISSUER,
+            metadata={},
+        )
+    assert refused.value.error == "access_denied"
+
+
+def test_what_nobody_reads_costs_nobody_the_code() -> None:
+    query = "code=abc&state=mine&scope=a&scope=b&hd=%zz&name=%E9%00&session_state=1"
+    assert answer_of(query.encode()) == {"code": "abc", "state": "mine"}
+
+
+@pytest.mark.parametrize("name", ["code", "state", "iss", "error", "error_description"])
+def test_what_is_read_stands_once(name: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"the parameter {name} stands more than once"):
+        answer_of(f"{name}=a&{name}=".encode())
+
+
+def test_an_answer_has_an_end() -> None:
+    with pytest.raises(InvalidRequest, match="more than 100 parameters"):
+        answer_of(b"&".join([b"a=b"] * 101))

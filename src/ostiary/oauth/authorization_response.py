@@ -6,10 +6,16 @@ import hmac
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from ostiary.oauth.errors import InvalidRequest
 from ostiary.oauth.issuer_identification import check_issuer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_READ = frozenset({"code", "state", "iss", "error", "error_description"})
+_MOST = 100
+"""Parameters; providers add some of their own."""
 
 
 class NotOurs(ValueError):
@@ -39,11 +45,30 @@ def read_code(query: str, *, state: str, issuer: str, metadata: Mapping[str, Any
     """
     if not belongs_to(query, state=state):
         raise NotOurs("the answer does not carry our state")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    answer = dict(pairs)
-    if len(answer) != len(pairs):
-        raise NotOurs("the answer has a parameter twice")
+    try:
+        answer = answer_of(query.encode())
+    except InvalidRequest:
+        raise NotOurs("the answer has a parameter twice") from None
     return code_of(answer, issuer=issuer, metadata=metadata)
+
+
+def answer_of(query: bytes) -> dict[str, str]:
+    """What a browser brought back, as far as anybody reads it; empty is absent (RFC 6749 section 3.1).
+
+    What stands beside is a provider's own matter, and so is the encoding of a description that is only shown:
+    neither is a reason to lose the code, or the refusal. Raises InvalidRequest for what stands twice.
+    """
+    try:
+        pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST)
+    except ValueError:
+        raise InvalidRequest(f"the request has more than {_MOST} parameters") from None
+    answer: dict[str, str] = {}
+    for name, value in pairs:
+        if name in answer:
+            raise InvalidRequest(f"the parameter {name} stands more than once")
+        if name in _READ:
+            answer[name] = value
+    return {name: value for name, value in answer.items() if value}
 
 
 def code_of(answer: Mapping[str, str], *, issuer: str, metadata: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ from ostiary.authserver.walk.shown import shown
 from ostiary.authserver.walk.steps import step
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.application import application
+from ostiary.transport.asked_ahead import is_asked_ahead
 
 PagesHandler = Callable[[Request, Parts], Awaitable[Response]]
 
@@ -97,6 +98,8 @@ def _of_methods(
 
     async def answer(request: Request) -> Response:
         request.scope["root_path"] = below  # where a page finds its stylesheet
+        if is_asked_ahead(request.headers):
+            return _not_yet()
         door = doors.get(request.method)
         return await (_wrong_method(allowed) if door is None else door)(request)
 
@@ -105,6 +108,11 @@ def _of_methods(
 
 async def _asked(handler: PagesHandler, parts: Parts, request: Request) -> Response:
     return await handler(request, parts)
+
+
+def _not_yet() -> Response:
+    """A browser that hears this forgets it, and asks again when somebody wants to see the page."""
+    return Response(status_code=503, headers={"cache-control": "no-store"})
 
 
 def _wrong_method(right: str) -> Callable[[Request], Awaitable[Response]]:

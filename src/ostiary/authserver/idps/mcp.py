@@ -35,10 +35,9 @@ from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
 from ostiary.credentials.issuer.discovery import Discoveries, FoundIssuer, NotFound
 from ostiary.oauth.authorization_request import authorization_endpoint, scopes_to_ask
-from ostiary.oauth.authorization_response import code_of
+from ostiary.oauth.authorization_response import answer_of, code_of
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.oauth.issuer_metadata import same_issuer, token_endpoint
-from ostiary.oauth.parameters import read_parameters
 from ostiary.oauth.person import person_of
 from ostiary.oauth.pkce import require_s256
 from ostiary.oauth.token_response import TokenRequestRefused
@@ -104,8 +103,7 @@ class McpProvider:
         """Finish it. Raises StorageError, too."""
         with self._told():
             found = await self._issuer(memory.issuer)
-            parameters = read_parameters(query)
-            answer = {name: parameters.require(name) for name in parameters.values}
+            answer = answer_of(query)
             form = {
                 "grant_type": "authorization_code",
                 "code": code_of(answer, issuer=memory.issuer, metadata=found.metadata),

@@ -23,10 +23,9 @@ from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, 
 from ostiary.authserver.idps.our_client import OurClient
 from ostiary.authserver.idps.taken_claims import as_paths, taken_claims
 from ostiary.authserver.idps.tools import Tools
-from ostiary.oauth.authorization_response import code_of
+from ostiary.oauth.authorization_response import answer_of, code_of
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.dotted_path import first_value
-from ostiary.oauth.parameters import read_parameters
 from ostiary.oauth.token_response import TokenRequestRefused
 from ostiary.oauth.userinfo import UpstreamIdentity, UserinfoMapping, read_userinfo
 from ostiary.transport.fetch import FetchError
@@ -149,8 +148,7 @@ class OAuth2Provider:
 
     def _code(self, query: bytes) -> str:
         """Without a known issuer, that the answer came to this entry's own callback has to do."""
-        parameters = read_parameters(query)
-        answer = {name: parameters.require(name) for name in parameters.values}
+        answer = answer_of(query)
         if self._settings.issuer is None:
             answer.pop("iss", None)
         return code_of(answer, issuer=self.issuer, metadata={})

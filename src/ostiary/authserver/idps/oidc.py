@@ -29,13 +29,12 @@ from ostiary.authserver.idps.provider_metadata import ANY_TENANT, ProviderMetada
 from ostiary.authserver.idps.tools import Tools
 from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
 from ostiary.oauth.authorization_request import authorization_endpoint
-from ostiary.oauth.authorization_response import code_of
+from ostiary.oauth.authorization_response import answer_of, code_of
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import TemporarilyUnavailable, TokenRefused
 from ostiary.oauth.id_token import IdTokenRefused, issuer_matches
 from ostiary.oauth.issuer_metadata import token_endpoint
 from ostiary.oauth.jwt_parts import unverified_claims
-from ostiary.oauth.parameters import read_parameters
 from ostiary.oauth.token_response import TokenRequestRefused
 
 log = structlog.get_logger("ostiary.authserver")
@@ -162,14 +161,13 @@ class OidcProvider:
 
     def _code(self, query: bytes, metadata: Mapping[str, Any]) -> str:
         """Whose answer it is comes first; with a placeholder in the issuer, once the tenant is known."""
-        parameters = read_parameters(query)
-        answer = {name: parameters.require(name) for name in parameters.values}
+        answer = answer_of(query)
         if ANY_TENANT in self.issuer:
             answer.pop("iss", None)
         return code_of(answer, issuer=self.issuer, metadata={} if ANY_TENANT in self.issuer else metadata)
 
     def _same_tenant(self, query: bytes, claims: Mapping[str, Any]) -> None:
-        said = read_parameters(query).get("iss")
+        said = answer_of(query).get("iss")
         if ANY_TENANT in self.issuer and said is not None and said != claims["iss"]:
             raise IdTokenRefused("the answer and its ID token are from two issuers")
 

@@ -15,7 +15,7 @@ from ostiary.authserver.connected import Connected
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.idps.idp import IdpError, LegMemory, LegWishes, UpstreamIdp
 from ostiary.authserver.parts import Parts
-from ostiary.oauth.parameters import read_parameters
+from ostiary.oauth.authorization_response import answer_of
 from ostiary.storage.schema import upstream_states
 from ostiary.storage.store import digest
 
@@ -96,7 +96,7 @@ async def finish_leg(
     query: as the browser brought it. browser_hash: None for a browser without a cookie. Raises InvalidRequest
     and PageRefused for what is no answer to a question of ours, LegFailed, StorageError.
     """
-    state = read_parameters(query).get("state")
+    state = answer_of(query).get("state")
     idp = parts.idps.get(idp_name)
     leg = None
     if state is not None and idp is not None and browser_hash is not None:

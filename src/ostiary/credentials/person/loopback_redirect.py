@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.oauth.authorization_response import belongs_to
+from ostiary.transport.asked_ahead import is_asked_ahead
 
 if TYPE_CHECKING:
     from ostiary.oauth.redirect_uri import LoopbackRedirect
@@ -95,8 +96,11 @@ class LoopbackListener:
         method, _, rest = request.partition(" ")
         target = rest.partition(" ")[0]
         path, _, query = target.partition("?")
-        hosts = [line.partition(":")[2].strip() for line in lines if line.lower().startswith("host:")]
+        fields = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        hosts = [value for name, value in fields if name == "host"]
         if method != "GET" or path != self._redirect.path or hosts != [f"{self._redirect.host}:{self._port}"]:
+            return None
+        if is_asked_ahead(dict(fields)):
             return None
         return query if belongs_to(query, state=self._state) else None
 
