@@ -1,15 +1,28 @@
-"""One issuer's public keys. RFC 7517."""
+"""One issuer's public keys. RFC 7517.
+
+Some are a stranger's, who chooses them to be as many, and as slow, as they may be: each that a token fits is
+tried, in the event loop that all share.
+"""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, OKPKey, RSAKey
 
 PublicKey = RSAKey | ECKey | OKPKey
+
+MOST_KEYS = 100
+"""How many of a set are read. Issuers have two or three, some a dozen."""
+MOST_TRIED = 8
+"""How many are tried on one token: those of its key id, or all of its kind when it names none."""
+LONGEST_MODULUS = 8192
+LONGEST_EXPONENT = 32
+"""Bits of an RSA key. All have the exponent 65537; one as long as the modulus takes 300 times as long."""
 
 _FAMILY: dict[str, type[PublicKey]] = {"RS": RSAKey, "PS": RSAKey, "ES": ECKey, "Ed": OKPKey}
 
@@ -27,11 +40,12 @@ class KeySet:
     def candidates(self, kid: str | None, alg: str) -> list[PublicKey]:
         """The keys that may have made a signature. Several may share an id, and a token may name none."""
         family = _FAMILY[alg[:2]]
-        return [
+        found = (
             key
             for key in self.keys
             if isinstance(key, family) and (kid is None or key.kid == kid) and key.alg in {None, alg}
-        ]
+        )
+        return list(islice(found, MOST_TRIED))
 
 
 def read_key_set(document: Any) -> KeySet:
@@ -39,7 +53,8 @@ def read_key_set(document: Any) -> KeySet:
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise ValueError('the key set is not a JSON object with a list "keys"')  # noqa: TRY004 - it is a fault of the document
-    return KeySet(tuple(key for entry in entries if (key := _read_key(entry)) is not None))
+    read = map(_read_key, entries[:MOST_KEYS])
+    return KeySet(tuple(key for key in read if key is not None))
 
 
 class _Asymmetric(JWKRegistry):
@@ -49,7 +64,7 @@ class _Asymmetric(JWKRegistry):
 
 
 def _read_key(entry: Any) -> PublicKey | None:
-    """A key for signatures; None for secrets, encryption keys, unknown curves, and what is too short."""
+    """A key for signatures; None for secrets, encryption keys, unknown curves, the too short and too long."""
     if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
         return None
     try:
@@ -57,4 +72,11 @@ def _read_key(entry: Any) -> PublicKey | None:
             key = _Asymmetric.import_key(entry)
     except (JoseError, SecurityWarning, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return None if isinstance(key, OctKey) else key
+    return None if isinstance(key, OctKey) or _is_slow(key) else key
+
+
+def _is_slow(key: PublicKey) -> bool:
+    if not isinstance(key, RSAKey):
+        return False
+    numbers = key.public_key.public_numbers()
+    return numbers.n.bit_length() > LONGEST_MODULUS or numbers.e.bit_length() > LONGEST_EXPONENT
