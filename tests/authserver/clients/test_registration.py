@@ -190,6 +190,29 @@ async def test_registrations_that_nobody_let_in_make_room_and_never_one_that_is_
         assert (await here.server.token(form)).status_code == 200
 
 
+async def test_a_client_that_a_replica_of_an_earlier_version_let_in_gives_no_room_to_strangers(
+    start: Start, clock: Clock
+) -> None:
+    """During a roll-out, which does not write down that it was let in."""
+    async with world(start, clock, registration={"dynamic": True, "dynamic_most": 5}, limits=MANY) as here:
+        used = await here.stranger(grant_types=["authorization_code", "refresh_token"])
+        tokens = await (await here.person()).tokens(client_id=used)
+        store = here.server.server.parts.store
+        await store.transaction(
+            lambda connection: connection.execute(clients.update().values(let_in_at=None))
+        )
+        for hour in range(3):
+            clock.advance(3600)
+            form = {"grant_type": "refresh_token", "client_id": used, **tokens}
+            answered = await here.server.token(
+                {name: form[name] for name in ("grant_type", "client_id", "refresh_token")}
+            )
+            assert answered.status_code == 200, hour
+            tokens = answered.json()
+            flood = [await here.stranger() for _ in range(6)]
+        assert await known(here.server) == [used, *flood[-4:]]
+
+
 @pytest.mark.parametrize("addresses", [["203.0.113.1"], ["2001:db8:0:1::1", "2001:db8:0:1:2::2"]])
 async def test_registrations_of_one_address_make_room_for_each_other_alone(
     start: Start, clock: Clock, monkeypatch: pytest.MonkeyPatch, addresses: list[str]

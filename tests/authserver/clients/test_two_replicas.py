@@ -8,10 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, text
 from tests.authserver.clients.conftest import REDIRECT, Site
 from tests.authserver.clients.signing import form, new_key, public, signed, statement
 from tests.authserver.conftest import Clock, Server, Start, basic_settings
 from tests.peers.postgresql import PostgreSql
+
+from ostiary.authserver.clients import room
 
 KEY = new_key()
 ISSUER = "https://auth.example.com"
@@ -53,6 +56,28 @@ async def test_a_client_that_registered_at_one_is_known_at_the_other(pair: Pair,
             registered.append(answered.json()["client_id"])
         known = [await other.server.parts.clients.find(client_id) for client_id in registered]
     assert [client is not None for client in known] == [False, True, True, True]
+
+
+async def test_a_client_that_is_let_in_at_one_while_the_other_makes_room_stays(
+    pair: Pair, clock: Clock
+) -> None:
+    async def register(server: Server) -> Any:
+        clock.advance(1)
+        said = {"redirect_uris": [REDIRECT]}
+        answered = await server.http.post(f"{server.issuer}/oauth/register", json=said)
+        return answered.json().get("client_id")
+
+    def let_in_slowly(connection: Connection) -> None:
+        room.let_in(connection, oldest, now=clock())
+        connection.execute(text("SELECT pg_sleep(0.5)"))
+
+    async with pair(basic_settings(registration={"dynamic": True, "dynamic_most": 2})) as (one, other):
+        oldest, _ = await register(one), await register(one)
+        letting_in = asyncio.create_task(one.server.parts.store.transaction(let_in_slowly))
+        await asyncio.sleep(0.2)
+        await register(other)
+        await letting_in
+        assert await other.server.parts.clients.find(oldest) is not None
 
 
 async def test_a_document_that_one_fetched_is_known_at_the_other(pair: Pair, site: Site) -> None:

@@ -6,11 +6,11 @@ that somebody uses does.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, exists, func, select, update
 
 from ostiary.oauth.client import ClientKind
 from ostiary.storage.prepared import Prepared
-from ostiary.storage.schema import clients
+from ostiary.storage.schema import clients, token_sessions
 
 _row = clients.c
 _LET_IN = Prepared(
@@ -23,6 +23,14 @@ _LET_IN = Prepared(
 def let_in(connection: Connection, client_id: str, *, now: float) -> None:
     """Somebody let this client in: it stays for as long as it is used."""
     _LET_IN.run(connection, {"which": client_id, "at": now})
+
+
+def is_let_in_by_now(now: float) -> ColumnElement[float | None]:
+    """When a client was let in, also by a replica that did not write it down: then it has a session."""
+    has_session = exists().where(
+        token_sessions.c.client_id == _row.client_id, token_sessions.c.ended_at.is_(None)
+    )
+    return case((_row.let_in_at.is_(None) & has_session, now), else_=_row.let_in_at)
 
 
 def make_room(connection: Connection, kind: ClientKind, *, most: int, now: float) -> None:
@@ -45,7 +53,7 @@ def _count(connection: Connection, which: ColumnElement[bool]) -> int:
 def _remove(connection: Connection, which: ColumnElement[bool], number: int) -> None:
     if number <= 0:
         return
-    oldest = (
-        select(_row.client_id).where(which, _row.let_in_at.is_(None)).order_by(_row.created_at).limit(number)
-    )
-    connection.execute(delete(clients).where(_row.client_id.in_(oldest)))
+    in_vain = _row.let_in_at.is_(None)
+    oldest = select(_row.client_id).where(which, in_vain).order_by(_row.created_at).limit(number)
+    # Twice: PostgreSQL looks again at a row that changed while it waited, and not at what is selected in it.
+    connection.execute(delete(clients).where(_row.client_id.in_(oldest), in_vain))

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import select, update
 
+from ostiary.authserver.clients.room import is_let_in_by_now
 from ostiary.oauth.client import ApplicationType, Client, ClientKind
 from ostiary.oauth.client_authentication import AuthMethod
 from ostiary.oauth.client_metadata import registered_metadata
@@ -56,8 +57,9 @@ class StoredClients:
     async def _renew(self, client_id: str, now: float) -> None:
         """Move the end of what has one."""
         used = update(clients).where(_row.client_id == client_id)
-        ends = used.where(_row.expires_at > now).values(used_at=now, expires_at=now + self._lifetime)
-        stays = used.where(_row.expires_at.is_(None)).values(used_at=now)
+        used = used.values(used_at=now, let_in_at=is_let_in_by_now(now))
+        ends = used.where(_row.expires_at > now).values(expires_at=now + self._lifetime)
+        stays = used.where(_row.expires_at.is_(None))
         await self._store.transaction(
             lambda connection: connection.execute(ends).rowcount or connection.execute(stays).rowcount
         )
