@@ -13,17 +13,20 @@ from ostiary.storage.database import Database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def database(
+def storage(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Database]:
+) -> StorageSettings:
     if request.param == "sqlite":
-        settings = StorageSettings.model_validate({"url": f"sqlite:///{tmp_path}/ostiary.db"})
-    else:
-        server: PostgreSql = request.getfixturevalue("postgresql")
-        monkeypatch.setenv("STORE_PASSWORD", server.password)
-        settings = StorageSettings.model_validate(
-            {"url": server.new_database(), "password": {"env": "STORE_PASSWORD"}}
-        )
-    database = Database(settings)
+        return StorageSettings.model_validate({"url": f"sqlite:///{tmp_path}/ostiary.db"})
+    server: PostgreSql = request.getfixturevalue("postgresql")
+    monkeypatch.setenv("STORE_PASSWORD", server.password)
+    return StorageSettings.model_validate(
+        {"url": server.new_database(), "password": {"env": "STORE_PASSWORD"}}
+    )
+
+
+@pytest.fixture
+async def database(storage: StorageSettings) -> AsyncIterator[Database]:
+    database = Database(storage)
     yield database
     await database.close()
