@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from typing import Any
@@ -11,6 +12,7 @@ from tests.authserver.agreed import refusal
 from tests.authserver.clients.signing import form, new_key, public, signed, statement
 from tests.authserver.conftest import SECRET, Clock, Server, Start, basic_settings
 
+from ostiary.authserver.background import Background
 from ostiary.authserver.clients import authentication
 from ostiary.authserver.clients.configured import secret_digest
 from ostiary.storage.errors import StorageError
@@ -159,6 +161,32 @@ async def test_one_address_that_floods_does_not_hide_another(start: Start) -> No
         await server.token(FORM, auth=("ci", "wrong"), headers=behind("203.0.113.2"))
         last = lines(server)[-1]
     assert (last["event"], last["client"], last["address"]) == ("client_refused", "ci", "203.0.113.2")
+
+
+async def test_what_was_counted_is_told_when_a_stop_is_cut_short(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second signal comes while the first waits for what is under way."""
+    reached = asyncio.Event()
+
+    async def waits_for_ever(*_: Any, **__: Any) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    async def serve() -> None:
+        async with start(few()) as server:
+            for number in range(STRANGERS_FEW):
+                await server.token(FORM, auth=(f"n{number}", "wrong"), headers=behind("203.0.113.1"))
+            monkeypatch.setattr(Background, "finish", waits_for_ever)
+            stopped.append(server)
+
+    stopped: list[Server] = []
+    serving = asyncio.create_task(serve())
+    await reached.wait()
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert lines(stopped[0])[-1]["more"] == STRANGERS_FEW - 20
 
 
 async def test_what_was_granted_is_never_counted_instead_of_written(start: Start) -> None:

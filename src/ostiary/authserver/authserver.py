@@ -110,13 +110,13 @@ class AuthServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._tending is not None:
-            self._tending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._tending
-        await self.parts.background.finish()
-        await self.parts.store.close()
-        self.parts.audit.close()
+        async with contextlib.AsyncExitStack() as last_first:  # each, also when somebody stops us once more
+            last_first.callback(self.parts.audit.close)
+            last_first.push_async_callback(self.parts.store.close)
+            last_first.push_async_callback(self.parts.background.finish)
+            if self._tending is not None:
+                self._tending.cancel()
+                await asyncio.wait({self._tending})
 
     @contextlib.asynccontextmanager
     async def listening(
