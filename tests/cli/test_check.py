@@ -200,6 +200,16 @@ def test_a_private_key_that_others_may_read_is_told_and_a_certificate_is_not(ost
     ]
 
 
+@pytest.mark.parametrize("command", ["check", "up"])
+def test_a_pipe_in_the_place_of_a_file_is_a_fault_and_nobody_waits_for_it(ostiary: Any, command: str) -> None:
+    Path("ostiary.yaml").write_text(
+        FILE.replace("{type: bearer, token: {env: ZOO_TOKEN}}", "{type: workload_jwt, file: token.pipe}")
+    )
+    os.mkfifo("token.pipe")
+    place, pipe = "gateway.servers.zoo.credential.file", Path.cwd() / "token.pipe"
+    assert ostiary(command) == (2, "", f"ostiary.yaml:7: {place}: file {pipe} is not there\n")
+
+
 @pytest.mark.parametrize(
     ("mode", "ours", "who"),
     [

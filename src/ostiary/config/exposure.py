@@ -71,7 +71,10 @@ def _secret_file(value: Any) -> Path | None:
 
 
 def _holds_a_private_key(file: Path) -> bool:
+    """A pipe is not looked at: whoever reads it takes what is in it, and may wait for ever."""
     try:
+        if not file.is_file():
+            return False
         with file.open("rb") as stream:
             return PRIVATE_KEY in stream.read(LOOKED_AT)
     except OSError:
