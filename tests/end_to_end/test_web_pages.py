@@ -114,7 +114,12 @@ async def test_dns_rebinding(server: Running) -> None:
     async with server() as target:
         assert (await target.ask()).status_code == 200
         port = target.origin.rpartition(":")[2]
-        for name in (f"evil.example.com:{port}", "evil.example.com", f"127.0.0.1.evil.example.com:{port}"):
+        for name in (
+            f"evil.example.com:{port}",
+            "evil.example.com",
+            f"127.0.0.1.evil.example.com:{port}",
+            f"metadata.google.internal.evil.example.com:{port}",
+        ):
             assert (await target.ask(host=name)).status_code in {400, 421}
 
 
@@ -144,6 +149,8 @@ async def test_programs_call_the_metadata_server_by_the_names_that_google_s_libr
             f"localhost:{port}",
             "metadata.google.internal",
             f"metadata.google.internal:{port}",
+            "metadata.google.internal.",
+            "169.254.169.254",
             f"LocalHost:{port}",
         ):
             assert (await target.ask(host=name)).status_code == 200

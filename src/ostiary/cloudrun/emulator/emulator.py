@@ -13,7 +13,7 @@ from ostiary.cloudrun.emulator.front_end import FrontEnd
 from ostiary.cloudrun.emulator.google import Google
 from ostiary.cloudrun.emulator.google_api import google_api
 from ostiary.cloudrun.emulator.keys import SigningKey
-from ostiary.cloudrun.emulator.metadata_server import METADATA_URL
+from ostiary.cloudrun.emulator.metadata_server import METADATA_URLS
 from ostiary.cloudrun.emulator.proxy import container_session
 from ostiary.cloudrun.emulator.service_accounts import key_document, make_accounts, write_key_file
 from ostiary.cloudrun.emulator.service_urls import authorities, deterministic_url, hash_url
@@ -109,7 +109,7 @@ class Emulator:
         )
         self._write_key_files(google)
         bound = address_of(sock)
-        hosts = own_hosts(bound, *authorities([METADATA_URL], bound.port))
+        hosts = own_hosts(bound, *authorities(METADATA_URLS, bound.port))
         app = SameOrigin(google_api(google), hosts or ())
         await running.enter_async_context(serving(app, sock, limits=API_LIMITS, hosts=hosts))
         for name, service in self.settings.services.items():

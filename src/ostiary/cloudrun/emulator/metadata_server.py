@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Request], Awaitable[Response]]
 
-METADATA_URL = "http://metadata.google.internal"
-"""What it is called on Google, whose own programs may have it resolved to this machine."""
+METADATA_URLS = (
+    "http://metadata.google.internal",
+    "http://metadata.google.internal.",
+    "http://169.254.169.254",
+)
+"""What it is called on Google, whose own programs may have it resolved, or routed, to this machine: those
+for Node.js ask with the dot, those for Go and Python begin with the number."""
 FLAVOR = {"Metadata-Flavor": "Google"}
 ROOT = "/computeMetadata/v1"
 ACCOUNT = ROOT + "/instance/service-accounts/{account}"
