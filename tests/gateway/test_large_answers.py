@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -12,8 +13,11 @@ import pytest
 from aiohttp import web
 from tests.gateway.conftest import Caller, error, result
 
+from ostiary.gateway.held_lists import HeldLists
 from ostiary.gateway.large_answers import OneAtATime
 from ostiary.mcp.links import MOST_LINKS
+from ostiary.mcp.merging import ListBudget
+from ostiary.transport import stepping
 from ostiary.transport.stepping import as_future
 
 if TYPE_CHECKING:
@@ -294,6 +298,22 @@ async def test_one_caller_s_lists_that_wait_for_a_slow_server_hide_nothing_from_
         go_on.set()
         assert missing(await other) == []
         assert any(missing(merged) == [("long", "size")] for merged in await asyncio.gather(*flood))
+
+
+async def test_whoever_leaves_while_lists_come_leaves_nothing_of_them_behind() -> None:
+    """What comes in the very turn in which they leave was held for them for ever."""
+    lists, come = HeldLists("s", ListBudget()), stepping.Reply[None]()
+
+    async def whole_list(held: ExitStack) -> None:
+        await come
+        lists.hold(1000, "a caller", held)
+
+    with ExitStack() as held:
+        listing = as_future(whole_list(held))
+        listing.cancel()
+    come.set(None)
+    await asyncio.sleep(0)
+    assert lists._held == 0
 
 
 async def test_an_error_is_no_result_however_long_it_is(caller: Caller, server: McpServer) -> None:

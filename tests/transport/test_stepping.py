@@ -133,6 +133,20 @@ async def test_a_late_future_does_not_wake_a_cancelled_coroutine() -> None:
     assert outcome.times == 0
 
 
+async def test_what_comes_in_the_turn_of_a_cancellation_does_not_wake_its_coroutine() -> None:
+    reply: Reply[int] = Reply()
+    went_on = []
+
+    async def waiting() -> None:
+        went_on.append(await reply)
+
+    future = as_future(waiting())
+    future.cancel()
+    reply.set(1)
+    await asyncio.sleep(0)
+    assert went_on == []
+
+
 async def _awaiting(awaitable: Any) -> Any:
     return await awaitable
 

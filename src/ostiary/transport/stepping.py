@@ -126,11 +126,27 @@ def in_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     return task
 
 
+class _Outcome(asyncio.Future[T]):
+    """Of a stepped coroutine. Cancelling stops it at once, or what comes in the same turn would wake it."""
+
+    def __init__(self) -> None:
+        super().__init__(loop=asyncio.get_running_loop())
+        self.stop: Callable[[], None] | None = None
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        is_cancelled = super().cancel(msg)
+        stop, self.stop = self.stop, None  # it knows us: likewise
+        if is_cancelled and stop is not None:
+            stop()
+        return is_cancelled
+
+
 def as_future(coroutine: Stepped[T]) -> asyncio.Future[T]:
     """Step a coroutine for somebody who awaits in a task."""
-    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    future: _Outcome[T] = _Outcome()
 
     def finished(value: T | None, error: BaseException | None) -> None:
+        future.stop = None
         if future.cancelled():
             return
         if error is not None:
@@ -139,7 +155,7 @@ def as_future(coroutine: Stepped[T]) -> asyncio.Future[T]:
             future.set_result(value)  # type: ignore[arg-type]  # no error means a value
 
     stepper = Stepper(coroutine, finished)
-    future.add_done_callback(lambda done: stepper.cancel() if done.cancelled() else None)
+    future.stop = stepper.cancel
     stepper.start()
     return future
 
