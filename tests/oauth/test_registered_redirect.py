@@ -101,6 +101,9 @@ STARTS = [
     ("search:query=password", "a redirect URI has not the scheme search"),
     ("search://x/y", "a redirect URI has not the scheme search"),
     ("steam://run/4711", "a redirect URI has not the scheme steam"),
+    ("webdav://evil.example/share", "a redirect URI has not the scheme webdav"),
+    ("appstream://org.example.evil", "a redirect URI has not the scheme appstream"),
+    ("hammerspoon://run", "a redirect URI has not the scheme hammerspoon"),
     ("x-man-page://ls", "a redirect URI has not the scheme x-man-page"),
     ("x-apple.systempreferences:/x", "a redirect URI has not the scheme x-apple.systempreferences"),
     (

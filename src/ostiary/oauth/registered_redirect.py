@@ -32,16 +32,18 @@ _RUN_BY_BROWSERS = frozenset(
 """Schemes that a browser or a system acts on by itself; no program that waits for a code owns them."""
 _START_PROGRAMS = frozenset(
     {
-        "afp", "android-app", "app-prefs", "applescript", "apt", "brave", "callto", "chrome-extension",
-        "cifs", "content", "dav", "davs", "devtools", "edge", "extension", "facetime", "facetime-audio",
-        "feed", "firefox", "flatpak", "flatpak+https", "git", "git+ssh", "github-mac", "github-windows",
-        "googlechrome", "googlechromes", "gopher", "hcp", "help", "imap", "imessage", "irc", "ircs", "itms",
-        "itms-apps", "itms-appss", "itms-beta", "itms-books", "itms-services", "itmss", "its", "jnlp",
-        "jnlps", "ldaps", "macappstore", "macappstores", "magnet", "market", "mk", "mms", "moz-extension",
-        "msteams", "news", "nfs", "nntp", "odopen", "onedrive", "onenote", "onenote-cmd", "opera", "outlook",
-        "outlookmail", "prefs", "rdp", "read", "res", "rlogin", "rsync", "rtsp", "search", "shortcuts", "sip",
-        "sips", "skype", "smb", "smsto", "snap", "snews", "sourcetree", "steam", "svn", "svn+ssh", "tftp",
-        "tn3270", "vivaldi", "vnc", "webcal", "webcals", "windowsdefender", "workflow", "wyciwyg",
+        "admin", "afp", "alfred", "android-app", "app-prefs", "applescript", "appstream", "apt", "brave",
+        "btt", "callto", "chrome-extension", "cifs", "computer", "content", "dav", "davs", "devtools", "dict",
+        "dns-sd", "edge", "extension", "facetime", "facetime-audio", "feed", "firefox", "fish", "flatpak",
+        "flatpak+https", "ghelp", "git", "git+ssh", "github-mac", "github-windows", "googlechrome",
+        "googlechromes", "gopher", "hammerspoon", "hcp", "help", "imap", "imessage", "info", "irc", "ircs",
+        "iterm2", "itms", "itms-apps", "itms-appss", "itms-beta", "itms-books", "itms-services", "itmss",
+        "its", "jnlp", "jnlps", "kmtrigger", "ldaps", "macappstore", "macappstores", "magnet", "man",
+        "market", "mk", "mms", "moz-extension", "msteams", "network", "news", "nfs", "nntp", "odopen",
+        "onedrive", "onenote", "onenote-cmd", "opera", "outlook", "outlookmail", "prefs", "rdp", "read",
+        "res", "rlogin", "rsync", "rtmp", "rtsp", "search", "shortcuts", "sip", "sips", "skype", "smb",
+        "smsto", "snap", "snews", "sourcetree", "steam", "svn", "svn+ssh", "tftp", "tn3270", "trash",
+        "vivaldi", "vnc", "webcal", "webcals", "webdav", "webdavs", "windowsdefender", "workflow", "wyciwyg",
         "x-github-client", "x-help-action", "x-help-script", "x-man-page", "xmpp", "zoommtg", "zoomus",
     }
 )  # fmt: skip
