@@ -151,6 +151,7 @@ async def test_programs_call_the_metadata_server_by_the_names_that_google_s_libr
             f"metadata.google.internal:{port}",
             "metadata.google.internal.",
             "169.254.169.254",
+            "metadata.google.internal:80",
             f"LocalHost:{port}",
         ):
             assert (await target.ask(host=name)).status_code == 200

@@ -11,6 +11,8 @@ from ostiary.transport.same_origin import SameOrigin, own_hosts
 
 HERE = "127.0.0.1:8085"
 OURS = f"http://{HERE}"
+NAMED = {"mcp.example.com", "mcp.example.com:443", "mcp.example.com:80"}
+"""What clients call it whose libraries leave a scheme's port as it is written."""
 LINK = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 
 
@@ -18,10 +20,11 @@ LINK = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     ("bound", "authorities", "hosts"),
     [
         (Listen("127.0.0.1", 8085), [], {HERE, "localhost:8085"}),
-        (Listen("::1", 8085), ["mcp.example.com"], {"[::1]:8085", "localhost:8085", "mcp.example.com"}),
+        (Listen("::1", 8085), ["mcp.example.com"], {"[::1]:8085", "localhost:8085", *NAMED}),
         (Listen("127.0.0.1", 80), [], {"127.0.0.1:80", "localhost:80", "127.0.0.1", "localhost"}),
         (Listen("::1", 443), [], {"[::1]:443", "localhost:443", "[::1]", "localhost"}),
-        (Listen("10.0.0.1", 8085), ["mcp.example.com"], {"mcp.example.com"}),
+        (Listen("10.0.0.1", 8085), ["mcp.example.com"], NAMED),
+        (Listen("10.0.0.1", 8085), ["mcp.example.com:8443"], {"mcp.example.com:8443"}),
         (Listen("10.0.0.1", 8085), [], None),
     ],
 )

@@ -7,6 +7,7 @@ without asking, so what a browser sends for a page of another origin is refused:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from starlette.responses import PlainTextResponse
@@ -16,13 +17,18 @@ from ostiary.settings import Listen
 
 _ELSEWHERE = frozenset({b"cross-site", b"same-site"})
 _DEFAULT_PORTS = frozenset({80, 443})
+_PORT = re.compile(r":[0-9]+$")
 
 
 def own_hosts(bound: Listen, *authorities: str) -> frozenset[str] | None:
     """The `Host` values that are ours; None takes any, where nobody knows what others call us.
 
-    authorities: how clients reach it, lower case, with a port that is not the scheme's.
+    authorities: how clients reach it, lower case, with a port that is not the scheme's; some write that, too.
     """
+    written_out = {
+        f"{name}:{port}" for name in authorities for port in _DEFAULT_PORTS if not _PORT.search(name)
+    }
+    authorities = (*authorities, *written_out)
     if not bound.is_loopback:
         return frozenset(authorities) or None
     at_home = {str(bound), f"localhost:{bound.port}"}
