@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from tests.adapters.conftest import Server
 from tests.adapters.senders import SENDERS, Open
+from tests.credentials.token_server import TokenServer
 
-from ostiary.credentials import Bearer, CredentialError, Header, NoCredential
+from ostiary.credentials import Bearer, ClientCredentials, CredentialError, Header, NoCredential
 from ostiary.secrets import Secret
 
 Servers = tuple[Server, Server]
@@ -58,6 +59,29 @@ async def test_a_second_refusal_is_the_answer(
         "Bearer one",
         "Bearer two",
     ]
+
+
+async def test_tokens_that_had_worked_are_replaced_at_once_however_often_they_are_revoked(
+    connect: Open, servers: Servers
+) -> None:
+    async with TokenServer().running() as issuer:
+        credential = ClientCredentials(client_id="ostiary", token_url=issuer.token_url)
+        async with connect(credential, servers[0].url) as send:
+            for number in range(1, 6):
+                servers[0].accepted = f"Bearer token-{number}"
+                assert await send("POST", servers[0].url) == 200
+        assert issuer.issued == 5
+
+
+async def test_a_server_that_takes_no_token_makes_nobody_hammer_the_issuer(
+    connect: Open, servers: Servers
+) -> None:
+    servers[0].accepted = "nothing"
+    async with TokenServer().running() as issuer:
+        credential = ClientCredentials(client_id="ostiary", token_url=issuer.token_url)
+        async with connect(credential, servers[0].url) as send:
+            assert {await send("POST", servers[0].url) for _ in range(10)} == {401}
+        assert issuer.issued < 10
 
 
 async def test_a_redirect_to_another_server_takes_no_credential_along(

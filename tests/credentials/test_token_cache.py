@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from ostiary.credentials.attached.bearing import TokenHeaders
 from ostiary.credentials.attached.headers import Outgoing, Refusal
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured, CredentialUnreachable
-from ostiary.credentials.tokens.cache import TokenCache, TokenKey, TokenStatus
+from ostiary.credentials.tokens.cache import TokenCache, TokenKey
+from ostiary.credentials.tokens.held_token import TokenStatus
 from ostiary.credentials.tokens.token import Token
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
@@ -205,6 +207,138 @@ async def test_a_server_that_refuses_every_token_does_not_make_us_hammer_the_iss
     assert headers.refused(REQUEST, await headers.get(REQUEST), REFUSED)
 
 
+async def test_the_pauses_between_fresh_tokens_that_are_refused_grow_to_a_minute(
+    cache: TokenCache, source: Any
+) -> None:
+    headers = TokenHeaders(source, key="key", cache=cache)
+    replaced = []
+    for second in range(600):
+        source.clock.now += 1
+        if headers.refused(REQUEST, await headers.get(REQUEST), REFUSED):
+            replaced.append(second)
+    pauses = [later - earlier for earlier, later in pairwise(replaced)]
+    assert pauses[:7] == [2, 3, 5, 9, 17, 33, 61]  # from the fetch on, which the next second's call brings
+    assert set(pauses[7:]) == {61}
+
+
+async def test_a_token_that_had_worked_is_replaced_at_once_however_short_ago_the_last_one_was(
+    cache: TokenCache, source: Any
+) -> None:
+    headers = TokenHeaders(source, key="key", cache=cache)
+    for number in range(1, 6):
+        sent = await headers.get(REQUEST)
+        headers.accepted(REQUEST, sent)
+        assert headers.refused(REQUEST, sent, REFUSED)
+        assert source.fetches == number
+    await headers.get(REQUEST)
+    assert not headers.refused(REQUEST, await headers.get(REQUEST), REFUSED)  # this one is fresh
+
+
+async def test_a_token_that_was_renewed_in_time_is_on_no_trial(cache: TokenCache, source: Any) -> None:
+    headers = TokenHeaders(source, key="key", cache=cache)
+    for _ in range(3):
+        assert headers.refused(REQUEST, await headers.get(REQUEST), REFUSED)
+        await headers.get(REQUEST)
+        source.clock.now += 0.86 * 3600
+        headers.ready(REQUEST)
+        await settle()
+
+
+async def test_word_of_an_older_token_ends_no_trial(cache: TokenCache, source: Any) -> None:
+    headers = TokenHeaders(source, key="key", cache=cache)
+    old = await headers.get(REQUEST)
+    assert headers.refused(REQUEST, old, REFUSED)
+    new = await headers.get(REQUEST)
+    headers.accepted(REQUEST, old)
+    assert not headers.refused(REQUEST, new, REFUSED)
+
+
+# the last tenth
+
+
+class Hanging:
+    """An issuer whose second answer never comes, or comes when the test says so."""
+
+    credential, endpoint = "hanging", "https://mcp.example.com"
+
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
+        self.fetches = 0
+        self.answer = asyncio.Event()
+        self.fails = False
+
+    async def fetch(self) -> Token:
+        self.fetches += 1
+        number = self.fetches
+        if number > 1:
+            await self.answer.wait()
+        if number > 1 and self.fails:
+            raise CredentialUnreachable("it is down", **WORDS, retry_after=None)
+        return Token(Secret(f"token-{number}"), self.clock.now + 60)
+
+
+@pytest.fixture
+def hanging(clock: Any) -> Hanging:
+    return Hanging(clock)
+
+
+async def test_in_the_last_tenth_a_good_token_is_sent_while_its_renewal_hangs(
+    cache: TokenCache, hanging: Hanging
+) -> None:
+    await cache.get("key", hanging)
+    hanging.clock.now += 52
+    assert value(cache.ready("key", hanging)) == "token-1"  # which starts the renewal
+    for _ in range(7):
+        hanging.clock.now += 1
+        assert value(await cache.get("key", hanging)) == "token-1"
+    hanging.clock.now += 1
+    waiting = asyncio.create_task(cache.get("key", hanging))
+    await settle()
+    assert not waiting.done()  # it is over, and only now a call waits for the next
+    hanging.answer.set()
+    assert value(await waiting) == "token-2"
+    assert hanging.fetches == 2
+
+
+async def test_who_comes_first_in_the_last_tenth_waits_for_the_renewal(
+    cache: TokenCache, hanging: Hanging
+) -> None:
+    await cache.get("key", hanging)
+    hanging.clock.now += 55
+    waiting = asyncio.create_task(cache.get("key", hanging))
+    await settle()
+    assert not waiting.done()
+    hanging.answer.set()
+    assert value(await waiting) == "token-2"
+
+
+async def test_in_the_last_tenth_a_renewal_that_fails_costs_no_call(
+    cache: TokenCache, hanging: Hanging
+) -> None:
+    hanging.fails = True
+    hanging.answer.set()
+    await cache.get("key", hanging)
+    for _ in range(5):
+        hanging.clock.now += 1 if hanging.fetches > 1 else 55
+        assert value(await cache.get("key", hanging)) == "token-1"
+    hanging.clock.now += 1
+    with pytest.raises(CredentialUnreachable):
+        await cache.get("key", hanging)
+
+
+async def test_many_who_come_in_the_last_tenth_renew_it_once(cache: TokenCache, hanging: Hanging) -> None:
+    await cache.get("key", hanging)
+    hanging.clock.now += 55
+    waiting = [asyncio.create_task(cache.get("key", hanging)) for _ in range(100)]
+    await settle()
+    hanging.clock.now += 2
+    late = [cache.get("key", hanging) for _ in range(100)]
+    assert {value(token) for token in await asyncio.gather(*late)} == {"token-1"}
+    hanging.answer.set()
+    assert {value(token) for token in await asyncio.gather(*waiting)} == {"token-2"}
+    assert hanging.fetches == 2
+
+
 async def test_a_refused_token_that_was_renewed_meanwhile_is_not_dropped(
     cache: TokenCache, source: Any
 ) -> None:
@@ -270,6 +404,17 @@ async def test_a_changed_secret_is_tried_at_once(cache: TokenCache) -> None:
         await cache.get("key", source)
     source.secret, source.says = "new", None
     assert value(await cache.get("key", source)) == "good"
+
+
+async def test_of_many_changes_only_some_are_tried_at_once(cache: TokenCache) -> None:
+    """Each may be the token of another call, and the issuer is to be left alone."""
+    source = Refusing(CredentialMisconfigured("it says invalid_grant", **WORDS))
+    for number in range(50):
+        source.secret = str(number)
+        for source.secret in (str(number), "0"):
+            with pytest.raises(CredentialMisconfigured):
+                await cache.get("key", source)
+    assert source.fetches == 16
 
 
 async def test_a_token_that_is_still_good_outlives_a_no_for_good(cache: TokenCache, source: Any) -> None:

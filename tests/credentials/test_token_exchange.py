@@ -34,6 +34,7 @@ class Exchange(TokenServer):
     def __init__(self, trusted: Signer) -> None:
         super().__init__(self.exchange)
         self.trusted = trusted
+        self.lifetime = 600
 
     def exchange(self, request: web.Request, form: dict[str, str]) -> web.Response:
         presented = form.get("subject_token") or form["assertion"]
@@ -47,7 +48,7 @@ class Exchange(TokenServer):
                 "access_token": f"{subject}-{self.issued}",
                 "issued_token_type": URN + "access_token",
                 "token_type": "Bearer",
-                "expires_in": 600,
+                "expires_in": self.lifetime,
             }
         )
 
@@ -114,6 +115,68 @@ async def test_another_token_of_the_same_caller_is_exchanged_anew(
     headers = TokenExchange(token_url=service.token_url).attach(SERVER, runtime=runtime)
     assert token(await headers.get(of(idp.principal(clock.now, scope="read")))) == "ada-1"
     assert token(await headers.get(of(idp.principal(clock.now, scope="read write")))) == "ada-2"
+
+
+async def test_tokens_of_three_users_that_are_renewed_all_day_are_exchanged_once_each(
+    service: Exchange, runtime: Runtime, idp: Signer, clock: Clock
+) -> None:
+    service.lifetime = 12 * 3600
+    headers = TokenExchange(token_url=service.token_url).attach(SERVER, runtime=runtime)
+    for number in range(24):
+        for name in ("ada", "bob", "eve"):
+            caller = idp.principal(clock.now, name, scope="read", jti=f"{name}-{number}")
+            sent = headers.ready(of(caller)) or await headers.get(of(caller))
+            assert token(sent).startswith(name)
+        clock.now += 900
+    assert service.issued == 3
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"scope": "read write"},
+        {"client_id": "another"},
+        {"auth_time": 1},
+        {"sid": "another"},
+        {"groups": ["admins"]},
+        {"act": {"sub": "agent"}},
+        {"tenant": "b"},
+    ],
+)
+async def test_whose_token_says_something_else_gets_an_exchange_of_their_own(
+    service: Exchange, runtime: Runtime, idp: Signer, clock: Clock, claims: dict[str, Any]
+) -> None:
+    """Another client, another sign-in, other rights: never what an earlier token was good for."""
+    headers = TokenExchange(token_url=service.token_url).attach(SERVER, runtime=runtime)
+    assert token(await headers.get(of(idp.principal(clock.now, scope="read")))) == "ada-1"
+    other = idp.principal(clock.now, **{"scope": "read", **claims})
+    assert headers.ready(of(other)) is None
+    assert token(await headers.get(of(other))) == "ada-2"
+
+
+async def test_the_newest_token_is_the_one_that_is_exchanged_next(
+    service: Exchange, runtime: Runtime, idp: Signer, clock: Clock
+) -> None:
+    headers = TokenExchange(token_url=service.token_url).attach(SERVER, runtime=runtime)
+    await headers.get(of(idp.principal(clock.now)))
+    clock.now += 600
+    newer = idp.principal(clock.now)
+    await headers.get(of(newer))
+    assert service.forms[-1]["subject_token"] == newer.token.reveal()
+
+
+async def test_where_one_token_is_refused_the_caller_s_next_is_tried_at_once(
+    service: Exchange, runtime: Runtime, idp: Signer, clock: Clock
+) -> None:
+    headers = TokenExchange(token_url=service.token_url).attach(SERVER, runtime=runtime)
+    ended, good = idp.principal(clock.now, jti="1"), idp.principal(clock.now, jti="2")
+    service.answer = refusing("invalid_grant")
+    for _ in range(3):
+        with pytest.raises(CredentialError):
+            await headers.get(of(ended))
+    assert len(service.forms) == 1
+    service.answer = service.exchange
+    assert token(await headers.get(of(good))) == "ada-1"
 
 
 async def test_a_refused_token_is_exchanged_again_for_that_caller_alone(

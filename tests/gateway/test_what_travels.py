@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
+from tests.credentials.token_server import TokenServer
 from tests.gateway.conftest import result
 
 if TYPE_CHECKING:
@@ -131,6 +132,30 @@ async def test_a_401_is_tried_once_more_with_a_fresh_credential(
         answered = await caller.ask(*CALL)
         assert (answered.status_code, answered.json()["result"]) == (200, {"done": True})
     assert [seen.header("x-api-key") for seen in server.seen] == ["old", "new", "new"]
+
+
+async def test_tokens_that_had_worked_are_replaced_at_once_however_often_they_are_revoked(
+    start_gateway: StartGateway, server: McpServer
+) -> None:
+    good = "token-1"
+
+    async def good_only(seen: Seen, _request: web.Request) -> web.StreamResponse:
+        if seen.header("authorization") != f"Bearer {good}":
+            return web.Response(status=401)
+        return result(seen, {"done": True})
+
+    server.reply = good_only
+    async with TokenServer().running() as issuer:
+        credential = {
+            "type": "client_credentials",
+            "client_id": "ostiary",
+            "token_url": str(issuer.token_url),
+        }
+        caller = await start_gateway(servers={"s": {"url": server.url, "credential": credential}})
+        for number in range(1, 6):
+            good = f"token-{number}"
+            assert (await caller.ask(*CALL)).status_code == 200
+        assert issuer.issued == 5
 
 
 async def test_a_server_that_refuses_every_fresh_credential_is_not_asked_for_ever(

@@ -69,6 +69,11 @@ class BlockingCredential:
             _refused(attached.headers, request or self._usual_request(), headers, refusal)
         )
 
+    def accepted(self, headers: Headers, request: Outgoing | None = None) -> None:
+        """Hear that the server took these headers after it had refused others: a second try alone says so."""
+        attached = self._attached()
+        attached.background.run(_accepted(attached.headers, request or self._usual_request(), headers))
+
     def close(self) -> None:
         """Stop fetches that are under way. Tokens are fetched anew should it be used again."""
         with self._starting:
@@ -111,6 +116,10 @@ async def _refused(
     attached: CredentialHeaders, request: Outgoing, headers: Headers, refusal: Refusal
 ) -> bool:
     return attached.refused(request, headers, refusal)
+
+
+async def _accepted(attached: CredentialHeaders, request: Outgoing, headers: Headers) -> None:
+    attached.accepted(request, headers)
 
 
 class BackgroundLoop:

@@ -122,8 +122,8 @@ class IdJagSource:
         return self.settings.subject == "inbound"
 
     def version(self) -> Hashable:
-        """As the client's secrets are now, at both places."""
-        return self.settings.version(), self.settings.idp.version()
+        """As the client's secrets are now, at both places, and the caller's token."""
+        return self.settings.version(), self.settings.idp.version(), self.subject.version()
 
     async def _ask_idp(self, found: FoundEndpoint) -> str:
         subject = await self.subject.token()

@@ -37,3 +37,6 @@ class NoHeaders:
     def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
         """A second try would be the same."""
         return False
+
+    def accepted(self, request: Outgoing, headers: Headers) -> None:
+        """Nothing is learnt."""

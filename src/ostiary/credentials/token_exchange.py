@@ -152,8 +152,8 @@ class ExchangeSource:
         return self.settings.subject == "inbound" and self.actor is None
 
     def version(self) -> Hashable:
-        """As the client's secrets are now."""
-        return self.settings.version()
+        """As the client's secrets are now, and the caller's token."""
+        return self.settings.version(), self.subject.version()
 
     async def _form(self, found: FoundEndpoint, requested: str | None) -> dict[str, str]:
         settings, subject = self.settings, await self.subject.token()

@@ -95,15 +95,12 @@ class Server:
             body,
         )
         try:
-            for _ in range(MOST_TRIES):
-                attached = self.credential.ready(request)
-                if attached is None:
-                    attached = await in_task(self.credential.get(request))
-                answer = await self.upstream.exchange(self._first_lines(attached) + rest, caller, most_bytes)
-                if not Refusal.is_one(answer.status):
-                    break
-                if not self.credential.refused(request, attached, _refusal(answer)):
-                    break
+            attached = self.credential.ready(request)
+            if attached is None:
+                attached = await in_task(self.credential.get(request))
+            answer = await self.upstream.exchange(self._first_lines(attached) + rest, caller, most_bytes)
+            if Refusal.is_one(answer.status):
+                answer = await self._again(request, rest, attached, answer, caller, most_bytes)
         except UpstreamFailed as error:
             raise self.failure(error) from None
         except CallerBusy as error:
@@ -113,6 +110,28 @@ class Server:
         if self.availability.state is not None:
             self.availability.succeeded()
         return answer, message_id
+
+    async def _again(
+        self,
+        request: Outgoing,
+        rest: bytes,
+        attached: Headers,
+        answer: UpstreamAnswer,
+        caller: Hashable,
+        most_bytes: int | None,
+    ) -> UpstreamAnswer:
+        """Send once more what was refused for its credential, with another one if that makes sense."""
+        for _ in range(MOST_TRIES - 1):
+            if not self.credential.refused(request, attached, _refusal(answer)):
+                return answer
+            attached = await in_task(self.credential.get(request))
+            answer = await self.upstream.exchange(self._first_lines(attached) + rest, caller, most_bytes)
+            if not Refusal.is_one(answer.status):
+                if Refusal.is_none(answer.status):
+                    self.credential.accepted(request, attached)
+                return answer
+        self.credential.refused(request, attached, _refusal(answer))
+        return answer
 
     def close(self) -> None:
         """Drop all connections."""

@@ -37,15 +37,18 @@ class CredentialAuth:
             return await handler(request)
         outgoing = Outgoing(request.method, url, await _read(request))
         headers: Headers = ()
-        for tries_left in reversed(range(MOST_TRIES)):
+        for tries in range(MOST_TRIES):
             for name, _ in headers:
                 request.headers.pop(name, None)
             headers = await self._server.headers(outgoing)
             request.headers.update(headers)
             response = await handler(request)
             if not Refusal.is_one(response.status):
+                if tries and Refusal.is_none(response.status):
+                    self._server.accepted(outgoing, headers)
                 break
-            if not self._server.refused(outgoing, headers, _refusal(response)) or not tries_left:
+            again = self._server.refused(outgoing, headers, _refusal(response))
+            if not again or tries + 1 == MOST_TRIES:
                 break
             response.release()
         return response

@@ -54,11 +54,13 @@ class CredentialFlow:
         if url is None:
             yield request
             return
-        for _ in range(MOST_TRIES):
+        for tries in range(MOST_TRIES):
             outgoing = Outgoing(request.method, url, await request.aread())
             headers = await self._server.headers(outgoing)
             response = yield _AsyncDressing(request).put_on(headers)
             if not Refusal.is_one(response.status_code):
+                if tries and Refusal.is_none(response.status_code):
+                    self._server.accepted(outgoing, headers)
                 return
             if response.request is request and not self._server.refused(
                 outgoing, headers, _refusal(response)
@@ -75,11 +77,13 @@ class CredentialFlow:
         if url is None:
             yield request
             return
-        for _ in range(MOST_TRIES):
+        for tries in range(MOST_TRIES):
             outgoing = Outgoing(request.method, url, request.read())
             headers = self._blocking.headers(outgoing)
             response = yield _Dressing(request).put_on(headers)
             if not Refusal.is_one(response.status_code):
+                if tries and Refusal.is_none(response.status_code):
+                    self._blocking.accepted(headers, outgoing)
                 return
             if response.request is request and not self._blocking.refused(
                 headers, _refusal(response), outgoing

@@ -65,6 +65,8 @@ class CredentialAuth(AuthBase):
                 break
             headers = self._server.headers(outgoing)
             response = _send_again(response, headers, options)
+            if Refusal.is_none(response.status_code):
+                self._server.accepted(headers, outgoing)
         return response
 
     def _own(self, request: requests.PreparedRequest) -> Outgoing | None:

@@ -33,6 +33,10 @@ class ServerCredential:
         """Hear that the server did not take these; True when another try makes sense."""
         return self._headers.refused(request, headers, refusal)
 
+    def accepted(self, request: Outgoing, headers: Headers) -> None:
+        """Hear that the server took these after it had refused others."""
+        self._headers.accepted(request, headers)
+
 
 def url_as_sent(origin: str, target: str) -> CanonicalUrl | None:
     """A request's URL: its origin read as we read it, its path and query as the client sends them.

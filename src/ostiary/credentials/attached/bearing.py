@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from ostiary.credentials.attached.header_value import is_header_value
 from ostiary.credentials.error import CredentialUnreachable
 from ostiary.oauth.challenge import read_challenges
+from ostiary.secrets import SecretUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
     from ostiary.credentials.issuer.dpop_key import DpopKey
-    from ostiary.credentials.tokens.cache import TokenCache, TokenStatus
+    from ostiary.credentials.tokens.cache import TokenCache
+    from ostiary.credentials.tokens.held_token import TokenStatus
     from ostiary.credentials.tokens.token import Token, TokenSource
 
 
@@ -62,6 +64,11 @@ class TokenHeaders:
                 return True  # the token is good; its proof lacked the nonce
         return self._cache.drop(self._key, token)
 
+    def accepted(self, request: Outgoing, headers: Headers) -> None:
+        """After a refusal, hear that the new token is good."""
+        if self._token is not None and self.made(headers):
+            self._cache.worked(self._key, self._token)
+
     @property
     def token(self) -> Token | None:
         """The one last sent."""
@@ -81,7 +88,10 @@ class TokenHeaders:
 
     def _write(self, token: Token) -> Headers:
         scheme = "Bearer" if token.dpop_key is None else "DPoP"
-        value = f"{scheme} {token.value.reveal()}"
+        try:
+            value = f"{scheme} {token.value.reveal()}"
+        except SecretUnavailable:  # a NUL character, or nothing at all
+            value = ""
         if not is_header_value(value):
             raise CredentialUnreachable(
                 "the token has a line break or another character that no header may have",

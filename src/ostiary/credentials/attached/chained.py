@@ -33,11 +33,18 @@ class ChainHeaders:
 
     def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
         """Tell each part of its own headers, since a refusal rarely says whose they were."""
-        answers = [
-            part.refused(request, tuple(one for one in headers if one[0].lower() in names), refusal)
-            for part, names in self._parts
-        ]
+        answers = [part.refused(request, own, refusal) for part, own in self._shares(headers)]
         return any(answers)
+
+    def accepted(self, request: Outgoing, headers: Headers) -> None:
+        """Tell each part of its own headers."""
+        for part, own in self._shares(headers):
+            part.accepted(request, own)
+
+    def _shares(self, headers: Headers) -> list[tuple[CredentialHeaders, Headers]]:
+        return [
+            (part, tuple(one for one in headers if one[0].lower() in names)) for part, names in self._parts
+        ]
 
     def _joined(self, found: Sequence[Headers]) -> Headers:
         if len(found) != len(self._last) or any(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
     from ostiary.credentials.client_credentials import ClientCredentials
     from ostiary.credentials.runtime import Runtime
-    from ostiary.credentials.tokens.cache import TokenStatus
+    from ostiary.credentials.tokens.held_token import TokenStatus
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 MOST_STEP_UPS = 5
@@ -79,6 +79,10 @@ class ClientCredentialsHeaders:
             self._headers = self._with(self._scopes)
             return True
         return self._headers.refused(request, headers, refusal)
+
+    def accepted(self, request: Outgoing, headers: Headers) -> None:
+        """After a refusal, hear that the new token is good."""
+        self._headers.accepted(request, headers)
 
     def status(self) -> TokenStatus | None:
         """How it stands with the token; None before it was first needed."""

@@ -45,6 +45,11 @@ class Refusal:
         """Whether an answer with this status is worth hearing about."""
         return status in {401, 403}
 
+    @staticmethod
+    def is_none(status: int) -> bool:
+        """Whether an answer with this status shows that the credential was good."""
+        return status < 400
+
 
 class CredentialHeaders(Protocol):
     """A credential attached to a server: asked for the headers of each request, and told of refusals."""
@@ -65,3 +70,6 @@ class CredentialHeaders(Protocol):
         What they were made of is dropped, unless it has been renewed since. True when another try makes
         sense.
         """
+
+    def accepted(self, request: Outgoing, headers: Headers) -> None:
+        """Hear that the server took these headers where it had refused others. Said of second tries only."""

@@ -38,6 +38,9 @@ class JwtFileHeaders:
             return False
         return self._file.has_changed() or headers != self._headers
 
+    def accepted(self, request: Outgoing, headers: Headers) -> None:
+        """It is what the file holds, taken or not."""
+
     def _current(self) -> Headers:
         token = self._file.token()
         if token is not self._token:

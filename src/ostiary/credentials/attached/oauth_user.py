@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
     from ostiary.credentials.oauth_user import OAuthUser
     from ostiary.credentials.runtime import Runtime
-    from ostiary.credentials.tokens.cache import TokenStatus
+    from ostiary.credentials.tokens.held_token import TokenStatus
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.oauth.challenge import Challenge
 
@@ -73,6 +73,10 @@ class OAuthUserHeaders:
         if again and self._tokens.made(headers) and challenge.error != "use_dpop_nonce":
             self._demands.refused = _token(headers)
         return again
+
+    def accepted(self, request: Outgoing, headers: Headers) -> None:
+        """After a refusal, hear that the new token is good."""
+        self._tokens.accepted(request, headers)
 
     def status(self) -> TokenStatus | None:
         """How it stands with the token; None before it was first needed."""

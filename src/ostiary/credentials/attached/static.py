@@ -48,6 +48,9 @@ class StaticHeaders:
             return False
         return self._headers != headers
 
+    def accepted(self, request: Outgoing, headers: Headers) -> None:
+        """It is what was configured, taken or not."""
+
     def _read(self) -> Headers:
         try:
             value = self._prefix + self._value.reveal()

@@ -34,7 +34,7 @@ class AwsSigV4Headers:
 
     def ready(self, request: Outgoing) -> Headers | None:
         """The signature, when keys are at hand."""
-        token = self._cache.ready(self._key)
+        token = self._cache.ready(self._key, self._source)
         return None if token is None else self._sign(request, token)
 
     async def get(self, request: Outgoing) -> Headers:
@@ -46,9 +46,15 @@ class AwsSigV4Headers:
         token = self._cache.ready(self._key)
         if refusal.status not in SAID_OF_OLD_KEYS:
             return False
-        if token is None or ("x-amz-security-token", token.value.reveal()) not in headers:
+        if token is None or not _signed_with(token, headers):
             return True
         return self._cache.drop(self._key, token)
+
+    def accepted(self, request: Outgoing, headers: Headers) -> None:
+        """After a refusal, hear that the new keys are good."""
+        token = self._cache.ready(self._key)
+        if token is not None and _signed_with(token, headers):
+            self._cache.worked(self._key, token)
 
     def _sign(self, request: Outgoing, token: Token) -> Headers:
         assert isinstance(token, AwsToken)  # noqa: S101 - for the type checker: our source gives no other
@@ -61,3 +67,7 @@ class AwsSigV4Headers:
             service=self._service,
             now=self._clock(),
         )
+
+
+def _signed_with(token: Token, headers: Headers) -> bool:
+    return ("x-amz-security-token", token.value.reveal()) in headers

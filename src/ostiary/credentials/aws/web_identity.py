@@ -23,7 +23,7 @@ from ostiary.secrets import Secret
 from ostiary.transport.fetch import FetchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     from ostiary.credentials.aws_sigv4 import AwsSigV4
     from ostiary.credentials.runtime import Runtime
@@ -70,6 +70,10 @@ class WebIdentitySource:
         session = await self._ask(form, jwt)
         token = Secret(session.keys.session_token or "")
         return AwsToken(value=token, expires_at=session.expires_at, keys=session.keys)
+
+    def version(self) -> Hashable:
+        """As the caller's token is now."""
+        return self.subject.version()
 
     async def _ask(self, form: Mapping[str, str], jwt: str) -> AwsSession:
         url = self.settings.sts

@@ -5,9 +5,13 @@
     fresh          served from memory
     renewing       from 70 to 85 % of its life on, the next use starts a renewal behind the callers' backs;
                    the token is served meanwhile, and failing renewals are repeated inside what is left of it
-    refused        dropped, unless it has been renewed since; a burst of refusals fetches one
-    needs          the issuer said no for good: nobody asks again before somebody has changed a secret,
-    attention      or five minutes are over; a token that is still good is served until its end
+    ending         in its last seconds callers wait for the renewal, a moment; if it hangs or fails they get
+                   the token that is still good. Only at its end they fail
+    refused        dropped at once, unless it has been renewed since; a burst of refusals fetches one
+    on trial       what replaced a refused token, until a server has taken it: refused too, it is kept for a
+                   pause, which grows, since a third would fare no better
+    needs          the issuer said no for good: nobody asks again before somebody has changed a secret or
+    attention      come with another token, or five minutes are over; a token that is still good is served
 
 A token that nobody uses is not renewed. Everything here runs in one event loop and takes no lock.
 """
@@ -16,13 +20,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Self
 
-from ostiary.credentials.error import CredentialError, CredentialMisconfigured, CredentialUnreachable
+from ostiary.credentials.error import CredentialError, CredentialUnreachable
+from ostiary.credentials.tokens.held_token import HeldToken, Rotating, TokenStatus
 from ostiary.credentials.tokens.shared import Shareable
 
 if TYPE_CHECKING:
@@ -31,39 +34,10 @@ if TYPE_CHECKING:
     from ostiary.credentials.tokens.shared import SharedTokens
     from ostiary.credentials.tokens.token import Token, TokenSource
 
-EXPIRY_MARGIN = 10.0
-"""Seconds (at most a tenth of its life) that a token must still live when sent: it has a way to go."""
-FIRST_BACK_OFF, LONGEST_BACK_OFF = 1.0, 60.0
-"""Seconds between fetches that fail; doubled each time."""
-REFUSED_AGAIN = 30.0
-"""Seconds for which a refused token's successor is kept when it is refused too: a third would be as well."""
-ATTENTION_PAUSE = 300.0
-"""Seconds between fetches that fail for good: somebody may have mended it at the issuer."""
-LONGEST_RETRY_AFTER = 3600.0
-"""Seconds that an issuer can make us wait."""
+PATIENCE = 1.0
+"""Seconds for which a renewal is waited for while the token is still good."""
 
 logger = logging.getLogger("ostiary.credentials")
-
-
-@dataclass(frozen=True, slots=True)
-class TokenStatus:
-    """How it stands with one token. Times are seconds since the epoch, None where there is none."""
-
-    expires_at: float | None
-    renew_after: float | None
-    """From when on its next use renews it; when its renewal failed, when the next try is due."""
-    last_error: str | None
-    """What the last fetch failed with; None after one that succeeded. There is no secret in it."""
-    needs_attention: bool
-    """Whether somebody has to change something before it will work again."""
-
-
-@runtime_checkable
-class Rotating(Protocol):
-    """A token source that knows whether what it is configured with has changed."""
-
-    def version(self) -> Hashable:
-        """Another value when a secret is another one. Quick; never raises."""
 
 
 class TokenKey:
@@ -103,7 +77,7 @@ class TokenCache:
         self._clock = clock
         self._limit = limit
         self._shared = shared
-        self._held: dict[Hashable, _Held] = {}
+        self._held: dict[Hashable, HeldToken] = {}
         self._fetches: set[asyncio.Task[Token]] = set()
 
     async def __aenter__(self) -> Self:
@@ -121,11 +95,11 @@ class TokenCache:
             return None
         now = self._clock()
         if now >= held.renew_at:
-            if now >= held.unusable_at:
+            if now >= held.wait_from:
                 return None
             held.source = source or held.source
             if held.fetch is None and held.may_try(now):
-                self._start(held)
+                self._start(held, now)
         return held.token
 
     async def get(self, key: Hashable, source: TokenSource) -> Token:
@@ -134,13 +108,17 @@ class TokenCache:
         if token is not None:
             return token
         held = self._held.get(key) or self._hold(key, source)
-        held.source = source
+        held.source, now = source, self._clock()
         if held.fetch is None:
-            if held.failure is not None and not held.may_try(self._clock()):
+            if held.failure is not None and not held.may_try(now):
+                if (good := held.still_good(now)) is not None:
+                    return good
                 raise held.failure.with_traceback(None)
-            self._start(held)
+            self._start(held, now)
         assert held.fetch is not None  # noqa: S101 - for the type checker: _start has just set it
-        return await asyncio.shield(held.fetch)
+        if held.still_good(now) is None:
+            return await asyncio.shield(held.fetch)
+        return await self._renewed_in_time(held, held.fetch, now)
 
     def drop(self, key: Hashable, token: Token) -> bool:
         """Forget a refused token, if it is still the one we have. True when another try makes sense."""
@@ -148,6 +126,12 @@ class TokenCache:
         if held is None or held.token is not token:
             return True
         return held.drop(self._clock())
+
+    def worked(self, key: Hashable, token: Token) -> None:
+        """Hear that a server has taken a token. Only that of one which replaced a refused one is news."""
+        held = self._held.get(key)
+        if held is not None and held.token is token:
+            held.on_trial = False
 
     def status(self, key: Hashable) -> TokenStatus | None:
         """How it stands with the token, for people and metrics; None for a key that nobody asked for."""
@@ -167,18 +151,28 @@ class TokenCache:
         await asyncio.gather(*fetches, return_exceptions=True)
         self._held.clear()
 
-    def _hold(self, key: Hashable, source: TokenSource) -> _Held:
+    def _hold(self, key: Hashable, source: TokenSource) -> HeldToken:
         if len(self._held) >= self._limit:
             del self._held[next(iter(self._held))]
-        held = self._held[key] = _Held(key, source)
+        held = self._held[key] = HeldToken(key, source)
         return held
 
-    def _start(self, held: _Held) -> None:
+    async def _renewed_in_time(self, held: HeldToken, fetch: asyncio.Task[Token], now: float) -> Token:
+        """The new token, if it comes within the patience that callers have together; else the good one."""
+        patience = max(0.0, held.started_at + PATIENCE - now)
+        await asyncio.wait([fetch], timeout=patience)
+        if fetch.done() and not fetch.cancelled() and fetch.exception() is None:
+            return fetch.result()
+        good = held.still_good(self._clock())
+        return await asyncio.shield(fetch) if good is None else good
+
+    def _start(self, held: HeldToken, now: float) -> None:
+        held.started_at = now
         held.fetch = asyncio.create_task(self._fetch(held))
         self._fetches.add(held.fetch)
         held.fetch.add_done_callback(self._finished)
 
-    async def _fetch(self, held: _Held) -> Token:
+    async def _fetch(self, held: HeldToken) -> Token:
         held.version = held.source.version() if isinstance(held.source, Rotating) else None
         try:
             token = await self._obtain(held)
@@ -191,7 +185,7 @@ class TokenCache:
             held.fetch = None
         return token
 
-    async def _obtain(self, held: _Held) -> Token:
+    async def _obtain(self, held: HeldToken) -> Token:
         source = held.source
         if self._shared is None or not isinstance(source, Shareable) or not source.shareable:
             return await source.fetch()
@@ -201,93 +195,6 @@ class TokenCache:
         self._fetches.discard(fetch)
         if not fetch.cancelled() and (error := fetch.exception()) is not None:
             logger.warning("token fetch failed: %s", error)
-
-
-class _Held:
-    """One key's token, and what is known about the next one."""
-
-    __slots__ = (
-        "_back_off",
-        "_last_was_refused",
-        "_replaced_refused_at",
-        "failure",
-        "fetch",
-        "key",
-        "refused",
-        "renew_at",
-        "retry_at",
-        "source",
-        "token",
-        "unusable_at",
-        "version",
-    )
-
-    def __init__(self, key: Hashable, source: TokenSource) -> None:
-        self.key = key
-        self.source = source
-        self.token: Token | None = None
-        self.refused: Token | None = None
-        self.renew_at = self.unusable_at = self.retry_at = 0.0
-        self.fetch: asyncio.Task[Token] | None = None
-        self.failure: CredentialError | None = None
-        self.version: Hashable = None
-        self._back_off = FIRST_BACK_OFF
-        self._last_was_refused = False
-        self._replaced_refused_at = float("-inf")
-
-    def may_try(self, now: float) -> bool:
-        """Whether another fetch is due: the pause is over, or what failed for good has been changed."""
-        if now >= self.retry_at:
-            return True
-        if not isinstance(self.failure, CredentialMisconfigured) or not isinstance(self.source, Rotating):
-            return False
-        return self.source.version() != self.version
-
-    def status(self) -> TokenStatus:
-        """As of now."""
-        failed = self.failure is not None
-        return TokenStatus(
-            None if self.token is None else self.token.expires_at,
-            (self.retry_at if failed else self.renew_at) if self.token is not None else None,
-            str(self.failure) if failed else None,
-            isinstance(self.failure, CredentialMisconfigured),
-        )
-
-    def accept(self, token: Token, now: float) -> None:
-        """Keep a new token and plan its renewal, at a moment of its own so that many don't come at once."""
-        self.token, self.refused = token, None
-        self.failure, self._back_off, self.retry_at = None, FIRST_BACK_OFF, 0.0
-        self._replaced_refused_at = now if self._last_was_refused else float("-inf")
-        self._last_was_refused = False
-        if token.expires_at is None:
-            self.renew_at = self.unusable_at = float("inf")
-            return
-        life = token.expires_at - now
-        self.unusable_at = token.expires_at - min(EXPIRY_MARGIN, life / 10)
-        self.renew_at = now + life * random.uniform(0.70, 0.85)  # noqa: S311 - spreads load, guards nothing
-
-    def fail(self, failure: CredentialError, now: float) -> None:
-        """Plan the next try."""
-        self.failure, self.retry_at = failure, now + self._pause(failure, now)
-        self._back_off = min(self._back_off * 2, LONGEST_BACK_OFF)
-
-    def _pause(self, failure: CredentialError, now: float) -> float:
-        """As the issuer says, else doubled each time; sooner when little is left of the token."""
-        if isinstance(failure, CredentialMisconfigured):
-            return ATTENTION_PAUSE
-        if isinstance(failure, CredentialUnreachable) and failure.retry_after is not None:
-            return min(max(failure.retry_after, FIRST_BACK_OFF), LONGEST_RETRY_AFTER)
-        left = self.unusable_at - now
-        pause = min(self._back_off, left / 2) if left > 0 else self._back_off
-        return pause * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing
-
-    def drop(self, now: float) -> bool:
-        """Forget the token, unless it replaced a refused one a moment ago."""
-        if now - self._replaced_refused_at < REFUSED_AGAIN:
-            return False
-        self.token, self.refused, self.renew_at, self.unusable_at = None, self.token, 0.0, 0.0
-        self._last_was_refused = True
-        return True
 
 
 def _require_some_life(token: Token, source: TokenSource, now: float) -> None:

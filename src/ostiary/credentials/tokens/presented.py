@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
 from ostiary.credentials.error import CredentialMisconfigured
 from ostiary.oauth.token_exchange import TypedToken
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from ostiary.credentials.attached.headers import CredentialHeaders, Outgoing
     from ostiary.identity.principal import Principal
 
@@ -18,6 +21,9 @@ class Presented(Protocol):
 
     async def token(self) -> TypedToken:
         """Fetched when needed. Raises CredentialError."""
+
+    def version(self) -> Hashable:
+        """Another value when another token would be presented, as far as that is known without asking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,10 @@ class CallersToken:
     async def token(self) -> TypedToken:
         """At hand."""
         return TypedToken(self.principal.token.reveal(), self.type)
+
+    def version(self) -> Hashable:
+        """The caller's next token may be taken where this one was not."""
+        return sha256(self.principal.token.reveal().encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +69,7 @@ class CredentialsToken:
             endpoint=self.request.url.origin,
             fix=f"set {self.role} to another credential",
         )
+
+    def version(self) -> Hashable:
+        """Its credential sees to that."""
+        return None
