@@ -67,6 +67,12 @@ def test_what_repeats_nothing_is_shown_as_it_is(said: str) -> None:
     assert without_echoes(said, [SECRET, basic(PAIR), "", "abc"]) == said
 
 
+def test_a_secret_of_few_letters_is_hidden_as_a_word_and_mangles_no_other() -> None:
+    assert without_echoes("invalid_client: s is no secret of its", ["s"]) == (
+        "invalid_client: *** is no secret of its"
+    )
+
+
 def test_a_long_refusal_costs_no_more_than_a_short_one() -> None:
     said = "%25" * 300_000
     assert without_echoes(said, [SECRET]) == said

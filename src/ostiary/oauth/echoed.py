@@ -11,13 +11,18 @@ import base64
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
+SECRET_FIELDS = (
+    *("client_secret", "client_assertion", "assertion", "subject_token", "actor_token", "refresh_token"),
+    *("token", "code", "code_verifier"),
+)
+"""Fields of a form to a token endpoint whose values are secrets."""
 HIDDEN = "***"
 REPEATS = "*** (its words repeat what we sent)"
 SHORTEST = 6
-"""Characters; what is shorter stands in many texts by chance, and is hidden only at sight."""
+"""Characters; what is shorter stands in many words by chance, and is hidden only as a word of its own."""
 
 _ROUNDS = 2
 _LONGEST_READ = 4000
@@ -27,15 +32,28 @@ _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
 _NOT_VISIBLE = re.compile(r"[^\x21-\x7e]+")
 
 
+def secrets_of(form: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str, ...]:
+    """What proves something in a request to a token endpoint."""
+    scheme, _, proof = headers.get("authorization", "").partition(" ")
+    sent = [form[name] for name in SECRET_FIELDS if name in form] + [proof]
+    if scheme.lower() == "basic":
+        sent += [_decoded(proof), unquote_plus(_decoded(proof).partition(":")[2])]
+    return tuple(secret for secret in sent if secret)
+
+
 def without_echoes(said: str, sent: Iterable[str]) -> str:
     """The words without what was sent. sent: the secrets, as they were before they were encoded, or after."""
     secrets = {secret for secret in sent if secret}
     for form in sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True):
-        said = said.replace(form, HIDDEN)
+        said = said.replace(form, HIDDEN) if len(form) >= SHORTEST else _without_word(said, form)
     long = [secret for secret in secrets if len(secret) >= SHORTEST]
     if any(_has(reading, secret) for reading in _readings(said[:_LONGEST_READ]) for secret in long):
         return REPEATS
     return said
+
+
+def _without_word(said: str, word: str) -> str:
+    return re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", lambda _: HIDDEN, said)
 
 
 def _forms(secret: str) -> Iterator[str]:

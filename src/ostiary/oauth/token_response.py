@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from ostiary.oauth.dotted_path import ABSENT, value_at
+from ostiary.oauth.echoed import without_echoes
 from ostiary.oauth.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
 
 MAX_BYTES = 1024 * 1024
@@ -88,12 +89,30 @@ def read_token_response(
     *,
     wanted_type: str = "Bearer",
     mapping: TokenMapping = AS_THE_RFC_HAS_IT,
+    sent: Collection[str] = (),
 ) -> TokenResponse:
     """Raises TokenRequestRefused when it says no, TokenResponseUnreadable for what is no answer.
 
     wanted_type: the `token_type` that was asked for; compared without regard to case (RFC 6749 section 7.1).
     An answer that does not say has it, unless it is DPoP, which is told from Bearer by this alone.
+    sent: the secrets of the request, of which nothing is repeated.
     """
+    try:
+        return _read(status, content_type, body, wanted_type, mapping)
+    except TokenRequestRefused as refused:
+        description = refused.description and without_echoes(refused.description, sent)
+        raise TokenRequestRefused(without_echoes(refused.error, sent), description, refused.status) from None
+    except TokenResponseUnreadable as unreadable:
+        raise TokenResponseUnreadable(
+            without_echoes(unreadable.reason, sent),
+            is_rotated=unreadable.is_rotated,
+            refresh_token=unreadable.refresh_token,
+        ) from None
+
+
+def _read(
+    status: int, content_type: str, body: bytes, wanted_type: str, mapping: TokenMapping
+) -> TokenResponse:
     if 300 <= status < 400:
         raise TokenResponseUnreadable(
             f"it answered {status}: it redirects, which nobody may follow with secrets"
@@ -122,7 +141,7 @@ def read_token_response(
 
 
 def in_brief(error: str, description: str | None) -> str:
-    """Both for people, bounded. Whatever is secret in them must be gone before."""
+    """Both for people, bounded."""
     said = error[:_LONGEST_SAID]
     return said if description is None else f"{said} ({description[:_LONGEST_SAID].rstrip('. ')})"
 

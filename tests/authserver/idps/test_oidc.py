@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from tests.authserver.conftest import Clock
@@ -259,6 +259,22 @@ async def test_a_refresh_token_that_has_ended_is_told_apart(
     with pytest.raises(GrantDead) as refused:
         await at.renew(before, issuer=idp.url, client_id="ostiary", now=clock())
     assert str(refused.value) == f"identity provider corp says {error}"
+
+
+async def test_a_provider_that_repeats_our_secrets_is_not_quoted(
+    provider: Provider, idp: LittleIdp, clock: Clock
+) -> None:
+    at = provider()
+    before = (await signed_in(at, idp, clock)).tokens
+    assert before.refresh_token is not None
+    encoded = base64.b64encode(before.refresh_token.encode()).decode()
+    said = f"refresh_token={quote(before.refresh_token)}, {encoded}"
+    idp.refuses = {"error": "invalid_client", "error_description": said}
+    with pytest.raises(IdpAnswerRefused) as refused:
+        await at.renew(before, issuer=idp.url, client_id="ostiary", now=clock())
+    assert str(refused.value) == (
+        "identity provider corp gives no tokens: invalid_client (*** (its words repeat what we sent))"
+    )
 
 
 async def test_a_refusal_that_is_our_fault_does_not_end_the_grant(

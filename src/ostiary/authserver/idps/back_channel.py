@@ -13,6 +13,7 @@ from ostiary.authserver.connected import UpstreamTokens
 from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpUnavailable
 from ostiary.authserver.idps.our_client import OurClient
 from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.oauth.echoed import secrets_of
 from ostiary.oauth.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
 from ostiary.oauth.token_response import (
     TokenRequestRefused,
@@ -50,7 +51,7 @@ class BackChannel:
         """Raises TokenRequestRefused, TokenResponseUnreadable, FetchError, SecretUnavailable, or
         IdpUnavailable when it answers that it is.
         """
-        document = await self._post(form)
+        document, sent = await self._post(form)
         if document.status == 429 or document.status >= 500:
             raise IdpUnavailable(
                 f"identity provider {self.idp}: {self.url} answered {document.status}",
@@ -58,7 +59,7 @@ class BackChannel:
                 may_have_spent=document.status not in {429, 503},
             )
         kind = document.headers.get("content-type", "")
-        return read_token_response(document.status, kind, document.body, mapping=mapping)
+        return read_token_response(document.status, kind, document.body, mapping=mapping, sent=sent)
 
     async def renewed(
         self,
@@ -106,18 +107,19 @@ class BackChannel:
             if token is None:
                 continue
             try:
-                document = await self._post({"token": token, "token_type_hint": hint})
+                document, _ = await self._post({"token": token, "token_type_hint": hint})
             except (FetchError, SecretUnavailable) as error:
                 log.warning("upstream_not_revoked", idp=self.idp, reason=str(error))
                 return
             if document.status != 200:
                 log.warning("upstream_not_revoked", idp=self.idp, hint=hint, status=document.status)
 
-    async def _post(self, form: Mapping[str, str]) -> Document:
+    async def _post(self, form: Mapping[str, str]) -> tuple[Document, tuple[str, ...]]:
+        """The answer, and the secrets that were sent for it."""
         proof = await self.client.prove(self.metadata)
-        return await self.fetcher.post_form(
-            self.url, {**form, **proof.form}, headers=proof.headers, reach=self.reach
-        )
+        whole = {**form, **proof.form}
+        document = await self.fetcher.post_form(self.url, whole, headers=proof.headers, reach=self.reach)
+        return document, secrets_of(whole, proof.headers)
 
 
 def as_tokens(answer: TokenResponse, *, asked: tuple[str, ...], now: float) -> UpstreamTokens:

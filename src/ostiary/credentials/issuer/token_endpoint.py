@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreach
 from ostiary.credentials.issuer.client_proof import ClientProof, ProofUnavailable
 from ostiary.credentials.issuer.client_settings import NEEDED
 from ostiary.credentials.tokens.token import Token
-from ostiary.oauth.echoed import without_echoes
+from ostiary.oauth.echoed import secrets_of
 from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
 from ostiary.oauth.token_response import (
     TokenRequestRefused,
@@ -20,7 +19,7 @@ from ostiary.oauth.token_response import (
     in_brief,
     read_token_response,
 )
-from ostiary.secrets import Secret, SecretUnavailable
+from ostiary.secrets import Secret
 from ostiary.transport.fetch import FetchError, NotTrusted
 from ostiary.transport.retry_after import retry_after
 
@@ -47,19 +46,6 @@ SETTINGS_TO_MEND = {
     "unsupported_grant_type": "see whether token_url or issuer is the right one",
 }
 """Errors that stay until somebody changes something, and what that is (RFC 6749 section 5.2, RFC 8707)."""
-SHOWN_TO_NOBODY = (
-    "client_assertion",
-    "assertion",
-    "subject_token",
-    "actor_token",
-    "refresh_token",
-    "code",
-    "code_verifier",
-    "client_secret",
-    "authorization",
-)
-"""Fields of a form, and the header, whose values are secrets."""
-
 logger = logging.getLogger("ostiary.credentials")
 
 
@@ -129,19 +115,19 @@ class TokenEndpoint:
                 document.headers.get("content-type", ""),
                 document.body,
                 wanted_type=wanted_type,
+                sent=sent,
             )
         except TokenRequestRefused as refused:
-            raise self._refused(refused, document, sent) from None
+            raise self._refused(refused, document) from None
         except TokenResponseUnreadable as unreadable:
             fix = "see whether token_url or issuer is right, and what answers there"
-            said = self._without_echoes(unreadable.reason, sent)
-            error = self._unreachable(said, fix, document)
+            error = self._unreachable(unreadable.reason, fix, document)
             if unreadable.is_rotated:
                 error = RefreshTokenReplaced(error, unreadable.refresh_token)
             raise error from None
 
-    async def _post(self, form: Mapping[str, str]) -> tuple[Document, Mapping[str, str]]:
-        """The answer, and what was sent for it."""
+    async def _post(self, form: Mapping[str, str]) -> tuple[Document, tuple[str, ...]]:
+        """The answer, and the secrets that were sent for it."""
         document, sent = await self._post_once(form)
         nonce = document.headers.get("dpop-nonce")
         if self._dpop is not None and nonce is not None:
@@ -150,7 +136,7 @@ class TokenEndpoint:
                 return await self._post_once(form)
         return document, sent
 
-    async def _post_once(self, form: Mapping[str, str]) -> tuple[Document, Mapping[str, str]]:
+    async def _post_once(self, form: Mapping[str, str]) -> tuple[Document, tuple[str, ...]]:
         who = await self._authenticate()
         headers, sent = dict(who.headers), {**form, **who.form}
         if self._dpop is not None:
@@ -170,7 +156,7 @@ class TokenEndpoint:
         except FetchError as error:
             fix = "see whether token_url or issuer is right and this machine reaches it"
             raise self._unreachable(error.reason, fix) from None
-        return document, {**sent, "authorization": who.headers.get("authorization", "").partition(" ")[2]}
+        return document, secrets_of(sent, headers)
 
     async def _authenticate(self) -> ClientAuthentication:
         """In a thread: it reads files, and signs."""
@@ -179,11 +165,8 @@ class TokenEndpoint:
         except ProofUnavailable as error:
             raise self._misconfigured(str(error), error.fix) from None
 
-    def _refused(
-        self, refused: TokenRequestRefused, document: Document, sent: Mapping[str, str]
-    ) -> CredentialError:
-        description = refused.description and self._without_echoes(refused.description, sent)
-        problem = f"it refused with {in_brief(self._without_echoes(refused.error, sent), description)}"
+    def _refused(self, refused: TokenRequestRefused, document: Document) -> CredentialError:
+        problem = f"it refused with {in_brief(refused.error, refused.description)}"
         if refused.error in SETTINGS_TO_MEND and refused.status < 500:
             proof = " and ".join(NEEDED[self._client.method]) or "its registration"
             return self._misconfigured(
@@ -196,13 +179,6 @@ class TokenEndpoint:
                 problem, "leave dpop to the issuer, or set it to true", document, DpopWanted
             )
         return self._unreachable(problem, "see what its issuer says about that", document)
-
-    def _without_echoes(self, said: str, sent: Mapping[str, str]) -> str:
-        """An issuer may repeat what it was sent; nobody else shall read it."""
-        hidden = [sent[name] for name in SHOWN_TO_NOBODY if name in sent]
-        with contextlib.suppress(SecretUnavailable):
-            hidden += [] if self._client.client_secret is None else [self._client.client_secret.reveal()]
-        return without_echoes(said, hidden)
 
     def _misconfigured(
         self, problem: str, fix: str, kind: type[CredentialMisconfigured] = CredentialMisconfigured
