@@ -174,6 +174,20 @@ async def test_a_token_is_refused_once_the_clock_has_passed_its_expiry(zoo: Zoo)
     assert (await zoo.call(await zoo.token())).status_code == 200
 
 
+async def test_a_token_from_ahead_of_our_clock_is_refused(zoo: Zoo) -> None:
+    now = int(zoo.emulator.clock())
+    assert (await zoo.call(await zoo.odd_token(iat=now + 20))).status_code == 200
+    with capture_logs() as logs:
+        assert (await zoo.call(await zoo.odd_token(iat=now + 300))).text == UNAUTHORIZED
+    assert logs[0]["reason"].endswith(" s ahead of our clock")
+
+
+async def test_a_token_is_refused_where_the_clock_went_back_behind_its_beginning(zoo: Zoo) -> None:
+    token = await zoo.token()
+    zoo.emulator.clock.offset = timedelta(minutes=-5)
+    assert (await zoo.call(token)).status_code == 401
+
+
 @pytest.mark.parametrize(
     ("odd", "reason"),
     [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import warnings
 from typing import Any
 
 import pytest
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.errors import SecurityWarning
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import OidcInbound
@@ -234,6 +236,31 @@ def test_secrets_short_keys_and_keys_for_encryption_are_left_out() -> None:
         }
     )
     assert [key.kid for key in keys.keys] == ["good"]
+
+
+def test_a_member_that_is_null_is_absent() -> None:
+    key = ECKey.generate_key("P-256", {"kid": "good"}).as_dict(private=False)
+    nulls = dict.fromkeys(["use", "alg", "key_ops", "x5c", "x5t", "x5u"])
+    odd = {"kty": "OKP", "crv": "Ed25519", "x": "AA", "alg": ["EdDSA"], "use": None}
+    (read,) = read_key_set({"keys": [odd, key | nulls]}).keys
+    assert (read.kid, read.alg) == ("good", None)
+
+
+@pytest.mark.parametrize("said", [None, "EdDSA", "Ed25519"])
+@pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
+async def test_ed25519_has_two_names(
+    alg: str, said: str | None, key_sets: KeySets, issuer: Any, clock: Any
+) -> None:
+    """RFC 9864: a key that is named by the one signs tokens that are named by the other."""
+    key = OKPKey.generate_key("Ed25519", {"kid": "k"})
+    issuer.keys = [OKPKey.import_key(key.as_dict(private=True) | ({} if said is None else {"alg": said}))]
+    inbound = OidcInbound(issuer=issuer.url)
+    authenticator = Authenticator(
+        [inbound], audiences=(issuer.claims()["aud"],), key_sets=key_sets, clock=clock
+    )
+    with warnings.catch_warnings(action="ignore", category=SecurityWarning):  # EdDSA is an old name
+        token = issuer.token(key=key, header={"alg": alg})
+    assert (await authenticator.authenticate(token)).subject == "ada"
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"keys": None}])

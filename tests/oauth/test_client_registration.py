@@ -77,6 +77,7 @@ def test_the_server_s_choice_counts() -> None:
     assert read(answer | {"client_secret_expires_at": 5}) == RegisteredClient(
         "c", "s", "client_secret_post", 5.0
     )
+    assert read(answer | {"token_endpoint_auth_method": None}).auth_method == "none"
     assert read(answer | {"client_secret_expires_at": 0}).secret_expires_at is None
 
 

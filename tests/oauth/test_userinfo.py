@@ -149,10 +149,31 @@ def test_an_address_is_verified_only_when_it_says_so(said: object, verified: boo
     assert identity_of(claims, UserinfoMapping()).email_verified is verified
 
 
-@pytest.mark.parametrize("odd", [7, ["a"], "", "a\nb", "a" * 321, "\u202eevil"])
+@pytest.mark.parametrize(
+    "odd", [7, ["a"], "", "a\nb", "a" * 321, "\u202eevil", "a\u2066b", "\ud800", "\u2028"]
+)
 def test_a_name_that_can_t_be_shown_is_none(odd: object) -> None:
     identity = identity_of({"sub": "a", "name": odd, "email": odd}, UserinfoMapping())
     assert (identity.name, identity.email) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\u0d15\u0d4d\u200d",
+        "Jean\u00a0Dupont",
+        "Ada \U0001f469\u200d\U0001f52c",
+        "\u5c71\u7530\u3000\u592a\u90ce",
+        "M.\u202fX",
+    ],
+    ids=ascii,
+)
+def test_a_name_is_kept_as_people_write_it(name: str) -> None:
+    """With zero-width joiners and with all kinds of blanks; an address has none of them."""
+    identity = identity_of({"sub": "a", "name": name, "email": f"{name}@example.org"}, UserinfoMapping())
+    assert identity.name == name
+    assert identity.email is None or name.isprintable()
 
 
 def test_claims_do_not_show() -> None:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from ostiary.identity.key_set import KeySet
 
 MAX_BYTES = 16 * 1024
-"""The longest token that is read. Header limits of servers are smaller."""
+"""The longest token that is read of a request. Header limits of servers are smaller."""
+MAX_BYTES_OF_AN_ANSWER = 64 * 1024
+"""The longest of an issuer's answer, which is bounded as a whole: hundreds of groups stand in some."""
 ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 )
@@ -66,9 +68,9 @@ class UnverifiedJwt:
         return issuer if isinstance(issuer, str) else None
 
 
-def read_jwt(token: str) -> UnverifiedJwt:
+def read_jwt(token: str, *, max_bytes: int = MAX_BYTES) -> UnverifiedJwt:
     """Take a token apart. Raises InvalidToken for what is no JWT, or signed in a way that is not accepted."""
-    if len(token) > MAX_BYTES:
+    if len(token) > max_bytes:
         raise _refused("the token is too long", Refusal.TOO_LARGE, f"{len(token)} characters")
     parts = token.split(".")
     if len(parts) != 3 or not token.isascii() or parts[0] == _GOOGLE_ACCESS_TOKEN:

@@ -25,6 +25,8 @@ LONGEST_EXPONENT = 32
 """Bits of an RSA key. All have the exponent 65537; one as long as the modulus takes 300 times as long."""
 
 _FAMILY: dict[str, type[PublicKey]] = {"RS": RSAKey, "PS": RSAKey, "ES": ECKey, "Ed": OKPKey}
+_ED25519 = frozenset({"EdDSA", "Ed25519"})
+"""One algorithm by two names (RFC 9864): a key on that curve has no other, so it need not say which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,20 @@ class _Asymmetric(JWKRegistry):
 
 
 def _read_key(entry: Any) -> PublicKey | None:
-    """A key for signatures; None for secrets, encryption keys, unknown curves, the too short and too long."""
-    if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+    """A key for signatures; None for secrets, encryption keys, unknown curves, the too short and too long.
+
+    A member that is null is absent.
+    """
+    if not isinstance(entry, dict):
+        return None
+    said = {name: value for name, value in entry.items() if value is not None}
+    if said.get("use", "sig") != "sig":
         return None
     try:
+        if said.get("crv") == "Ed25519" and said.get("alg") in _ED25519:
+            del said["alg"]
         with warnings.catch_warnings(action="error", category=SecurityWarning):
-            key = _Asymmetric.import_key(entry)
+            key = _Asymmetric.import_key(said)
     except (JoseError, SecurityWarning, ValueError, TypeError, KeyError, AttributeError):
         return None
     return None if isinstance(key, OctKey) or _is_slow(key) else key

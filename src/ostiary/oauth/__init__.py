@@ -54,6 +54,7 @@ The authorization server's side, in the order of a request:
     dotted_path          one value inside a JSON document
     half_characters      what JSON can write and UTF-8 cannot                  RFC 8259 8.2
     userinfo             who somebody is, as an upstream says it               OIDC Core 5.3.2
+    personal_name        what people are called, kept as they write it
     device_code          signing in at another device                          RFC 8628
     revalidation         when an identity provider is asked again              OIDC Core 12
 

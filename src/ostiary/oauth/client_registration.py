@@ -62,14 +62,14 @@ def read_registration(status: int, body: bytes, *, asked: Mapping[str, Any]) -> 
     asked: our request; a server may register something else, and says so (section 3.2.1).
     """
     answer = _json_object(status, body)
-    if status not in {200, 201}:
+    if not 200 <= status < 300:
         words = ": ".join(str(answer[name]) for name in ("error", "error_description") if answer.get(name))
         raise RegistrationRefused(words or f"it answered {status}")
     client_id, secret = answer.get("client_id"), answer.get("client_secret")
     if not isinstance(client_id, str) or not client_id or not isinstance(secret, str | None):
         raise RegistrationRefused("its answer has no proper client_id")
     silent = asked["token_endpoint_auth_method"] if secret else NONE
-    method = answer.get("token_endpoint_auth_method", silent)
+    method = answer.get("token_endpoint_auth_method") or silent
     if method not in _METHODS:
         raise RegistrationRefused(f"it wants us to authenticate by {method!r}, which needs a key")
     if method != NONE and not secret:

@@ -47,14 +47,15 @@ def read_issuer_metadata(document: Any, *, issuer: str, named_by_resource: bool 
 
     It must name the very issuer (RFC 8414 section 3.3, compared as plain strings); otherwise one issuer
     could hand out keys, or take requests, for another. named_by_resource: whether the name was read in a
-    resource's metadata; then what counts from here on is the name that the issuer gives itself.
+    resource's metadata; then what counts from here on is the name that the issuer gives itself. A member that
+    is null is absent.
     """
     if not isinstance(document, dict):
         raise MetadataRefused("the issuer's metadata is not a JSON object")
     named = document.get("issuer")
     if named != issuer and not (named_by_resource and isinstance(named, str) and same_issuer(named, issuer)):
         raise AnotherIssuer(named, asked=issuer)
-    return document
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def same_issuer(one: str, other: str) -> bool:

@@ -13,12 +13,13 @@ from typing import Any, NoReturn
 
 from ostiary.oauth.dotted_path import first_value
 from ostiary.oauth.half_characters import refuse_half_characters
+from ostiary.oauth.personal_name import personal_name
 
 MAX_BYTES = 64 * 1024
 MAX_SUBJECT = 255
 """Bytes; OpenID Connect Core section 2."""
 MAX_TEXT = 320
-"""Characters of a name or an e-mail address that is kept."""
+"""Characters of an e-mail address that is kept."""
 
 
 class UserinfoRefused(ValueError):
@@ -67,8 +68,8 @@ def identity_of(claims: Mapping[str, Any], mapping: UserinfoMapping) -> Upstream
     """Who these claims are about, of a userinfo answer or a verified ID token. Raises UserinfoRefused."""
     return UpstreamIdentity(
         _subject(first_value(claims, mapping.subject), " or ".join(mapping.subject)),
-        _text(first_value(claims, mapping.name)),
-        _text(first_value(claims, mapping.email)),
+        personal_name(first_value(claims, mapping.name)),
+        _address(first_value(claims, mapping.email)),
         _is_true(first_value(claims, mapping.email_verified)),
         claims,
     )
@@ -99,7 +100,7 @@ def _subject(value: Any, place: str) -> str:
     return subject
 
 
-def _text(value: Any) -> str | None:
+def _address(value: Any) -> str | None:
     fits = isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable()
     return value if fits else None
 

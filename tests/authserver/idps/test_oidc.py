@@ -6,6 +6,7 @@ import base64
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from joserfc.jwk import OKPKey
 from tests.authserver.conftest import Clock
 from tests.authserver.idps.conftest import CALLBACK, Provider, signed_in
 from tests.authserver.idps.little_idp import CLIENT_SECRET, LittleIdp, s256
@@ -181,6 +182,35 @@ async def test_a_provider_that_is_down_is_unavailable(provider: Provider) -> Non
         "no connection (Connection refused)"
     )
     assert not refused.value.may_have_spent
+
+
+async def test_an_id_token_with_hundreds_of_groups_is_read(
+    provider: Provider, idp: LittleIdp, clock: Clock
+) -> None:
+    """It comes by the back channel, where no header bounds it: 300 object ids of Entra ID, and 17 KB."""
+    groups = [f"{number:08x}-7a4b-4f0e-9c1d-2f6f3c1b5a{number % 256:02x}" for number in range(330)]
+    idp.claims = {"groups": groups}
+    connected = await signed_in(provider(claims={"groups": {"claim": "groups"}}), idp, clock)
+    assert len(connected.tokens.id_token or "") > 17_000
+    assert connected.identity is not None
+    assert connected.identity.claims == {"groups": groups}
+
+
+@pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
+async def test_an_id_token_is_signed_with_ed25519_by_either_of_its_names(
+    alg: str, provider: Provider, idp: LittleIdp, clock: Clock
+) -> None:
+    key = OKPKey.generate_key("Ed25519", {"kid": "one"})
+    idp.key, idp.header = key, {"alg": alg}
+    assert (await signed_in(provider(), idp, clock)).account == "248289761001"
+
+
+async def test_a_name_is_kept_as_people_write_it(provider: Provider, idp: LittleIdp, clock: Clock) -> None:
+    name = "\u0646\u06cc\u200c\u0645\u0627\u00a0Adler"
+    idp.person |= {"name": name, "preferred_username": name, "email": None}
+    connected = await signed_in(provider(), idp, clock)
+    assert connected.identity is not None
+    assert (connected.identity.name, connected.label) == (name, name)
 
 
 async def test_tokens_are_renewed_and_the_id_token_with_them(

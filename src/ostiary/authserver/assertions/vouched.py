@@ -12,6 +12,7 @@ from ostiary.authserver.connected import Identity
 from ostiary.authserver.resources import Target
 from ostiary.oauth.access_token import fitting_claims
 from ostiary.oauth.errors import InvalidToken
+from ostiary.oauth.personal_name import personal_name
 from ostiary.oauth.refusal import Refusal
 
 LONGEST = 255
@@ -32,8 +33,8 @@ def vouched_for(claims: Mapping[str, Any], trusted: TrustedIssuer) -> Identity:
     return Identity(
         issuer=trusted.issuer,
         subject=subject,
-        name=_text(claims.get("name")),
-        email=_text(claims.get("email")),
+        name=personal_name(claims.get("name")),
+        email=_address(claims.get("email")),
         email_verified=claims.get("email_verified") is True,
         claims={
             name: claims[claim] for name, claim in trusted.claims.items() if claims.get(claim) is not None
@@ -52,7 +53,7 @@ def claims_for(target: Target, person: Identity) -> dict[str, Any]:
     return fitting.claims
 
 
-def _text(value: object) -> str | None:
+def _address(value: object) -> str | None:
     return value if isinstance(value, str) and _is_plain(value) else None
 
 

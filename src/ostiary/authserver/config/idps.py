@@ -50,6 +50,21 @@ def _template_of_a_url(issuer: str) -> str:
 OidcIssuer = Annotated[str, AfterValidator(_template_of_a_url)]
 
 
+IdTokenAlgorithm = Literal[
+    "RS256",
+    "ES256",
+    "EdDSA",
+    "Ed25519",
+    "PS256",
+    "RS384",
+    "RS512",
+    "ES384",
+    "ES512",
+    "PS384",
+    "PS512",
+]
+
+
 class ClaimSource(Settings):
     """One claim that is taken when somebody signs in."""
 
@@ -200,12 +215,7 @@ class OidcIdp(_Identity, _OurClient):
     """Claims taken at sign-in, by the name that policies and tokens know them under."""
     userinfo: Switch = False
     """Ask the userinfo endpoint too."""
-    id_token_algorithms: list[Literal["RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384"]] = [
-        "RS256",
-        "ES256",
-        "EdDSA",
-        "PS256",
-    ]
+    id_token_algorithms: list[IdTokenAlgorithm] = ["RS256", "ES256", "EdDSA", "Ed25519", "PS256"]
     """How its ID tokens may be signed."""
 
     @model_validator(mode="after")

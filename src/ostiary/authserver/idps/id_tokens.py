@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ostiary.identity.jwt_verifier import UnverifiedJwt, read_jwt, verify
+from ostiary.identity.jwt_verifier import MAX_BYTES_OF_AN_ANSWER, UnverifiedJwt, read_jwt, verify
 from ostiary.identity.key_sets import KeyLocation, KeySets
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.id_token import check_id_token
@@ -42,7 +42,7 @@ class IdTokens:
 
         Raises IdTokenRefused, InvalidToken, MetadataRefused, UrlRefused, TemporarilyUnavailable.
         """
-        jwt = read_jwt(token)
+        jwt = read_jwt(token, max_bytes=MAX_BYTES_OF_AN_ANSWER)
         claims = await self.signed(jwt, metadata, reach=reach)
         check_id_token(
             claims,

@@ -8,7 +8,6 @@ GitHub says its errors with status 200 and its scopes with commas; Slack has the
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import structlog
@@ -26,6 +25,7 @@ from ostiary.authserver.idps.tools import Tools
 from ostiary.oauth.authorization_response import answer_of, code_of
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.dotted_path import first_value
+from ostiary.oauth.personal_name import personal_name
 from ostiary.oauth.token_response import TokenRequestRefused
 from ostiary.oauth.userinfo import UpstreamIdentity, UserinfoMapping, read_userinfo
 from ostiary.transport.fetch import FetchError
@@ -185,7 +185,7 @@ class OAuth2Provider:
     def _label(self, told: UpstreamIdentity) -> str | None:
         assert self._settings.userinfo is not None  # noqa: S101 - for the type checker: it was asked
         label = first_value(told.claims, as_paths(self._settings.userinfo.label))
-        return _text(label) or told.email or told.name
+        return personal_name(label) or told.email or told.name
 
     def _refuse_others(self, issuer: str, client_id: str) -> None:
         """A refresh token goes to whoever gave it, from whom it was given to, and to nobody else."""
@@ -198,7 +198,3 @@ class OAuth2Provider:
 def _mapping(settings: UserinfoSettings) -> UserinfoMapping:
     names = ("subject", "name", "email", "email_verified")
     return replace(UserinfoMapping(), **{name: as_paths(getattr(settings, name)) for name in names})
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= 320 and value.isprintable() else None

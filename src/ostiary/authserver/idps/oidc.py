@@ -35,6 +35,7 @@ from ostiary.oauth.errors import TemporarilyUnavailable, TokenRefused
 from ostiary.oauth.id_token import IdTokenRefused, issuer_matches
 from ostiary.oauth.issuer_metadata import token_endpoint
 from ostiary.oauth.jwt_parts import unverified_claims
+from ostiary.oauth.personal_name import personal_name
 from ostiary.oauth.token_response import TokenRequestRefused
 
 log = structlog.get_logger("ostiary.authserver")
@@ -120,7 +121,7 @@ class OidcProvider:
             account=identity.subject,
             client_id=memory.client_id,
             tokens=tokens,
-            label=identity.email or _text(claims.get("preferred_username")) or identity.name,
+            label=identity.email or personal_name(claims.get("preferred_username")) or identity.name,
             identity=identity,
         )
 
@@ -207,7 +208,3 @@ def _as_claims(issuer: str, template: str) -> dict[str, str]:
     """The tenant that a stored issuer names."""
     before, _, after = template.partition(ANY_TENANT)
     return {"iss": issuer, "tid": issuer.removeprefix(before).removesuffix(after)}
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= 320 and value.isprintable() else None

@@ -13,7 +13,7 @@ from ostiary.authserver.connected import Identity, UpstreamTokens
 from ostiary.authserver.idps.id_tokens import IdTokens
 from ostiary.authserver.idps.provider_metadata import ANY_TENANT
 from ostiary.authserver.idps.taken_claims import sources, taken_claims
-from ostiary.identity.jwt_verifier import read_jwt
+from ostiary.identity.jwt_verifier import MAX_BYTES_OF_AN_ANSWER, read_jwt
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import TokenRefused
 from ostiary.oauth.id_token import issuer_matches
@@ -79,7 +79,7 @@ class OidcPerson:
     ) -> Mapping[str, Any]:
         """Its claims, where it is a JWT of this issuer that is good now; its audience is an API, not us."""
         try:
-            jwt = read_jwt(tokens.access_token)
+            jwt = read_jwt(tokens.access_token, max_bytes=MAX_BYTES_OF_AN_ANSWER)
             claims = await self.id_tokens.signed(jwt, metadata, reach=self.reach)
         except TokenRefused as refused:
             log.warning("access_token_not_read", idp=self.settings.name, reason=refused.detail)

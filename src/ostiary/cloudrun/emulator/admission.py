@@ -27,6 +27,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 SERVERLESS = b"x-serverless-authorization"
 AUTHORIZATION = b"authorization"
 SIGNATURE_REMOVED = "SIGNATURE_REMOVED_BY_GOOGLE"
+LEEWAY = 30
+"""Seconds that a token may be ahead. Google does not say how many it forgives; for IAP, which it says, 30."""
 ISSUERS = frozenset({ISSUER, ISSUER.removeprefix("https://")})
 
 
@@ -99,7 +101,7 @@ def presented_token(headers: RawHeaders) -> tuple[bytes, str]:
 
 
 def require_valid(claims: Mapping[str, Any], audiences: frozenset[str], now: float) -> None:
-    """Check issuer, expiry and audience of a token whose signature is good."""
+    """Check issuer, times and audience of a token whose signature is good."""
     if claims.get("iss") not in ISSUERS:
         raise TokenRefused("its issuer is not Google")
     expires = claims.get("exp")
@@ -107,6 +109,9 @@ def require_valid(claims: Mapping[str, Any], audiences: frozenset[str], now: flo
         raise TokenRefused("it has no expiry")
     if expires <= now:
         raise TokenRefused(f"it expired {now - expires:.0f} s ago")
+    issued = claims.get("iat")
+    if isinstance(issued, int | float) and issued > now + LEEWAY:
+        raise TokenRefused(f"it is from {issued - now:.0f} s ahead of our clock")
     audience = claims.get("aud")
     if not isinstance(audience, str) or audience not in audiences:
         raise TokenRefused(
