@@ -11,6 +11,7 @@ written and refused alike everywhere in `ostiary.yaml`. Only `config/` knows the
     KeyField        the same for a key, which has several lines
     Url             an http(s) URL in canonical form
     ListenAddress   "127.0.0.1:8080" → host and port
+    Proxy           "environment", "none", or the http URL of a proxy
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -130,6 +131,17 @@ def _read_url(value: object) -> CanonicalUrl:
     return canonical_url(value)
 
 
+def _read_proxy(value: object) -> CanonicalUrl | str:
+    if value in {"environment", "none"}:
+        return str(value)
+    url = _read_url(value)
+    if url.scheme != "http" or url.path or url.query is not None:
+        raise ValueError(
+            "a proxy is environment, none, or http://HOST:PORT; HTTPS_PROXY may name one with a password"
+        )
+    return url
+
+
 def _read_path(value: object, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path):
         raise ValueError("a file is named by a string")  # noqa: TRY004
@@ -177,6 +189,12 @@ Url = Annotated[
     BeforeValidator(_read_url),
     PlainSerializer(str),
     _schema("An http or https URL", type="string"),
+]
+Proxy = Annotated[
+    CanonicalUrl | Literal["environment", "none"],
+    BeforeValidator(_read_proxy),
+    PlainSerializer(str),
+    _schema("environment, none, or the http URL of a proxy", type="string"),
 ]
 ConfiguredPath = Annotated[
     Path, BeforeValidator(_read_path), _schema("A file, relative to this configuration", type="string")

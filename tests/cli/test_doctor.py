@@ -199,11 +199,8 @@ def test_a_certificate_of_an_unknown_authority(
     assert doctor(url) == (
         1,
         "certificate_not_trusted",
-        f"The certificate of {origin(url)} is not trusted here: self-signed certificate.",
-        (
-            "For a private authority, point SSL_CERT_FILE to its certificate (in an ostiary.yaml, ca_file); "
-            "for any other reason the certificate has to be replaced."
-        ),
+        f"The certificate of {origin(url)} is self-signed.",
+        "Name a file that has it in ca_file, or in SSL_CERT_FILE for all.",
     )
 
 
@@ -267,6 +264,21 @@ def test_a_server_that_has_moved(doctor: Doctor, answering: Answering) -> None:
         ),
         "Use the new address, once you are sure that it is the server's own.",
     )
+
+
+def test_what_comes_before_the_answer_in_a_stream_is_not_the_answer(
+    doctor: Doctor, answering: Answering
+) -> None:
+    answer = {"jsonrpc": "2.0", "id": 1, "result": {"supportedVersions": ["2026-07-28"], "capabilities": {}}}
+    notice = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "x"}}
+    priming, ping = ["\ufeffid: 1", "data: ", ""], ["event: ping", "data: {}", ""]
+    stream = "\r".join(
+        [*priming, ": hello", f"data: {json.dumps(notice)}", "", *ping]
+        + ["data:" + line for line in json.dumps(answer, indent=1).splitlines()]
+        + ["", f"data: {json.dumps(notice)}", "", ""]
+    )
+    url = answering(200, {"content-type": "text/event-stream; charset=utf-8"}, stream.encode())
+    assert doctor(url)[:2] == (0, "")
 
 
 def test_a_server_that_wants_a_slash(doctor: Doctor, answering: Answering) -> None:

@@ -42,7 +42,7 @@ def test_a_setting_unlike_any_other_is_shown_with_all_there_are(faults: Faults) 
     assert faults("x: 1\n") == [
         (
             "ostiary.yaml:1: x is not a setting of this file; "
-            "there is authserver, gateway, insecure_inline_secrets, storage, telemetry"
+            "there is authserver, gateway, insecure_inline_secrets, proxy, storage, telemetry"
         )
     ]
 

@@ -41,7 +41,7 @@ from ostiary.credentials.person.vault_file import FileVault
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
-from ostiary.transport.fetch import PUBLIC
+from ostiary.transport.reach import PUBLIC
 
 METADATA_DOCUMENT = "https://conformance-test.local/client-metadata.json"
 """Where the suite expects the client to describe itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 
 
 @asynccontextmanager
-async def naming(issuer: str) -> AsyncIterator[CanonicalUrl]:
+async def naming(issuer: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[CanonicalUrl]:
     """Its URL, until the test is over."""
 
     async def describe(request: web.Request) -> web.Response:
@@ -25,8 +26,8 @@ async def naming(issuer: str) -> AsyncIterator[CanonicalUrl]:
     app.router.add_post("/mcp", refuse)
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    origin = "http://{}:{}".format(*runner.addresses[0][:2])
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    origin = "{}://{}:{}".format("https" if tls else "http", *runner.addresses[0][:2])
     try:
         yield canonical_url(f"{origin}/mcp")
     finally:

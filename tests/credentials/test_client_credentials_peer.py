@@ -34,9 +34,9 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.secrets import Secret
 from ostiary.settings import Listen
-from ostiary.transport.fetch import Fetcher, Reach
+from ostiary.transport.fetch import Fetcher
+from ostiary.transport.reach import Reach
 from ostiary.transport.serving import address_of, bind, serving
-from ostiary.transport.trust import TrustSet
 
 SECRET = "correct horse: battery/staple+%"
 KEYS: dict[str, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey] = {
@@ -107,7 +107,7 @@ class Verifier:
     def __init__(self, issuer: str, resource: str, authority: CertificateAuthority) -> None:
         self.issuer = issuer
         self.resource = resource
-        self.reach = Reach(TrustSet(authority.file))
+        self.reach = Reach(authority.file)
         self.seen: set[str] = set()
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -217,9 +217,7 @@ async def test_a_token_is_bound_to_a_key_that_each_request_proves(
         (_, authorization), (_, proof) = await settings.attach(server, runtime=runtime).get(
             Outgoing("POST", server)
         )
-        keys = await runtime.fetcher.get_json(
-            canonical_url(f"{provider}/jwks"), reach=Reach(TrustSet(authority.file))
-        )
+        keys = await runtime.fetcher.get_json(canonical_url(f"{provider}/jwks"), reach=Reach(authority.file))
     scheme, token = authorization.split()
     claims = jwt.decode(token, KeySet.import_key_set(keys), algorithms=["ES256"]).claims
     assert (scheme, claims["aud"], claims["scope"]) == ("DPoP", str(server), "read")

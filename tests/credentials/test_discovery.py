@@ -17,7 +17,7 @@ from ostiary.credentials.attached.headers import Headers, Outgoing
 from ostiary.credentials.issuer.discovery import NotFound
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl
-from ostiary.transport.fetch import PUBLIC
+from ostiary.transport.reach import PUBLIC
 
 NOBODY = "http://127.0.0.1:1"
 """An issuer that is away."""

@@ -300,3 +300,23 @@ async def test_a_caller_who_reads_slowly_makes_the_gateway_hold_little(
             seen = sent
             await asyncio.sleep(0.05)
         assert sent < 32 * 1024 * 1024
+
+
+PRIMING = b"id: 1\ndata: \n\n"
+
+
+async def test_a_priming_event_is_no_message(caller: Caller, server: McpServer) -> None:
+    """Servers begin so when their streams can be resumed; it has an id, and no data."""
+    server.reply = streaming(PRIMING, b"id: 2\nretry: 3000\ndata:\n\n", PROGRESS, "ANSWER")
+    assert await events(caller) == [PROGRESS, ANSWER]
+
+
+async def test_a_priming_event_hides_no_server_from_a_list(caller: Caller, server: McpServer) -> None:
+    async def primed(seen: Seen, request: web.Request) -> web.StreamResponse:
+        answer = await begin(request)
+        await answer.write(PRIMING + event(whole(seen, {"tools": [{"name": "get", "inputSchema": {}}]})))
+        return answer
+
+    server.reply = primed
+    listed = (await caller.ask("tools/list")).json()["result"]
+    assert [tool["name"] for tool in listed["tools"]] == ["s_get"]

@@ -33,16 +33,19 @@ class CertificateAuthority:
         *,
         subject: x509.Name | None = None,
         names: Sequence[x509.GeneralName] = (),
+        begins: dt.timedelta = -2 * LIFE,
         ends: dt.timedelta = LIFE,
     ) -> tuple[Path, Path]:
         """A certificate for a client of that name, good for a server at 127.0.0.1 too; and its key.
 
-        subject: a longer name; names: alternative ones beside the address; ends: from now.
+        subject: a longer name; names: alternative ones beside the address; begins, ends: from now.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
         alternative = x509.SubjectAlternativeName([address, *names])
-        certificate = self._signed(subject or _name(name), key.public_key(), [(alternative, False)], ends)
+        certificate = self._signed(
+            subject or _name(name), key.public_key(), [(alternative, False)], begins, ends
+        )
         files = self.directory / f"{name}.pem", self.directory / f"{name}.key.pem"
         files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         files[1].write_bytes(
@@ -63,11 +66,12 @@ class CertificateAuthority:
         subject: x509.Name,
         key: ec.EllipticCurvePublicKey,
         extensions: Sequence[tuple[x509.ExtensionType, bool]],
+        begins: dt.timedelta = -2 * LIFE,
         ends: dt.timedelta = LIFE,
     ) -> x509.Certificate:
         now = dt.datetime.now(dt.UTC)
         builder = x509.CertificateBuilder(self._name, subject, key, x509.random_serial_number())
-        builder = builder.not_valid_before(now - 2 * LIFE).not_valid_after(now + ends)
+        builder = builder.not_valid_before(now + begins).not_valid_after(now + ends)
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical=critical)
         return builder.sign(self._key, hashes.SHA256())

@@ -12,6 +12,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from multidict import CIMultiDict
+from tests.peers.certificates import CertificateAuthority
+from tests.peers.http_proxy import HttpProxy, proxying
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.transport.fetch import Fetcher, FetchError, NotAllowed, Reach
+from ostiary.transport.fetch import Fetcher, FetchError, NotAllowed, NotReached, NotTrusted
+from ostiary.transport.proxies import proxies_of
+from ostiary.transport.reach import Reach
 from ostiary.transport.trust import TrustSet
 
 
@@ -186,13 +191,13 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
 ) -> None:
     with pytest.raises(FetchError) as failed:
         await fetcher.get_json(secure)
-    assert failed.value.reason.startswith("its TLS certificate is not trusted (")
+    assert failed.value.reason == "its certificate is self-signed"
 
 
 async def test_a_ca_file_vouches_for_its_own_edge(
     fetcher: Fetcher, secure: CanonicalUrl, certificate: Path
 ) -> None:
-    reach = Reach(TrustSet(certificate))
+    reach = Reach(certificate)
     assert await fetcher.get_json(secure, reach=reach) == {"encoding": "identity"}
 
 
@@ -206,7 +211,7 @@ async def test_a_ca_file_without_certificates_is_said_so(
         (tmp_path / "no.pem", "No such file or directory"),
     ):
         with pytest.raises(FetchError) as failed:
-            await fetcher.get_json(secure, reach=Reach(TrustSet(path)))
+            await fetcher.get_json(secure, reach=Reach(path))
         assert str(failed.value) == (
             f"{secure}: ca_file {path} cannot be used: {reason}; name a PEM file of certificates"
         )
@@ -280,7 +285,7 @@ async def test_a_client_certificate_that_is_none_is_said_so(
         ),
     ):
         with pytest.raises(FetchError) as failed:
-            await fetcher.post_form(secure, {}, reach=Reach(TrustSet(certificate)), client_certificate=files)
+            await fetcher.post_form(secure, {}, reach=Reach(certificate), client_certificate=files)
         assert failed.value.reason == reason
 
 
@@ -292,3 +297,75 @@ def test_a_client_certificate_is_read_again_when_it_changes(certificate: Path, t
     assert trust.presenting(copy, certificate) is before
     os.utime(copy, ns=(1, 1))
     assert trust.presenting(copy, certificate) is not before
+
+
+# By a proxy.
+
+MCP = canonical_url("https://mcp.example.com/good")
+CLEAR = canonical_url("http://mcp.example.com/good")
+
+
+def by_proxy(proxy: HttpProxy, **environ: str) -> Fetcher:
+    user = f"http://us%20er:tiger@127.0.0.1:{proxy.port}"
+    return Fetcher(proxies=proxies_of("environment", {"https_proxy": user, "http_proxy": user, **environ}))
+
+
+async def test_an_https_document_comes_through_a_tunnel(tmp_path: Path) -> None:
+    authority = CertificateAuthority(tmp_path)
+    named = authority.issue("server", names=[x509.DNSName("mcp.example.com")])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*named)
+    runner, port = await start(context)
+    async with proxying(port) as proxy:
+        fetcher = by_proxy(proxy)
+        assert await fetcher.get_json(MCP, reach=Reach(authority.file)) == {"encoding": "identity"}
+        with pytest.raises(NotTrusted, match="from an authority that is not trusted here"):
+            await fetcher.get_json(MCP)
+    await runner.cleanup()
+    assert proxy.asked == ["CONNECT mcp.example.com:443 HTTP/1.1"] * 2
+    assert "proxy-authorization: basic dxmgzxi6dglnzxi=" in proxy.heads[0].lower()
+    assert not any(b"GET" in piece or b"tiger" in piece for piece in proxy.carried)
+
+
+async def test_an_http_document_is_asked_of_the_proxy(plain: CanonicalUrl) -> None:
+    async with proxying(plain.port) as proxy:
+        reach = Reach(insecure_allow_http=True)
+        assert await by_proxy(proxy).get_json(CLEAR, reach=reach) == {"encoding": "identity"}
+    assert proxy.asked == ["GET http://mcp.example.com/good HTTP/1.1"]
+    assert "proxy-authorization: basic " in proxy.heads[0].lower()
+
+
+async def test_a_document_of_this_machine_never_goes_by_a_proxy(plain: CanonicalUrl) -> None:
+    async with proxying(plain.port) as proxy:
+        await by_proxy(proxy, ALL_PROXY=proxy.url).get_json(replace(plain, path="/good"))
+    assert proxy.asked == []
+
+
+async def test_what_a_stranger_names_never_goes_by_a_proxy(plain: CanonicalUrl) -> None:
+    async with proxying(plain.port) as proxy:
+        with pytest.raises(FetchError):
+            await by_proxy(proxy).get_json(
+                canonical_url("https://no-such-host.invalid/good"), reach=Reach(by_proxy=False)
+            )
+    assert proxy.asked == []
+
+
+async def test_an_address_that_is_not_public_is_refused_before_a_proxy_is_asked(plain: CanonicalUrl) -> None:
+    async with proxying(plain.port) as proxy:
+        with pytest.raises(NotAllowed):
+            await by_proxy(proxy).get_json(canonical_url("https://10.0.0.1/good"))
+    assert proxy.asked == []
+
+
+async def test_a_proxy_that_refuses_or_is_away_is_named_without_its_password(plain: CanonicalUrl) -> None:
+    async with proxying(plain.port, status=407) as proxy:
+        fetcher = by_proxy(proxy)
+        with pytest.raises(NotReached) as refused:
+            await fetcher.get_json(MCP)
+    named = f"{MCP}: the proxy 127.0.0.1:{proxy.port} that https_proxy names"
+    assert str(refused.value) == f"{named} does not connect to it: it answered 407"
+    with pytest.raises(NotReached) as away:
+        await fetcher.get_json(MCP)
+    assert str(away.value) == f"{named} is not reached: no connection (Connection refused)"
+    with pytest.raises(NotReached, match="which is not spoken here"):
+        await Fetcher(proxies=proxies_of("environment", {"all_proxy": "socks5://p"})).get_json(MCP)

@@ -16,8 +16,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.peers.certificates import CertificateAuthority
+from tests.peers.http_proxy import HttpProxy, proxying
 
 from ostiary.oauth.canonical_url import canonical_url
+from ostiary.transport.proxies import NONE, Proxies, proxies_of
 from ostiary.transport.stepping import as_future
 from ostiary.transport.trust import TrustSet
 from ostiary.transport.upstream import Step, Upstream, UpstreamAnswer, UpstreamFailed, UpstreamLimits
@@ -112,9 +115,11 @@ async def connecting(server: RawServer) -> AsyncIterator[Connecting]:
     """Makes pools to the server, with these limits."""
     made: list[Upstream] = []
 
-    def to(url: str = "", tls: ssl.SSLContext | None = None, **limits: Any) -> Upstream:
-        url = url or f"http://127.0.0.1:{server.port}/mcp"
-        made.append(Upstream("s", canonical_url(url), tls=tls, limits=UpstreamLimits(**limits)))
+    def to(
+        url: str = "", tls: ssl.SSLContext | None = None, proxies: Proxies = NONE, **limits: Any
+    ) -> Upstream:
+        at = canonical_url(url or f"http://127.0.0.1:{server.port}/mcp")
+        made.append(Upstream("s", at, tls=tls, proxies=proxies, limits=UpstreamLimits(**limits)))
         return made[-1]
 
     yield to
@@ -696,7 +701,8 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(
 ) -> None:
     step, message = await failure(connecting(f"https://127.0.0.1:{secure.port}/mcp", TrustSet().context))
     assert step is Step.TLS
-    assert message.startswith(f"server s: 127.0.0.1:{secure.port}: its certificate is not trusted (")
+    where = f"server s: 127.0.0.1:{secure.port}"
+    assert message.startswith(f"{where}: its certificate is from an authority that is not trusted here: ")
     assert secure.requests == 0
 
 
@@ -705,8 +711,13 @@ async def test_a_certificate_for_another_name_is_refused(
 ) -> None:
     tls = TrustSet(authority / "ca.pem").context
     step, message = await failure(connecting(f"https://localhost:{secure.port}/mcp", tls))
-    assert step is Step.TLS
-    assert "localhost" in message
+    assert (step, message) == (
+        Step.TLS,
+        (
+            f"server s: localhost:{secure.port}: its certificate is for another name: "
+            "write the URL with a name that it is for"
+        ),
+    )
     assert secure.requests == 0
 
 
@@ -717,3 +728,99 @@ async def test_a_server_without_tls_is_named(server: RawServer, connecting: Conn
     )
     assert step in {Step.TLS, Step.CONNECT}
     assert message.startswith("server s: ")
+
+
+# By a proxy
+
+
+def by(proxy: HttpProxy, user: str = "user:tiger@") -> Proxies:
+    named = f"http://{user}127.0.0.1:{proxy.port}"
+    return proxies_of("environment", {"https_proxy": named, "http_proxy": named})
+
+
+async def test_tls_with_the_server_goes_through_a_tunnel(
+    server: RawServer, connecting: Connecting, tmp_path: Path
+) -> None:
+    authority = CertificateAuthority(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*authority.issue("server", names=[x509.DNSName("mcp.example.com")]))
+    tls = TrustSet(authority.file).context
+    async with listening(server, context), proxying(server.port) as proxy:
+        upstream = connecting("https://mcp.example.com/mcp", tls, by(proxy))
+        assert [(await asked(upstream)).body for _ in range(2)] == [b"{}", b"{}"]
+        other = connecting("https://mcp.example.net/mcp", tls, by(proxy))
+        step, message = await failure(other)
+    assert (server.connections, server.requests) == (1, 2)
+    assert step is Step.TLS
+    assert message.startswith("server s: mcp.example.net: its certificate is for another name: ")
+    assert proxy.asked == ["CONNECT mcp.example.com:443 HTTP/1.1", "CONNECT mcp.example.net:443 HTTP/1.1"]
+    assert "proxy-authorization: Basic dXNlcjp0aWdlcg==" in proxy.heads[0]
+    assert not any(b"POST" in piece or b"tiger" in piece for piece in proxy.carried)
+
+
+async def test_plain_http_to_another_machine_has_a_tunnel_too(
+    server: RawServer, connecting: Connecting
+) -> None:
+    async with proxying(server.port) as proxy:
+        upstream = connecting("http://mcp.example.com/mcp", None, by(proxy))
+        assert (await asked(upstream)).body == b"{}"
+    assert proxy.asked == ["CONNECT mcp.example.com:80 HTTP/1.1"]
+
+
+async def test_a_server_on_this_machine_is_never_reached_by_a_proxy(
+    server: RawServer, connecting: Connecting
+) -> None:
+    async with proxying(server.port) as proxy:
+        assert (await asked(connecting("", None, by(proxy)))).body == b"{}"
+    assert proxy.asked == []
+
+
+async def test_a_proxy_that_does_not_connect_us_is_named_without_its_password(
+    server: RawServer, connecting: Connecting
+) -> None:
+    url = "https://mcp.example.com/mcp"
+    async with proxying(server.port, status=403) as proxy:
+        step, message = await failure(connecting(url, TrustSet().context, by(proxy)))
+    named = f"server s: the proxy 127.0.0.1:{proxy.port} that https_proxy names"
+    assert (step, message) == (Step.CONNECT, f"{named} does not connect to mcp.example.com: it answered 403")
+    step, message = await failure(connecting(url, TrustSet().context, by(proxy)))
+    assert (step, message) == (Step.CONNECT, f"{named} cannot be reached: connection refused")
+    socks = proxies_of("environment", {"ALL_PROXY": "socks5://p"})
+    step, message = await failure(connecting(url, TrustSet().context, socks))
+    assert step is Step.CONNECT
+    assert message.startswith(
+        "server s: ALL_PROXY names a proxy of the kind socks5, which is not spoken here"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"hello\r\n\r\n", "gave no answer that is HTTP"),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"x" * 20_000, "gave no answer that is HTTP"),
+        (
+            b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK",
+            "sent more than its answer before mcp.example.com was asked",
+        ),
+        (b"", "gave no answer that is HTTP"),
+    ],
+)
+async def test_a_proxy_that_speaks_for_the_server_is_not_believed(
+    server: RawServer, connecting: Connecting, said: bytes, why: str
+) -> None:
+    server.talk = says(said, close=True)
+    named = f"http://127.0.0.1:{server.port}"
+    rule = proxies_of("environment", {"http_proxy": named})
+    step, message = await failure(connecting("http://mcp.example.com/mcp", None, rule))
+    assert (step, message) == (
+        Step.CONNECT,
+        f"server s: the proxy 127.0.0.1:{server.port} that http_proxy names {why}",
+    )
+
+
+async def test_a_silent_proxy_is_not_waited_for(server: RawServer, connecting: Connecting) -> None:
+    server.talk = stays_silent
+    rule = proxies_of("environment", {"http_proxy": f"http://127.0.0.1:{server.port}"})
+    step, message = await failure(connecting("http://mcp.example.com/mcp", None, rule, connect_timeout=0.2))
+    assert (step, message) == (Step.CONNECT, "server s: no connection to mcp.example.com within 0.2 s")
+    await asyncio.wait_for(server.left.wait(), HANGS)

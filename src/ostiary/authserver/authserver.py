@@ -41,6 +41,7 @@ from ostiary.transport.addresses import network_of
 from ostiary.transport.fetch import Fetcher
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.limits import Limits
+from ostiary.transport.proxies import Proxies
 from ostiary.transport.same_origin import own_hosts
 from ostiary.transport.serving import address_of, bind, serving
 
@@ -56,7 +57,8 @@ MTLS_LIMITS = replace(LIMITS, connections=1_000, unproven_bytes=16 * MIB)
 class AuthServer:
     """An authorization server with its store, keys and connections. Use as an async context manager.
 
-    audit: a file, None for log lines; clock: seconds since the epoch, as `time.time`.
+    audit: a file, None for log lines; proxies: by which its requests go, by default as the environment says;
+    clock: seconds since the epoch, as `time.time`.
     """
 
     def __init__(
@@ -65,15 +67,16 @@ class AuthServer:
         *,
         storage: StorageSettings,
         audit: Path | None = None,
+        proxies: Proxies | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self._clock = clock
         store = Store.of(storage)
-        fetcher = Fetcher()
+        fetcher = Fetcher(proxies=proxies)
         key_sets = KeySets(fetcher, clock)
         written = Audit(audit, clock, counted=REFUSALS, source=network_of)
-        registry = client_registry(settings, store, clock)
+        registry = client_registry(settings, store, fetcher.proxies, clock)
         self.parts = Parts(
             settings=settings,
             store=store,
@@ -86,7 +89,13 @@ class AuthServer:
             resources=Resources(settings.resources, for_strangers=settings.registration.scopes),
             clients=registry,
             authenticator=client_authenticator(
-                registry, settings, store=store, key_sets=key_sets, audit=written, clock=clock
+                registry,
+                settings,
+                store=store,
+                key_sets=key_sets,
+                proxies=fetcher.proxies,
+                audit=written,
+                clock=clock,
             ),
             idps=make_idps(settings, store, Tools(fetcher, key_sets, clock)),
             audit=written,

@@ -110,6 +110,7 @@ def _print_json(
         {
             "url": str(evidence.url),
             "credential": {"type": evidence.credential, "found": target.found},
+            "proxy": evidence.proxy,
             "wants": evidence.wanted.value,
             "steps": [
                 {"step": name, "outcome": told.outcome.value, "found": without_tokens(told.found)}

@@ -28,6 +28,7 @@ def outcome(error: Exception) -> Failure | None:
     from ostiary.storage.errors import StorageError  # noqa: PLC0415
     from ostiary.telemetry.audit import AuditUnusable  # noqa: PLC0415
     from ostiary.transport.mutual_tls import CertificateUnusable  # noqa: PLC0415
+    from ostiary.transport.proxies import ProxyUnusable  # noqa: PLC0415
     from ostiary.transport.serving import ListenRefused  # noqa: PLC0415
     from ostiary.transport.trust import TrustUnusable  # noqa: PLC0415
     from ostiary.zoo.server import SdkTooOld  # noqa: PLC0415
@@ -41,6 +42,6 @@ def outcome(error: Exception) -> Failure | None:
             return Failure(str(error))
         case AuditUnusable() | SdkTooOld() | StorageError():
             return Failure(str(error))
-        case CertificateUnusable() | TrustUnusable():
+        case CertificateUnusable() | ProxyUnusable() | TrustUnusable():
             return Failure(str(error))
     return None

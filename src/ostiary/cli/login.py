@@ -9,6 +9,7 @@ import typer
 from ostiary.cli import options
 
 if TYPE_CHECKING:
+    from ostiary.cli.target import Target
     from ostiary.credentials import OAuthUser
     from ostiary.credentials.person.browser import Browser
     from ostiary.credentials.person.vault import Grant
@@ -32,21 +33,21 @@ def login(
     from ostiary.cli.signing import choose_user  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
-    at, user = choose_user(url, server, config, credential)
+    target, user = choose_user(url, server, config, credential)
     if scope:
         settings = {name: getattr(user, name) for name in user.model_fields_set}
         user = type(user).model_validate(settings | {"scopes": (*user.scopes, *scope)})
-    kept = run(_sign_in(user, at, _print_address if no_browser else _open))
+    kept = run(_sign_in(user, target, _print_address if no_browser else _open))
     if kept is None:
         raise KeyboardInterrupt
-    _print(at, *kept, as_json=as_json)
+    _print(target.url, *kept, as_json=as_json)
 
 
-async def _sign_in(user: OAuthUser, url: CanonicalUrl, browser: Browser) -> tuple[Grant, str]:
+async def _sign_in(user: OAuthUser, target: Target, browser: Browser) -> tuple[Grant, str]:
     from ostiary.credentials.person.sign_in import SignIn, Wanted, first_challenge  # noqa: PLC0415
-    from ostiary.credentials.runtime import Runtime  # noqa: PLC0415
 
-    async with Runtime(browser=browser) as runtime:
+    url = target.url
+    async with target.runtime(browser=browser) as runtime:
         wanted = Wanted(await first_challenge(user, url, runtime))
         return await SignIn(user, url, runtime, browser, wanted).grant(), runtime.vault.place
 

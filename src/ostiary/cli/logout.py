@@ -10,9 +10,9 @@ from ostiary.cli import options
 from ostiary.cli.failure import Failure
 
 if TYPE_CHECKING:
+    from ostiary.cli.target import Target
     from ostiary.credentials import OAuthUser
     from ostiary.credentials.person.sign_out import SignedOut
-    from ostiary.oauth.canonical_url import CanonicalUrl
 
 
 def logout(
@@ -28,8 +28,9 @@ def logout(
     from ostiary.cli.signing import choose_user  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
-    at, user = choose_user(url, server, config, credential)
-    answer = run(_sign_out(user, at))
+    target, user = choose_user(url, server, config, credential)
+    at = target.url
+    answer = run(_sign_out(user, target))
     if answer is None:
         raise KeyboardInterrupt
     (ended,) = answer
@@ -42,10 +43,9 @@ def logout(
         print_text(f"{ended.issuer} may take the tokens until they end: {ended.not_revoked}.")
 
 
-async def _sign_out(user: OAuthUser, url: CanonicalUrl) -> tuple[SignedOut | None]:
+async def _sign_out(user: OAuthUser, target: Target) -> tuple[SignedOut | None]:
     """In a tuple: `run` gives None when it was interrupted."""
     from ostiary.credentials.person.sign_out import sign_out  # noqa: PLC0415
-    from ostiary.credentials.runtime import Runtime  # noqa: PLC0415
 
-    async with Runtime() as runtime:
-        return (await sign_out(user, url, runtime=runtime),)
+    async with target.runtime() as runtime:
+        return (await sign_out(user, target.url, runtime=runtime),)

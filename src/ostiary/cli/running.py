@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from ostiary.cli.failure import Failure
 from ostiary.gateway import Gateway
 from ostiary.telemetry.endpoints import Check, telemetry_app
 from ostiary.telemetry.metrics import Count, Metrics
+from ostiary.transport.proxies import Proxies, proxies_of
 from ostiary.transport.same_origin import SameOrigin, own_hosts
 from ostiary.transport.serving import bind, serving
 
@@ -41,7 +43,9 @@ async def running(file: OstiaryFile) -> AsyncIterator[None]:
         if authserver is not None:
             await _start(authserver, sockets, stack)
         if file.gateway is not None:
-            gateway = await stack.enter_async_context(Gateway(file.gateway, storage=file.storage))
+            gateway = await stack.enter_async_context(
+                Gateway(file.gateway, storage=file.storage, proxies=_proxies(file))
+            )
             await stack.enter_async_context(gateway.listening(sockets[file.gateway.listen]))
         yield
 
@@ -78,7 +82,16 @@ def _authserver(file: OstiaryFile) -> AuthServer | None:
     if file.authserver is None or file.storage is None:
         return None
     audit = file.telemetry.audit
-    return AuthServer(file.authserver, storage=file.storage, audit=None if audit is None else audit.path)
+    return AuthServer(
+        file.authserver,
+        storage=file.storage,
+        audit=None if audit is None else audit.path,
+        proxies=_proxies(file),
+    )
+
+
+def _proxies(file: OstiaryFile) -> Proxies:
+    return proxies_of(file.proxy, os.environ)
 
 
 async def _start(authserver: AuthServer, sockets: dict[Listen, socket.socket], stack: AsyncExitStack) -> None:

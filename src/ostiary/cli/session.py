@@ -16,6 +16,7 @@ from ostiary.cli.failure import Failure
 from ostiary.credentials import CredentialError, NoCredential
 from ostiary.oauth.echoed import without_echoes
 from ostiary.transport.moved import REDIRECTS, moved
+from ostiary.transport.trust import tls_failure
 
 if TYPE_CHECKING:
     import httpx2
@@ -36,22 +37,33 @@ class Refused(Failure):
 async def connected(target: Target) -> AsyncIterator[mcp.Client]:
     """The SDK's client, connected to the target. Whatever goes wrong inside becomes a Failure."""
     require_modern_sdk()
-    import httpx2  # noqa: PLC0415
     import mcp  # noqa: PLC0415
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
 
     from ostiary.cli.secrets_sent import RememberingAuth  # noqa: PLC0415
+    from ostiary.transport.road import RoadClient  # noqa: PLC0415
 
     logging.getLogger("mcp").setLevel(
         logging.CRITICAL
     )  # its errors reach us; nobody needs to read them twice
     answers = _Answers()
-    auth = RememberingAuth(target.credential, server_url=str(target.url))
-    http = httpx2.AsyncClient(
-        auth=auth, event_hooks={"response": [answers.see]}, timeout=TIMEOUT, follow_redirects=False
+    runtime = target.runtime()
+    auth = RememberingAuth(target.credential, server_url=target.url, runtime=runtime)
+    http = RoadClient(
+        target.url,
+        reach=target.reach,
+        proxies=target.proxies,
+        auth=auth,
+        event_hooks={"response": [answers.see]},
+        timeout=TIMEOUT,
+        follow_redirects=False,
     )
     try:
-        async with http, mcp.Client(streamable_http_client(str(target.url), http_client=http)) as client:
+        async with (
+            runtime,
+            http,
+            mcp.Client(streamable_http_client(str(target.url), http_client=http)) as client,
+        ):
             yield client
     except Exception as error:
         cause = _cause(error, target, answers.no, auth.sent)
@@ -117,6 +129,8 @@ def _cause(error: Exception, target: Target, no: _No | None, sent: Sequence[str]
     from mcp import MCPError  # noqa: PLC0415
     from pydantic import ValidationError  # noqa: PLC0415
 
+    from ostiary.transport.road import Compressed  # noqa: PLC0415
+
     first = error
     while isinstance(first, ExceptionGroup):
         first = first.exceptions[0]
@@ -126,10 +140,10 @@ def _cause(error: Exception, target: Target, no: _No | None, sent: Sequence[str]
         case httpx2.TimeoutException():
             return Failure(f"{target.url} did not answer within {TIMEOUT:.0f} seconds")
         case httpx2.TransportError():
-            return Failure(f"{target.url} cannot be reached: {_reason(first)}; is the server running?")
+            return Failure(f"{target.url} cannot be reached: {_why(first, target)}")
         case MCPError():
             return _answered(first, target, no, sent)
-        case RuntimeError() | ValidationError():  # how the SDK says that an answer breaks its own schema
+        case Compressed() | RuntimeError() | ValidationError():  # the last two: it breaks the SDK's schema
             return Failure(
                 f"{target.url} gave an answer that is not valid: {str(first).partition(chr(10))[0]}"
             )
@@ -156,8 +170,11 @@ def _refusal(target: Target, no: _No, secrets: Sequence[str]) -> str:
     return refusal(str(target.url), no.status, phrase, no.challenge, sent=sent, secrets=secrets)
 
 
-def _reason(error: httpx2.TransportError) -> str:
-    return str(error) or type(error).__name__
+def _why(error: httpx2.TransportError, target: Target) -> str:
+    from ostiary.transport.road import unreached  # noqa: PLC0415
+
+    reason = unreached(error, target.proxies.to(target.url))
+    return reason if tls_failure(error) else f"{reason}; is the server running?"
 
 
 def require_modern_sdk() -> None:

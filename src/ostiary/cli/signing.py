@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.cli.failure import BadUsage
-from ostiary.cli.target import DEMO, Wish, choose
+from ostiary.cli.target import DEMO, Target, Wish, choose
 from ostiary.credentials import Chain, NoCredential, OAuthUser
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ostiary.oauth.canonical_url import CanonicalUrl
-
 
 def choose_user(
     url: str | None, server: str | None, config: Path | None, credential: str | None
-) -> tuple[CanonicalUrl, OAuthUser]:
+) -> tuple[Target, OAuthUser]:
     """The server, and its oauth_user.
 
     It is one with all defaults for a server that no credential is known for, and for the demo, whose own
@@ -26,10 +24,10 @@ def choose_user(
     chosen = target.credential
     for one in chosen.root if isinstance(chosen, Chain) else (chosen,):
         if isinstance(one, OAuthUser):
-            return target.url, one
+            return target, one
     unknown = isinstance(chosen, NoCredential) and server is None and credential is None
     if unknown or target.found == DEMO:
-        return target.url, OAuthUser()
+        return target, OAuthUser()
     raise BadUsage(
         f"nobody signs in at {target.url}: its credential is {chosen.type} ({target.found}); "
         "--credential oauth_user takes a person's own instead"

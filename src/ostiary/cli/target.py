@@ -9,9 +9,10 @@ URL alone           the credential of the server in the configuration that has t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ostiary.cli.demo_context import demo_credential
 from ostiary.cli.failure import BadUsage
@@ -19,8 +20,14 @@ from ostiary.config import ConfigurationError, OstiaryFile, load
 from ostiary.config.load import parse
 from ostiary.config.nearest import suggestion
 from ostiary.credentials import Credential, NoCredential
+from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.settings import Settings
+from ostiary.transport.proxies import Proxies, proxies_of
+from ostiary.transport.reach import PUBLIC, Reach, reach_of
+
+if TYPE_CHECKING:
+    from ostiary.gateway.config import ServerSettings
 
 DEMO = "the running demo"
 """Where a credential comes from that a demo left."""
@@ -34,6 +41,14 @@ class Target:
     credential: Credential
     found: str
     """Where the credential comes from, for people."""
+    reach: Reach = PUBLIC
+    """How far the configuration lets requests to it go, and whom to trust there."""
+    proxies: Proxies = field(default_factory=lambda: proxies_of("environment", os.environ), repr=False)
+    """By which requests go."""
+
+    def runtime(self, **options: Any) -> Runtime:
+        """What its credential fetches tokens with."""
+        return Runtime(proxies=self.proxies, servers={self.url: self.reach}, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +75,40 @@ def choose(wish: Wish) -> Target:
     else:
         raise BadUsage("name the server: its URL, or --server NAME from the configuration")
     if wish.no_credential:
-        return Target(target.url, NoCredential(), "--no-credential")
+        return replace(target, credential=NoCredential(), found="--no-credential")
     if wish.credential:
-        return Target(target.url, _outright(wish.credential, wish), "--credential")
+        return replace(target, credential=_outright(wish.credential, wish), found="--credential")
     return target
 
 
 def _configured(name: str, wish: Wish) -> Target:
     file = wish.config or Path(OstiaryFile.default_name)
-    gateway = load(file, unnamed_issuers=wish.unnamed_issuers).gateway
-    servers = gateway.servers if gateway else {}
+    loaded = load(file, unnamed_issuers=wish.unnamed_issuers)
+    servers = loaded.gateway.servers if loaded.gateway else {}
     if name not in servers:
         raise BadUsage(f"{file} has no server {name}; {suggestion(name, servers)}")
-    return Target(servers[name].url, servers[name].credential, f"server {name} of {file}")
+    return _server(name, servers[name], file, loaded)
+
+
+def _server(name: str, server: ServerSettings, file: Path, loaded: OstiaryFile) -> Target:
+    return Target(
+        server.url,
+        server.credential,
+        f"server {name} of {file}",
+        reach_of(server),
+        proxies_of(loaded.proxy, os.environ),
+    )
 
 
 def _by_url(url: CanonicalUrl, wish: Wish) -> Target:
+    file = wish.config or Path(OstiaryFile.default_name)
+    if wish.config is not None or (file.exists() and not (wish.credential or wish.no_credential)):
+        loaded = load(file, unnamed_issuers=wish.unnamed_issuers)
+        for name, server in (loaded.gateway.servers if loaded.gateway else {}).items():
+            if server.url == url:
+                return _server(name, server, file, loaded)
     if wish.credential or wish.no_credential:
         return Target(url, NoCredential(), "")
-    file = wish.config or Path(OstiaryFile.default_name)
-    if wish.config is not None or file.exists():
-        gateway = load(file, unnamed_issuers=wish.unnamed_issuers).gateway
-        for name, server in (gateway.servers if gateway else {}).items():
-            if server.url == url:
-                return Target(url, server.credential, f"server {name} of {file}")
     if (left := demo_credential(str(url))) is not None:
         return Target(url, _credential({"credential": left}), DEMO)
     return Target(url, NoCredential(), "none was found for this URL")

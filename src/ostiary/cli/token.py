@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,12 +30,12 @@ def token(
     as_json: options.AsJson = False,
 ) -> None:
     """Get the token that would be sent; it is masked unless --reveal is given."""
-    from ostiary.cli.target import Target, Wish, choose  # noqa: PLC0415
+    from ostiary.cli.target import Wish, choose  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
     target = choose(Wish(url, server, config, credential))
     if audience is not None:
-        target = Target(target.url, _for_audience(target.credential, audience), target.found)
+        target = replace(target, credential=_for_audience(target.credential, audience))
     headers = run(_headers(target))
     if headers is None:
         raise KeyboardInterrupt
@@ -52,9 +53,8 @@ def _for_audience(credential: Credential, audience: str) -> Credential:
 
 async def _headers(target: Target) -> tuple[tuple[str, str], ...]:
     from ostiary.credentials.attached.headers import Outgoing  # noqa: PLC0415
-    from ostiary.credentials.runtime import Runtime  # noqa: PLC0415
 
-    async with Runtime() as runtime:
+    async with target.runtime() as runtime:
         headers = target.credential.attach(target.url, runtime=runtime)
         return await headers.get(Outgoing("POST", target.url))
 

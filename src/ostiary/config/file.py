@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from ostiary.authserver.config import AuthServerSettings
 from ostiary.config.together import listeners_of, refuse_shared_address, refuse_tokens_that_nobody_gets
 from ostiary.gateway.config import GatewaySettings
-from ostiary.settings import Settings, Switch
+from ostiary.settings import Proxy, Settings, Switch
 from ostiary.storage.config import StorageSettings
 from ostiary.telemetry.config import TelemetrySettings
 
@@ -26,6 +26,10 @@ class OstiaryFile(Settings):
     storage: Annotated[StorageSettings | None, Field(validate_default=True)] = None
     """What must survive, and where replicas find each other's tokens, sealed. Default: the file ostiary.db
     for an authorization server; for a gateway alone nothing, so that each replica fetches its own tokens."""
+    proxy: Proxy = "environment"
+    """By which proxy requests leave: an http URL; `environment`, for what HTTPS_PROXY, http_proxy, ALL_PROXY
+    and NO_PROXY say, as curl reads them; or `none`. NO_PROXY counts for a URL, too, and this machine is never
+    reached by one."""
     telemetry: TelemetrySettings = TelemetrySettings()
     """What operators see: health, metrics, and the audit."""
     insecure_inline_secrets: Switch = False

@@ -20,8 +20,7 @@ from ostiary.credentials.tokens.settings_key import key_of
 from ostiary.credentials.tokens.subject import Subject, headers_for
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import ConfiguredPath, Duration, Settings, Switch, Url
-from ostiary.transport.fetch import Reach
-from ostiary.transport.trust import TrustSet
+from ostiary.transport.reach import Reach, reach_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -83,7 +82,7 @@ class AwsSigV4(Settings):
     @property
     def reach(self) -> Reach:
         """How far a request to the service may go."""
-        return Reach(TrustSet(self.ca_file), self.private_network)
+        return reach_of(self)
 
     def attach(self, server_url: CanonicalUrl, *, runtime: Runtime) -> CredentialHeaders:
         """What a server at this URL is sent."""

@@ -32,6 +32,8 @@ class GoogleAccessToken(GoogleSettings):
 
     def attach(self, server_url: CanonicalUrl, *, runtime: Runtime) -> TokenHeaders:
         """What a server at this URL is sent."""
-        source = GoogleAccessTokenSource(self.identity, server_url.origin, scopes=self.scopes)
+        source = GoogleAccessTokenSource(
+            self.identity, server_url.origin, scopes=self.scopes, proxies=runtime.fetcher.proxies
+        )
         key = TokenKey(self.type, source.identity, source.scopes)
         return TokenHeaders(source, key=key, cache=runtime.tokens)

@@ -54,6 +54,8 @@ class GoogleIdToken(GoogleSettings):
 
     def attach(self, server_url: CanonicalUrl, *, runtime: Runtime) -> TokenHeaders:
         """What a server at this URL is sent."""
-        source = GoogleIdTokenSource(self.identity, self.audience or server_url.origin)
+        source = GoogleIdTokenSource(
+            self.identity, self.audience or server_url.origin, proxies=runtime.fetcher.proxies
+        )
         key = TokenKey(self.type, source)
         return TokenHeaders(source, key=key, cache=runtime.tokens, name=self.header)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ostiary.credentials.person.browser import Browser
     from ostiary.credentials.person.vault import TokenVault
     from ostiary.credentials.tokens.shared import SharedTokens
+    from ostiary.oauth.canonical_url import CanonicalUrl
+    from ostiary.transport.proxies import Proxies
+    from ostiary.transport.reach import Reach
 
 
 class Runtime:
@@ -25,6 +28,8 @@ class Runtime:
     browser: shows a page to the person who is at hand to sign in; None when nobody is;
     vault: keeps what a person's sign-ins give. Default: the user's own;
     fetcher: for issuers, with other bounds than the usual;
+    proxies: by which requests go. Default: the fetcher's, else as the environment says;
+    servers: how far the operator lets requests to MCP servers go, by their URLs;
     shared: where replicas find each other's tokens. It is closed by whoever made it.
     """
 
@@ -35,14 +40,17 @@ class Runtime:
         browser: Browser | None = None,
         vault: TokenVault | None = None,
         fetcher: Fetcher | None = None,
+        proxies: Proxies | None = None,
+        servers: Mapping[CanonicalUrl, Reach] = {},
         shared: SharedTokens | None = None,
     ) -> None:
         self.clock = clock
         self.browser = browser
         self._vault = vault
         self.tokens = TokenCache(clock, shared=shared)
-        self.fetcher = fetcher or Fetcher()
-        self.discoveries = Discoveries(self.fetcher, clock)
+        self.fetcher = fetcher or Fetcher(proxies=proxies)
+        self.servers = servers
+        self.discoveries = Discoveries(self.fetcher, clock, servers)
 
     async def __aenter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -28,9 +29,10 @@ from ostiary.oauth.dpop_proof import ALGORITHMS
 from ostiary.oauth.protected_resource import metadata_path, metadata_url, protected_resource
 from ostiary.transport.direct import Door
 from ostiary.transport.limits import Limits
+from ostiary.transport.proxies import Proxies, proxies_of
+from ostiary.transport.reach import reach_of
 from ostiary.transport.same_origin import own_hosts
 from ostiary.transport.serving import address_of, serving
-from ostiary.transport.trust import TrustSet
 from ostiary.transport.upstream import Upstream, UpstreamLimits
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ FEDERATED = "/mcp"
 class Gateway:
     """A gateway with its connections, tokens and key sets. Use as an async context manager.
 
-    storage: where it finds the tokens of its other replicas; clock: seconds since the epoch, as `time.time`.
+    storage: where it finds the tokens of its other replicas; proxies: by which its requests go, by default as
+    the environment says; clock: seconds since the epoch, as `time.time`.
     """
 
     def __init__(
@@ -51,12 +54,15 @@ class Gateway:
         settings: GatewaySettings,
         *,
         storage: StorageSettings | None = None,
+        proxies: Proxies | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
+        self._proxies = proxies_of("environment", os.environ) if proxies is None else proxies
         self._clock = clock
         self._stored = None if storage is None else _stored_tokens(storage, clock)
-        self._runtime = Runtime(clock=clock, shared=self._stored)
+        servers = {server.url: reach_of(server) for server in settings.servers.values()}
+        self._runtime = Runtime(clock=clock, shared=self._stored, proxies=self._proxies, servers=servers)
         self._key_sets = KeySets(self._runtime.fetcher, clock=clock)
         self._servers: dict[str, Server] = {}
 
@@ -151,8 +157,9 @@ class Gateway:
         upstream = Upstream(
             name,
             settings.url,
-            tls=TrustSet(settings.ca_file).context if settings.url.scheme == "https" else None,
+            tls=reach_of(settings).trust.context if settings.url.scheme == "https" else None,
             private_network=settings.private_network,
+            proxies=self._proxies,
             limits=UpstreamLimits(
                 timeout=settings.timeout.total_seconds(),
                 connect_timeout=settings.connect_timeout.total_seconds(),

@@ -62,7 +62,8 @@ class Server:
         self._own_lines = (
             f"POST {upstream.url.target} HTTP/1.1\r\nhost: {upstream.url.authority}\r\n"
             f"user-agent: ostiary/{__version__}\r\ncontent-type: application/json\r\n"
-            f"accept: application/json, text/event-stream\r\nmcp-protocol-version: {MODERN}\r\n"
+            f"accept: application/json, text/event-stream\r\naccept-encoding: identity\r\n"
+            f"mcp-protocol-version: {MODERN}\r\n"
         ).encode()
         self._attached: tuple[Headers | None, bytes] = (None, self._own_lines)
 

@@ -44,6 +44,7 @@ def translate(
     Raises GatewayError. For an answer that is not large; see `translate_large`.
     """
     if answer.stream is not None:
+        _require_plain(server, answer)
         events = _events(server, answer.stream, message_id, caller_id, rename)
         return StreamedAnswer(200, events, STREAM_HEADERS, answer.stream.close)
     kind, value = _read_whole(server, answer, message_id)
@@ -75,6 +76,7 @@ async def read_result(
     stream = answer.stream
     if stream is None:
         return _read_whole(server, answer, message_id)
+    _require_plain(server, answer)
     reader = EventReader(most_bytes)
     give_up_at = asyncio.get_running_loop().time() + server.upstream.limits.timeout
     try:
@@ -101,7 +103,17 @@ def _read_whole(server: Server, answer: UpstreamAnswer, message_id: bytes) -> tu
     try:
         return read_answer(answer.body, message_id)
     except McpError as error:
+        _require_plain(server, answer)
         raise _bad(server, error.message) from None
+
+
+def _require_plain(server: Server, answer: UpstreamAnswer) -> None:
+    coding = answer.headers.get(b"content-encoding", b"identity")
+    if coding != b"identity":
+        if answer.stream is not None:
+            answer.stream.close()
+        said = coding[:20].decode("latin-1")
+        raise _bad(server, f"its answer is compressed ({said}) although we asked for it plain")
 
 
 async def _events(

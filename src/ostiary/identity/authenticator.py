@@ -19,8 +19,7 @@ from ostiary.oauth.errors import InsufficientScope, InvalidToken, TokenRefused
 from ostiary.oauth.jwt_claims import check_claims, client_of, scopes_of
 from ostiary.oauth.refusal import Refusal
 from ostiary.secrets import Secret
-from ostiary.transport.fetch import Reach
-from ostiary.transport.trust import TrustSet
+from ostiary.transport.reach import reach_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,7 +132,7 @@ class _OidcRule(_Rule):
     def __init__(self, entry: OidcInbound, audiences: tuple[str, ...]) -> None:
         super().__init__(entry.audience, audiences)
         self.issuers = (entry.issuer,)
-        self.location = KeyLocation(entry.issuer, entry.jwks_url, _reach(entry))
+        self.location = KeyLocation(entry.issuer, entry.jwks_url, reach_of(entry))
         self._required_scopes = tuple(entry.required_scopes)
         self._type = entry.access_token_type
 
@@ -154,7 +153,7 @@ class _GoogleRule(_Rule):
     def __init__(self, entry: GoogleIdTokenInbound, audiences: tuple[str, ...]) -> None:
         super().__init__(entry.audience, audiences)
         self.issuers = GOOGLE_ISSUERS
-        self.location = KeyLocation(GOOGLE_ISSUERS[0], entry.jwks_url, _reach(entry))
+        self.location = KeyLocation(GOOGLE_ISSUERS[0], entry.jwks_url, reach_of(entry))
         self._allow = entry.allow
 
     def require_kind(self, claims: Mapping[str, Any], typ: object) -> None:
@@ -170,7 +169,3 @@ def _rule(entry: InboundSettings, audiences: tuple[str, ...]) -> _Rule:
             return _OidcRule(entry, audiences)
         case GoogleIdTokenInbound():
             return _GoogleRule(entry, audiences)
-
-
-def _reach(entry: OidcInbound | GoogleIdTokenInbound) -> Reach:
-    return Reach(TrustSet(entry.ca_file), entry.private_network, entry.insecure_allow_http)

@@ -21,7 +21,8 @@ from ostiary.identity.key_set import KeySet, read_key_set
 from ostiary.oauth.errors import TemporarilyUnavailable
 from ostiary.oauth.issuer_metadata import MetadataRefused, jwks_uri, metadata_urls
 from ostiary.oauth.refusal import Refusal
-from ostiary.transport.fetch import PUBLIC, Fetcher, FetchError, Reach
+from ostiary.transport.fetch import Fetcher, FetchError
+from ostiary.transport.reach import PUBLIC, Reach
 
 if TYPE_CHECKING:
     from ostiary.oauth.canonical_url import CanonicalUrl

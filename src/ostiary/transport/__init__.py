@@ -15,6 +15,9 @@ out     upstream    connections to one MCP server: pooled, bounded, streamed
         fetch       small documents: metadata, key sets, answers to forms
         retry_after when a server wants to be asked again
         moved       when a server sends callers elsewhere
+        road        an HTTP client for one MCP server
+        reach       how far one edge may go, from its entry in the configuration
+        proxies     what goes by a proxy
         addresses   where an outgoing connection may lead
-        trust       whom TLS trusts, one context per set
+        trust       whom TLS trusts, one context per set; why somebody is not trusted
 """

@@ -17,7 +17,9 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from ostiary.transport.addresses import may_reach
-from ostiary.transport.trust import SYSTEM_TRUST, TrustSet, TrustUnusable
+from ostiary.transport.proxies import Proxies, Proxy, ProxyUnusable, proxies_of
+from ostiary.transport.reach import PUBLIC, Reach
+from ostiary.transport.trust import Distrust, TrustUnusable, certificate_error, distrust, tls_failure
 
 if TYPE_CHECKING:
     import ssl
@@ -60,24 +62,11 @@ class NotAllowed(NotReached):
 
 
 class NotTrusted(NotReached):
-    """The server's certificate is none that we trust."""
+    """The server's certificate is none that we trust. fix: what to do about it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """What the operator allows for one edge. Loopback URLs, being configured, may be plain http."""
-
-    trust: TrustSet = SYSTEM_TRUST
-    private_network: bool = False
-    """Whether names may lead to private addresses."""
-    insecure_allow_http: bool = False
-    """Whether documents may come in the clear from another machine."""
-    loopback: bool = True
-    """Whether URLs may name this machine; not when it is a stranger who wrote them."""
-
-
-PUBLIC = Reach()
-"""https to public addresses, with the system's authorities."""
+    def __init__(self, url: CanonicalUrl, reason: str, fix: str) -> None:
+        super().__init__(url, reason)
+        self.fix = fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +114,20 @@ def _sockets(url: CanonicalUrl, reach: Reach) -> aiohttp.connector.SocketFactory
     """Refuse at the last moment, on the very address that is connected to: a resolver may change its mind."""
 
     def guarded(address: aiohttp.AddrInfoType) -> socket.socket:
-        family, kind, protocol, _, where = address
-        reached = ipaddress.ip_address(str(where[0]).partition("%")[0])
+        reached = ipaddress.ip_address(str(address[4][0]).partition("%")[0])
         if not may_reach(reached, loopback=url.is_loopback, private_network=reach.private_network):
             raise _NotPublic(_NOT_THERE)
-        guarded_socket = socket.socket(family, kind, protocol)
-        guarded_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_AT_ONCE)
-        return guarded_socket
+        return _any_socket(address)
 
     return guarded
+
+
+def _any_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """To a proxy, too: the operator named it, and it may be anywhere."""
+    family, kind, protocol, _, _ = address
+    bounded = socket.socket(family, kind, protocol)
+    bounded.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_AT_ONCE)
+    return bounded
 
 
 class _Counted(ResponseHandler):
@@ -158,9 +152,13 @@ class Fetcher:
     fetch without it. So nothing is kept, and one fetcher serves any number of event loops.
     """
 
-    def __init__(self, *, timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, *, timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES, proxies: Proxies | None = None
+    ) -> None:
+        """proxies: what goes by one. Default: as the environment says."""
         self._timeout = timeout
         self._max_bytes = max_bytes
+        self.proxies = proxies_of("environment", os.environ) if proxies is None else proxies
 
     async def get_json(self, url: CanonicalUrl, *, reach: Reach = PUBLIC) -> Any:
         """The decoded document. Raises FetchError, also when the answer is not 200 or not JSON."""
@@ -204,31 +202,46 @@ class Fetcher:
 
     async def _ask(self, url: CanonicalUrl, question: _Question, reach: Reach) -> Document:
         check_reach(url, reach)
+        proxy = self._proxy(url, reach)
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._exchange(url, question, reach)
+                return await self._exchange(url, question, reach, proxy)
         except TimeoutError:
             raise FetchError(url, f"no whole answer within {self._timeout:g} seconds") from None
+        except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as error:
+            raise NotReached(url, _refused_by(proxy, error)) from None
         except aiohttp.ClientConnectorCertificateError as error:
-            problem = f"its TLS certificate is not trusted ({error.certificate_error})"
-            raise NotTrusted(url, problem) from None
+            raise _not_trusted(url, error) from None
         except (aiohttp.ClientConnectorError, TrustUnusable) as error:
+            if proxy is not None and isinstance(error, aiohttp.ClientConnectorDNSError):
+                raise NotReached(url, _refused_by(proxy, error)) from None
             if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _NotPublic):
                 raise NotAllowed(url, str(error.os_error)) from None
             raise NotReached(url, _in_words(error)) from None
         except aiohttp.ClientError as error:
             raise FetchError(url, _in_words(error)) from None
 
-    async def _exchange(self, url: CanonicalUrl, question: _Question, reach: Reach) -> Document:
+    def _proxy(self, url: CanonicalUrl, reach: Reach) -> Proxy | None:
+        if not reach.by_proxy:
+            return None
+        try:
+            return self.proxies.to(url)
+        except ProxyUnusable as error:
+            raise NotReached(url, str(error)) from None
+
+    async def _exchange(
+        self, url: CanonicalUrl, question: _Question, reach: Reach, proxy: Proxy | None
+    ) -> Document:
         async with (
-            self._session(_sockets(url, reach)) as session,
+            self._session(_sockets(url, reach) if proxy is None else _any_socket) as session,
             session.request(
                 question.method,
                 URL(str(url), encoded=True),
                 data=question.body,
-                headers=question.headers,
+                headers=question.headers if proxy is None else {**question.headers, **_proof(proxy, url)},
                 ssl=_tls(reach, question.client_certificate) if url.scheme == "https" else True,
                 allow_redirects=False,
+                **({} if proxy is None else _by(proxy)),
             ) as response,
         ):
             if response.headers.get("content-encoding", "identity") != "identity":
@@ -266,8 +279,35 @@ def _tls(reach: Reach, client_certificate: tuple[Path, Path] | None) -> ssl.SSLC
     return reach.trust.presenting(*client_certificate)
 
 
+def _not_trusted(url: CanonicalUrl, error: aiohttp.ClientConnectorCertificateError) -> NotTrusted:
+    found = certificate_error(error.certificate_error)
+    reason = Distrust.OTHER if found is None else distrust(found)
+    return NotTrusted(url, f"{reason}" if reason is not Distrust.OTHER else f"{reason} ({found})", reason.fix)
+
+
+def _by(proxy: Proxy) -> dict[str, Any]:
+    proof = {} if proxy.authorization is None else {"proxy-authorization": proxy.authorization}
+    return {"proxy": URL(proxy.url), "proxy_headers": proof}
+
+
+def _proof(proxy: Proxy, url: CanonicalUrl) -> dict[str, str]:
+    """Who we are to a proxy that reads the request itself; in a tunnel nobody but the server does."""
+    if url.scheme == "https" or proxy.authorization is None:
+        return {}
+    return {"proxy-authorization": proxy.authorization}
+
+
+def _refused_by(proxy: Proxy | None, error: aiohttp.ClientError) -> str:
+    by = f"the proxy {proxy} that {proxy.said_by} names" if proxy is not None else "the proxy"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{by} does not connect to it: it answered {error.status}"
+    return f"{by} is not reached: {_in_words(error)}"
+
+
 def _in_words(error: Exception) -> str:
     match error:
+        case aiohttp.ClientConnectorSSLError():
+            return str(tls_failure(error.os_error))
         case aiohttp.ClientConnectorDNSError():
             return "its host name is not known"
         case aiohttp.ClientConnectorError():

@@ -15,6 +15,7 @@ from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.client import Client, ClientKind
 from ostiary.oauth.server_errors import Unavailable
 from ostiary.transport.fetch import Fetcher
+from ostiary.transport.proxies import NONE
 
 
 def client(name: str, jwks_uri: str) -> Client:
@@ -32,7 +33,7 @@ async def test_64_slow_key_sets_asked_for_by_one_address_shut_out_nobody_else(
     site.keys = public(new_key())
     values = {"issuer": "http://127.0.0.1:9000", **site.settings()}
     settings = AuthServerSettings.model_validate(values, context={"insecure_inline_secrets": True})
-    keys = ClientKeys(settings, KeySets(Fetcher(), clock), clock)
+    keys = ClientKeys(settings, KeySets(Fetcher(), clock), NONE, clock)
     slow = [
         asyncio.ensure_future(
             keys.of(

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.transport.fetch import Document, Fetcher, Reach
+from ostiary.transport.fetch import Document, Fetcher
+from ostiary.transport.reach import Reach
 
 
 class Named(Protocol):

@@ -26,7 +26,7 @@ from ostiary.identity.key_sets import KeySets
 from ostiary.storage.store import Store
 
 ENTRY: TypeAdapter[Any] = TypeAdapter(IdpSettings)
-NOT_TRUSTED = "its TLS certificate is not trusted"
+NOT_TRUSTED = "its certificate is from an authority that is not trusted here"
 TOKENS = {"access_token": "the-token", "token_type": "Bearer"}
 
 

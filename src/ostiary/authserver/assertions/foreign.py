@@ -7,7 +7,7 @@ What it then must claim depends on what it is taken for: see `oauth/id_jag_claim
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse
@@ -17,8 +17,7 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import InvalidToken, TemporarilyUnavailable
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.server_errors import Unavailable
-from ostiary.transport.fetch import Reach
-from ostiary.transport.trust import TrustSet
+from ostiary.transport.reach import reach_of
 
 DEEPEST = 32
 """Levels of objects and lists in honest claims: ten actors, each inside the next, and some to spare."""
@@ -65,10 +64,7 @@ async def verified(
 def key_location(trusted: TrustedIssuer) -> KeyLocation:
     """Where its keys are. Only who is on this machine may send us to an address on this machine."""
     at_home = (trusted.jwks_url or canonical_url(trusted.issuer)).is_loopback
-    reach = Reach(
-        TrustSet(trusted.ca_file), trusted.private_network, trusted.insecure_allow_http, loopback=at_home
-    )
-    return KeyLocation(trusted.issuer, trusted.jwks_url, reach)
+    return KeyLocation(trusted.issuer, trusted.jwks_url, replace(reach_of(trusted), loopback=at_home))
 
 
 def _trusted(jwt: UnverifiedJwt, issuers: Iterable[TrustedIssuer], use: TrustedUse) -> TrustedIssuer:

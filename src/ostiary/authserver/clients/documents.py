@@ -36,6 +36,7 @@ from ostiary.storage.errors import StorageError
 from ostiary.storage.schema import clients
 from ostiary.storage.store import Store, insert_or_ignore
 from ostiary.transport.fetch import NOT_JSON, Fetcher, FetchError
+from ostiary.transport.proxies import Proxies
 from ostiary.transport.stepping import in_task
 
 MAX_BYTES = 10 * 1024
@@ -106,11 +107,13 @@ class _Known:
 class DocumentClients:
     """The clients of all documents. clock: seconds since the epoch."""
 
-    def __init__(self, settings: RegistrationSettings, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: RegistrationSettings, store: Store, proxies: Proxies, clock: Callable[[], float]
+    ) -> None:
         self._store = store
         self._clock = clock
         self._reach = strangers_reach(settings)
-        self._fetcher = Fetcher(timeout=TIMEOUT, max_bytes=MAX_BYTES)
+        self._fetcher = Fetcher(timeout=TIMEOUT, max_bytes=MAX_BYTES, proxies=proxies)
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._new_of_host = RateLimit(NEW_PER_HOST)
         self._new_for_address = RateLimit(NEW_PER_ADDRESS)

@@ -18,8 +18,9 @@ from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.oauth.client import Client, ClientKind
 from ostiary.oauth.errors import TemporarilyUnavailable
 from ostiary.oauth.server_errors import InvalidClient, Unavailable
-from ostiary.transport.fetch import PUBLIC, Fetcher, FetchError, NotAllowed, Reach
-from ostiary.transport.trust import TrustSet
+from ostiary.transport.fetch import Fetcher, FetchError, NotAllowed
+from ostiary.transport.proxies import Proxies
+from ostiary.transport.reach import PUBLIC, Reach, reach_of
 
 MAX_BYTES = 64 * 1024
 MOST_REMEMBERED = 1_000
@@ -28,13 +29,16 @@ MOST_REMEMBERED = 1_000
 class ClientKeys:
     """All clients' keys. operators: where the keys of the operator's own clients are kept."""
 
-    def __init__(self, settings: AuthServerSettings, operators: KeySets, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: AuthServerSettings,
+        operators: KeySets,
+        proxies: Proxies,
+        clock: Callable[[], float],
+    ) -> None:
         self._operators = operators
-        self._reaches = {
-            client.client_id: Reach(TrustSet(client.ca_file), client.private_network)
-            for client in settings.clients
-        }
-        fetcher = Fetcher(timeout=TIMEOUT, max_bytes=MAX_BYTES)
+        self._reaches = {client.client_id: reach_of(client) for client in settings.clients}
+        fetcher = Fetcher(timeout=TIMEOUT, max_bytes=MAX_BYTES, proxies=proxies)
         self._strangers = KeySets(fetcher, clock, most=MOST_REMEMBERED)
         self._strangers_reach = strangers_reach(settings.registration)
         self._fetcher = fetcher

@@ -6,8 +6,8 @@ from ostiary.authserver.config.settings import RegistrationSettings
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client import Client
 from ostiary.oauth.server_errors import InvalidClientMetadata
-from ostiary.transport.fetch import NotAllowed, Reach, check_reach
-from ostiary.transport.trust import TrustSet
+from ostiary.transport.fetch import NotAllowed, check_reach
+from ostiary.transport.reach import Reach
 
 KEYS_OUT_OF_REACH = "the client's jwks_uri leads to an address from which no keys are fetched"
 
@@ -15,7 +15,12 @@ KEYS_OUT_OF_REACH = "the client's jwks_uri leads to an address from which no key
 def strangers_reach(settings: RegistrationSettings) -> Reach:
     """To public addresses, unless the operator says otherwise."""
     anywhere = settings.documents_private_network
-    return Reach(TrustSet(settings.documents_ca_file), private_network=anywhere, loopback=anywhere)
+    return Reach(
+        settings.documents_ca_file,
+        private_network=anywhere,
+        loopback=anywhere,
+        by_proxy=settings.documents_by_proxy,
+    )
 
 
 def check_keys_location(client: Client, reach: Reach) -> None:

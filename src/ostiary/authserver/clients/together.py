@@ -17,15 +17,18 @@ from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.endpoint_url import endpoint
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
+from ostiary.transport.proxies import Proxies
 
 
-def client_registry(settings: AuthServerSettings, store: Store, clock: Callable[[], float]) -> ClientRegistry:
+def client_registry(
+    settings: AuthServerSettings, store: Store, proxies: Proxies, clock: Callable[[], float]
+) -> ClientRegistry:
     """Every client that there may be. Raises SecretUnavailable."""
     strangers = settings.registration
     return ClientRegistry(
         [configured_client(client, settings.trusted_issuers) for client in settings.clients],
         stored=StoredClients(store, lifetime=strangers.dynamic_lifetime.total_seconds(), clock=clock),
-        documents=DocumentClients(strangers, store, clock)
+        documents=DocumentClients(strangers, store, proxies, clock)
         if strangers.client_id_metadata_documents
         else None,
     )
@@ -37,6 +40,7 @@ def client_authenticator(
     *,
     store: Store,
     key_sets: KeySets,
+    proxies: Proxies,
     audit: Audit,
     clock: Callable[[], float],
 ) -> ClientAuthenticator:
@@ -44,7 +48,7 @@ def client_authenticator(
     audiences = {settings.issuer, endpoint(settings.issuer, "/oauth/token")}
     return ClientAuthenticator(
         registry,
-        statements=OwnStatements(ClientKeys(settings, key_sets, clock), store, audiences),
+        statements=OwnStatements(ClientKeys(settings, key_sets, proxies, clock), store, audiences),
         workloads=Workloads(settings.trusted_issuers, key_sets, settings.issuer),
         audit=audit,
     )

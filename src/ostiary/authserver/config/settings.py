@@ -96,6 +96,9 @@ class RegistrationSettings(Settings):
     """Those documents may be on a private network, or on this machine."""
     documents_ca_file: ConfiguredPath | None = None
     """PEM file of the authorities trusted for those documents. Default: the system's."""
+    documents_by_proxy: Switch = False
+    """Those documents may be fetched by the proxy that `proxy` says, which then has to keep strangers away
+    from private addresses. Default: without one, since only so we see which address is connected to."""
     dynamic: Switch = False
     """Clients may register themselves (RFC 7591)."""
     dynamic_lifetime: Duration = timedelta(days=90)

@@ -8,7 +8,6 @@
     registered_issuers   an entry that was pointed elsewhere is an error until confirmed
 
 what they are made of
-    edge                 how far a request may go
     departure_url        where the browser is sent                      RFC 6749 4.1.1, RFC 7636
     back_channel         tokens, and their end                          RFC 6749 3.2, RFC 7009
     our_client           how we prove who we are                        RFC 6749 2.3.1

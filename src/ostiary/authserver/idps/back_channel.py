@@ -22,7 +22,8 @@ from ostiary.oauth.token_response import (
     read_token_response,
 )
 from ostiary.secrets import SecretUnavailable
-from ostiary.transport.fetch import Document, Fetcher, FetchError, Reach
+from ostiary.transport.fetch import Document, Fetcher, FetchError
+from ostiary.transport.reach import Reach
 from ostiary.transport.retry_after import retry_after
 
 NOT_WITH_SCOPES = frozenset({"invalid_scope", "invalid_request"})

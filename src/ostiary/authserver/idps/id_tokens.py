@@ -12,7 +12,7 @@ from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.id_token import check_id_token
 from ostiary.oauth.issuer_metadata import jwks_uri
 from ostiary.oauth.refusal import Refusal
-from ostiary.transport.fetch import Reach
+from ostiary.transport.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from ostiary.authserver.config.idps import McpIdp
 from ostiary.authserver.connected import Connected, UpstreamTokens
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
 from ostiary.authserver.idps.departure_url import departure_url, new_verifier
-from ostiary.authserver.idps.edge import reach_from, reach_of
 from ostiary.authserver.idps.failures import nothing_spent, told_of
 from ostiary.authserver.idps.idp import (
     Departure,
@@ -44,6 +43,7 @@ from ostiary.oauth.token_response import TokenRequestRefused
 from ostiary.oauth.userinfo import UpstreamIdentity, UserinfoMapping, UserinfoRefused, read_userinfo
 from ostiary.storage.errors import StorageError
 from ostiary.transport.fetch import FetchError
+from ostiary.transport.reach import reach_from, reach_of, strangers
 
 log = structlog.get_logger("ostiary.authserver")
 
@@ -179,6 +179,8 @@ class McpProvider:
     async def _issuer(self, issuer: str) -> FoundIssuer:
         """The metadata of an issuer that the server or the configuration named. Raises NotFound."""
         reach = reach_from(self._reach, self._settings.url)
+        if issuer != self._settings.issuer:
+            reach = strangers(reach, issuer, self._settings.url)
         try:
             return await self._discoveries.find(issuer, self._settings.url, reach)
         except NotFound:

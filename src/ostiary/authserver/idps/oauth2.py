@@ -16,7 +16,6 @@ from ostiary.authserver.config.idps import OAuth2Idp, UserinfoSettings
 from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
 from ostiary.authserver.idps.departure_url import departure_url, new_verifier
-from ostiary.authserver.idps.edge import reach_of
 from ostiary.authserver.idps.failures import told_of
 from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, IdpError, LegMemory, LegWishes
 from ostiary.authserver.idps.our_client import OurClient
@@ -29,6 +28,7 @@ from ostiary.oauth.personal_name import personal_name
 from ostiary.oauth.token_response import TokenRequestRefused
 from ostiary.oauth.userinfo import UpstreamIdentity, UserinfoMapping, read_userinfo
 from ostiary.transport.fetch import FetchError
+from ostiary.transport.reach import reach_of
 
 log = structlog.get_logger("ostiary.authserver")
 

@@ -19,7 +19,6 @@ from ostiary.authserver.config.idps import OidcIdp
 from ostiary.authserver.connected import Connected, UpstreamTokens
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
 from ostiary.authserver.idps.departure_url import departure_url, new_verifier
-from ostiary.authserver.idps.edge import reach_from, reach_of
 from ostiary.authserver.idps.failures import nothing_spent, told_of
 from ostiary.authserver.idps.id_tokens import Expected, IdTokens
 from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, IdpError, LegMemory, LegWishes
@@ -37,6 +36,7 @@ from ostiary.oauth.issuer_metadata import token_endpoint
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.oauth.personal_name import personal_name
 from ostiary.oauth.token_response import TokenRequestRefused
+from ostiary.transport.reach import reach_from, reach_of
 
 log = structlog.get_logger("ostiary.authserver")
 

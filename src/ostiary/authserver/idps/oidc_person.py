@@ -20,7 +20,8 @@ from ostiary.oauth.id_token import issuer_matches
 from ostiary.oauth.issuer_metadata import MetadataRefused
 from ostiary.oauth.jwt_claims import LEEWAY
 from ostiary.oauth.userinfo import UserinfoMapping, UserinfoRefused, identity_of, read_userinfo
-from ostiary.transport.fetch import Fetcher, FetchError, Reach
+from ostiary.transport.fetch import Fetcher, FetchError
+from ostiary.transport.reach import Reach
 
 log = structlog.get_logger("ostiary.authserver")
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.oauth.issuer_metadata import OPENID, MetadataRefused, metadata_urls, read_issuer_metadata
-from ostiary.transport.fetch import Fetcher, FetchError, Reach
+from ostiary.transport.fetch import Fetcher, FetchError
+from ostiary.transport.reach import Reach
 
 FRESH = 3600.0
 TOO_OLD = 24 * 3600.0

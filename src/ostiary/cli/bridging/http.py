@@ -17,7 +17,8 @@ from ostiary.credentials import CredentialError, NoCredential
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.telemetry.redaction import without_tokens
 from ostiary.transport.moved import REDIRECTS, moved
-from ostiary.transport.trust import SYSTEM_TRUST
+from ostiary.transport.road import Compressed, RoadClient, unreached
+from ostiary.transport.trust import tls_failure
 
 if TYPE_CHECKING:
     from ostiary.cli.target import Target
@@ -31,13 +32,15 @@ FAREWELL = httpx2.Timeout(5.0)
 _SESSION = "mcp-session-id"
 
 
-class TellingClient(httpx2.AsyncClient):
+class TellingClient(RoadClient):
     """Answers in the server's place when the server can't."""
 
     def __init__(self, target: Target, runtime: Runtime) -> None:
         super().__init__(
+            target.url,
+            reach=target.reach,
+            proxies=target.proxies,
             auth=CredentialAuth(target.credential, server_url=target.url, runtime=runtime),
-            verify=SYSTEM_TRUST.context,
             timeout=httpx2.Timeout(CONNECT_TIMEOUT, read=None),
         )
         self._target = target
@@ -54,8 +57,11 @@ class TellingClient(httpx2.AsyncClient):
         except CredentialError as error:
             return _answer(request, 502, CREDENTIAL_FAILED, str(error))
         except httpx2.TransportError as error:
-            said = f"{self._target.url} cannot be reached: {str(error) or type(error).__name__}"
-            return _answer(request, 502, UNREACHABLE, f"{said}; is the server running?")
+            said = f"{self._target.url} cannot be reached: {unreached(error, self.by_proxy)}"
+            hint = "" if tls_failure(error) else "; is the server running?"
+            return _answer(request, 502, UNREACHABLE, said + hint)
+        except Compressed as error:
+            return _answer(request, 502, BAD_ANSWER, f"{self._target.url}: {error}")
         return self._told(request, response)
 
     def _told(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:

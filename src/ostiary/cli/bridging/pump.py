@@ -24,7 +24,6 @@ from pydantic import ValidationError
 from ostiary.cli.bridging.http import TellingClient
 from ostiary.cli.bridging.routing import Routing
 from ostiary.cli.bridging.stdio import MessageOutput, lines_of_stdin
-from ostiary.credentials.runtime import Runtime
 
 if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
@@ -42,7 +41,7 @@ async def bridge(target: Target) -> None:
     """Carry messages between standard input and output and the server, until standard input ends."""
     output = MessageOutput()
     async with (
-        Runtime() as runtime,
+        target.runtime() as runtime,
         TellingClient(target, runtime) as http,
         streamable_http_client(str(target.url), http_client=http) as streams,
     ):

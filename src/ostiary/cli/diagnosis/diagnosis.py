@@ -14,7 +14,11 @@ class Cause(StrEnum):
 
     UNKNOWN_HOST = "unknown_host"
     NOTHING_LISTENS = "nothing_listens"
+    PROXY_REFUSES = "proxy_refuses"
     CERTIFICATE_NOT_TRUSTED = "certificate_not_trusted"
+    CERTIFICATE_EXPIRED = "certificate_expired"
+    CERTIFICATE_NOT_YET_VALID = "certificate_not_yet_valid"
+    CERTIFICATE_OF_ANOTHER_NAME = "certificate_of_another_name"
     TLS_FAILS = "tls_fails"
     NO_ANSWER = "no_answer"
     MOVED = "moved"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ostiary.cli.diagnosis.wanted import Wanted
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.oauth.token_explanation import Explanation
+    from ostiary.transport.trust import Distrust
 
 
 NO_SUCH_PLACE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
@@ -28,6 +29,7 @@ NO_SUCH_PLACE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, 
 class Unreachable(StrEnum):
     """Where the way to the server ends."""
 
+    PROXY = "the proxy does not lead there"
     NAME = "its name does not resolve"
     CONNECTION = "nothing takes the connection"
     CERTIFICATE = "its certificate is not trusted"
@@ -41,6 +43,8 @@ class Dead:
 
     end: Unreachable
     detail: str
+    distrust: Distrust | None = None
+    """What is wrong with its certificate."""
 
 
 def read_message(text: str | bytes) -> dict[str, Any] | None:
@@ -60,6 +64,7 @@ class Answer:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: str
+    """Of a stream, the message that answers us; "" when there was none."""
     received_at: float
     """Seconds since the epoch, by our clock."""
     sent: tuple[str, ...] = field(default=(), repr=False)
@@ -101,12 +106,8 @@ class Answer:
 
     @property
     def message(self) -> dict[str, Any] | None:
-        """The JSON-RPC message in it, plain or as the last event of a stream."""
-        text = self.body
-        if self.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            data = [line[5:] for line in text.splitlines() if line.startswith("data:") and line[5:].strip()]
-            text = data[-1] if data else ""
-        return read_message(text)
+        """The JSON-RPC message in it."""
+        return read_message(self.body)
 
     @property
     def error_code(self) -> int | None:
@@ -219,6 +220,8 @@ class Evidence:
     sent: Sent | None = None
     call: Answer | None = None
     """The answer with the credential; that without one, when there is none to send."""
+    proxy: str | None = None
+    """The proxy by which it was asked, and who names it."""
     mcp_is_at: CanonicalUrl | None = None
     """Where an MCP server answers, when it is not here."""
     is_of_the_first_era: bool = False

@@ -10,8 +10,6 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
-import httpx2
-
 from ostiary.cli.diagnosis import way
 from ostiary.cli.diagnosis.evidence import NO_SUCH_PLACE, Evidence, NoToken, Sent
 from ostiary.cli.diagnosis.resource import find_metadata
@@ -22,9 +20,8 @@ from ostiary.cli.secrets_sent import RememberingAuth
 from ostiary.credentials import Chain, CredentialError, GoogleIdToken, NoCredential
 from ostiary.credentials.attached.headers import Headers, Outgoing
 from ostiary.credentials.issuer.addressee import AddressedClient
-from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.token_explanation import Explanation, explain
-from ostiary.transport.trust import SYSTEM_TRUST
+from ostiary.transport.road import RoadClient
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -64,13 +61,15 @@ class Examination:
     def __init__(
         self, target: Target, *, may_choose: bool = True, clock: Callable[[], float] = time.time
     ) -> None:
-        self.evidence = Evidence(target.url, target.credential.type, Wanted.UNTOLD)
+        self._proxy = target.proxies.to(target.url)
+        by = None if self._proxy is None else f"{self._proxy}, named by {self._proxy.said_by}"
+        self.evidence = Evidence(target.url, target.credential.type, Wanted.UNTOLD, proxy=by)
         self._credential: Credential = target.credential
         self._clock = clock
         self._may_choose = may_choose and isinstance(target.credential, NoCredential)
-        self._runtime = Runtime(clock=clock)
+        self._target = target
+        self._runtime = target.runtime(clock=clock)
         self._running = AsyncExitStack()
-        self._proxy = way.proxy_for(target.url)
         self._inner_token: Explanation | None = None
 
     async def __aenter__(self) -> Self:
@@ -113,20 +112,21 @@ class Examination:
 
     async def _resolve(self) -> Told:
         if self._proxy:
-            return Told(Outcome.SKIPPED, f"the proxy {self._proxy} does it")
+            return Told(Outcome.SKIPPED, f"the proxy does it ({self.evidence.proxy})")
         return Told(Outcome.OK, ", ".join(await way.resolve(self.evidence.url)))
 
     async def _connect(self) -> Told:
         if self._proxy:
-            return Told(Outcome.SKIPPED, f"through the proxy {self._proxy}")
+            return Told(Outcome.SKIPPED, f"by the proxy {self.evidence.proxy}")
         return Told(Outcome.OK, f"{await way.connect(self.evidence.url)} port {self.evidence.url.port}")
 
     async def _shake_hands(self) -> Told:
         if self.evidence.url.scheme == "http":
             return Told(Outcome.SKIPPED, "plain http")
         if self._proxy:
-            return Told(Outcome.SKIPPED, f"through the proxy {self._proxy}")
-        return Told(Outcome.OK, f"{await way.shake_hands(self.evidence.url)}, certificate trusted")
+            return Told(Outcome.SKIPPED, f"by the proxy {self.evidence.proxy}")
+        version = await way.shake_hands(self.evidence.url, self._target.reach.trust)
+        return Told(Outcome.OK, f"{version}, certificate trusted")
 
     async def _ask_without_a_token(self) -> Told:
         wire = await self._wire(None)
@@ -138,9 +138,9 @@ class Examination:
         return Told(Outcome.OK if probe.is_refusal else Outcome.FAILED, f"{probe.status_line}{said}")
 
     async def _read_what_it_wants(self) -> Told:
-        probe, url = self.evidence.probe, self.evidence.url
+        probe = self.evidence.probe
         if probe is not None and probe.is_refusal:
-            self._saw(metadata=await find_metadata(url, probe, self._runtime.fetcher))
+            self._saw(metadata=await find_metadata(self._target, probe, self._runtime.fetcher))
         metadata = self.evidence.metadata
         self._saw(wanted=wanted(probe, metadata))
         if self._may_choose and self.evidence.wanted is Wanted.GOOGLE_ID_TOKEN:
@@ -216,7 +216,7 @@ class Examination:
             return
         if not is_from_cloud_run(probe) or is_from_cloud_run(call):
             return
-        metadata = await find_metadata(self.evidence.url, call, self._runtime.fetcher)
+        metadata = await find_metadata(self._target, call, self._runtime.fetcher)
         self._saw(
             metadata=metadata, wanted=wanted(call, metadata), sent=replace(sent, token=self._inner_token)
         )
@@ -264,8 +264,13 @@ class Examination:
         return explain(token.strip(), now=self._clock()) if scheme.lower() in {"bearer", "dpop"} else None
 
     async def _wire(self, auth: RememberingAuth | None) -> Wire:
-        http = httpx2.AsyncClient(
-            auth=auth, verify=SYSTEM_TRUST.context, timeout=PATIENCE, follow_redirects=False
+        http = RoadClient(
+            self._target.url,
+            reach=self._target.reach,
+            proxies=self._target.proxies,
+            auth=auth,
+            timeout=PATIENCE,
+            follow_redirects=False,
         )
         return Wire(await self._running.enter_async_context(http), self._clock, auth)
 

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ostiary.cli.diagnosis.evidence import ResourceMetadata
 from ostiary.oauth.issuer_metadata import MetadataRefused
 from ostiary.oauth.protected_resource import challenged_url, well_known_urls
-from ostiary.transport.fetch import PUBLIC, Fetcher, FetchError, Reach
+from ostiary.transport.fetch import Fetcher, FetchError
+from ostiary.transport.reach import PUBLIC, strangers
 
 if TYPE_CHECKING:
     from ostiary.cli.diagnosis.evidence import Answer
+    from ostiary.cli.target import Target
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
-async def find_metadata(url: CanonicalUrl, refusal: Answer, fetcher: Fetcher) -> ResourceMetadata | None:
+async def find_metadata(target: Target, refusal: Answer, fetcher: Fetcher) -> ResourceMetadata | None:
     """The first document that can be had and is one."""
+    url = target.url
     for place in _places(url, refusal):
         same_server = place.origin == url.origin
         if place.is_loopback and not same_server:
             continue  # a stranger's word sends us nowhere on this machine
-        reach = Reach(private_network=True, insecure_allow_http=True) if same_server else PUBLIC
+        reach = replace(target.reach, private_network=True, insecure_allow_http=True)
+        if not same_server:
+            reach = strangers(PUBLIC, place, url)
         try:
             document = await fetcher.get_json(place, reach=reach)
         except FetchError:

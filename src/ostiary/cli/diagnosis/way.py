@@ -8,11 +8,9 @@ import socket
 import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from ostiary.cli.diagnosis.evidence import Dead, Unreachable
-from ostiary.transport.trust import SYSTEM_TRUST
+from ostiary.transport.trust import Distrust, TrustSet, distrust, tls_failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,19 +24,9 @@ PATIENCE = 10.0
 class DeadEnd(Exception):
     """Here the way ends."""
 
-    def __init__(self, end: Unreachable, detail: str) -> None:
+    def __init__(self, end: Unreachable, detail: str, distrust: Distrust | None = None) -> None:
         super().__init__(detail)
-        self.dead = Dead(end, detail)
-
-
-def proxy_for(url: CanonicalUrl) -> str | None:
-    """Host and port of the proxy that the environment sets for this URL."""
-    proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(f"{_host(url)}:{url.port}"):
-        return None
-    parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
-    return parts.netloc.rpartition("@")[2]
+        self.dead = Dead(end, detail, distrust)
 
 
 async def resolve(url: CanonicalUrl) -> list[str]:
@@ -65,17 +53,17 @@ async def connect(url: CanonicalUrl) -> str:
         raise DeadEnd(Unreachable.CONNECTION, _in_words(error)) from None
 
 
-async def shake_hands(url: CanonicalUrl) -> str:
-    """The TLS version that was agreed on. Raises DeadEnd."""
+async def shake_hands(url: CanonicalUrl, trust: TrustSet) -> str:
+    """The TLS version that was agreed on. Raises DeadEnd, TrustUnusable."""
     try:
-        async with _connection(url, SYSTEM_TRUST.context) as writer:
+        async with _connection(url, trust.context) as writer:
             return str(writer.get_extra_info("ssl_object").version())
     except ssl.SSLCertVerificationError as error:
-        raise DeadEnd(Unreachable.CERTIFICATE, error.verify_message) from None
+        raise DeadEnd(Unreachable.CERTIFICATE, error.verify_message, distrust(error)) from None
     except TimeoutError:
         raise DeadEnd(Unreachable.TLS, f"no answer within {PATIENCE:.0f} seconds") from None
     except ssl.SSLError as error:
-        raise DeadEnd(Unreachable.TLS, (error.reason or str(error)).replace("_", " ").lower()) from None
+        raise DeadEnd(Unreachable.TLS, str(tls_failure(error))) from None
     except OSError as error:
         raise DeadEnd(Unreachable.TLS, _in_words(error)) from None
 

@@ -12,6 +12,8 @@ from ostiary.cli.diagnosis.evidence import Answer, Unreachable, read_message
 from ostiary.cli.diagnosis.way import DeadEnd
 from ostiary.mcp.eras import CAPABILITIES_KEY, CLIENT_INFO_KEY, MODERN, VERSION_KEY
 from ostiary.mcp.events import EventReader
+from ostiary.transport.road import Compressed, RoadClient, unreached
+from ostiary.transport.trust import certificate_error, distrust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +32,7 @@ class Wire:
     """Asks one server, and whoever answers in its place."""
 
     def __init__(
-        self, http: httpx2.AsyncClient, clock: Callable[[], float], auth: RememberingAuth | None = None
+        self, http: RoadClient, clock: Callable[[], float], auth: RememberingAuth | None = None
     ) -> None:
         self._http = http
         self._clock = clock
@@ -79,22 +81,23 @@ class Wire:
                 return await self._read(response)
         except httpx2.TimeoutException:
             raise DeadEnd(Unreachable.SILENCE, f"nothing came within {PATIENCE:.0f} seconds") from None
+        except httpx2.ProxyError as error:
+            raise DeadEnd(Unreachable.PROXY, unreached(error, self._http.by_proxy)) from None
         except httpx2.TransportError as error:
-            raise DeadEnd(Unreachable.SILENCE, str(error) or type(error).__name__) from None
+            untrusted = certificate_error(error)
+            if untrusted is not None:
+                end = Unreachable.CERTIFICATE
+                raise DeadEnd(end, untrusted.verify_message, distrust(untrusted)) from None
+            raise DeadEnd(Unreachable.SILENCE, unreached(error, self._http.by_proxy)) from None
+        except Compressed as error:
+            raise DeadEnd(Unreachable.SILENCE, str(error)) from None
 
     async def _read(self, response: httpx2.Response) -> Answer:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        body, events = bytearray(), EventReader(MOST_BYTES)
-
-        def answer() -> Answer:
-            text, sent = body.decode(errors="replace"), self._auth.sent if self._auth else ()
-            return Answer(response.status_code, headers, text, self._clock(), sent)
-
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > MOST_BYTES or any(map(read_message, events.feed(chunk))):
-                break  # a stream may stay open after the one answer that we want
-        return answer()
+        is_stream = headers.get("content-type", "").lower().startswith("text/event-stream")
+        body = await (_answer_in if is_stream else _beginning)(response)
+        text, sent = body.decode(errors="replace"), self._auth.sent if self._auth else ()
+        return Answer(response.status_code, headers, text, self._clock(), sent)
 
     async def _end_session(self, url: CanonicalUrl, session: str) -> None:
         headers = {_SESSION: session, "mcp-protocol-version": LEGACY}
@@ -102,6 +105,29 @@ class Wire:
             await self._http.delete(str(url), headers=headers)
         except httpx2.HTTPError:
             return  # it will end by itself
+
+
+async def _beginning(response: httpx2.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            break
+    return bytes(body)
+
+
+async def _answer_in(response: httpx2.Response) -> bytes:
+    """The message of a stream that answers us; others may come before it, and the stream may stay open."""
+    reader, size = EventReader(MOST_BYTES), 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > MOST_BYTES:
+            break
+        for data in reader.feed(chunk):
+            message = read_message(data)
+            if message is not None and "method" not in message:
+                return data
+    return b""
 
 
 def spoken(answer: Answer) -> str:

@@ -13,6 +13,7 @@ import httpx2
 
 from ostiary.credentials.attached.headers import Refusal
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured
+from ostiary.transport.road import RoadClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ def tell_nobody(failure: CredentialError) -> None:
     """Leave a failure to the one who is answered."""
 
 
-class AnsweringClient(httpx2.AsyncClient):
+class AnsweringClient(RoadClient):
     """An `httpx2.AsyncClient` for `mcp` 2 and what stands on it; tell hears of every failure."""
 
     def __init__(
@@ -36,7 +37,7 @@ class AnsweringClient(httpx2.AsyncClient):
         tell: Callable[[CredentialError], None] = tell_nobody,
         **options: Any,
     ) -> None:
-        super().__init__(auth=auth, **options)
+        super().__init__(auth.server_url, auth=auth, **options)
         self._credential = auth.credential
         self._tell = tell
 

@@ -44,6 +44,11 @@ class CredentialFlow:
         self._server = ServerCredential(credential, server_url, runtime)
         self._blocking = BlockingCredential(credential, server_url=self._server.url, runtime=runtime)
 
+    @property
+    def server_url(self) -> CanonicalUrl:
+        """Whose server gets it."""
+        return self._server.url
+
     async def prepare(self) -> None:
         """Have at hand what requests need, before the first one. Raises CredentialError."""
         await self._server.headers(Outgoing("POST", self._server.url))

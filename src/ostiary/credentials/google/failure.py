@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured, CredentialUnreachable
+from ostiary.transport.trust import tls_failure
 
 FOR_GOOD = ("invalid_grant", "invalid_client", "invalid_scope", "unauthorized_client")
 """How google-auth's words begin when the token endpoint said no for good (RFC 6749 section 5.2)."""
@@ -36,7 +37,8 @@ class GoogleFailure:
             case exceptions.DefaultCredentialsError() if not isinstance(error, exceptions.MalformedError):
                 return self.misconfigured(in_words(error), self.without_identity)
             case exceptions.TransportError():
-                return self.unreachable(in_words(error), "see whether this machine reaches it")
+                problem = tls_failure(error) or in_words(error)
+                return self.unreachable(problem, "see whether this machine reaches it")
             case exceptions.RefreshError():
                 for_good = in_words(error).startswith(FOR_GOOD)
                 refused = self.misconfigured if for_good else self.unreachable

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ostiary.credentials.google.failure import GoogleFailure
 from ostiary.credentials.google.requests import HttpRequest, google_requests
+from ostiary.transport.proxies import NONE, Proxies
 
 if TYPE_CHECKING:
     from ostiary.credentials.google.identity import GoogleIdentity
@@ -26,6 +27,8 @@ class GoogleSource(ABC):
     identity: GoogleIdentity
     endpoint: str
     """Whom the tokens are for."""
+    proxies: Proxies = field(default=NONE, kw_only=True, compare=False, repr=False)
+    """By which requests to Google go."""
     credential: ClassVar[str]
     without_identity: ClassVar[str]
     """What to do when nothing says who we are."""
@@ -49,7 +52,7 @@ class GoogleSource(ABC):
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - see google_requests
 
         failure = self._failure()
-        with google_requests() as request:
+        with google_requests(self.proxies) as request:
             try:
                 login = self.identity.login()
                 failure = _about(login, failure, self.role)

@@ -13,8 +13,7 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client_authentication import AuthMethod, SigningAlgorithm
 from ostiary.secrets import Secret, SecretUnavailable
 from ostiary.settings import ConfiguredPath, KeyField, SecretField, Settings, Switch
-from ostiary.transport.fetch import Reach
-from ostiary.transport.trust import TrustSet
+from ostiary.transport.reach import Reach, reach_of
 
 
 def _an_issuer(issuer: str) -> str:
@@ -95,7 +94,7 @@ class ClientSettings(Settings):
     @property
     def reach(self) -> Reach:
         """How far a request to the issuer may go."""
-        return Reach(TrustSet(self.ca_file), self.private_network, self.insecure_allow_http)
+        return reach_of(self)
 
     @property
     def certificates(self) -> tuple[Path, Path] | None:

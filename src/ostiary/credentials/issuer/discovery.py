@@ -29,7 +29,8 @@ from ostiary.oauth.issuer_metadata import (
     token_endpoint,
 )
 from ostiary.oauth.protected_resource import ProtectedResource
-from ostiary.transport.fetch import Fetcher, FetchError, NotTrusted, Reach
+from ostiary.transport.fetch import Fetcher, FetchError, NotTrusted
+from ostiary.transport.reach import Reach, reach_from, strangers
 
 if TYPE_CHECKING:
     from ostiary.credentials.runtime import Runtime
@@ -152,12 +153,20 @@ class _Asked:
 
 
 class Discoveries:
-    """What servers and issuers say of themselves, asked for once however many wait."""
+    """What servers and issuers say of themselves, asked for once however many wait.
 
-    def __init__(self, fetcher: Fetcher, clock: Callable[[], float]) -> None:
+    servers: how far requests to a server itself may go, where that is not as to its issuer.
+    """
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        clock: Callable[[], float],
+        servers: Mapping[CanonicalUrl, Reach] = {},
+    ) -> None:
         self._fetcher = fetcher
         self._clock = clock
-        self._servers = ServerDescriptions(fetcher, clock)
+        self._servers = ServerDescriptions(fetcher, clock, servers)
         self._found: dict[tuple[str | CanonicalUrl, bool, Reach], _Asked] = {}
 
     async def find(self, issuer: str | None, server_url: CanonicalUrl, reach: Reach) -> FoundIssuer:
@@ -208,7 +217,7 @@ class Discoveries:
             places = metadata_urls(issuer)
         except UrlRefused as refused:
             raise NotFound(f"issuer {issuer!r:.200}: {refused}", fix="set issuer", may_pass=False) from None
-        within = replace(reach, loopback=reach.loopback and (places[0].is_loopback or reach.private_network))
+        within = reach_from(reach, places[0])
         reasons: list[FetchError | MetadataRefused] = []
         for place in places:
             try:
@@ -233,16 +242,17 @@ class Discoveries:
                 may_pass=False,
             )
         found = await self._first_of(
-            server.authorization_servers[:MOST_ISSUERS], _reach_of(server_url, reach)
+            server.authorization_servers[:MOST_ISSUERS], server_url, _reach_of(server_url, reach)
         )
         return replace(found, server=server, challenge_scopes=scopes)
 
-    async def _first_of(self, issuers: Sequence[str], reach: Reach) -> FoundIssuer:
+    async def _first_of(self, issuers: Sequence[str], server_url: CanonicalUrl, reach: Reach) -> FoundIssuer:
         """The first that can be had: its operator would rather have an earlier one."""
         failures: list[NotFound] = []
         for issuer in issuers:
             try:
-                found = await self._at_issuer(issuer, reach, named_by_resource=True)
+                within = strangers(reach, issuer, server_url)
+                found = await self._at_issuer(issuer, within, named_by_resource=True)
                 return replace(found, second_choice=any(failure.may_pass for failure in failures))
             except NotFound as failure:
                 failures.append(failure)
@@ -307,10 +317,9 @@ def _no_metadata(whose: str, reasons: Sequence[FetchError | MetadataRefused], *,
         if isinstance(reason, MetadataRefused):
             return NotFound(f"{whose}: {reason}", fix=f"set {others}", may_pass=False)
     said = "; ".join(str(reason) for reason in reasons)
-    if any(isinstance(reason, NotTrusted) for reason in reasons):
-        return NotFound(
-            f"{whose}: {said}", fix="set ca_file to the authority that vouches for it", may_pass=True
-        )
+    for reason in reasons:
+        if isinstance(reason, NotTrusted):
+            return NotFound(f"{whose}: {said}", fix=reason.fix, may_pass=True)
     return NotFound(f"the metadata of {whose} can't be had: {said}", fix=f"set {others}", may_pass=True)
 
 

@@ -9,7 +9,7 @@ So a server that shares its origin with others says for itself whose tokens it t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -22,7 +22,8 @@ from ostiary.oauth.protected_resource import (
     read_protected_resource,
     well_known_urls,
 )
-from ostiary.transport.fetch import Fetcher, FetchError, NotReached, Reach
+from ostiary.transport.fetch import Fetcher, FetchError, NotReached
+from ostiary.transport.reach import Reach, strangers
 
 if TYPE_CHECKING:
     from ostiary.oauth.canonical_url import CanonicalUrl
@@ -56,11 +57,17 @@ class NotDescribed(Exception):
 
 
 class ServerDescriptions:
-    """Asked of servers; how each challenges is remembered."""
+    """Asked of servers; how each challenges is remembered.
 
-    def __init__(self, fetcher: Fetcher, clock: Callable[[], float]) -> None:
+    servers: how far requests to a server itself may go, where that is not as to its issuer.
+    """
+
+    def __init__(
+        self, fetcher: Fetcher, clock: Callable[[], float], servers: Mapping[CanonicalUrl, Reach] = {}
+    ) -> None:
         self._fetcher = fetcher
         self._clock = clock
+        self._servers = servers
         self._challenges: dict[str, tuple[Challenges | None, float]] = {}
 
     async def describe(
@@ -92,7 +99,8 @@ class ServerDescriptions:
         known, heard_at = self._challenges.get(str(server_url), (None, float("-inf")))
         if self._clock() - heard_at < KEPT:
             return known
-        answer = await self._fetcher.post(server_url, PROBE, headers=AS_A_CLIENT, reach=reach)
+        own = self._servers.get(server_url, reach)
+        answer = await self._fetcher.post(server_url, PROBE, headers=AS_A_CLIENT, reach=own)
         said = None
         if answer.status == HTTPStatus.UNAUTHORIZED:
             said = tuple(read_challenges(answer.headers.get("www-authenticate", "")))
@@ -106,23 +114,27 @@ class ServerDescriptions:
         if len(self._challenges) > MOST_KEPT:
             del self._challenges[next(iter(self._challenges))]
 
-    @staticmethod
     def _places(
+        self,
         challenges: Challenges,
         server_url: CanonicalUrl,
         reach: Reach,
         reasons: list[FetchError | MetadataRefused],
     ) -> Iterator[tuple[CanonicalUrl, Reach]]:
+        own = self._servers.get(server_url, reach)
         local = replace(reach, loopback=server_url.is_loopback or reach.private_network)
         for challenge in challenges:
             if "resource_metadata" not in challenge.parameters:
                 continue
             try:
-                yield challenged_url(challenge.parameters["resource_metadata"], server=server_url), local
+                place = challenged_url(challenge.parameters["resource_metadata"], server=server_url)
             except MetadataRefused as refused:
                 reasons.append(refused)
+            else:
+                at_home = place.origin == server_url.origin
+                yield place, own if at_home else strangers(local, place, server_url)
         for place in well_known_urls(server_url):
-            yield place, reach
+            yield place, own
 
 
 def _scopes(challenges: Challenges) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.oauth.client_authentication import ClientAuthentication
-    from ostiary.transport.fetch import Document, Reach
+    from ostiary.transport.fetch import Document
+    from ostiary.transport.reach import Reach
 
 ASSUMED_LIFETIME = 300.0
 """Seconds for which a token is used whose issuer does not say how long it is good for."""
@@ -150,9 +151,7 @@ class TokenEndpoint:
                 client_certificate=self._client.certificates,
             )
         except NotTrusted as error:
-            raise self._unreachable(
-                error.reason, "set ca_file to the authority that vouches for it"
-            ) from None
+            raise self._unreachable(error.reason, error.fix) from None
         except FetchError as error:
             fix = "see whether token_url or issuer is right and this machine reaches it"
             raise self._unreachable(error.reason, fix) from None

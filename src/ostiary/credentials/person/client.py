@@ -22,13 +22,15 @@ from ostiary.oauth.client_registration import (
     takes_metadata_documents,
 )
 from ostiary.secrets import Secret
+from ostiary.transport.reach import strangers
 
 if TYPE_CHECKING:
     from ostiary.credentials.issuer.discovery import FoundEndpoint
     from ostiary.credentials.oauth_user import OAuthUser
     from ostiary.credentials.person.vault import Grant, UserRecords
     from ostiary.credentials.runtime import Runtime
-    from ostiary.transport.fetch import Reach
+    from ostiary.oauth.canonical_url import CanonicalUrl
+    from ostiary.transport.reach import Reach
 
 
 def configured_client(user: OAuthUser, found: FoundEndpoint) -> ClientSettings | None:
@@ -84,10 +86,13 @@ async def client_of(grant: Grant, user: OAuthUser, records: UserRecords) -> Clie
     return client_settings(user, kept.client)
 
 
-def reach_of(grant: Grant, user: OAuthUser) -> Reach:
+def grants_reach(grant: Grant, user: OAuthUser, server_url: CanonicalUrl) -> Reach:
     """How far a request to the grant's issuer may go: to this machine only when that is here."""
     here = canonical_url(grant.issuer).is_loopback or user.private_network
-    return replace(user.reach, loopback=here)
+    within = replace(user.reach, loopback=here)
+    if grant.issuer == user.issuer:
+        return within
+    return strangers(within, grant.issuer, server_url)
 
 
 def client_settings(user: OAuthUser, client: RegisteredClient) -> ClientSettings:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.credentials.issuer.client_proof import ClientProof, ProofUnavailable
-from ostiary.credentials.person.client import client_of, reach_of
+from ostiary.credentials.person.client import client_of, grants_reach
 from ostiary.credentials.person.errors import told_to_the_person
 from ostiary.credentials.person.vault import Grant, UserRecords
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ostiary.credentials.oauth_user import OAuthUser
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
+    from ostiary.transport.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,12 @@ async def sign_out(user: OAuthUser, server_url: CanonicalUrl, *, runtime: Runtim
             return None
         client = await client_of(grant, user, records)
         await records.forget_grant(grant.issuer, str(server_url))
-    return SignedOut(grant.issuer, await _revoke(grant, client, user, runtime))
+    return SignedOut(
+        grant.issuer, await _revoke(grant, client, grants_reach(grant, user, server_url), runtime)
+    )
 
 
-async def _revoke(
-    grant: Grant, client: ClientSettings | None, user: OAuthUser, runtime: Runtime
-) -> str | None:
+async def _revoke(grant: Grant, client: ClientSettings | None, reach: Reach, runtime: Runtime) -> str | None:
     """Have the issuer end the tokens: with the refresh token go those made of it (section 2.1)."""
     if grant.revocation_endpoint is None:
         return "it revokes no tokens"
@@ -60,7 +61,7 @@ async def _revoke(
     try:
         proof = await asyncio.to_thread(ClientProof(client, grant.issuer, at, (), runtime.clock).make)
         answer = await runtime.fetcher.post_form(
-            canonical_url(at), {**form, **proof.form}, headers=proof.headers, reach=reach_of(grant, user)
+            canonical_url(at), {**form, **proof.form}, headers=proof.headers, reach=reach
         )
     except (FetchError, ProofUnavailable, UrlRefused) as error:
         return str(error)

@@ -17,7 +17,7 @@ from ostiary.credentials.issuer.token_endpoint import (
     TokenEndpoint,
     token_of,
 )
-from ostiary.credentials.person.client import client_of, reach_of
+from ostiary.credentials.person.client import client_of, grants_reach
 from ostiary.credentials.person.dpop_key import KeptDpopKey
 from ostiary.credentials.person.errors import KIND, needs_sign_in, told_to_the_person
 from ostiary.credentials.person.sign_in import SignIn, Wanted, find_issuer
@@ -151,7 +151,7 @@ class OAuthUserSource:
             runtime=self._runtime,
             credential=KIND,
             endpoint=self.endpoint,
-            reach=reach_of(grant, self._user),
+            reach=grants_reach(grant, self._user, self._server_url),
             dpop=key,
         )
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}

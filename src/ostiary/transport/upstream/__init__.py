@@ -6,6 +6,7 @@ parser for its answer, no task in between.
     pool         all connections to one server, with their deadlines
     turns        each caller's share of them, and who is next
     connection   one connection, one request at a time
+    tunnel       the same through a proxy
     answer       whole, or streamed
     held         how much of large answers is held at once
     limits       how much, how long

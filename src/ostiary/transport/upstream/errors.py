@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 
 
@@ -32,3 +33,8 @@ class UpstreamFailed(Exception):
         self.server = server
         self.step = step
         self.reason = reason
+
+
+def in_the_systems_words(error: OSError) -> str:
+    """Why there is no connection; event loops write words of their own, which differ."""
+    return os.strerror(error.errno).lower() if error.errno else "no connection"

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import ssl
 from collections.abc import Awaitable, Hashable
 
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.transport.addresses import AddressRefused, resolve
 from ostiary.transport.outbox import Outbox
+from ostiary.transport.proxies import NONE, Proxies, Proxy, ProxyUnusable
 from ostiary.transport.stepping import Reply, in_task
+from ostiary.transport.trust import tls_failure
 from ostiary.transport.upstream.answer import UpstreamAnswer
 from ostiary.transport.upstream.connection import STREAMING, Connection
-from ostiary.transport.upstream.errors import CallerBusy, Step, UpstreamFailed
+from ostiary.transport.upstream.errors import CallerBusy, Step, UpstreamFailed, in_the_systems_words
 from ostiary.transport.upstream.held import HeldAnswers
 from ostiary.transport.upstream.limits import UpstreamLimits
 from ostiary.transport.upstream.loop_share import LoopShare
+from ostiary.transport.upstream.tunnel import TunnelRefused, open_tunnel, start_tls
 from ostiary.transport.upstream.turns import Calls, Turns
 
 IDLE_SECONDS = 4.0
@@ -35,6 +37,7 @@ class Upstream:
         *,
         tls: ssl.SSLContext | None = None,
         private_network: bool = False,
+        proxies: Proxies = NONE,
         limits: UpstreamLimits = UpstreamLimits(),
     ) -> None:
         self.name = name
@@ -42,6 +45,7 @@ class Upstream:
         self.limits = limits
         self._tls = tls
         self._private_network = private_network
+        self._proxies = proxies
         self._idle: list[Connection] = []
         self._busy: dict[Connection, float] = {}
         self._opening = 0
@@ -175,6 +179,9 @@ class Upstream:
     async def _open_in_time(self) -> Connection:
         try:
             async with asyncio.timeout(self.limits.connect_timeout):
+                proxy = self._proxies.to(self.url)
+                if proxy is not None:
+                    return await self._open_through(proxy)
                 addresses = await resolve(self.url, private_network=self._private_network)
                 return await self._open_first(addresses)
         except TimeoutError:
@@ -184,10 +191,27 @@ class Upstream:
             ) from None
         except AddressRefused as error:
             raise self.failed(Step.RESOLVE, str(error)) from None
+        except (ProxyUnusable, TunnelRefused) as error:
+            raise self.failed(Step.CONNECT, str(error)) from None
         except ssl.SSLError as error:
-            raise self.failed(Step.TLS, f"{self.url.authority}: {_tls_reason(error)}") from None
+            raise self.failed(Step.TLS, f"{self.url.authority}: {tls_failure(error)}") from None
         except OSError as error:
-            raise self.failed(Step.CONNECT, f"{self.url.authority}: {_os_reason(error)}") from None
+            raise self.failed(Step.CONNECT, f"{self.url.authority}: {in_the_systems_words(error)}") from None
+
+    async def _open_through(self, proxy: Proxy) -> Connection:
+        transport = await open_tunnel(proxy, self.url)
+        connection = Connection(self)
+        try:
+            if self._tls is not None:
+                transport = await start_tls(self._loop, transport, connection, self._tls, self.url)
+            else:
+                transport.set_protocol(connection)
+        except BaseException:
+            transport.abort()
+            raise
+        connection.connection_made(transport)
+        transport.resume_reading()
+        return connection
 
     async def _open_first(self, addresses: list[str]) -> Connection:
         for last, address in enumerate(addresses, start=1 - len(addresses)):
@@ -239,13 +263,3 @@ class Upstream:
         if calls.under_way >= self._share:
             return CallerBusy(self.name)
         return self.failed(Step.TIMEOUT, f"no free connection within {self.limits.timeout:g} s")
-
-
-def _tls_reason(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.verify_message})"
-    return f"TLS failed ({error.reason or 'handshake'})"
-
-
-def _os_reason(error: OSError) -> str:
-    return os.strerror(error.errno).lower() if error.errno else "no connection"

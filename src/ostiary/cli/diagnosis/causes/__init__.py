@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ostiary.cli.diagnosis.evidence import Evidence
 
 RULES: tuple[Rule, ...] = (
+    reach.proxy_refuses,
     reach.name_is_unknown,
     reach.nothing_listens,
     reach.certificate_is_not_trusted,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.cli.diagnosis.diagnosis import Cause, Diagnosis
 from ostiary.cli.diagnosis.evidence import Unreachable
+from ostiary.transport.trust import Distrust
 
 if TYPE_CHECKING:
     from ostiary.cli.diagnosis.evidence import Evidence
@@ -33,16 +34,36 @@ def nothing_listens(evidence: Evidence) -> Diagnosis | None:
     )
 
 
-def certificate_is_not_trusted(evidence: Evidence) -> Diagnosis | None:
-    """The other end proves to be somebody whom nobody here vouches for."""
-    if (detail := _end(evidence, Unreachable.CERTIFICATE)) is None:
+def proxy_refuses(evidence: Evidence) -> Diagnosis | None:
+    """We never came as far as the server."""
+    if (detail := _end(evidence, Unreachable.PROXY)) is None:
         return None
     return Diagnosis(
-        Cause.CERTIFICATE_NOT_TRUSTED,
-        f"The certificate of {evidence.url.origin} is not trusted here: {detail}.",
-        "For a private authority, point SSL_CERT_FILE to its certificate (in an ostiary.yaml, ca_file); "
-        "for any other reason the certificate has to be replaced.",
+        Cause.PROXY_REFUSES,
+        f"The way to {evidence.url.origin} ends at a proxy: {detail}.",
+        "Ask who runs the proxy to let it through, or name the host in NO_PROXY (or say proxy: none).",
     )
+
+
+def certificate_is_not_trusted(evidence: Evidence) -> Diagnosis | None:
+    """The other end proves to be somebody whom nobody here vouches for, or for another time or name."""
+    if (detail := _end(evidence, Unreachable.CERTIFICATE)) is None:
+        return None
+    found = (evidence.dead.distrust if evidence.dead else None) or Distrust.OTHER
+    return Diagnosis(
+        _CERTIFICATES.get(found, Cause.CERTIFICATE_NOT_TRUSTED),
+        f"The certificate of {evidence.url.origin} {found.removeprefix('its certificate ')}"
+        f"{f': {detail}' if found in _NEED_DETAIL else ''}.",
+        f"{found.fix[:1].upper()}{found.fix[1:]}.",
+    )
+
+
+_NEED_DETAIL = {Distrust.OTHER, Distrust.OTHER_NAME}
+_CERTIFICATES = {
+    Distrust.EXPIRED: Cause.CERTIFICATE_EXPIRED,
+    Distrust.NOT_YET_VALID: Cause.CERTIFICATE_NOT_YET_VALID,
+    Distrust.OTHER_NAME: Cause.CERTIFICATE_OF_ANOTHER_NAME,
+}
 
 
 def tls_fails(evidence: Evidence) -> Diagnosis | None:

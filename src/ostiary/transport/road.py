@@ -1,0 +1,71 @@
+"""An HTTP client for one MCP server, on the one road: whom to trust, by which proxy, and nothing compressed.
+
+What an `httpx2.AsyncClient` reads from the environment by itself it does not: it would take this machine's
+own servers, and the tokens for them, to a proxy.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from ostiary.transport.proxies import Proxies, Proxy, proxies_of
+from ostiary.transport.reach import PUBLIC, Reach
+from ostiary.transport.trust import tls_failure
+
+if TYPE_CHECKING:
+    from ostiary.oauth.canonical_url import CanonicalUrl
+
+
+class Compressed(httpx2.DecodingError):
+    """The server compressed its answer, which was asked for plain."""
+
+
+class RoadClient(httpx2.AsyncClient):
+    """For requests to `url`'s server. options: as of httpx2's own client, and what they say counts."""
+
+    def __init__(
+        self, url: CanonicalUrl, *, reach: Reach = PUBLIC, proxies: Proxies | None = None, **options: Any
+    ) -> None:
+        """proxies: by default, as the environment says. Raises ProxyUnusable, TrustUnusable."""
+        rule = proxies_of("environment", os.environ) if proxies is None else proxies
+        self.by_proxy = rule.to(url)
+        settings: dict[str, Any] = {
+            "verify": reach.trust.context if url.scheme == "https" else False,
+            "proxy": None if self.by_proxy is None else _as_httpx2_has_it(self.by_proxy),
+            "trust_env": False,
+        }
+        super().__init__(**{**settings, **options})
+        self.headers["accept-encoding"] = "identity"
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send it. Raises Compressed."""
+        response = await super().send(request, **options)
+        coding = response.headers.get("content-encoding", "identity")
+        if coding == "identity":
+            return response
+        await response.aclose()
+        raise Compressed(
+            f"its answer is compressed ({coding[:20]}) although we asked for it plain", request=request
+        )
+
+
+def unreached(error: httpx2.TransportError, proxy: Proxy | None) -> str:
+    """Why there was no answer, in words."""
+    if (failure := tls_failure(error)) is not None:
+        return failure
+    said = str(error) or type(error).__name__
+    if proxy is None:
+        return said
+    by = f"the proxy {proxy} that {proxy.said_by} names"
+    return (
+        f"{by} does not connect to it ({said})"
+        if isinstance(error, httpx2.ProxyError)
+        else f"{said}, by {by}"
+    )
+
+
+def _as_httpx2_has_it(proxy: Proxy) -> httpx2.Proxy:
+    return httpx2.Proxy(proxy.url, auth=None if proxy.user is None else (proxy.user, proxy.password or ""))
