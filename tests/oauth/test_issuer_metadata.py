@@ -69,7 +69,7 @@ def test_a_document_that_is_not_the_issuers_own_is_refused(document: object, why
 @pytest.mark.parametrize("itself", ["https://a.example", "https://a.example/"])
 def test_one_slash_at_the_root_is_no_other_issuer_where_a_resource_names_it(named: str, itself: str) -> None:
     document = {"issuer": itself}
-    assert read_issuer_metadata(document, issuer=named, named_by_resource=True) == document
+    assert read_issuer_metadata(document, issuer=named, named_by_resource=True) is document
     if named != itself:
         with pytest.raises(AnotherIssuer):
             read_issuer_metadata(document, issuer=named)

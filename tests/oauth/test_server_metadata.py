@@ -89,7 +89,7 @@ def test_id_jag_is_not_promised_without_its_grant() -> None:
 
 def test_our_own_client_believes_it() -> None:
     document = server_metadata(issuer=ISSUER, endpoints=ENDPOINTS, features=FEATURES)
-    assert read_issuer_metadata(document, issuer=ISSUER) == document
+    assert read_issuer_metadata(document, issuer=ISSUER) is document
     assert str(token_endpoint(document)) == ENDPOINTS["token_endpoint"]
     assert str(jwks_uri(document, issuer=ISSUER)) == ENDPOINTS["jwks_uri"]
     require_s256(document)

@@ -55,6 +55,8 @@ def read_issuer_metadata(document: Any, *, issuer: str, named_by_resource: bool 
     named = document.get("issuer")
     if named != issuer and not (named_by_resource and isinstance(named, str) and same_issuer(named, issuer)):
         raise AnotherIssuer(named, asked=issuer)
+    if None not in document.values():
+        return document
     return {name: value for name, value in document.items() if value is not None}
 
 

@@ -296,6 +296,20 @@ async def test_a_refresh_token_that_was_replaced_by_none_needs_the_person(
     assert [event["reason"] for event in events(tmp_path)] == [reason]
 
 
+async def test_a_refresh_token_that_gave_another_person_s_tokens_is_not_shown_again(
+    replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    parts = await replica()
+    grant_id = await connect(parts, idp)
+    clock.advance(301)
+    idp.claims = {"sub": "bob"}
+    for _ in range(2):
+        with pytest.raises(GrantDead):
+            await fresh_tokens(parts, grant_id, now=clock())
+    assert (len(idp.renewed), idp.reuses) == (1, 0)
+    assert (await grant(parts, grant_id)).state is GrantState.NEEDS_RECONNECT
+
+
 async def test_a_good_token_beside_a_refresh_token_of_no_use_is_used_to_its_end(
     replica: Replica, idp: LittleIdp, clock: Clock
 ) -> None:

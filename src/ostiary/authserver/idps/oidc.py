@@ -192,7 +192,11 @@ class OidcProvider:
             return False
         before = unverified_claims(old.id_token or "")
         if before and (before.get("sub"), before.get("iss")) != (claims["sub"], claims["iss"]):
-            raise IdpAnswerRefused(f"identity provider {self.name} renewed another person's tokens")
+            rotated = new.refresh_token != old.refresh_token
+            raise IdpAnswerRefused(
+                f"identity provider {self.name} renewed another person's tokens",
+                left=msgspec.structs.replace(old, refresh_token=None) if rotated else None,
+            )
         return True
 
     def _refuse_others(self, issuer: str, client_id: str) -> None:
