@@ -233,7 +233,7 @@ def test_each_fault_is_a_line(ostiary: Any) -> None:
         (
             "mine.yaml:1: gatewy is not a setting of this file; did you mean gateway?\n"
             "mine.yaml:2: x is not a setting of this file; "
-            "there is authserver, gateway, insecure_inline_secrets, storage, telemetry\n"
+            "there is authserver, gateway, insecure_inline_secrets, proxy, storage, telemetry\n"
         ),
     )
 
