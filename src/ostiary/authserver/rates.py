@@ -15,8 +15,8 @@ from ostiary.authserver.config.settings import RateSettings
 from ostiary.oauth.server_errors import TooManyRequests
 from ostiary.transport.addresses import network_of
 
-MOST_BUCKETS = 20_000
-"""Buckets of one limit that are kept at once."""
+MOST_BUCKETS = 5_000
+"""Buckets of one limit that are kept at once: more than ask in the minute in which most fill again."""
 
 
 class RateLimit:
