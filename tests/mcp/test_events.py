@@ -127,3 +127,18 @@ def test_an_event_is_written_as_it_is_read() -> None:
 
 def test_a_message_of_several_lines_is_written_as_one() -> None:
     assert write_event(b'{"a":\n1\r\n}') == b'event: message\ndata: {"a": 1  }\n\n'
+
+
+def test_ids_and_times_are_kept_as_the_events_they_came_with_are_dispatched() -> None:
+    reader = EventReader(1_000_000)
+    assert reader.feed(b"id: 1\nretry: 3000\ndata: \n\n") == []
+    assert (reader.last_event_id, reader.reconnection_time) == (b"1", 3000)
+    assert reader.feed(b"id: 2\ndata: a\n") == []
+    assert reader.last_event_id == b"1"
+    odd = b"\nid: a\0b\nretry: 1s\nretry: " + b"9" * 900
+    assert reader.feed(odd + b"\n\ndata: b\n\n") == [b"a", b"b"]
+    assert (reader.last_event_id, reader.reconnection_time) == (b"2", 3000)
+    assert reader.feed(b"id: " + b"x" * 900_000 + b"\n\n") == []
+    assert reader.last_event_id == b"2"
+    assert reader.feed(b"id\n\n") == []
+    assert reader.last_event_id == b""

@@ -1,7 +1,8 @@
 """The messages of an event stream (WHATWG HTML, server-sent events).
 
-A message is the data of an event of type `message`. All else that a stream says is between the server and
-us: ids, reconnection times and events of other types end here, a comment is no more than a sign of life.
+A message is the data of an event of type `message`; an event without data is none. All else that a stream
+says is between the server and whoever reads it: ids and reconnection times are for who goes on reading later,
+events of other types end here, a comment is no more than a sign of life.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 KEEP_ALIVE = b""
 """What stands for comments among messages, none of which is empty."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LONGEST_POSITION = 1024
+"""The longest line with an id that is kept: a longer one could not be sent back in a header."""
+_MOST_DIGITS = 9
+_POSITIONS = (b"id", b"retry")
 _MESSAGE_TYPES = frozenset({b"", b"message"})
 
 
@@ -27,6 +32,11 @@ class EventReader:
         self._line = bytearray()
         self._data = bytearray()
         self._type = b""
+        self._id = b""
+        self.last_event_id = b""
+        """After which event a stream that breaks off goes on."""
+        self.reconnection_time: int | None = None
+        """Milliseconds to wait before that, as the server wishes."""
 
     @property
     def held(self) -> int:
@@ -83,11 +93,22 @@ class EventReader:
                 raise EventTooLong
         elif line.startswith(b"event:") or line == b"event":
             self._type = bytes(line[6:]).removeprefix(b" ")
+        elif line.startswith(_POSITIONS) and len(line) <= LONGEST_POSITION:
+            self._read_position(bytes(line))
         return None
+
+    def _read_position(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"id" and b"\0" not in value:
+            self._id = value
+        elif name == b"retry" and value.isdigit() and len(value) <= _MOST_DIGITS:
+            self.reconnection_time = int(value)
 
     def _end_event(self) -> bytes | None:
         data, self._data = self._data, bytearray()
         kind, self._type = self._type, b""
+        self.last_event_id = self._id
         if len(data) <= len(b"\n") or kind not in _MESSAGE_TYPES:
             return None
         data.pop()

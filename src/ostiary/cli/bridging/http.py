@@ -6,15 +6,21 @@ that goes wrong it tells the client little, or ends.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from http import HTTPStatus
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
+from ostiary.cli.bridging.events import MOST_BYTES, Events
+from ostiary.cli.bridging.sessions import SESSION, Sessions, is_unknown_session, read_message
 from ostiary.cli.challenge import refusal
 from ostiary.credentials import CredentialError, NoCredential
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
+from ostiary.mcp.events import EventReader
 from ostiary.telemetry.redaction import without_tokens
 from ostiary.transport.moved import REDIRECTS, moved
 from ostiary.transport.road import Compressed, RoadClient, unreached
@@ -29,7 +35,8 @@ UNREACHABLE, BAD_ANSWER, CREDENTIAL_FAILED, CREDENTIAL_REFUSED = -32010, -32012,
 CONNECT_TIMEOUT = 30.0
 """Seconds. An answer may take as long as the client likes to wait for it."""
 FAREWELL = httpx2.Timeout(5.0)
-_SESSION = "mcp-session-id"
+PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds between tries to hear of a server that is away; the last one for ever."""
 
 
 class TellingClient(RoadClient):
@@ -44,25 +51,92 @@ class TellingClient(RoadClient):
             timeout=httpx2.Timeout(CONNECT_TIMEOUT, read=None),
         )
         self._target = target
+        self._sessions = Sessions()
+        self._beginning = asyncio.Lock()
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send, and tell in JSON-RPC what went wrong."""
         if request.method == "DELETE":  # the end of a session, which nobody waits for
             request.extensions = {**request.extensions, "timeout": FAREWELL.as_dict()}
         try:
-            response = await super().send(request, **options)
+            response = await self._sent(request, options)
             if request.method != "POST" or not _is_short(response):
                 return response
             await response.aread()
         except CredentialError as error:
             return _answer(request, 502, CREDENTIAL_FAILED, str(error))
         except httpx2.TransportError as error:
+            if request.method == "GET" and not self._sessions.resumes_an_answer(request):
+                return await self._heard_later(request, options)
             said = f"{self._target.url} cannot be reached: {unreached(error, self.by_proxy)}"
             hint = "" if tls_failure(error) else "; is the server running?"
             return _answer(request, 502, UNREACHABLE, said + hint)
         except Compressed as error:
             return _answer(request, 502, BAD_ANSWER, f"{self._target.url}: {error}")
         return self._told(request, response)
+
+    async def _sent(self, request: httpx2.Request, options: dict[str, Any]) -> httpx2.Response:
+        """The answer, under a session that the server knows."""
+        session = self._sessions.put_on(request)
+        response = await super().send(request, **options)
+        if session is not None and response.status_code == HTTPStatus.NOT_FOUND:
+            body = await response.aread()
+            gone = is_unknown_session(request, body) and not self._sessions.resumes_an_answer(request)
+            if gone and await self._begun_anew(session):
+                again = self._again(request)
+                self._sessions.put_on(again)
+                response = await super().send(again, **options)
+        self._note(request, response)
+        return response
+
+    def _note(self, request: httpx2.Request, response: httpx2.Response) -> None:
+        if response.is_success:
+            self._sessions.taken(request, response)
+        if _is_stream(response):
+            of_answer = request.method == "POST" or self._sessions.resumes_an_answer(request)
+            told = self._sessions.part_of_an_answer if of_answer else self._sessions.heard
+            response.stream = Events(response, told)
+
+    async def _begun_anew(self, session: str) -> bool:
+        """Shake hands as the client did, once for all who were told that the session is gone."""
+        async with self._beginning:
+            if self._sessions.current != session:
+                return True
+            handshake = self._sessions.handshake
+            if handshake is None or handshake.initialized is None:
+                return False
+            first = await super().send(self._message(handshake.initialize), stream=True)
+            try:
+                answer = await _answer_of(first) if first.is_success else None
+            finally:
+                await first.aclose()
+            if not self._sessions.agrees(answer):
+                return False
+            self._sessions.begun_anew(first.headers.get(SESSION))
+            last = self._message(handshake.initialized)
+            if handshake.version is not None:
+                last.headers["mcp-protocol-version"] = handshake.version
+            if self._sessions.current is not None:
+                last.headers[SESSION] = self._sessions.current
+            return (await super().send(last)).is_success
+
+    async def _heard_later(self, request: httpx2.Request, options: dict[str, Any]) -> httpx2.Response:
+        """What the server says of itself, when it is there again: the SDK would soon listen no more."""
+        for pause in chain(PAUSES, repeat(PAUSES[-1])):
+            await asyncio.sleep(pause)
+            with contextlib.suppress(httpx2.TransportError, CredentialError):
+                return await self._sent(self._again(request), options)
+        raise AssertionError  # pauses do not end
+
+    def _message(self, body: bytes) -> httpx2.Request:
+        headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+        url, timeout = str(self._target.url), httpx2.Timeout(CONNECT_TIMEOUT)
+        return self.build_request("POST", url, content=body, headers=headers, timeout=timeout)
+
+    def _again(self, request: httpx2.Request) -> httpx2.Request:
+        """The same, not yet sent."""
+        body = request.content or None
+        return self.build_request(request.method, request.url, content=body, headers=request.headers)
 
     def _told(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
         if response.status_code in REDIRECTS:
@@ -74,7 +148,7 @@ class TellingClient(RoadClient):
             return _answer(request, response.status_code, CREDENTIAL_REFUSED, self._refusal(response))
         if response.status_code < HTTPStatus.BAD_REQUEST or _is_json(response):
             return response
-        if response.status_code == HTTPStatus.NOT_FOUND and _SESSION in request.headers:
+        if response.status_code == HTTPStatus.NOT_FOUND and SESSION in request.headers:
             return response  # it is the session that is gone, and the SDK says so
         status = f"{response.status_code} {response.reason_phrase}"
         hint = ": no MCP server is at that path" if response.status_code == HTTPStatus.NOT_FOUND else ""
@@ -101,6 +175,23 @@ def _is_within_origin(response: httpx2.Response) -> bool:
     if onward is None or onward.method != sent.method:
         return False
     return (onward.url.scheme, onward.url.netloc) == (sent.url.scheme, sent.url.netloc)
+
+
+def _is_stream(response: httpx2.Response) -> bool:
+    return str(response.headers.get("content-type", "")).lower().startswith("text/event-stream")
+
+
+async def _answer_of(response: httpx2.Response) -> Any:
+    """The message that answers a request; None without one."""
+    if _is_json(response):
+        return read_message(await response.aread())
+    reader = EventReader(MOST_BYTES)
+    async for chunk in response.aiter_bytes():
+        for data in reader.feed(chunk):
+            message = read_message(data)
+            if message and "method" not in message:
+                return message
+    return None
 
 
 def _is_json(response: httpx2.Response) -> bool:

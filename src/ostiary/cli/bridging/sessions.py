@@ -1,0 +1,116 @@
+"""The session that a server gave (MCP 2025-11-25, transports), and a new one when it knows ours no more.
+
+The client shook hands once and goes by that. A server that was restarted answers 404 for the session: then
+the same handshake is made again, and what the client had sent goes out once more, under the new session.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx2
+
+SESSION = "mcp-session-id"
+LAST_EVENT = "last-event-id"
+UNKNOWN_METHOD = -32601
+MOST_EVENTS = 1000
+"""Ids that are remembered: a stream that broke off goes on soon, or never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What the client began with, and the version that the server chose."""
+
+    initialize: bytes
+    initialized: bytes | None = None
+    version: str | None = None
+
+
+class Sessions:
+    """Sees what goes and comes, and puts the session of today on it."""
+
+    def __init__(self) -> None:
+        self.handshake: Handshake | None = None
+        self.current: str | None = None
+        self._heard: str | None = None
+        """The last event that the server sent unasked in this session."""
+        self._of_answers: deque[str] = deque(maxlen=MOST_EVENTS)
+        """Events after which only the rest of one answer is wanted."""
+
+    def put_on(self, request: httpx2.Request) -> str | None:
+        """The session that it goes under; None for none."""
+        if SESSION not in request.headers:
+            return None
+        if _method(request) == "initialize" or self.current is None:
+            del request.headers[SESSION]
+            return None
+        if request.headers.get(LAST_EVENT) != self._heard and not self.resumes_an_answer(request):
+            request.headers.pop(LAST_EVENT, None)  # it is of the session before
+        request.headers[SESSION] = self.current
+        return self.current
+
+    def taken(self, request: httpx2.Request, response: httpx2.Response) -> None:
+        """The server took it: remember what a handshake is made of."""
+        match _method(request):
+            case "initialize":
+                self.current = response.headers.get(SESSION)
+                self.handshake = Handshake(request.content)
+            case "notifications/initialized" if self.handshake is not None:
+                version = request.headers.get("mcp-protocol-version")
+                self.handshake = Handshake(self.handshake.initialize, request.content, version)
+
+    def agrees(self, answer: Any) -> bool:
+        """Whether a new handshake came to the same: the client goes by what was agreed on first."""
+        return self.handshake is not None and _version(answer) == self.handshake.version is not None
+
+    def begun_anew(self, session: str | None) -> None:
+        """The server gave another one."""
+        self.current, self._heard = session, None
+
+    def heard(self, event_id: str) -> None:
+        """The server said something unasked, under this id."""
+        self._heard = event_id
+
+    def part_of_an_answer(self, event_id: str) -> None:
+        """An event of this id came in the stream that answers one request."""
+        self._of_answers.append(event_id)
+
+    def resumes_an_answer(self, request: httpx2.Request) -> bool:
+        """Whether it asks for the rest of an answer, of which a new session knows nothing."""
+        return request.headers.get(LAST_EVENT) in self._of_answers
+
+
+def is_unknown_session(request: httpx2.Request, body: bytes) -> bool:
+    """Whether a 404 to a request under a session says that there is none, so that nothing was done.
+
+    A method that nobody knows is told with 404 as well. The answer of a client, and the rest of an answer of
+    the server, are of the session that is gone.
+    """
+    error = read_message(body).get("error")
+    if isinstance(error, dict) and error.get("code") == UNKNOWN_METHOD:
+        return False
+    return request.method == "GET" or _method(request) is not None
+
+
+def _version(answer: Any) -> str | None:
+    result = answer.get("result") if isinstance(answer, dict) else None
+    version = result.get("protocolVersion") if isinstance(result, dict) else None
+    return version if isinstance(version, str) else None
+
+
+def _method(request: httpx2.Request) -> str | None:
+    method = read_message(request.content).get("method") if request.method == "POST" else None
+    return method if isinstance(method, str) else None
+
+
+def read_message(body: bytes) -> dict[str, Any]:
+    """The JSON object; empty for what is none."""
+    try:
+        read = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, dict) else {}

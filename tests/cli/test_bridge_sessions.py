@@ -1,0 +1,169 @@
+"""`ostiary bridge`, while its server is restarted: the session is another one, and the client never knows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+from tests.cli.test_bridge import Process, bridged
+
+from ostiary.settings import Listen
+from ostiary.transport.serving import address_of, bind, serving
+
+VERSION = "2025-11-25"
+US = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+INITIALIZED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n'
+
+
+@dataclass
+class Sessioned:
+    """A server of sessions, which can forget them; what it was sent is written down, by session."""
+
+    primed: bool = True
+    version: str = VERSION
+    sessions: list[str] = field(default_factory=list)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+    says: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
+    listening: asyncio.Event = field(default_factory=asyncio.Event)
+    last_events: list[str | None] = field(default_factory=list)
+    """After which event each stream was to go on."""
+
+    def forget(self) -> None:
+        self.sessions = []
+        self.listening.clear()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        answer = await (self.listen(request) if request.method == "GET" else self.post(request))
+        await answer(scope, receive, send)
+
+    async def listen(self, request: Request) -> Response:
+        if request.headers["mcp-session-id"] not in self.sessions:
+            return Response("no such session", 404)
+        self.last_events.append(request.headers.get("last-event-id"))
+        self.listening.set()
+
+        async def events() -> AsyncIterator[bytes]:
+            yield b"id: 1\nretry: 10\ndata: \n\n"
+            while said := await self.says.get():
+                yield said
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    async def post(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            return Response(status_code=204)
+        message = json.loads(await request.body())
+        session = request.headers.get("mcp-session-id", "")
+        method = message.get("method", "answer")
+        self.seen.append((session, method))
+        if method == "initialize":
+            self.sessions.append(f"session-{len(self.seen)}")
+            result = {"protocolVersion": self.version, "capabilities": {}, "serverInfo": US["clientInfo"]}
+            return self.answer(message, result, {"mcp-session-id": self.sessions[-1]})
+        if session not in self.sessions:
+            return Response("no such session", 404)
+        assert request.headers["mcp-protocol-version"] == VERSION
+        if "id" not in message:
+            return Response(status_code=202)
+        if method == "unheard/of":
+            error = {"code": -32601, "message": "unknown"}
+            body = json.dumps({"jsonrpc": "2.0", "id": message["id"], "error": error})
+            return Response(body, 404, media_type="application/json")
+        return self.answer(message, {"echo": message["id"]})
+
+    def answer(self, message: Any, result: Any, headers: dict[str, str] | None = None) -> Response:
+        body = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result})
+        if not self.primed:
+            return Response(body, media_type="application/json", headers=headers)
+        stream = f"\ufeffid: 0\rdata: \r\rid: 1\nevent: message\ndata: {body}\n\n"
+        return Response(stream, media_type="text/event-stream", headers=headers)
+
+
+@contextlib.asynccontextmanager
+async def begun(server: Sessioned) -> AsyncIterator[Process]:
+    """A bridge whose client has shaken hands."""
+    sock = bind(Listen("127.0.0.1", 0))
+    async with serving(server, sock), bridged(f"http://{address_of(sock)}/mcp", "--no-credential") as bridge:
+        started = await bridge.ask(1, "initialize", **US)
+        assert started["result"]["protocolVersion"] == VERSION
+        await bridge.send(INITIALIZED)
+        await asyncio.wait_for(server.listening.wait(), 15)
+        yield bridge
+
+
+@pytest.mark.parametrize("primed", [True, False], ids=["with priming events", "in JSON"])
+async def test_a_server_that_restarts_loses_nobody(primed: bool) -> None:
+    server = Sessioned(primed)
+    async with begun(server) as bridge:
+        assert (await bridge.ask(2, "tools/list"))["result"] == {"echo": 2}
+        first = server.sessions[0]
+        server.forget()
+        assert (await bridge.ask(3, "tools/list"))["result"] == {"echo": 3}
+        (second,) = server.sessions
+        assert (await bridge.ask(4, "tools/list"))["result"] == {"echo": 4}
+    asked = [(session, method) for session, method in server.seen if method != "answer"]
+    assert asked == [
+        ("", "initialize"),
+        (first, "notifications/initialized"),
+        (first, "tools/list"),
+        (first, "tools/list"),
+        ("", "initialize"),
+        (second, "notifications/initialized"),
+        (second, "tools/list"),
+        (second, "tools/list"),
+    ]
+
+
+async def test_many_calls_that_find_it_gone_begin_one_new_session() -> None:
+    server = Sessioned()
+    async with begun(server) as bridge:
+        server.forget()
+        for number in range(2, 10):
+            await bridge.send(
+                json.dumps({"jsonrpc": "2.0", "id": number, "method": "tools/list"}).encode() + b"\n"
+            )
+        answered = [await bridge.receive() for _ in range(8)]
+    assert sorted(one["result"]["echo"] for one in answered) == list(range(2, 10))
+    assert [method for _, method in server.seen].count("initialize") == 2
+
+
+async def test_a_method_that_nobody_knows_is_no_session_that_is_gone() -> None:
+    server = Sessioned()
+    async with begun(server) as bridge:
+        refused = await bridge.ask(2, "unheard/of")
+    assert refused["error"] == {"code": -32601, "message": "unknown"}
+    assert [method for _, method in server.seen].count("initialize") == 1
+
+
+async def test_a_server_that_came_back_as_another_version_is_not_passed_off_as_the_same() -> None:
+    server = Sessioned()
+    async with begun(server) as bridge:
+        server.forget()
+        server.version = "2024-11-05"
+        refused = await bridge.ask(2, "tools/list")
+    assert refused["error"]["message"] == "Session terminated"
+    assert [method for _, method in server.seen].count("tools/list") == 1
+
+
+async def test_what_the_server_says_unasked_is_heard_before_and_after() -> None:
+    server = Sessioned()
+    notice = b'id: %d\nevent: message\ndata: {"jsonrpc":"2.0","method":"notifications/x"}\n\n'
+    said = {"jsonrpc": "2.0", "method": "notifications/x"}
+    async with begun(server) as bridge:
+        await server.says.put(notice % 2)
+        assert await bridge.receive() == said
+        await server.says.put(b"")
+        server.forget()
+        await asyncio.wait_for(server.listening.wait(), 15)
+        await server.says.put(notice % 3)
+        assert await bridge.receive() == said
+    assert (len(server.sessions), server.last_events) == (1, [None, None])
