@@ -217,11 +217,12 @@ async def test_a_stream_goes_out_as_it_is_made_and_the_connection_stays(
     assert await client.answer() == "200 next"
 
 
-async def test_an_idle_connection_is_closed(start_listener: StartListener) -> None:
+@pytest.mark.parametrize("body", ["x", "x" * 5000, "x" * 100_000])
+async def test_an_idle_connection_is_closed(start_listener: StartListener, body: str) -> None:
     connect = await start_listener(Limits(idle_timeout=0.1))
     client = await connect()
-    await client.send(call("x"))
-    assert await client.answer() == "200 x"
+    await client.send(call(body))
+    assert await client.answer() == f"200 {body}"
     assert await client.rest() == b""
 
 

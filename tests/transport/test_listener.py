@@ -288,22 +288,33 @@ async def idles_after_a_page(client: Client) -> None:
     assert (await client.answer()).startswith("200 ")
 
 
+async def idles_after_a_long_request(client: Client) -> None:
+    await client.send(post("/by-head", f"Host: {HOST}", "Content-Length: 5000", body="x" * 5000))
+    assert await client.answer() == "401 no"
+
+
 async def dawdles_in_a_head(client: Client) -> None:
     await client.send("GET /")
 
 
 async def dawdles_in_a_body(client: Client) -> None:
-    await client.send(post("/asgi", f"Host: {HOST}", "Content-Length: 10", "", body="x"))
+    await client.send(post("/asgi", f"Host: {HOST}", "Content-Length: 10", body="x"))
 
 
 async def dawdles_in_a_body_that_nobody_wants(client: Client) -> None:
-    await client.send(post("/by-head", f"Host: {HOST}", "Content-Length: 10", "", body="x"))
+    await client.send(post("/by-head", f"Host: {HOST}", "Content-Length: 10", body="x"))
     assert await client.answer() == "401 no"
 
 
 @pytest.mark.parametrize(
     "stranger",
-    [idles_after_a_page, dawdles_in_a_head, dawdles_in_a_body, dawdles_in_a_body_that_nobody_wants],
+    [
+        idles_after_a_page,
+        idles_after_a_long_request,
+        dawdles_in_a_head,
+        dawdles_in_a_body,
+        dawdles_in_a_body_that_nobody_wants,
+    ],
 )
 async def test_strangers_who_hold_all_connections_by_dawdling_make_room(
     start_listener: StartListener, behind: Behind, stranger: Callable[[Client], Awaitable[None]]
@@ -325,7 +336,7 @@ async def test_strangers_who_hold_all_connections_by_dawdling_make_room(
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_transfer_encoding_of_http_1_0(connect: Connect, path: str) -> None:
     """A proxy that speaks no more may have taken the body for requests."""
-    lines = ("Connection: keep-alive", "Transfer-Encoding: chunked", "")
+    lines = ("Connection: keep-alive", "Transfer-Encoding: chunked")
     told = await connect.told(post(path, f"Host: {HOST}", *lines).replace("HTTP/1.1", "HTTP/1.0"))
     assert told == refusal("400 Bad Request", "HTTP/1.0 has no Transfer-Encoding")
 

@@ -95,7 +95,7 @@ class Answer:
 
 @dataclass(slots=True)
 class StreamedAnswer:
-    """An answer that goes out as it is made.
+    """An answer that goes out as it is made, by somebody who gives way to others from time to time.
 
     close: called when no more of it is wanted, also when none of it ever was.
     """

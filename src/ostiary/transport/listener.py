@@ -137,6 +137,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def expire(self, now: float) -> None:
         """Close if whatever the other side owes is overdue. Called about once a second."""
+        if self not in self.connections:
+            return  # it was lost in this turn
         self.settle()
         if self._reads_too_slowly(now):
             self.transport.abort()
@@ -226,8 +228,6 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             if self.is_deaf and self.cycle.response_complete:
                 self.linger()  # the last answer that was owed
-            elif self.phase is BETWEEN and self.cycle.response_complete:
-                self.since = self.loop.time()
             self.settle()
 
     def read_on_soon(self) -> None:
@@ -284,7 +284,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.is_deaf:
             self.hold(self.transport.get_write_buffer_size())
             return
-        if self.phase is not BETWEEN and self.since is None:
+        if self.since is None and not (self.phase is BETWEEN and self.is_answering()):
             self.since = self.loop.time()
         self.hold_what_there_is()
 
