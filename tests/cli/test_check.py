@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -267,17 +269,36 @@ def test_folders_that_are_not_there_or_cannot_be_written_are_faults(ostiary: Any
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """What may be written is asked for the real user, which root can be another's for a while."""
+    if os.geteuid() == 0:
+        os.setreuid(65534, -1)
+    yield
+    if os.geteuid() == 0:
+        os.setreuid(0, -1)
+
+
+@pytest.mark.usefixtures("nobody")
 def test_a_folder_that_is_not_ours_to_write_is_a_fault(ostiary: Any) -> None:
-    Path("data").mkdir(0o500)
-    Path("ostiary.yaml").write_text(
-        "gateway: {allow_unauthenticated: true}\nstorage: {url: sqlite:///data/ostiary.db}\n"
-    )
-    assert ostiary("check").err == (
-        f"ostiary.yaml:2: storage.url: folder {Path.cwd()}/data cannot be written: ostiary.db "
-        "cannot be made in "
-        "it\n"
-    )
+    with tempfile.TemporaryDirectory() as directory:
+        for name, mode in (("closed", 0o500), ("open", 0o777)):
+            Path(directory, name).mkdir()
+            Path(directory, name).chmod(mode)
+        Path(directory).chmod(0o755)
+        told = {}
+        for name in ("closed", "open"):
+            Path("ostiary.yaml").write_text(
+                "gateway: {allow_unauthenticated: true}\n"
+                f"storage: {{url: 'sqlite:///{directory}/{name}/ostiary.db',"
+                f" encryption_key: {{file: {directory}/open/ostiary.key}}}}\n"
+            )
+            told[name] = ostiary("check").err
+        assert told == {
+            "closed": f"ostiary.yaml:2: storage.url: folder {directory}/closed cannot be written: "
+            "ostiary.db cannot be made in it\n",
+            "open": "",
+        }
 
 
 def test_a_missing_extra_is_a_fault(ostiary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
