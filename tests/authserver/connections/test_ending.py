@@ -46,7 +46,8 @@ async def test_what_there_is_is_listed(start: Start, clock: Clock) -> None:
         assert rows(seen) == [
             "Corp alice@example.com Connected since 15 January 2027, 08:00 UTC openid profile email",
             "Hub Skipped on 15 January 2027, 08:00 UTC",
-            "app since 15 January 2027, 08:00 UTC; last used 15 January 2027, 08:00 UTC mcp",
+            "app since 15 January 2027, 08:00 UTC; last used 15 January 2027, 08:00 UTC "
+            "Do what the server calls “mcp” mcp",
         ]
 
 
