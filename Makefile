@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := $(VENV)/tools/bin
-LOCKED := install --quiet --require-hashes --requirement
+LOCKED := install --quiet --no-compile --require-hashes --requirement
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(TOOLS)/uv pip compile --quiet --universal --generate-hashes \
   --python-version 3.11 $(UPGRADE)
 UPGRADE ?=

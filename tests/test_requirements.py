@@ -93,7 +93,7 @@ def test_each_installation_of_make_is_locked() -> None:
         "install --quiet --no-deps --no-build-isolation --editable .",
         "$(LOCKED) requirements/tools.txt",
     ]
-    assert "\nLOCKED := install --quiet --require-hashes --requirement\n" in (ROOT / "Makefile").read_text()
+    assert "\nLOCKED := install --quiet --no-compile --require-hashes --requirement\n" in (ROOT / "Makefile").read_text()
 
 
 def test_a_package_exchanged_after_it_was_locked_is_not_installed(tmp_path: Path) -> None:
