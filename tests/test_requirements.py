@@ -87,13 +87,13 @@ def test_an_image_gets_what_the_tests_ran_with() -> None:
 
 
 def test_each_installation_of_make_is_locked() -> None:
-    lines = re.findall(r"-m pip (.*)", (ROOT / "Makefile").read_text("utf-8"))
-    assert lines == [
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert "\nLOCKED := install --quiet --no-compile --require-hashes --requirement\n" in makefile
+    assert re.findall(r"-m pip (.*)", makefile) == [
         "$(LOCKED) requirements/dev.txt",
         "install --quiet --no-deps --no-build-isolation --editable .",
         "$(LOCKED) requirements/tools.txt",
     ]
-    assert "\nLOCKED := install --quiet --no-compile --require-hashes --requirement\n" in (ROOT / "Makefile").read_text()
 
 
 def test_a_package_exchanged_after_it_was_locked_is_not_installed(tmp_path: Path) -> None:

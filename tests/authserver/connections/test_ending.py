@@ -24,6 +24,7 @@ from tests.authserver.person import Person, world, world_settings
 
 from ostiary.storage.schema import session_grants, token_sessions, upstream_grants
 
+TODAY = "15 January 2027, 08:00 UTC"
 BOB = {"sub": "bob", "name": "Bob Biber", "email": "bob@example.com"}
 PATHS = [
     "/connections/sign-out",
@@ -46,8 +47,7 @@ async def test_what_there_is_is_listed(start: Start, clock: Clock) -> None:
         assert rows(seen) == [
             "Corp alice@example.com Connected since 15 January 2027, 08:00 UTC openid profile email",
             "Hub Skipped on 15 January 2027, 08:00 UTC",
-            "app since 15 January 2027, 08:00 UTC; last used 15 January 2027, 08:00 UTC "
-            "Do what the server calls “mcp” mcp",
+            f"app since {TODAY}; last used {TODAY} Do what the server calls “mcp” mcp",
         ]
 
 
