@@ -32,7 +32,7 @@ IDENTITY = [
     ("te", "trailers"),
 ]
 OURS = {
-    "host", "user-agent", "content-type", "accept", "content-length",
+    "host", "user-agent", "content-type", "accept", "accept-encoding", "content-length",
     "mcp-protocol-version", "mcp-method", "mcp-name",
 }  # fmt: skip
 
