@@ -32,6 +32,8 @@ SECONDS = float(os.environ.get("OSTIARY_SOAK_SECONDS", "60"))
 HONEST = 50
 SLOW = 1.0
 """Seconds that an honest caller would notice."""
+PAUSES = 1 / 1000
+"""Of all waits, those that may be a pause of the machine's, when it ran us and not those whom we asked."""
 LATE = 0.1
 """Seconds that a timer of this program is late, from which on the machine is too busy to judge others."""
 MOST_HELD = 512 * 1024 * 1024
@@ -162,9 +164,9 @@ class Noticed:
 
     @property
     def slow(self) -> dict[str, int]:
-        """How many of each noticed something."""
+        """How many of each noticed something, where it is more than a machine's own pauses explain."""
         counts = {what: sum(wait > SLOW for wait in waits) for what, waits in self.waits.items()}
-        return {what: count for what, count in counts.items() if count}
+        return {what: count for what, count in counts.items() if count > PAUSES * len(self.waits[what]) + 1}
 
     def report(self) -> str:
         lines = [f"{dict(self.calls)}, {self.excused} excused, faults: {dict(self.faults)}"]
@@ -341,9 +343,6 @@ async def test_nobody_honest_notices_everybody_hostile(tmp_path: Path) -> None:
     assert not honest.noticed.slow, told
     assert all(most[name] < MOST_HELD for name in most), told
     assert all(after[name] - before[name] <= BACK for name in before), told
-    assert honest.noticed.calls.total() > honest.noticed.excused * 2, (
-        f"the machine was too busy to judge\n{told}"
-    )
 
 
 @contextlib.asynccontextmanager
