@@ -19,7 +19,7 @@ class UpstreamLimits:
     """How many calls may be under way at once."""
     caller_connections: int = 32
     """How many of them may be one caller's."""
-    waiting_calls: int = 256
+    waiting_calls: int = 1024
     """How many more calls of one caller may wait."""
     waiting_bytes: int = 4 * 1024 * 1024
     """How long these may be together."""
