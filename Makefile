@@ -8,7 +8,7 @@ LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(TOOLS)/uv pip compile --quiet --u
   --python-version 3.11 $(UPGRADE)
 UPGRADE ?=
 
-.PHONY: run test lint types bench lock audit dist sbom clean
+.PHONY: run test soak lint types bench lock audit dist sbom clean
 
 run: $(VENV)/ready  ## the secured zoo demo, on embedded defaults
 	@$(BIN)/ostiary up
@@ -16,7 +16,9 @@ run: $(VENV)/ready  ## the secured zoo demo, on embedded defaults
 test: lint types  ## everything CI checks; an advisory of today is told, and fails nobody's change
 	-@$(MAKE) --no-print-directory audit
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/soak
-	$(BIN)/python -m pytest tests/soak  # alone: it judges how long others wait
+
+soak: $(VENV)/ready  ## everybody hostile at once beside honest callers; alone, since it judges how long they wait
+	$(BIN)/python -m pytest tests/soak
 
 lint: $(VENV)/ready  ## format, style, and which way imports point
 	$(BIN)/ruff format --check .
