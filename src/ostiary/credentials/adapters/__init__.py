@@ -13,5 +13,6 @@ that has none of these, and does not await, there is `BlockingCredential` in `cr
 
     server_credential   what those that await have in common
     httpx_flow          what httpx2 and httpx have in common
+    worn_headers        a request's headers with a credential on, of which no copy has it
     answering_client    an httpx2 client for MCP: a missing credential is an answer, not the session's end
 """

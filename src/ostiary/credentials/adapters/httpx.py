@@ -8,6 +8,11 @@ from __future__ import annotations
 import httpx
 
 from ostiary.credentials.adapters.httpx_flow import CredentialFlow
+from ostiary.credentials.adapters.worn_headers import WornHeaders
+
+
+class _Headers(WornHeaders, httpx.Headers):
+    kind = httpx.Headers
 
 
 class CredentialAuth(CredentialFlow, httpx.Auth):
@@ -18,3 +23,5 @@ class CredentialAuth(CredentialFlow, httpx.Auth):
     `httpx.AsyncClient` belong to one event loop, those of `httpx.Client` to our background thread.
     Raises CredentialError from the request when the credential can't be had.
     """
+
+    worn_headers = _Headers

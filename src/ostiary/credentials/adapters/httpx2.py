@@ -8,6 +8,11 @@ from __future__ import annotations
 import httpx2
 
 from ostiary.credentials.adapters.httpx_flow import CredentialFlow
+from ostiary.credentials.adapters.worn_headers import WornHeaders
+
+
+class _Headers(WornHeaders, httpx2.Headers):
+    kind = httpx2.Headers
 
 
 class CredentialAuth(CredentialFlow, httpx2.Auth):
@@ -18,3 +23,5 @@ class CredentialAuth(CredentialFlow, httpx2.Auth):
     `httpx2.AsyncClient` belong to one event loop, those of `httpx2.Client` to our background thread.
     Raises CredentialError from the request when the credential can't be had.
     """
+
+    worn_headers = _Headers

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from ostiary.credentials import Credential
-    from ostiary.credentials.attached.headers import Headers
+    from ostiary.credentials.adapters.worn_headers import WornHeaders
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
 
@@ -35,6 +35,8 @@ class CredentialFlow:
     """
 
     requires_request_body = True  # so that it can be sent twice
+    worn_headers: type[WornHeaders]
+    """The library's headers, as a credential is worn with them."""
 
     def __init__(
         self, credential: Credential, *, server_url: str | CanonicalUrl, runtime: Runtime | None = None
@@ -62,7 +64,8 @@ class CredentialFlow:
         for tries in range(MOST_TRIES):
             outgoing = Outgoing(request.method, url, await request.aread())
             headers = await self._server.headers(outgoing)
-            response = yield _AsyncDressing(request).put_on(headers)
+            worn = self.worn_headers(request.headers, headers)
+            response = yield _AsyncDressing(request).put_on(worn)
             if not Refusal.is_one(response.status_code):
                 if tries and Refusal.is_none(response.status_code):
                     self._server.accepted(outgoing, headers)
@@ -85,7 +88,8 @@ class CredentialFlow:
         for tries in range(MOST_TRIES):
             outgoing = Outgoing(request.method, url, request.read())
             headers = self._blocking.headers(outgoing)
-            response = yield _Dressing(request).put_on(headers)
+            worn = self.worn_headers(request.headers, headers)
+            response = yield _Dressing(request).put_on(worn)
             if not Refusal.is_one(response.status_code):
                 if tries and Refusal.is_none(response.status_code):
                     self._blocking.accepted(headers, outgoing)
@@ -116,28 +120,25 @@ def _refusal(response: Response) -> Refusal:
 class _Dressing:
     """A credential on one request, taken off again as soon as the transport has it.
 
-    The client builds redirects from the request's headers: left on, an API key would go anywhere, and a
-    bearer token to another port. A transport has copied the headers when it first calls `trace`.
+    Redirects are built of a copy of the request's headers, which has no credential. Transports that call
+    `trace` have copied the headers by then: after them the request has none either.
     """
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._worn: Headers = ()
+        self._worn: WornHeaders | None = None
         self._next_trace = request.extensions.get("trace")  # the caller's, or that of an earlier try
         request.extensions = {**request.extensions, "trace": self.trace}
 
-    def put_on(self, headers: Headers) -> Request:
+    def put_on(self, worn: WornHeaders) -> Request:
         """The request with these headers."""
-        for name, value in headers:
-            self._request.headers[name] = value
-        self._worn = headers
+        self._request.headers = self._worn = worn
         return self._request
 
     def take_off(self) -> None:
-        """The request without them."""
-        for name, _ in self._worn:
-            self._request.headers.pop(name, None)
-        self._worn = ()
+        """The request without them; with those of a later try, if it has come to that."""
+        if self._worn is not None and self._request.headers is self._worn:
+            self._request.headers = self._worn.bare()
 
     def trace(self, event: str, info: Any) -> Any:
         """What a transport tells while it works."""
