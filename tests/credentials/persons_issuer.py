@@ -39,6 +39,8 @@ class PersonsIssuer:
     """What its token answers say else."""
     refuses: dict[str, str] | None = None
     """What the token endpoint answers instead of tokens."""
+    refuses_scopes: str | None = None
+    """The error with which a refresh is refused that names scopes."""
     pauses: float = 0
 
     authorization_servers: list[str] = field(default_factory=list)
@@ -54,6 +56,7 @@ class PersonsIssuer:
     redeemed: list[dict[str, str]] = field(default_factory=list)
     """Token requests."""
     revoked: list[dict[str, str]] = field(default_factory=list)
+    revocation_status: int = 200
     sent: list[str | None] = field(default_factory=list)
     """The Authorization headers that the MCP server saw."""
     good: dict[str, str] = field(default_factory=dict)
@@ -115,6 +118,8 @@ class PersonsIssuer:
         if self.refuses is not None:
             return web.json_response(self.refuses, status=400)
         if form["grant_type"] == "refresh_token":
+            if "scope" in form and self.refuses_scopes is not None:
+                return web.json_response({"error": self.refuses_scopes}, status=400)
             if form["refresh_token"] not in self.refresh_tokens:
                 return web.json_response({"error": "invalid_grant"}, status=400)
             self.refresh_tokens.remove(form["refresh_token"])
@@ -133,7 +138,7 @@ class PersonsIssuer:
 
     async def revoke(self, request: web.Request) -> web.Response:
         self.revoked.append({name: str(value) for name, value in (await request.post()).items()})
-        return web.Response()
+        return web.Response(status=self.revocation_status)
 
     async def mcp(self, request: web.Request) -> web.Response:
         header = request.headers.get("authorization")

@@ -120,7 +120,7 @@ async def trickle(request: web.Request, form: dict[str, str]) -> web.StreamRespo
             lambda request, form: web.Response(
                 body=gzip.compress(b"1" * 10_000_000), headers={"content-encoding": "gzip"}
             ),
-            "the answer is compressed although we asked for it plain",
+            "the answer is longer than 1048576 bytes",
         ),
         (trickle, "no whole answer within 2 seconds"),
         (never, "no whole answer within 2 seconds"),

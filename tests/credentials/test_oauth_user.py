@@ -17,6 +17,7 @@ from tests.credentials.persons_issuer import Person, PersonsIssuer, persons_issu
 from ostiary.credentials import CredentialError, OAuthUser
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.person.browser import Browser
+from ostiary.credentials.person.vault import VaultError
 from ostiary.credentials.person.vault_file import FileVault
 from ostiary.credentials.runtime import Runtime
 from ostiary.secrets import Secret
@@ -123,10 +124,88 @@ async def test_a_token_is_refreshed_and_its_refresh_token_replaced(
         assert issuer.redeemed[-1] == {
             "grant_type": "refresh_token",
             "refresh_token": f"refresh-{number - 1}",
+            "scope": "read",
             "resource": issuer.server,
             "client_id": "client-1",
         }
     assert len(person.shown) == 1
+
+
+@pytest.mark.parametrize("error", ["invalid_scope", "invalid_request"])
+async def test_an_issuer_that_will_not_hear_scopes_again_is_asked_without(
+    program: Client, issuer: PersonsIssuer, person: Person, clock: Clock, error: str
+) -> None:
+    await call(await program(browser=person), issuer)
+    issuer.refuses_scopes = error
+    clock.now += 4000
+    assert await call(await program(), issuer) == 200
+    assert [(form["refresh_token"], form.get("scope")) for form in issuer.redeemed[1:]] == [
+        ("refresh-1", "read"),
+        ("refresh-1", None),
+    ]
+
+
+async def test_a_refusal_for_another_reason_is_not_asked_for_twice(
+    program: Client, issuer: PersonsIssuer, person: Person, clock: Clock
+) -> None:
+    await call(await program(browser=person), issuer)
+    issuer.refuses = {"error": "invalid_grant"}
+    clock.now += 4000
+    await failure(await program(), issuer)
+    assert len(issuer.redeemed) == 2
+
+
+class FullDisk(FileVault):
+    """Room for nothing new, while `is_full`."""
+
+    is_full = False
+
+    async def put(self, key: str, record: bytes) -> None:
+        if self.is_full:
+            raise VaultError(f"{self.place} cannot be written: No space left on device")
+        await super().put(key, record)
+
+
+async def test_a_full_disk_costs_nobody_the_sign_in(
+    program: Client, issuer: PersonsIssuer, person: Person, clock: Clock, tmp_path: Path
+) -> None:
+    await call(await program(browser=person), issuer)
+    vault = FullDisk(tmp_path)
+    async with Runtime(clock=clock, vault=vault) as runtime:
+        auth = CredentialAuth(OAuthUser(), server_url=issuer.server, runtime=runtime)
+        async with httpx2.AsyncClient(auth=auth) as client:
+            vault.is_full = True
+            for _ in range(3):
+                clock.now += 4000
+                assert await call(client, issuer) == 200
+            vault.is_full = False
+            clock.now += 4000
+            assert await call(client, issuer) == 200
+    assert [form["refresh_token"] for form in issuer.redeemed[1:]] == [
+        f"refresh-{number}" for number in range(1, 5)
+    ]
+    clock.now += 4000
+    assert await call(await program(), issuer) == 200
+
+
+async def test_who_signs_in_anew_meanwhile_is_not_overwritten(
+    program: Client, issuer: PersonsIssuer, person: Person, clock: Clock, tmp_path: Path
+) -> None:
+    await call(await program(browser=person), issuer)
+    vault = FullDisk(tmp_path)
+    async with Runtime(clock=clock, vault=vault) as runtime:
+        auth = CredentialAuth(OAuthUser(), server_url=issuer.server, runtime=runtime)
+        async with httpx2.AsyncClient(auth=auth) as client:
+            vault.is_full = True
+            clock.now += 4000
+            assert await call(client, issuer) == 200
+            issuer.refresh_tokens.clear()
+            clock.now += 4000
+            assert await call(await program(browser=person), issuer) == 200
+            vault.is_full = False
+            clock.now += 4000
+            assert await call(client, issuer) == 200
+    assert len(person.shown) == 2
 
 
 async def test_two_programs_refresh_once(

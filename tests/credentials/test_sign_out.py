@@ -48,6 +48,15 @@ async def test_the_refresh_token_is_revoked_and_forgotten(issuer: PersonsIssuer,
     assert await out(issuer, runtime) is None
 
 
+@pytest.mark.parametrize("status", [200, 202, 204])
+async def test_any_success_of_a_revocation_is_one(
+    issuer: PersonsIssuer, runtime: Runtime, status: int
+) -> None:
+    issuer.revocation_status = status
+    await sign_in(issuer, runtime)
+    assert await out(issuer, runtime) == SignedOut(issuer.url)
+
+
 async def test_without_a_refresh_token_the_access_token_is_revoked(
     issuer: PersonsIssuer, runtime: Runtime
 ) -> None:

@@ -81,3 +81,25 @@ def test_an_honest_key_behind_others_of_its_kind_is_found() -> None:
     for header in ({"kid": "now"}, {}):
         signed = jwt.encode({"alg": "RS256", **header}, CLAIMS, signer, algorithms=["RS256"])
         assert verify(read_jwt(signed), keys) == CLAIMS
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"x5c": "abc"},
+        {"x5u": ""},
+        {"x5t#S256": 5},
+        {"x5t": []},
+        {"oth": 1},
+        {"d": None},
+        {"use": None, "key_ops": None, "alg": None, "kid": None},
+        {"iat": "now"},
+        {"keyUse": "sig", "ext": "yes"},
+    ],
+    ids=str,
+)
+def test_what_nobody_reads_spoils_no_key(beside: dict[str, Any]) -> None:
+    signer = ECKey.generate_key("P-256")
+    keys = read_key_set({"keys": [signer.as_dict(private=False) | beside]})
+    signed = jwt.encode({"alg": "ES256"}, CLAIMS, signer, algorithms=["ES256"])
+    assert verify(read_jwt(signed), keys) == CLAIMS

@@ -99,6 +99,17 @@ def test_null_and_nothing_count_as_left_out(nothing: str | None) -> None:
     assert registered(**dict.fromkeys(names, nothing)) == registered()
 
 
+def test_null_counts_as_left_out_also_where_something_would_be_refused() -> None:
+    """Some clients write every member that they know of; .NET's keys have all parameters."""
+    names = ("software_statement", "dpop_bound_access_tokens", "jwks", "grant_types", "response_types")
+    assert registered(**dict.fromkeys(names)) == registered()
+    key = {"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}
+    method = {"token_endpoint_auth_method": "private_key_jwt"}
+    assert registered(**method, jwks={"keys": [{**key, "d": None, "oth": None}]}) == registered(
+        **method, jwks={"keys": [key]}
+    )
+
+
 def test_a_client_is_told_what_it_was_registered_as() -> None:
     client = registered(client_name="Zoo", grant_types=["refresh_token", "authorization_code"], scope="b a")
     assert registered_metadata(client) == {

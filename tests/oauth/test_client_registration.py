@@ -96,11 +96,23 @@ def test_a_secret_is_not_seen() -> None:
         ({}, 403, "it answered 403"),
         ({}, 201, "its answer has no proper client_id"),
         ({"client_id": 5}, 201, "its answer has no proper client_id"),
+        ({"client_id": "\ud800"}, 201, "its answer has no proper client_id"),
+        ({"client_id": "c\n"}, 201, "its answer has no proper client_id"),
+        ({"error": "a\x1b[31mb", "error_description": "x" * 400}, 400, f"a [31mb: {'x' * 300}"),
         ([], 201, "it answered 201 without a JSON object"),
         (
             {"client_id": "c", "token_endpoint_auth_method": "private_key_jwt"},
             201,
             "it wants us to authenticate by 'private_key_jwt', which needs a key",
+        ),
+        (
+            {
+                "client_id": "c",
+                "client_secret": "s\n",
+                "token_endpoint_auth_method": "client_secret_basic",
+            },
+            201,
+            "it wants us to authenticate by client_secret_basic, and gave no client_secret",
         ),
         (
             {"client_id": "c", "token_endpoint_auth_method": "client_secret_basic"},
@@ -113,6 +125,20 @@ def test_a_registration_that_we_cannot_use_is_refused(answer: Any, status: int, 
     with pytest.raises(RegistrationRefused) as refused:
         read(answer, status)
     assert str(refused.value) == why
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b'{"client_id": "\xff"}'])
+def test_an_answer_that_is_no_json_is_a_refusal(body: bytes) -> None:
+    with pytest.raises(RegistrationRefused, match="it answered 201 without a JSON object"):
+        read_registration(201, body, asked=registration_request(REDIRECT, {}))
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [(None, None), (0, None), ("0", None), ("5", 5.0), (1e400, None), (-1, None), ("", None)],
+)
+def test_when_a_secret_ends(said: object, ends: float | None) -> None:
+    assert read({"client_id": "c", "client_secret_expires_at": said}).secret_expires_at == ends
 
 
 def test_metadata_documents_are_used_where_they_are_taken() -> None:

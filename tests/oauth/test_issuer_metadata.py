@@ -97,6 +97,8 @@ def test_who_shows_a_certificate_asks_at_the_alias() -> None:
     }
     assert str(token_endpoint(metadata)) == "https://idp.example.com/token"
     assert str(token_endpoint(metadata, mutual_tls=True)) == "https://mtls.example.com/token"
+    metadata["mtls_endpoint_aliases"] = {"token_endpoint": None}
+    assert str(token_endpoint(metadata, mutual_tls=True)) == "https://idp.example.com/token"
     del metadata["mtls_endpoint_aliases"]
     assert str(token_endpoint(metadata, mutual_tls=True)) == "https://idp.example.com/token"
 

@@ -156,11 +156,15 @@ def test_an_answer_with_a_name_twice_is_refused(body: bytes) -> None:
         ({"access_token": "a\nb", "refresh_token": "r2"}, True, "r2"),
         ({"access_token": None, "refresh_token": "r 2"}, True, "r 2"),
         ({"token_type": "mac", "refresh_token": "r2"}, True, "r2"),
-        ({"access_token": 7, "refresh_token": 8}, True, None),
+        ({"access_token": 7, "refresh_token": 8}, True, "8"),
+        ({"access_token": 7, "refresh_token": ["r2"]}, True, None),
         ({"access_token": 7, "refresh_token": "r\n2"}, True, None),
         ({"access_token": 7}, False, None),
         ({"access_token": 7, "refresh_token": None}, False, None),
         ({"access_token": 7, "refresh_token": ""}, False, None),
+        ({"access_token": 7, "refresh_token": False}, False, None),
+        ({"access_token": 7, "refresh_token": True}, False, None),
+        ({"access_token": 7, "refresh_token": []}, False, None),
     ],
 )
 def test_an_answer_of_no_use_says_what_became_of_the_refresh_token(
@@ -185,6 +189,39 @@ def test_what_stands_once_in_an_answer_with_a_name_twice(twice: str, kept: str |
 
 def test_a_good_access_token_beside_a_refresh_token_of_no_use_is_taken() -> None:
     assert read(GOOD | {"refresh_token": ["r"]}) == TokenResponse("abc", is_rotated=True)
+
+
+@pytest.mark.parametrize("nothing", [None, "", False, True, 0, [], {}])
+def test_no_new_refresh_token_costs_nobody_the_old_one(nothing: object) -> None:
+    """PHP says false for what there is not."""
+    assert read(GOOD | {"refresh_token": nothing}) == TokenResponse("abc")
+
+
+def test_a_token_is_taken_without_the_blanks_around_it() -> None:
+    assert read(GOOD | {"access_token": " abc\n"}).access_token == "abc"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b'\n {"access_token": "abc", "refresh_token": "r2"}'),
+        ("text/html; charset=utf-8", b'{"access_token": "abc", "refresh_token": "r2"}'),
+        ("", b'{"access_token": "abc", "refresh_token": "r2"}'),
+        ("text/plain", b"access_token=abc&refresh_token=r2"),
+        ("text/html; charset=utf-8", b"access_token=abc&refresh_token=r2\r\n"),
+        ("application/json", b"access_token=abc&refresh_token=r2"),
+        ("application/x-www-form-urlencoded", b"access_token=abc&refresh_token=r2&"),
+        ("application/x-www-form-urlencoded", b"\xef\xbb\xbfaccess_token=abc&scope=&refresh_token=r2\n"),
+    ],
+)
+def test_an_answer_is_what_it_looks_like_whatever_its_content_type(kind: str, body: bytes) -> None:
+    assert read_token_response(200, kind, body) == TokenResponse("abc", refresh_token="r2", is_rotated=True)
+
+
+@pytest.mark.parametrize("body", [b"", b"OK", b"<html a=b>", b"service unavailable, id=7"])
+def test_what_looks_like_neither_is_no_answer(body: bytes) -> None:
+    with pytest.raises(TokenResponseUnreadable, match="it answered 200 with 'text/html', not with JSON"):
+        read_token_response(200, "text/html", body)
 
 
 def test_one_module_reads_token_answers() -> None:

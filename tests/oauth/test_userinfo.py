@@ -114,6 +114,10 @@ def test_odd_userinfo_is_refused(body: bytes, sentence: str) -> None:
     assert refusal(body) == sentence
 
 
+def test_a_mark_of_the_order_of_bytes_before_it_does_no_harm() -> None:
+    assert read_userinfo(b'\xef\xbb\xbf{"sub": "7"}', UserinfoMapping()).subject == "7"
+
+
 def test_a_github_answer_is_read() -> None:
     answer: dict[str, Any] = {"login": "octocat", "id": 583231, "email": None, "name": "The Octocat"}
     identity = read(json.dumps(answer))

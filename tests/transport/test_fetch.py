@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import ssl
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,14 @@ from ostiary.transport.proxies import proxies_of
 from ostiary.transport.reach import Reach
 from ostiary.transport.trust import TrustSet
 
+PACKED = {
+    "plain": b'["good"]',
+    "gzip": gzip.compress(b'["good"]'),
+    "zlib": zlib.compress(b'["good"]'),
+    "deflate": zlib.compress(b'["good"]')[2:-4],
+    "cut": gzip.compress(b'["good"]')[:-9],
+}
+
 
 async def answer(request: web.Request) -> web.StreamResponse:  # noqa: PLR0911 - one a path
     match request.path:
@@ -45,6 +54,11 @@ async def answer(request: web.Request) -> web.StreamResponse:  # noqa: PLR0911 -
         case "/bomb":
             packed = gzip.compress(b"1" * 10_000_000)
             return web.Response(body=packed, headers={"content-encoding": "gzip"})
+        case "/marked":
+            return web.Response(body=b'\xef\xbb\xbf["good"]')
+        case "/packed":
+            packed = PACKED[request.query["as"]]
+            return web.Response(body=packed, headers={"content-encoding": request.query["coding"]})
         case "/text":
             return web.Response(text="<html>")
         case "/moved":
@@ -108,13 +122,44 @@ async def test_a_document_is_asked_for_uncompressed(fetcher: Fetcher, plain: Can
 
 
 @pytest.mark.parametrize(
+    ("packed", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("gzip", "X-GZIP"),
+        ("zlib", "deflate"),
+        ("deflate", "deflate"),
+        ("plain", "identity"),
+        ("plain", "UTF-8"),
+        ("plain", "none"),
+        ("plain", ""),
+    ],
+)
+async def test_what_is_compressed_all_the_same_is_read(
+    fetcher: Fetcher, plain: CanonicalUrl, packed: str, coding: str
+) -> None:
+    """It may be the one answer that brings a new refresh token."""
+    assert await fetcher.get_json(canonical_url(f"{plain}/packed?as={packed}&coding={coding}")) == ["good"]
+
+
+async def test_a_mark_of_the_order_of_bytes_does_no_harm(fetcher: Fetcher, plain: CanonicalUrl) -> None:
+    assert await fetcher.get_json(canonical_url(f"{plain}/marked")) == ["good"]
+
+
+@pytest.mark.parametrize(
     ("path", "reason"),
     [
         ("/absent", "it answered 404, not 200"),
         ("/moved", "it answered 302, not 200"),
         ("/text", "the answer is not JSON"),
         ("/long", "the answer is longer than 1048576 bytes"),
-        ("/bomb", "the answer is compressed although we asked for it plain"),
+        ("/bomb", "the answer is longer than 1048576 bytes"),
+        ("/packed?as=cut&coding=gzip", "the answer is compressed (gzip) although we asked for it plain"),
+        ("/packed?as=plain&coding=gzip", "the answer is compressed (gzip) although we asked for it plain"),
+        ("/packed?as=gzip&coding=br", "the answer is compressed (br) although we asked for it plain"),
+        (
+            "/packed?as=gzip&coding=gzip,gzip",
+            "the answer is compressed (gzip,gzip) although we asked for it plain",
+        ),
     ],
 )
 async def test_a_faulty_answer_is_named_with_its_url(

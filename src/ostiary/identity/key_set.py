@@ -25,6 +25,8 @@ LONGEST_EXPONENT = 32
 """Bits of an RSA key. All have the exponent 65537; one as long as the modulus takes 300 times as long."""
 
 _FAMILY: dict[str, type[PublicKey]] = {"RS": RSAKey, "PS": RSAKey, "ES": ECKey, "Ed": OKPKey}
+_READ = frozenset({"kty", "n", "e", "crv", "x", "y", "kid", "alg", "use", "key_ops"})
+"""Members that count here. What stands beside, such as certificates, spoils no key, however odd it is."""
 _ED25519 = frozenset({"EdDSA", "Ed25519"})
 """One algorithm by two names (RFC 9864): a key on that curve has no other, so it need not say which."""
 
@@ -72,7 +74,7 @@ def _read_key(entry: Any) -> PublicKey | None:
     """
     if not isinstance(entry, dict):
         return None
-    said = {name: value for name, value in entry.items() if value is not None}
+    said = {name: value for name, value in entry.items() if name in _READ and value is not None}
     if said.get("use", "sig") != "sig":
         return None
     try:

@@ -57,7 +57,7 @@ def client_from_metadata(
     """
     if not isinstance(document, Mapping):
         raise InvalidClientMetadata("the client's metadata is not a JSON object")
-    if "software_statement" in document:
+    if document.get("software_statement") is not None:
         raise InvalidClientMetadata("software statements are not taken here: say the same outside of one")
     method = _auth_method(document, kind, offered)
     grant_types = _grant_types(document, kind, method)
@@ -185,6 +185,7 @@ def _public_keys(jwks: object) -> dict[str, Any]:
         raise InvalidClientMetadata("jwks is not a JSON Web Key Set")
     if not 1 <= len(keys) <= MAX_KEYS or len(msgspec.json.encode(keys)) > MAX_JWKS_BYTES:
         raise InvalidClientMetadata(f"jwks has 1 to {MAX_KEYS} keys, in {MAX_JWKS_BYTES // 1024} KiB")
+    keys = [{name: value for name, value in key.items() if value is not None} for key in keys]
     if any(not _PRIVATE.isdisjoint(key) or key.get("kty") == "oct" for key in keys):
         raise InvalidClientMetadata("jwks has a private or a shared key: make a new one, this one is known")
     usable = [key for key in keys if key.get("kty") in _KEY_TYPES]
@@ -257,7 +258,9 @@ def _texts(document: Mapping[str, Any], name: str, *, limit: int) -> list[str] |
 
 
 def _flag(document: Mapping[str, Any], name: str) -> bool:
-    value = document.get(name, False)
+    value = document.get(name)
+    if value is None:
+        return False
     if not isinstance(value, bool):
         raise InvalidClientMetadata(f"{name} is neither true nor false")
     return value

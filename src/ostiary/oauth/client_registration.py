@@ -7,8 +7,9 @@ that describes itself at its own URL (a Client ID Metadata Document), one that i
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 NONE = "none"
 _METHODS = (NONE, "client_secret_basic", "client_secret_post")
 """How we can say who we are when a secret is all we have; a program on a person's machine keeps none well."""
+
+
+_LONGEST_SAID = 300
+_NOT_SHOWN = re.compile(r"[^\x20-\x7e]+")
+_VISIBLE = re.compile(r"[\x20-\x7e]+")
+"""RFC 6749 appendices A.1 and A.2."""
 
 
 class RegistrationRefused(ValueError):
@@ -63,16 +70,16 @@ def read_registration(status: int, body: bytes, *, asked: Mapping[str, Any]) -> 
     """
     answer = _json_object(status, body)
     if not 200 <= status < 300:
-        words = ": ".join(str(answer[name]) for name in ("error", "error_description") if answer.get(name))
+        words = ": ".join(_shown(answer[name]) for name in ("error", "error_description") if answer.get(name))
         raise RegistrationRefused(words or f"it answered {status}")
     client_id, secret = answer.get("client_id"), answer.get("client_secret")
-    if not isinstance(client_id, str) or not client_id or not isinstance(secret, str | None):
+    if not _is_visible(client_id):
         raise RegistrationRefused("its answer has no proper client_id")
     silent = asked["token_endpoint_auth_method"] if secret else NONE
     method = answer.get("token_endpoint_auth_method") or silent
     if method not in _METHODS:
-        raise RegistrationRefused(f"it wants us to authenticate by {method!r}, which needs a key")
-    if method != NONE and not secret:
+        raise RegistrationRefused(f"it wants us to authenticate by {_shown(method)!r}, which needs a key")
+    if method != NONE and not _is_visible(secret):
         raise RegistrationRefused(f"it wants us to authenticate by {method}, and gave no client_secret")
     return RegisteredClient(
         client_id, secret if method != NONE else None, method, _expiry(answer.get("client_secret_expires_at"))
@@ -91,10 +98,18 @@ def _method_to_ask(metadata: Mapping[str, Any], application_type: str) -> str:
     )
 
 
+def _is_visible(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _VISIBLE.fullmatch(value) is not None
+
+
+def _shown(value: object) -> str:
+    return _NOT_SHOWN.sub(" ", str(value)).strip()[:_LONGEST_SAID]
+
+
 def _json_object(status: int, body: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise RegistrationRefused(f"it answered {status} without a JSON object")
@@ -103,4 +118,6 @@ def _json_object(status: int, body: bytes) -> dict[str, Any]:
 
 def _expiry(value: object) -> float | None:
     """Zero means never (section 3.2.1)."""
-    return float(value) if isinstance(value, int | float) and value > 0 else None
+    if isinstance(value, str) and value.strip().isdecimal():
+        value = float(value)
+    return float(value) if isinstance(value, int | float) and 0 < value < float("inf") else None

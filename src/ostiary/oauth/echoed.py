@@ -25,10 +25,12 @@ SHORTEST = 6
 """Characters; what is shorter stands in many words by chance, and is hidden only as a word of its own."""
 
 _ROUNDS = 2
+_MOST_UNQUOTED = 5
+"""How often one reading takes out percent-encoding: each hop through a URL may add one."""
 _LONGEST_READ = 4000
 """Far more than is ever shown."""
 _IN_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}")
-_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
+_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,5})\}|x([0-9A-Fa-f]{2})|(.))")
 _NOT_VISIBLE = re.compile(r"[^\x21-\x7e]+")
 
 
@@ -61,7 +63,8 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _has(reading: str, secret: str) -> bool:
-    """Also where everything beyond visible ASCII was taken out of the words."""
+    """In capitals or not; also where everything beyond visible ASCII was taken out of the words."""
+    reading, secret = reading.lower(), secret.lower()
     visible = _NOT_VISIBLE.sub("", secret)
     return secret in reading or (len(visible) >= SHORTEST and visible in _NOT_VISIBLE.sub("", reading))
 
@@ -75,8 +78,22 @@ def _readings(said: str) -> set[str]:
     return found
 
 
+def _unquoted(text: str) -> str:
+    for _ in range(_MOST_UNQUOTED):
+        text, before = unquote(text), text
+        if text == before:
+            break
+    return text
+
+
 def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
+    """The escapes of JSON, JavaScript and Python; what they stand for beyond ASCII may be half a letter."""
+
+    def meant(found: re.Match[str]) -> str:
+        code = found[1] or found[2] or found[3]
+        return chr(int(code, 16)) if code else found[4]
+
+    return _ESCAPED.sub(meant, text)
 
 
 def _from_base64(text: str) -> str:
@@ -96,7 +113,7 @@ def _rest(word: str) -> str:
 
 _ONE_ALPHABET = str.maketrans("-_", "+/")
 _DECODINGS: tuple[Callable[[str], str], ...] = (
-    unquote,
+    _unquoted,
     unquote_plus,
     _unescaped,
     html.unescape,

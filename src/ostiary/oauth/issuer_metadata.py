@@ -87,7 +87,7 @@ def jwks_uri(document: Any, *, issuer: str) -> CanonicalUrl:
 def token_endpoint(metadata: Mapping[str, Any], *, mutual_tls: bool = False) -> CanonicalUrl:
     """Where to ask for tokens: with a certificate, at its alias if there is one (RFC 8705 section 5)."""
     aliases = metadata.get("mtls_endpoint_aliases")
-    if mutual_tls and isinstance(aliases, dict) and "token_endpoint" in aliases:
+    if mutual_tls and isinstance(aliases, dict) and aliases.get("token_endpoint") is not None:
         return _address(aliases, "token_endpoint")
     return _address(metadata, "token_endpoint")
 

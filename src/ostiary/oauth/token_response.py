@@ -3,8 +3,9 @@
 A good answer has often spent something: a code, a refresh token. So what nothing depends on is no reason to
 refuse one.
 
-    taken     any 2xx; lifetimes of any size, as text, or left out; scopes as a list; a form (GitHub)
-    ignored   members of another type than theirs, and whatever nobody knows
+    taken     any 2xx; lifetimes of any size, as text, or left out; scopes as a list; a form (GitHub), and
+              JSON or a form by what it is, whatever its content type says
+    ignored   members of another type than theirs, and whatever nobody knows; false for a refresh token (PHP)
     refused   a name that stands twice, for two readers would read two answers; an access token that is none;
               another type of token than was asked for
 
@@ -31,6 +32,9 @@ MAX_BYTES = 1024 * 1024
 LONGEST_LIFE = 10 * 366 * 24 * 3600.0
 """Seconds; a token that lives longer, or for ever, is taken to live so long."""
 
+NOT_WITH_SCOPES = frozenset({"invalid_scope", "invalid_request"})
+"""How an endpoint refuses to renew tokens when scopes are named; nothing was spent then."""
+
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]+")
 """It goes into a form, and never into a header: blanks do no harm (RFC 6749 appendix A.17)."""
@@ -41,6 +45,7 @@ _LONGEST_SAID = 300
 _LONGEST_TYPE = 40
 """Not cut: the beginning of a secret is harder to recognize than the whole."""
 _FORM = "application/x-www-form-urlencoded"
+_LOOKS_LIKE_A_FORM = re.compile(r"[\w.~%-]+=[^\s<>]*", re.ASCII)
 _MAX_FIELDS = 50
 
 
@@ -119,18 +124,17 @@ def _read(
         )
     if len(body) > MAX_BYTES:
         raise TokenResponseUnreadable(f"its answer has more than {MAX_BYTES // 1024} KiB")
-    is_form = content_type.partition(";")[0].strip().lower() == _FORM
-    decoded = _form(status, body) if is_form else _json(status, content_type, body)
+    decoded = _decoded(status, content_type, body)
     answer = _as_the_rfc_has_it(decoded.members, mapping)
     if not 200 <= status < 300 or ("error" in answer and "access_token" not in answer):
         raise _refusal(status, answer, decoded)
     refresh_token = _refresh_token(answer)
-    is_rotated = answer.get("refresh_token") not in (None, "")
+    is_rotated = _is_rotated(answer)
     fault = _ambiguity(status, decoded) or _fault(answer, None if mapping.token_type_lenient else wanted_type)
     if fault is not None:
         raise TokenResponseUnreadable(fault, is_rotated=is_rotated, refresh_token=refresh_token)
     return TokenResponse(
-        answer["access_token"],
+        answer["access_token"].strip(),
         _lifetime(answer.get("expires_in")),
         _scopes(answer.get("scope"), mapping.scope_separator),
         refresh_token,
@@ -158,7 +162,16 @@ class _Decoded:
 _TWICE: Any = object()
 
 
-def _json(status: int, content_type: str, body: bytes) -> _Decoded:
+def _decoded(status: int, content_type: str, body: bytes) -> _Decoded:
+    # Text that is not UTF-8 stands in descriptions, and is harmless: tokens are ASCII.
+    text = body.decode("utf-8-sig", "replace").strip()
+    kind = content_type.partition(";")[0].strip().lower()
+    if text[:1] not in {"{", "["} and (kind == _FORM or _LOOKS_LIKE_A_FORM.fullmatch(text)):
+        return _form(status, text)
+    return _json(status, kind, text)
+
+
+def _json(status: int, kind: str, text: str) -> _Decoded:
     twice: list[str] = []
 
     def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -167,19 +180,19 @@ def _json(status: int, content_type: str, body: bytes) -> _Decoded:
         return members
 
     try:
-        # Text that is not UTF-8 stands in descriptions, and is harmless: tokens are ASCII.
-        answer = json.loads(body.decode("utf-8-sig", "replace"), object_pairs_hook=each_once)
+        answer = json.loads(text, object_pairs_hook=each_once)
     except (ValueError, RecursionError):
-        kind = _shown(content_type.partition(";")[0].strip().lower() or None)
-        raise TokenResponseUnreadable(f"it answered {status} with {kind}, not with JSON") from None
+        raise TokenResponseUnreadable(
+            f"it answered {status} with {_shown(kind or None)}, not with JSON"
+        ) from None
     if not isinstance(answer, dict):
         raise TokenResponseUnreadable(f"it answered {status} with JSON that is not an object")
     return _Decoded("JSON", answer, bool(twice))
 
 
-def _form(status: int, body: bytes) -> _Decoded:
+def _form(status: int, text: str) -> _Decoded:
     try:
-        pairs = parse_qsl(body.decode("utf-8", "replace"), strict_parsing=True, max_num_fields=_MAX_FIELDS)
+        pairs = parse_qsl(text.strip("&"), strict_parsing=True, max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise TokenResponseUnreadable(f"it answered {status} with a form that can't be read") from None
     members, twice = _members(pairs)
@@ -240,7 +253,7 @@ def _fault(answer: Mapping[str, Any], wanted_type: str | None) -> str | None:
         return "its answer has no access_token"
     if not isinstance(token, str):
         return "its access_token is not a string"
-    if _TOKEN.fullmatch(token) is None:
+    if _TOKEN.fullmatch(token.strip()) is None:
         return "its access_token has a line break or another character that no token may have"
     if wanted_type is None or (said is None and wanted_type.lower() != "dpop"):
         return None
@@ -249,8 +262,16 @@ def _fault(answer: Mapping[str, Any], wanted_type: str | None) -> str | None:
     return None
 
 
+def _is_rotated(answer: Mapping[str, Any]) -> bool:
+    """Nothing, in whatever language, is no new one."""
+    value = answer.get("refresh_token")
+    return bool(value) and value is not True
+
+
 def _refresh_token(answer: Mapping[str, Any]) -> str | None:
     value = answer.get("refresh_token")
+    if _is_rotated(answer) and isinstance(value, int):
+        return str(value)
     return value if isinstance(value, str) and _REFRESH_TOKEN.fullmatch(value) else None
 
 

@@ -53,7 +53,7 @@ def read_userinfo(body: bytes, mapping: UserinfoMapping) -> UpstreamIdentity:
     if len(body) > MAX_BYTES:
         raise UserinfoRefused(f"the userinfo answer has more than {MAX_BYTES // 1024} KiB")
     try:
-        text = body.decode("utf-8")
+        text = body.decode("utf-8-sig")
         claims = json.loads(text, object_pairs_hook=_each_name_once, parse_constant=_no_constant)
         refuse_half_characters(text, claims)
     except (ValueError, RecursionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import ipaddress
 import os
 import socket
@@ -17,6 +18,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from ostiary.transport.addresses import may_reach
+from ostiary.transport.content_coding import NotUnpacked, unpacked
 from ostiary.transport.proxies import Proxies, Proxy, ProxyUnusable, proxies_of
 from ostiary.transport.reach import PUBLIC, Reach
 from ostiary.transport.trust import Distrust, TrustUnusable, certificate_error, distrust, tls_failure
@@ -166,7 +168,7 @@ class Fetcher:
         if document.status != 200:
             raise FetchError(url, f"it answered {document.status}, not 200", status=document.status)
         try:
-            return msgspec.json.decode(document.body)
+            return msgspec.json.decode(document.body.removeprefix(codecs.BOM_UTF8))
         except NOT_JSON:
             raise FetchError(url, "the answer is not JSON") from None
 
@@ -244,12 +246,15 @@ class Fetcher:
                 **({} if proxy is None else _by(proxy)),
             ) as response,
         ):
-            if response.headers.get("content-encoding", "identity") != "identity":
-                raise FetchError(url, "the answer is compressed although we asked for it plain")
             headers = {
                 name.lower(): ", ".join(response.headers.getall(name)) for name in set(response.headers)
             }
-            return Document(response.status, headers, await self._bounded(url, response.content))
+            body = await self._bounded(url, response.content)
+            try:
+                body = unpacked(body, headers.get("content-encoding", ""), max_bytes=self._max_bytes)
+            except NotUnpacked as error:
+                raise FetchError(url, str(error)) from None
+            return Document(response.status, headers, body)
 
     def _session(self, sockets: aiohttp.connector.SocketFactoryType) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(force_close=True, socket_factory=sockets)

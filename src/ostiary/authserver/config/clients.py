@@ -200,8 +200,7 @@ def faults_of_clients(
 
 
 def _check_keys(jwks: dict[str, Any]) -> None:
-    keys = read_key_set(jwks).keys
-    if not keys:
+    if not read_key_set(jwks).keys:
         raise ValueError("jwks has no key that a signature can be verified with")
-    if any(key.is_private for key in keys):
+    if any(isinstance(key, dict) and key.get("d") is not None for key in jwks["keys"]):
         raise ValueError("jwks has a private key: write the public ones here")

@@ -16,6 +16,7 @@ from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.echoed import secrets_of
 from ostiary.oauth.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
 from ostiary.oauth.token_response import (
+    NOT_WITH_SCOPES,
     TokenRequestRefused,
     TokenResponse,
     TokenResponseUnreadable,
@@ -25,9 +26,6 @@ from ostiary.secrets import SecretUnavailable
 from ostiary.transport.fetch import Document, Fetcher, FetchError
 from ostiary.transport.reach import Reach
 from ostiary.transport.retry_after import retry_after
-
-NOT_WITH_SCOPES = frozenset({"invalid_scope", "invalid_request"})
-"""How a provider refuses to renew tokens when scopes are named; nothing was spent then."""
 
 log = structlog.get_logger("ostiary.authserver")
 
@@ -112,7 +110,7 @@ class BackChannel:
             except (FetchError, SecretUnavailable) as error:
                 log.warning("upstream_not_revoked", idp=self.idp, reason=str(error))
                 return
-            if document.status != 200:
+            if not 200 <= document.status < 300:
                 log.warning("upstream_not_revoked", idp=self.idp, hint=hint, status=document.status)
 
     async def _post(self, form: Mapping[str, str]) -> tuple[Document, tuple[str, ...]]:

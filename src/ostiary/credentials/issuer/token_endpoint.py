@@ -13,6 +13,7 @@ from ostiary.credentials.tokens.token import Token
 from ostiary.oauth.echoed import secrets_of
 from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
 from ostiary.oauth.token_response import (
+    NOT_WITH_SCOPES,
     TokenRequestRefused,
     TokenResponse,
     TokenResponseUnreadable,
@@ -103,13 +104,18 @@ class TokenEndpoint:
         self._reach = reach or client.reach
         self._dpop = dpop
 
-    async def request(self, form: Mapping[str, str], *, wanted_type: str | None = None) -> TokenResponse:
+    async def request(
+        self, form: Mapping[str, str], *, wanted_type: str | None = None, known_scopes: Sequence[str] = ()
+    ) -> TokenResponse:
         """The issuer's answer to this form. Raises CredentialMisconfigured or CredentialUnreachable.
 
         wanted_type: the `token_type` to insist on; default Bearer, or DPoP with a key.
+        known_scopes: those that the issuer has granted before (RFC 6749 section 6). Entra ID wants to have
+        them named again; an endpoint that refuses to hear them is asked once more without.
         """
         wanted_type = wanted_type or ("Bearer" if self._dpop is None else "DPoP")
-        document, sent = await self._post(form)
+        named = {"scope": " ".join(known_scopes)} if known_scopes else {}
+        document, sent = await self._post({**form, **named})
         try:
             return read_token_response(
                 document.status,
@@ -119,13 +125,15 @@ class TokenEndpoint:
                 sent=sent,
             )
         except TokenRequestRefused as refused:
-            raise self._refused(refused, document) from None
+            if not named or refused.error not in NOT_WITH_SCOPES:
+                raise self._refused(refused, document) from None
         except TokenResponseUnreadable as unreadable:
             fix = "see whether token_url or issuer is right, and what answers there"
             error = self._unreachable(unreadable.reason, fix, document)
             if unreadable.is_rotated:
                 error = RefreshTokenReplaced(error, unreadable.refresh_token)
             raise error from None
+        return await self.request(form, wanted_type=wanted_type)
 
     async def _post(self, form: Mapping[str, str]) -> tuple[Document, tuple[str, ...]]:
         """The answer, and the secrets that were sent for it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.credentials.issuer.client_proof import ClientProof, ProofUnavailable
@@ -65,4 +64,5 @@ async def _revoke(grant: Grant, client: ClientSettings | None, reach: Reach, run
         )
     except (FetchError, ProofUnavailable, UrlRefused) as error:
         return str(error)
-    return None if answer.status == HTTPStatus.OK else f"its revocation endpoint answered {answer.status}"
+    is_done = 200 <= answer.status < 300
+    return None if is_done else f"its revocation endpoint answered {answer.status}"

@@ -7,6 +7,7 @@ signed in   by the person, when one is at hand; else an error that says how
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from ostiary.credentials.person.client import client_of, grants_reach
 from ostiary.credentials.person.dpop_key import KeptDpopKey
 from ostiary.credentials.person.errors import KIND, needs_sign_in, told_to_the_person
 from ostiary.credentials.person.sign_in import SignIn, Wanted, find_issuer
-from ostiary.credentials.person.vault import Grant, UserRecords
+from ostiary.credentials.person.vault import Grant, UserRecords, VaultError
 from ostiary.credentials.tokens.token import Token
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 NOBODY = "nobody has signed in"
 REFUSED = "the server refuses the token of the person who signed in"
 OVER = "the sign-in has ended"
+
+logger = logging.getLogger("ostiary.credentials")
 
 
 @dataclass(slots=True)
@@ -67,6 +70,8 @@ class OAuthUserSource:
         self._demands = demands
         self.grant: Grant | None = None
         """What was given out last."""
+        self._unkept: tuple[Grant, Grant] | None = None
+        """What took another's place while the vault could not be written."""
 
     @property
     def endpoint(self) -> str:
@@ -96,15 +101,35 @@ class OAuthUserSource:
         if issuer is None:
             return None
         async with self._runtime.vault.turn(f"{issuer} {self._server_url}"):
-            grant = await self._records.grant(issuer, self.endpoint)
+            grant = await self._latest(issuer)
             if grant is None or not set(self._demands.scopes) <= set(grant.scopes):
                 return None
             if self._is_fresh(grant):
                 return grant
             refreshed = await self._refresh(grant)
             if refreshed is not None:
-                await self._records.keep_grant(self.endpoint, refreshed)
+                await self._keep(refreshed, in_place_of=grant)
             return refreshed
+
+    async def _latest(self, issuer: str) -> Grant | None:
+        """The vault's, unless we have what took its place."""
+        grant = await self._records.grant(issuer, self.endpoint)
+        if self._unkept is None or grant != self._unkept[0]:
+            return grant
+        before, after = self._unkept
+        await self._keep(after, in_place_of=before)
+        return after
+
+    async def _keep(self, grant: Grant, *, in_place_of: Grant) -> None:
+        """A disk that is full costs nobody a refresh token that cannot be had again."""
+        before = in_place_of if self._unkept is None else self._unkept[0]
+        try:
+            await self._records.keep_grant(self.endpoint, grant)
+        except VaultError as error:
+            self._unkept = before, grant
+            logger.warning("renewed tokens are kept in memory only: %s", error)
+        else:
+            self._unkept = None
 
     async def _issuer(self) -> str | None:
         """Whose grant counts: a server that refuses our token may have moved to another issuer."""
@@ -132,8 +157,7 @@ class OAuthUserSource:
         try:
             return await self._refreshed(grant, grant.refresh_token, client)
         except RefreshTokenReplaced as error:  # shown again, the old one would look stolen
-            left = replace(grant, refresh_token=error.refresh_token)
-            await self._records.keep_grant(self.endpoint, left)
+            await self._keep(replace(grant, refresh_token=error.refresh_token), in_place_of=grant)
             raise
         except CredentialMisconfigured as error:
             if isinstance(error, ClientRefused):
@@ -157,7 +181,7 @@ class OAuthUserSource:
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         if grant.resource is not None:
             form["resource"] = grant.resource
-        response = await endpoint.request(form)
+        response = await endpoint.request(form, known_scopes=grant.scopes)
         return replace(
             grant,
             access_token=response.access_token,
