@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import httpx2
@@ -14,6 +15,8 @@ from ostiary.oauth.dpop_proof import ALGORITHMS
 
 DPOP = f'DPoP algs="{" ".join(ALGORITHMS)}"'
 PATH = "/oauth/userinfo"
+SURROGATE = b'{"client_id": "\\ud800"}'
+"""No character, and so no name of a client."""
 
 
 async def ask(
@@ -170,3 +173,16 @@ async def test_a_client_s_own_token_speaks_of_nobody(start: Start) -> None:
         answered = await server.token({"grant_type": "client_credentials"}, auth=("ci", SECRET))
         refused = await ask(server, f"Bearer {answered.json()['access_token']}")
     assert refused.status_code == 403
+
+
+async def test_a_stranger_who_asks_without_end_is_told_to_wait_and_holds_up_no_client(start: Start) -> None:
+    async with start(settings(limits={"token": "3/m"})) as server:
+        token = f"Bearer {(await openid(server))['access_token']}"
+        assert (await ask(server, token)).status_code == 200
+        nameless = f"Bearer e30.{base64.urlsafe_b64encode(SURROGATE).rstrip(b'=').decode()}.x"
+        tries = [None, "Bearer nothing", nameless, "Bearer nothing"]
+        refused = [await ask(server, tried) for tried in tries]
+        assert [answer.status_code for answer in refused] == [401, 401, 401, 429]
+        assert 1 <= int(refused[-1].headers["retry-after"]) <= 21
+        assert refused[-1].json()["error"] == "temporarily_unavailable"
+        assert [(await ask(server, token)).status_code for _ in range(3)] == [200, 200, 429]

@@ -348,3 +348,19 @@ def test_a_proxy_that_hides_who_asks_is_told(ostiary: Any, monkeypatch: pytest.M
         AUTHSERVER.replace(issuer, f"{issuer}\n  trusted_proxies: [127.0.0.1/32]")
     )
     assert ostiary("check").err == ""
+
+
+def test_a_proxy_that_cannot_be_used_is_told(ostiary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_TOKEN", "hunter2")
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://user:tiger@proxy:1080")
+    Path("ostiary.yaml").write_text(FILE)
+    told = ostiary("check")
+    assert (told.code, told.err) == (
+        0,
+        (
+            "warning: ostiary.yaml:1: proxy: HTTPS_PROXY names a proxy of the kind socks5, which is "
+            "not spoken here: name one that takes http, or say proxy: none in ostiary.yaml\n"
+        ),
+    )
+    Path("ostiary.yaml").write_text(f"proxy: none\n{FILE}")
+    assert ostiary("check").err == ""

@@ -135,6 +135,16 @@ def test_a_proxy_that_cannot_be_used_is_named_without_its_password(value: str, s
     assert str(refused.value) == sentence
 
 
+def test_what_cannot_be_used_is_known_before_anything_goes_by_it() -> None:
+    named = {"HTTPS_PROXY": "socks5h://user:tiger@proxy:1080", "http_proxy": "http://proxy:port"}
+    assert proxies_of("environment", named).unusable() == [
+        f"HTTPS_PROXY names a proxy of the kind socks5h, {NOT_SPOKEN}",
+        "http_proxy names a proxy that is no URL: write http://HOST:PORT",
+    ]
+    assert len(proxies_of("environment", {"ALL_PROXY": "socks5://proxy"}).unusable()) == 1
+    assert proxies_of("environment", BOTH).unusable() == proxies_of("none", named).unusable() == []
+
+
 def test_the_password_is_shown_to_the_proxy_alone() -> None:
     rule = proxies_of("environment", {"HTTPS_PROXY": "http://us%40er:t%20iger@proxy:1"})
     proxy = rule.to(canonical_url(MCP))

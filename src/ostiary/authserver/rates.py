@@ -114,6 +114,7 @@ class Rates:
         self.steps = RateLimit(settings.authorize)
         """Of what follows an authorization request, and of sign-ins to the page of accounts."""
         self.token = ClientRate(settings.token)
+        self.userinfo = ClientRate(settings.token)
         self.registration = RateLimit(settings.registration)
         self.code_guesses_of_browser = RateLimit(read_rate("10/m"))
         self.code_guesses_of_address = RateLimit(read_rate("60/m"))

@@ -16,6 +16,7 @@ from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import PRIVATE, json_answer
 from ostiary.authserver.own_tokens import read_access_token
 from ostiary.authserver.parts import Parts
+from ostiary.authserver.rates import Asked
 from ostiary.authserver.sessions.session import Session, find
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.challenge import bearer_challenge
@@ -24,6 +25,7 @@ from ostiary.oauth.dpop_proof import ALGORITHMS, VerifiedProof, check_proof
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, OAuthError, TokenRefused
 from ostiary.oauth.id_token import scope_claims
 from ostiary.oauth.jwt_claims import scopes_of
+from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.server_errors import InvalidDpopProof
 from ostiary.storage.store import digest
@@ -50,17 +52,24 @@ class UserinfoEndpoint:
         self._method = method
 
     async def __call__(self, form: FormRequest) -> Answer:
-        """Raises StorageError; whatever is wrong with the token is an answer with a challenge."""
-        presented = _presented(form)
+        """Whatever is wrong with the token is an answer with a challenge.
+
+        Raises StorageError, TooManyRequests.
+        """
+        presented, now = _presented(form), self._parts.clock()
+        asked = self._parts.rates.userinfo.ask(_client_of(presented), form.peer, now=now)
         if presented is None:
             return Answer(401, b"", PRIVATE + _header(_challenge(BEARER)) + _header(_challenge(DPOP)))
         try:
-            return json_answer(await self._person(presented, form, now=self._parts.clock()))
+            return json_answer(await self._person(presented, form, asked, now=now))
         except (TokenRefused, InvalidDpopProof) as refused:
             return _refused(refused, presented.scheme)
 
-    async def _person(self, presented: _Presented, form: FormRequest, *, now: float) -> Mapping[str, Any]:
+    async def _person(
+        self, presented: _Presented, form: FormRequest, asked: Asked, *, now: float
+    ) -> Mapping[str, Any]:
         claims = await read_access_token(presented.token, self._parts, now=now)
+        asked.is_of(str(claims.get("client_id")), now=now)
         proof = await self._proof(presented, form, now) if presented.scheme == DPOP else None
         _check_binding(claims, proof, form.certificate)
         scopes = scopes_of(claims)
@@ -95,6 +104,12 @@ def _presented(form: FormRequest) -> _Presented | None:
     scheme, _, token = (form.authorization or "").partition(" ")
     known = {BEARER.lower(): BEARER, DPOP.lower(): DPOP}.get(scheme.lower())
     return None if known is None else _Presented(known, token.strip())
+
+
+def _client_of(presented: _Presented | None) -> str | None:
+    """The client that it was given to, as the token says: nobody has proven it yet."""
+    named = None if presented is None else unverified_claims(presented.token).get("client_id")
+    return named if isinstance(named, str) and named.isascii() else None
 
 
 def _check_binding(claims: Mapping[str, Any], proof: VerifiedProof | None, certificate: bytes | None) -> None:

@@ -18,9 +18,10 @@ def check(config: options.Config = None, as_json: options.AsJson = False) -> Non
     from ostiary.config.exposure import readable  # noqa: PLC0415
     from ostiary.config.needs import unmet  # noqa: PLC0415
     from ostiary.config.proxied import hidden_addresses  # noqa: PLC0415
+    from ostiary.config.ways_out import unusable_proxies  # noqa: PLC0415
 
     loaded = examined(config or Path(OstiaryFile.default_name), unmet)
-    for told in (*readable(loaded), *hidden_addresses(loaded)):
+    for told in (*readable(loaded), *hidden_addresses(loaded), *unusable_proxies(loaded)):
         typer.echo(f"warning: {told}", err=True)
     runs, register = list(what_runs(loaded.settings)), list(what_to_register(loaded.settings))
     if as_json:

@@ -84,6 +84,16 @@ class Proxies:
             return None
         return _read(*named)
 
+    def unusable(self) -> list[str]:
+        """What is wrong with those that are named, in words, before anything goes by one."""
+        found = []
+        for text, said_by in dict.fromkeys(self.named.values()):
+            try:
+                _read(text, said_by)
+            except ProxyUnusable as error:
+                found.append(str(error))
+        return found
+
 
 NONE = Proxies()
 """Everything goes straight."""

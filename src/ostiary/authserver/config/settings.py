@@ -141,7 +141,7 @@ class RateSettings(Settings):
     authorize: RateField = Rate(60, 60.0, "60/m")
     """Authorization requests, pushed ones and device requests among them."""
     token: RateField = Rate(600, 60.0, "600/m")
-    """Token, introspection and revocation requests."""
+    """Token, introspection and revocation requests; userinfo requests as many again."""
     registration: Annotated[RateField, Field(alias="register")] = Rate(10, 60.0, "10/m")
     """Registrations; by address alone."""
 
