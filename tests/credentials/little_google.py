@@ -33,6 +33,7 @@ class LittleGoogle:
         self.requests: list[tuple[str, Any]] = []
         self.iam_status = 200
         self.has_logged_out = False
+        self.words = "Token has been expired or revoked."
         self.delegates: list[str] = []
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -69,7 +70,7 @@ class LittleGoogle:
     def refresh(self, refresh_token: str) -> web.Response:
         self.requests.append(("refresh", refresh_token))
         if self.has_logged_out:
-            refused = {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
+            refused = {"error": "invalid_grant", "error_description": self.words.format(refresh_token)}
             return web.json_response(refused, status=400)
         return web.json_response(ACCESS | {"access_token": "ya29.person", "id_token": id_token("gcloud")})
 

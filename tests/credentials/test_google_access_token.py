@@ -126,6 +126,14 @@ async def test_a_person_who_is_logged_out_is_told_how_to_log_in(
     )
 
 
+async def test_a_refresh_token_that_is_repeated_is_not_shown(
+    google: LittleGoogle, persons_login: Path, runtime: Runtime
+) -> None:
+    google.has_logged_out, google.words = True, "{} is no good"
+    assert "hunter2" not in (said := await error_of(GoogleAccessToken(), runtime))
+    assert f"for {ORIGIN}: invalid_grant: *** is no good; " in said
+
+
 @pytest.mark.parametrize("by_name", [True, False])
 async def test_a_person_has_no_id_tokens_for_others(
     google: LittleGoogle,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured, CredentialUnreachable
+from ostiary.oauth.echoed import without_echoes
 from ostiary.transport.trust import tls_failure
 
 FOR_GOOD = ("invalid_grant", "invalid_client", "invalid_scope", "unauthorized_client")
@@ -26,6 +28,8 @@ class GoogleFailure:
     is_a_persons_login: bool = False
     file: Path | None = None
     """The credentials file that was read."""
+    sent: tuple[str, ...] = field(default=(), repr=False)
+    """The secrets that were sent."""
 
     def explained(self, error: Exception) -> CredentialError:
         """The error for what google-auth raised, or what reading a file or an answer did."""
@@ -35,18 +39,20 @@ class GoogleFailure:
             case CredentialError():
                 return error
             case exceptions.DefaultCredentialsError() if not isinstance(error, exceptions.MalformedError):
-                return self.misconfigured(in_words(error), self.without_identity)
+                return self.misconfigured(in_words(error, self.sent), self.without_identity)
             case exceptions.TransportError():
-                problem = tls_failure(error) or in_words(error)
+                problem = tls_failure(error) or in_words(error, self.sent)
                 return self.unreachable(problem, "see whether this machine reaches it")
             case exceptions.RefreshError():
-                for_good = in_words(error).startswith(FOR_GOOD)
+                for_good = in_words(error, ()).startswith(FOR_GOOD)
                 refused = self.misconfigured if for_good else self.unreachable
-                return refused(in_words(error), self.what_google_may_miss())
+                return refused(in_words(error, self.sent), self.what_google_may_miss())
             case LookupError() | TypeError() | AttributeError():
                 # google-auth trusts the shape of what it is answered
                 return self.unreachable("it was not Google that answered", "see what does")
-        return self.misconfigured(in_words(error), f"see whether {self.file} is as Google gave it to you")
+        return self.misconfigured(
+            in_words(error, self.sent), f"see whether {self.file} is as Google gave it to you"
+        )
 
     def what_google_may_miss(self) -> str:
         """What to do when Google refuses."""
@@ -65,7 +71,10 @@ class GoogleFailure:
         return CredentialUnreachable(problem, credential=self.credential, endpoint=self.endpoint, fix=fix)
 
 
-def in_words(error: Exception) -> str:
-    """One line of an error; never its further arguments, which may be a whole answer with a token in it."""
+def in_words(error: Exception, sent: Iterable[str]) -> str:
+    """One line of an error; never its further arguments, which may be a whole answer with a token in it.
+
+    sent: secrets, which Google, or whoever answers in its place, may repeat.
+    """
     said = error.strerror if isinstance(error, OSError) and error.strerror else (error.args or (error,))[0]
-    return " ".join(str(said).split())[:300].rstrip(".")
+    return without_echoes(" ".join(str(said).split()), sent)[:300].rstrip(".")

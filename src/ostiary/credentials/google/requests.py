@@ -6,11 +6,13 @@ GCE_METADATA_HOST as it is imported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
+from ostiary.oauth.echoed import secrets_of
 from ostiary.transport.proxies import ProxyUnusable
 from ostiary.transport.reach import PUBLIC
 
@@ -25,8 +27,8 @@ HttpRequest = Callable[..., Any]
 
 
 @contextmanager
-def google_requests(proxies: Proxies) -> Iterator[HttpRequest]:
-    """The transport while its block runs; not for more than one thread."""
+def google_requests(proxies: Proxies, sent: list[str]) -> Iterator[HttpRequest]:
+    """The transport while its block runs; not for more than one thread. sent: takes the secrets it sends."""
     import requests  # noqa: PLC0415 - see the module's first lines
     from google.auth.transport.requests import Request  # noqa: PLC0415
 
@@ -39,9 +41,17 @@ def google_requests(proxies: Proxies) -> Iterator[HttpRequest]:
 
         def request(url: str, method: str = "GET", timeout: float | None = None, **options: Any) -> Any:
             options["proxies"] = _by(proxies, url)
+            sent.extend(_secrets(options.get("body"), options.get("headers")))
             return transport(url, method, timeout=min(timeout or REQUEST_TIMEOUT, REQUEST_TIMEOUT), **options)
 
         yield request
+
+
+def _secrets(body: Any, headers: Mapping[str, str] | None) -> tuple[str, ...]:
+    """Of a form to a token endpoint, and of who asks; whatever else is posted has none."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
+    named = {name.lower(): str(value) for name, value in (headers or {}).items()}
+    return secrets_of(dict(parse_qsl(text)), named)
 
 
 def _system_trust() -> Any:

@@ -51,14 +51,14 @@ class GoogleSource(ABC):
     def _fetch(self) -> Token:
         from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - see google_requests
 
-        failure = self._failure()
-        with google_requests(self.proxies) as request:
+        failure, sent = self._failure(), list[str]()
+        with google_requests(self.proxies, sent) as request:
             try:
                 login = self.identity.login()
                 failure = _about(login, failure, self.role)
                 return self.ask(login, request, failure)
             except (GoogleAuthError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-                raise failure.explained(error) from None
+                raise replace(failure, sent=tuple(sent)).explained(error) from None
 
     def _failure(self) -> GoogleFailure:
         account = self.identity.impersonate
