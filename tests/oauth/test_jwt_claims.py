@@ -76,4 +76,10 @@ def test_scopes_are_read_however_issuers_write_them(claims: dict[str, Any], scop
 def test_the_client_is_client_id_or_else_azp() -> None:
     assert client_of({"client_id": "a", "azp": "b"}) == "a"
     assert client_of({"azp": "b"}) == "b"
+    assert client_of({"client_id": None, "azp": "b"}) == "b"
     assert client_of({}) is None
+
+
+def test_a_claim_that_is_null_hides_no_other() -> None:
+    assert scopes_of({"scope": None, "scp": ["a", "b"]}) == {"a", "b"}
+    assert scopes_of({"scope": None}) == scopes_of({"scp": None}) == frozenset()

@@ -114,6 +114,18 @@ def test_odd_userinfo_is_refused(body: bytes, sentence: str) -> None:
     assert refusal(body) == sentence
 
 
+@pytest.mark.parametrize("nothing", ["null", '""', '" "', "7", '"\\u202e"'])
+def test_who_has_no_name_to_show_is_called_by_the_next(nothing: str) -> None:
+    """GitHub has null for whoever gave none."""
+    github = UserinfoMapping(subject=("id",), name=("name", "login"))
+    assert read(f'{{"id": 7, "login": "ada", "name": {nothing}}}', github).name == "ada"
+
+
+def test_an_address_that_is_null_is_looked_for_in_the_next_place() -> None:
+    either = UserinfoMapping(subject=("id",), email=("mail", "upn"))
+    assert read('{"id": 7, "mail": null, "upn": "a@example.com"}', either).email == "a@example.com"
+
+
 def test_a_mark_of_the_order_of_bytes_before_it_does_no_harm() -> None:
     assert read_userinfo(b'\xef\xbb\xbf{"sub": "7"}', UserinfoMapping()).subject == "7"
 

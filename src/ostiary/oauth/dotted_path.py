@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 ABSENT: Any = object()
@@ -24,6 +25,14 @@ def first_value(document: Any, paths: tuple[str, ...]) -> Any:
     """The first of these that is there, or ABSENT."""
     found = (value_at(document, path) for path in paths)
     return next((value for value in found if value is not ABSENT), ABSENT)
+
+
+def values(document: Any, paths: tuple[str, ...]) -> Iterator[Any]:
+    """What is there, in this order; null is not."""
+    for path in paths:
+        value = value_at(document, path)
+        if value is not ABSENT and value is not None:
+            yield value
 
 
 def _member(document: Any, name: str) -> Any:

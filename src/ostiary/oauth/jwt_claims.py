@@ -35,7 +35,7 @@ def check_claims(
 
 def scopes_of(claims: Mapping[str, Any]) -> frozenset[str]:
     """`scope` (RFC 8693 section 4.2), or `scp` as Entra ID and Okta call it; a string or a list."""
-    said = claims.get("scope", claims.get("scp", ""))
+    said = _first(claims, "scope", "scp")
     if isinstance(said, str):
         return frozenset(said.split())
     return (
@@ -47,8 +47,13 @@ def scopes_of(claims: Mapping[str, Any]) -> frozenset[str]:
 
 def client_of(claims: Mapping[str, Any]) -> str | None:
     """The client that the token was given to: `client_id` (RFC 9068 section 2.2), else `azp` (OIDC)."""
-    client = claims.get("client_id", claims.get("azp"))
+    client = _first(claims, "client_id", "azp")
     return client if isinstance(client, str) else None
+
+
+def _first(claims: Mapping[str, Any], *names: str) -> Any:
+    """The first claim of these that is there; null is absent."""
+    return next((claims[name] for name in names if claims.get(name) is not None), None)
 
 
 def _check_issuer(claims: Mapping[str, Any], issuers: Collection[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 LONGEST = 320
@@ -16,6 +17,11 @@ def personal_name(value: Any) -> str | None:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST or not value.strip():
         return None
     return value if all(map(_may_stand, value)) else None
+
+
+def first_name(values: Iterable[Any]) -> str | None:
+    """The first of these that is one: GitHub says null, others say nothing, of who gave no name."""
+    return next((name for value in values if (name := personal_name(value)) is not None), None)
 
 
 def _may_stand(character: str) -> bool:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from ostiary.oauth.dotted_path import first_value
+from ostiary.oauth.dotted_path import first_value, values
 from ostiary.oauth.half_characters import refuse_half_characters
-from ostiary.oauth.personal_name import personal_name
+from ostiary.oauth.personal_name import first_name
 
 MAX_BYTES = 64 * 1024
 MAX_SUBJECT = 255
@@ -28,7 +28,10 @@ class UserinfoRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class UserinfoMapping:
-    """Where an upstream says what: dotted paths, of which the first that is there wins."""
+    """Where an upstream says what: dotted paths, of which the first that is there wins.
+
+    Null is not there, but for a subject; of names, it is the first that can be shown.
+    """
 
     subject: tuple[str, ...] = ("sub",)
     name: tuple[str, ...] = ("name", "preferred_username")
@@ -68,8 +71,8 @@ def identity_of(claims: Mapping[str, Any], mapping: UserinfoMapping) -> Upstream
     """Who these claims are about, of a userinfo answer or a verified ID token. Raises UserinfoRefused."""
     return UpstreamIdentity(
         _subject(first_value(claims, mapping.subject), " or ".join(mapping.subject)),
-        personal_name(first_value(claims, mapping.name)),
-        _address(first_value(claims, mapping.email)),
+        first_name(values(claims, mapping.name)),
+        _address(next(values(claims, mapping.email), None)),
         _is_true(first_value(claims, mapping.email_verified)),
         claims,
     )

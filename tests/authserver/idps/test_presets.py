@@ -129,7 +129,7 @@ async def test_github(there: Recorded, tools: Tools, clock: Clock) -> None:
     assert (connected.account, connected.label) == ("583231", "octocat")
     assert connected.tokens == UpstreamTokens(GITHUB_TOKENS["access_token"], scopes=("repo", "gist"))
     assert connected.identity is not None
-    assert connected.identity.email is None
+    assert (connected.identity.name, connected.identity.email) == ("octocat", None)
 
 
 async def test_github_says_its_errors_with_status_200(there: Recorded, tools: Tools, clock: Clock) -> None:

@@ -39,6 +39,7 @@ async def test_claims_are_taken_by_the_names_that_policies_know(
         "groups": {"from": "id_token", "claim": "groups"},
         "admin": {"claim": "admin"},
         "absent": {"claim": "nowhere.to.be.found"},
+        "manager": {"claim": "manager"},
     }
     found = await identity(provider, idp, clock, claims=claims)
     assert found.claims == {
@@ -63,6 +64,15 @@ async def test_userinfo_is_asked_when_a_claim_is_there(
         "groups": ["keepers"],
         "n": 9007199254740993,
     }
+
+
+async def test_what_is_null_in_the_id_token_is_taken_of_userinfo(
+    provider: Provider, idp: LittleIdp, clock: Clock
+) -> None:
+    idp.userinfo = json.dumps(idp.person).encode()
+    idp.claims = {"name": None, "email": None, "email_verified": None}
+    found = await identity(provider, idp, clock, userinfo=True)
+    assert (found.name, found.email, found.email_verified) == ("Alice Adler", "alice@example.com", True)
 
 
 async def test_a_verified_address_is_verified_where_it_stands(

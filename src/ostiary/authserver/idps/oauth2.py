@@ -23,8 +23,8 @@ from ostiary.authserver.idps.taken_claims import as_paths, taken_claims
 from ostiary.authserver.idps.tools import Tools
 from ostiary.oauth.authorization_response import answer_of, code_of
 from ostiary.oauth.canonical_url import CanonicalUrl
-from ostiary.oauth.dotted_path import first_value
-from ostiary.oauth.personal_name import personal_name
+from ostiary.oauth.dotted_path import values
+from ostiary.oauth.personal_name import first_name
 from ostiary.oauth.token_response import TokenRequestRefused
 from ostiary.oauth.userinfo import UpstreamIdentity, UserinfoMapping, read_userinfo
 from ostiary.transport.fetch import FetchError
@@ -184,8 +184,8 @@ class OAuth2Provider:
 
     def _label(self, told: UpstreamIdentity) -> str | None:
         assert self._settings.userinfo is not None  # noqa: S101 - for the type checker: it was asked
-        label = first_value(told.claims, as_paths(self._settings.userinfo.label))
-        return personal_name(label) or told.email or told.name
+        label = first_name(values(told.claims, as_paths(self._settings.userinfo.label)))
+        return label or told.email or told.name
 
     def _refuse_others(self, issuer: str, client_id: str) -> None:
         """A refresh token goes to whoever gave it, from whom it was given to, and to nobody else."""

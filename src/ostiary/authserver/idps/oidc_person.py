@@ -93,6 +93,7 @@ class OidcPerson:
 def _both(userinfo: Mapping[str, Any], id_token: Mapping[str, Any]) -> dict[str, Any]:
     """The ID token goes first. That an address is verified is said of the address beside it alone."""
     kept = dict(userinfo)
+    id_token = {name: value for name, value in id_token.items() if value is not None or name not in kept}
     if "email" in id_token and id_token["email"] != kept.get("email"):
         kept.pop("email_verified", None)
     return {**kept, **id_token}

@@ -21,14 +21,14 @@ def sources(claims: Mapping[str, ClaimSource], *, default: str) -> set[str]:
 def taken_claims(
     wanted: Mapping[str, ClaimSource], documents: Mapping[str, Mapping[str, Any]], *, default: str, idp: str
 ) -> dict[str, Any]:
-    """What is there of them. documents: what each source said; a claim that is absent is told in the log."""
+    """What is there of them. documents: what each source said; what is absent or null is told in the log."""
     found = {
         name: value_at(documents.get(claim.source or default, {}), claim.claim)
         for name, claim in wanted.items()
     }
-    if missing := [name for name, value in found.items() if value is ABSENT]:
+    if missing := [name for name, value in found.items() if value is ABSENT or value is None]:
         log.warning("claims_absent", idp=idp, claims=missing)
-    return {name: value for name, value in found.items() if value is not ABSENT}
+    return {name: value for name, value in found.items() if name not in missing}
 
 
 def as_paths(paths: str | Iterable[str]) -> tuple[str, ...]:
