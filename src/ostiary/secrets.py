@@ -11,6 +11,8 @@ from copy import copy
 from pathlib import Path
 from typing import NoReturn
 
+NOT_TEXT = "it is not UTF-8 text"
+
 
 class SecretUnavailable(Exception):
     """The place a secret should come from does not have it. The message names the place, never a value."""
@@ -89,13 +91,14 @@ class Secret:
         if self._environment_variable is not None:
             try:
                 return _bare(os.environ[self._environment_variable])
-            except KeyError:
+            except (KeyError, UnicodeEncodeError):
                 raise SecretUnavailable(f"{self.place} is not set") from None
         if self._file is not None:
             try:
                 return _bare(self._file.read_bytes().decode("utf-8"))
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            except (OSError, ValueError) as error:
+                is_text = not isinstance(error, UnicodeDecodeError)
+                reason = getattr(error, "strerror", None) or ("no file is called so" if is_text else NOT_TEXT)
                 raise SecretUnavailable(f"{self.place} cannot be read: {reason}") from None
         return self._value or ""
 

@@ -142,12 +142,22 @@ def _read_proxy(value: object) -> CanonicalUrl | str:
     return url
 
 
+def placed(name: str | Path, info: ValidationInfo) -> Path:
+    """Where a file is that a configuration names. Raises ValueError when that is nowhere."""
+    if "\0" in str(name):
+        raise ValueError("a file's name has no NUL character")
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{Path(name).parts[0]} leads nowhere: that user has no home here") from None
+    base = (info.context or {}).get(BASE_DIRECTORY)
+    return path if base is None else Path(base) / path
+
+
 def _read_path(value: object, info: ValidationInfo) -> Path:
     if not isinstance(value, str | Path):
         raise ValueError("a file is named by a string")  # noqa: TRY004
-    base = (info.context or {}).get(BASE_DIRECTORY)
-    path = Path(value).expanduser()
-    return Path(base) / path if base is not None else path
+    return placed(value, info)
 
 
 def _read_secret(value: object, info: ValidationInfo) -> Secret:

@@ -364,3 +364,25 @@ def test_a_proxy_that_cannot_be_used_is_told(ostiary: Any, monkeypatch: pytest.M
     )
     Path("ostiary.yaml").write_text(f"proxy: none\n{FILE}")
     assert ostiary("check").err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("~nobody-is-called-so/key", "~nobody-is-called-so leads nowhere: that user has no home here"),
+        ('"a\\0b"', "a file's name has no NUL character"),
+    ],
+)
+def test_a_file_that_can_be_nowhere_is_a_fault_with_its_line(
+    ostiary: Any, monkeypatch: pytest.MonkeyPatch, name: str, why: str
+) -> None:
+    monkeypatch.setenv("ZOO_TOKEN", "hunter2")
+    further = f"storage: {{encryption_key: {{file: {name}}}}}\ntelemetry: {{audit: {name}}}\n"
+    Path("ostiary.yaml").write_text(FILE.replace("{env: ZOO_TOKEN}", f"{{file: {name}}}") + further)
+    told = ostiary("check")
+    assert told.code == 2
+    assert [line for line in told.err.splitlines() if line.endswith(why)] == [
+        f"ostiary.yaml:7: gateway.servers.zoo.credential.token: {why}",
+        f"ostiary.yaml:8: storage.encryption_key: {why}",
+        f"ostiary.yaml:9: telemetry.audit: {why}",
+    ]

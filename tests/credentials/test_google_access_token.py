@@ -15,6 +15,7 @@ from ostiary.credentials import CredentialError, GoogleAccessToken, GoogleIdToke
 from ostiary.credentials.attached.headers import Outgoing
 from ostiary.credentials.google.iam import IAM_ENDPOINT_OVERRIDE
 from ostiary.credentials.google.login import TOKEN_HOST_OVERRIDE
+from ostiary.credentials.google.login import default_file
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 
@@ -281,3 +282,15 @@ async def test_a_file_that_is_none_of_googles_is_said_so(
 def test_settings_that_lead_nowhere_are_refused(settings: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         GoogleAccessToken.model_validate(settings)
+
+
+def test_a_user_without_a_home_has_no_login_of_gclouds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as any number: then the metadata server says who we are."""
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.delenv("CLOUDSDK_CONFIG", raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert default_file() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,8 @@ def _secrets(value: Any, place: Place, directory: Path) -> Iterator[tuple[Place,
         case {"env": str(name), **others} if not others:
             yield place, Secret.from_env(name)
         case {"file": str(name), **others} if not others:
-            yield place, Secret.from_file(directory / Path(name).expanduser())
+            with contextlib.suppress(RuntimeError):  # it has no home, and that is a fault of its own
+                yield place, Secret.from_file(directory / Path(name).expanduser())
         case dict():
             for name, inside in value.items():
                 yield from _secrets(inside, (*place, name), directory)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema, model_validator
 
-from ostiary.settings import BASE_DIRECTORY, ConfiguredPath, SecretField, Settings, Switch
+from ostiary.settings import ConfiguredPath, SecretField, Settings, Switch, placed
 
 SQLITE = "sqlite:///"
 _LOOPBACK = frozenset({None, "localhost", "127.0.0.1", "::1"})
@@ -48,9 +48,7 @@ def _read_key_file(value: object, info: ValidationInfo) -> KeyFile:
 def _placed(name: str, info: ValidationInfo) -> Path:
     if not name:
         raise ValueError(_FORMS)
-    path = Path(name).expanduser()
-    base = (info.context or {}).get(BASE_DIRECTORY)
-    return path if base is None else Path(base) / path
+    return placed(name, info)
 
 
 Store = Annotated[

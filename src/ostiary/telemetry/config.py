@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema, model_validator
 
-from ostiary.settings import BASE_DIRECTORY, ListenAddress, Settings, Switch
+from ostiary.settings import ListenAddress, Settings, Switch, placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,7 @@ def _read_audit_file(value: object, info: ValidationInfo) -> AuditFile:
         case AuditFile():
             return value
         case str() | Path() if str(value):
-            base = (info.context or {}).get(BASE_DIRECTORY)
-            path = Path(value).expanduser()
-            return AuditFile(path if base is None else Path(base) / path)
+            return AuditFile(placed(value, info))
     raise ValueError("a file is named by a string")
 
 

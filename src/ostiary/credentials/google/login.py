@@ -116,4 +116,7 @@ def _gclouds_folder() -> Path:
         return Path(told)
     if os.name == "nt":
         return Path(os.environ.get("APPDATA", "C:\\")) / "gcloud"
-    return Path.home() / ".config" / "gcloud"
+    try:
+        return Path.home() / ".config" / "gcloud"
+    except RuntimeError:  # as a container's user without a name
+        return Path("/.config/gcloud")
