@@ -518,7 +518,8 @@ async def test_a_server_that_answers_html(admitted: Caller, server: McpServer, s
                 "to another server: write that address if it is the right one"
             ),
         ),
-        ("", "sends callers on to {origin}/mcp (307), and no credential follows: write that address"),
+        ("", "sends callers on (307), and not to an address that can be called"),
+        ("/mcp", "sends callers back to the address that they come from (307)"),
         ("javascript:alert(1)", "sends callers on (307), and not to an address that can be called"),
     ],
 )

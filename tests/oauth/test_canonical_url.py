@@ -91,12 +91,14 @@ def test_the_request_target_is_never_empty() -> None:
     assert canonical_url("https://example.com/a?b=c").target == "/a?b=c"
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]"])
 def test_loopback_is_known_by_name_or_address(host: str) -> None:
     assert canonical_url(f"http://{host}:1/").is_loopback
 
 
-@pytest.mark.parametrize("host", ["example.com", "localhost.example.com", "10.0.0.1", "[2001:db8::1]"])
+@pytest.mark.parametrize(
+    "host", ["example.com", "localhost.example.com", "10.0.0.1", "[2001:db8::1]", "0.0.0.0"]
+)
 def test_other_machines_are_not_loopback(host: str) -> None:
     assert not canonical_url(f"http://{host}:1/").is_loopback
 

@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 
 @dataclass
 class HttpProxy:
-    """What it was asked for. status: what it answers to CONNECT."""
+    """What it was asked for.
+
+    status: what it answers to CONNECT; instead: what it says in place of that, before it hangs up.
+    """
 
     there: int
     status: int = 200
+    instead: bytes | None = None
     url: str = ""
     port: int = 0
     asked: list[str] = field(default_factory=list)
@@ -30,7 +34,10 @@ class HttpProxy:
             self.heads.append(head.decode("latin-1"))
             line = head.decode("latin-1").partition("\r\n")[0]
             self.asked.append(line)
-            if self.status != 200:
+            if self.instead is not None:
+                writer.write(self.instead)
+                await writer.drain()
+            elif self.status != 200:
                 writer.write(b"HTTP/1.1 %d No\r\ncontent-length: 0\r\n\r\n" % self.status)
                 await writer.drain()
                 await reader.read()
@@ -82,9 +89,11 @@ class HttpProxy:
 
 
 @asynccontextmanager
-async def proxying(there: int, *, status: int = 200) -> AsyncIterator[HttpProxy]:
+async def proxying(
+    there: int, *, status: int = 200, instead: bytes | None = None
+) -> AsyncIterator[HttpProxy]:
     """A proxy to that port of this machine, whatever it is asked for."""
-    proxy = HttpProxy(there, status)
+    proxy = HttpProxy(there, status, instead)
     listener = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
     proxy.port = listener.sockets[0].getsockname()[1]
     proxy.url = f"http://127.0.0.1:{proxy.port}"

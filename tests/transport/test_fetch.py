@@ -414,3 +414,19 @@ async def test_a_proxy_that_refuses_or_is_away_is_named_without_its_password(pla
     assert str(away.value) == f"{named} is not reached: no connection (Connection refused)"
     with pytest.raises(NotReached, match="which is not spoken here"):
         await Fetcher(proxies=proxies_of("environment", {"all_proxy": "socks5://p"})).get_json(MCP)
+
+
+@pytest.mark.parametrize(
+    ("instead", "why"),
+    [
+        (b"", "the exchange broke off (ServerDisconnectedError)"),
+        (b"SSH-2.0-OpenSSH_9\r\n\r\n", "the exchange broke off (ClientResponseError)"),
+        (b"HTTP/1.1 200 Connected\r\n\r\n", "no connection (it was closed)"),
+    ],
+    ids=["nothing", "no HTTP", "that it is connected"],
+)
+async def test_a_proxy_that_hangs_up_is_named(plain: CanonicalUrl, instead: bytes, why: str) -> None:
+    async with proxying(plain.port, instead=instead) as proxy:
+        with pytest.raises(FetchError) as broken:
+            await by_proxy(proxy).get_json(MCP)
+    assert str(broken.value) == f"{MCP}: {why}, by the proxy 127.0.0.1:{proxy.port} that https_proxy names"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.transport.moved import moved_to
+from ostiary.transport.moved import moved, moved_to
 
 MCP = "https://mcp.example.com/mcp"
 
@@ -27,8 +27,16 @@ MCP = "https://mcp.example.com/mcp"
         (MCP, "https://user:password@mcp.example.com/mcp", None),
         (MCP, "javascript:alert(1)", None),
         (MCP, "https://[oh/", None),
+        (MCP, "", None),
     ],
 )
 def test_the_address_to_write(asked: str, location: str, there: str | None) -> None:
     found = moved_to(canonical_url(asked), location)
     assert (None if found is None else str(found)) == there
+
+
+@pytest.mark.parametrize("location", [MCP, "/mcp?from=here", "http://mcp.example.com/mcp"])
+def test_a_redirect_in_a_circle_is_no_address_to_write(location: str) -> None:
+    assert moved(canonical_url(MCP), 302, location) == (
+        "sends callers back to the address that they come from (302)"
+    )

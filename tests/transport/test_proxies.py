@@ -14,6 +14,10 @@ from ostiary.transport.proxies import NONE, ProxySetting, ProxyUnusable, proxies
 MCP = "https://mcp.example.com/mcp"
 CLEAR = "http://mcp.example.com/mcp"
 NOT_SPOKEN = "which is not spoken here: name one that takes http, or say proxy: none in ostiary.yaml"
+AS_URL = (
+    "write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with /, #, ? and @ of a password "
+    "percent-encoded"
+)
 BOTH = {"https_proxy": "http://p:1", "http_proxy": "http://p:1"}
 
 
@@ -96,8 +100,16 @@ def test_exceptions_are_addresses_and_networks(url: str, no_proxy: str, straight
         "http://x.localhost/mcp",
         "http://[::1]/mcp",
         "http://127.1.2.3/mcp",
+        "http://[::ffff:127.0.0.1]/mcp",
+        "http://0.0.0.0:8080/mcp",
+        "http://[::]:8080/mcp",
         "http://169.254.169.254/latest",
         "http://[fe80::1]/",
+        "http://[::ffff:169.254.169.254]/latest",
+        "http://[64:ff9b::169.254.169.254]/latest",
+        "http://[fd00:ec2::254]/latest",
+        "http://100.100.100.200/latest/meta-data",
+        "http://168.63.129.16/machine",
         "http://metadata.google.internal/computeMetadata/v1/",
     ],
 )
@@ -125,8 +137,10 @@ def test_a_setting_counts_before_the_environment() -> None:
             "https://proxy",
             f"HTTPS_PROXY names a proxy of the kind https, {NOT_SPOKEN}",
         ),
-        ("http://user:tiger@", "HTTPS_PROXY names a proxy that is no URL: write http://HOST:PORT"),
-        ("http://proxy:port", "HTTPS_PROXY names a proxy that is no URL: write http://HOST:PORT"),
+        ("http://user:tiger@", f"HTTPS_PROXY names a proxy that is no URL: {AS_URL}"),
+        ("http://proxy:port", f"HTTPS_PROXY names a proxy that is no URL: {AS_URL}"),
+        ("http://user:ti#ger@proxy:1", f"HTTPS_PROXY names a proxy that is no URL: {AS_URL}"),
+        ("http://user:ti/ger@proxy:1", f"HTTPS_PROXY names a proxy that is no URL: {AS_URL}"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password(value: str, sentence: str) -> None:

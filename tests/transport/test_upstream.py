@@ -752,7 +752,8 @@ async def test_tls_with_the_server_goes_through_a_tunnel(
         step, message = await failure(other)
     assert (server.connections, server.requests) == (1, 2)
     assert step is Step.TLS
-    assert message.startswith("server s: mcp.example.net: its certificate is for another name: ")
+    named = f"by the proxy 127.0.0.1:{proxy.port} that https_proxy names"
+    assert message.startswith(f"server s: mcp.example.net, {named}: its certificate is for another name: ")
     assert proxy.asked == ["CONNECT mcp.example.com:443 HTTP/1.1", "CONNECT mcp.example.net:443 HTTP/1.1"]
     assert "proxy-authorization: Basic dXNlcjp0aWdlcg==" in proxy.heads[0]
     assert not any(b"POST" in piece or b"tiger" in piece for piece in proxy.carried)
@@ -822,5 +823,9 @@ async def test_a_silent_proxy_is_not_waited_for(server: RawServer, connecting: C
     server.talk = stays_silent
     rule = proxies_of("environment", {"http_proxy": f"http://127.0.0.1:{server.port}"})
     step, message = await failure(connecting("http://mcp.example.com/mcp", None, rule, connect_timeout=0.2))
-    assert (step, message) == (Step.CONNECT, "server s: no connection to mcp.example.com within 0.2 s")
+    named = f"by the proxy 127.0.0.1:{server.port} that http_proxy names"
+    assert (step, message) == (
+        Step.CONNECT,
+        f"server s: no connection to mcp.example.com within 0.2 s, {named}",
+    )
     await asyncio.wait_for(server.left.wait(), HANGS)

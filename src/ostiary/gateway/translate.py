@@ -19,6 +19,7 @@ from ostiary.mcp.links import LinkSplice, may_have_links, rename_links
 from ostiary.mcp.messages import read_answer, write_answer
 from ostiary.mcp.raw_object import Raw, read_string
 from ostiary.mcp.server_message import ServerMessage, read_server_message
+from ostiary.transport.content_coding import compression, refusal
 from ostiary.transport.direct import Answer, StreamedAnswer
 from ostiary.transport.moved import REDIRECTS, moved
 from ostiary.transport.stepping import as_future, next_turn
@@ -108,12 +109,11 @@ def _read_whole(server: Server, answer: UpstreamAnswer, message_id: bytes) -> tu
 
 
 def _require_plain(server: Server, answer: UpstreamAnswer) -> None:
-    coding = answer.headers.get(b"content-encoding", b"identity")
-    if coding != b"identity":
+    coding = compression(answer.headers.get(b"content-encoding", b"").decode("latin-1"))
+    if coding is not None:
         if answer.stream is not None:
             answer.stream.close()
-        said = coding[:20].decode("latin-1")
-        raise _bad(server, f"its answer is compressed ({said}) although we asked for it plain")
+        raise _bad(server, refusal(coding))
 
 
 async def _events(

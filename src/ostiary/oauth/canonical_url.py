@@ -72,9 +72,11 @@ class CanonicalUrl:
         if self.host == "localhost":
             return True
         try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+            address = ipaddress.ip_address(self.host.strip("[]"))
         except ValueError:
             return False
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return (mapped or address).is_loopback  # Python before 3.13 does not look into it
 
     def __str__(self) -> str:
         return self.origin + self.path + ("" if self.query is None else f"?{self.query}")

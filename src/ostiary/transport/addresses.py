@@ -116,6 +116,14 @@ def may_reach(address: IpAddress, *, loopback: bool, private_network: bool) -> b
     )
 
 
+def is_at_home(address: IpAddress) -> bool:
+    """Whether it is this machine, or where its platform tells it secrets."""
+    return any(
+        meant.is_loopback or meant.is_link_local or meant.is_unspecified or _in(meant, _METADATA)
+        for meant in _meant(address)
+    )
+
+
 def _may_reach(address: IpAddress, *, loopback: bool, private_network: bool) -> bool:
     if address.is_loopback:
         return loopback or private_network

@@ -14,6 +14,17 @@ _BARE_DEFLATE = -zlib.MAX_WBITS
 _READ = {"gzip": (_GZIP_OR_ZLIB,), "x-gzip": (_GZIP_OR_ZLIB,), "deflate": (_GZIP_OR_ZLIB, _BARE_DEFLATE)}
 
 
+def compression(content_encoding: str) -> str | None:
+    """The coding by which an answer with this header is compressed; None when it is plain."""
+    coding = content_encoding.strip().lower()
+    return None if coding in PLAIN else coding[:20]
+
+
+def refusal(coding: str) -> str:
+    """What is wrong with an answer that is compressed and not read, in words."""
+    return f"its answer is compressed ({coding}) although we asked for it plain"
+
+
 class NotUnpacked(Exception):
     """It cannot be read. The message says why."""
 

@@ -205,23 +205,24 @@ class Fetcher:
     async def _ask(self, url: CanonicalUrl, question: _Question, reach: Reach) -> Document:
         check_reach(url, reach)
         proxy = self._proxy(url, reach)
+        by = "" if proxy is None else f", by {proxy.named}"
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(url, question, reach, proxy)
         except TimeoutError:
-            raise FetchError(url, f"no whole answer within {self._timeout:g} seconds") from None
+            raise FetchError(url, f"no whole answer within {self._timeout:g} seconds{by}") from None
         except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as error:
             raise NotReached(url, _refused_by(proxy, error)) from None
         except aiohttp.ClientConnectorCertificateError as error:
-            raise _not_trusted(url, error) from None
+            raise _not_trusted(url, error, by) from None
         except (aiohttp.ClientConnectorError, TrustUnusable) as error:
             if proxy is not None and isinstance(error, aiohttp.ClientConnectorDNSError):
                 raise NotReached(url, _refused_by(proxy, error)) from None
             if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, _NotPublic):
                 raise NotAllowed(url, str(error.os_error)) from None
-            raise NotReached(url, _in_words(error)) from None
+            raise NotReached(url, _in_words(error) + by) from None
         except aiohttp.ClientError as error:
-            raise FetchError(url, _in_words(error)) from None
+            raise FetchError(url, _in_words(error) + by) from None
 
     def _proxy(self, url: CanonicalUrl, reach: Reach) -> Proxy | None:
         if not reach.by_proxy:
@@ -284,10 +285,11 @@ def _tls(reach: Reach, client_certificate: tuple[Path, Path] | None) -> ssl.SSLC
     return reach.trust.presenting(*client_certificate)
 
 
-def _not_trusted(url: CanonicalUrl, error: aiohttp.ClientConnectorCertificateError) -> NotTrusted:
+def _not_trusted(url: CanonicalUrl, error: aiohttp.ClientConnectorCertificateError, by: str) -> NotTrusted:
     found = certificate_error(error.certificate_error)
     reason = Distrust.OTHER if found is None else distrust(found)
-    return NotTrusted(url, f"{reason}" if reason is not Distrust.OTHER else f"{reason} ({found})", reason.fix)
+    said = f"{reason}" if reason is not Distrust.OTHER else f"{reason} ({found})"
+    return NotTrusted(url, said + by, reason.fix)
 
 
 def _by(proxy: Proxy) -> dict[str, Any]:
@@ -303,7 +305,7 @@ def _proof(proxy: Proxy, url: CanonicalUrl) -> dict[str, str]:
 
 
 def _refused_by(proxy: Proxy | None, error: aiohttp.ClientError) -> str:
-    by = f"the proxy {proxy} that {proxy.said_by} names" if proxy is not None else "the proxy"
+    by = proxy.named if proxy is not None else "the proxy"
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"{by} does not connect to it: it answered {error.status}"
     return f"{by} is not reached: {_in_words(error)}"
@@ -316,7 +318,7 @@ def _in_words(error: Exception) -> str:
         case aiohttp.ClientConnectorDNSError():
             return "its host name is not known"
         case aiohttp.ClientConnectorError():
-            return f"no connection ({_cause(error.os_error)})"
+            return f"no connection ({_cause(error.os_error) or 'it was closed'})"
         case TrustUnusable():
             return str(error)
     return f"the exchange broke off ({type(error).__name__})"

@@ -18,6 +18,8 @@ REDIRECTS = range(HTTPStatus.MULTIPLE_CHOICES, HTTPStatus.BAD_REQUEST)
 
 def moved_to(asked: CanonicalUrl, location: str) -> CanonicalUrl | None:
     """Where a `Location` leads from there, without its query; None for no place that we would call."""
+    if not location.strip():
+        return None
     try:
         there = canonical_url(urljoin(str(asked), location).partition("#")[0].partition("?")[0])
     except ValueError:  # urljoin's own, and UrlRefused
@@ -32,6 +34,8 @@ def moved(asked: CanonicalUrl, status: int, location: str) -> str:
     there = moved_to(asked, location)
     if there is None:
         return f"sends callers on ({status}), and not to an address that can be called"
+    if there == asked:
+        return f"sends callers back to the address that they come from ({status})"
     where = f"sends callers on to {there} ({status}), and no credential follows"
     if there.origin == asked.origin:
         return f"{where}: write that address"

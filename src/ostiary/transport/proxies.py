@@ -20,6 +20,7 @@ from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
+from ostiary.transport.addresses import is_at_home
 
 CURLS_PORT = 1080
 """Of a proxy that is named without one."""
@@ -49,6 +50,11 @@ class Proxy:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+    @property
+    def named(self) -> str:
+        """It, and who named it, in words."""
+        return f"the proxy {self} that {self.said_by} names"
 
     @property
     def url(self) -> str:
@@ -129,7 +135,7 @@ def _is_at_home(url: CanonicalUrl) -> bool:
     if url.is_loopback or url.host.endswith(".localhost") or url.host in PLATFORMS_OWN:
         return True
     address = _address(url.host)
-    return address is not None and address.is_link_local
+    return address is not None and is_at_home(address)
 
 
 def _covers(exception: str, url: CanonicalUrl) -> bool:
@@ -169,7 +175,10 @@ def _read(text: str, said_by: str) -> Proxy:
         port = parts.port
         place = canonical_url(f"http://{parts.netloc.rpartition('@')[2]}")
     except (UrlRefused, ValueError):
-        raise ProxyUnusable(f"{said_by} names a proxy that is no URL: write http://HOST:PORT") from None
+        raise ProxyUnusable(
+            f"{said_by} names a proxy that is no URL: write http://HOST:PORT, or "
+            "http://USER:PASSWORD@HOST:PORT with /, #, ? and @ of a password percent-encoded"
+        ) from None
     if parts.scheme.lower() != "http":
         raise ProxyUnusable(
             f"{said_by} names a proxy of the kind {parts.scheme}, which is not spoken here: name one that "

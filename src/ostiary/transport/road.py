@@ -7,10 +7,12 @@ own servers, and the tokens for them, to a proxy.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 
+from ostiary.transport.content_coding import compression, refusal
 from ostiary.transport.proxies import Proxies, Proxy, proxies_of
 from ostiary.transport.reach import PUBLIC, Reach
 from ostiary.transport.trust import tls_failure
@@ -39,17 +41,33 @@ class RoadClient(httpx2.AsyncClient):
         }
         super().__init__(**{**settings, **options})
         self.headers["accept-encoding"] = "identity"
+        self.event_hooks["response"].insert(0, _require_plain)
 
-    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        """Send it. Raises Compressed."""
-        response = await super().send(request, **options)
-        coding = response.headers.get("content-encoding", "identity")
-        if coding == "identity":
-            return response
-        await response.aclose()
-        raise Compressed(
-            f"its answer is compressed ({coding[:20]}) although we asked for it plain", request=request
-        )
+
+async def _require_plain(response: httpx2.Response) -> None:
+    """Raise Compressed; an error that is compressed says enough by its head, and its body is left out."""
+    coding = compression(response.headers.get("content-encoding", ""))
+    if coding is None:
+        return
+    if response.is_success:
+        raise Compressed(refusal(coding), request=response.request)
+    del response.headers["content-encoding"]
+    response.stream = _Unread(cast("httpx2.AsyncByteStream", response.stream))
+
+
+class _Unread(httpx2.AsyncByteStream):
+    """The body of an answer that is not read."""
+
+    def __init__(self, body: httpx2.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in tuple[bytes, ...]():
+            yield piece
+
+    async def aclose(self) -> None:
+        """Leave the server."""
+        await self._body.aclose()
 
 
 def unreached(error: httpx2.TransportError, proxy: Proxy | None) -> str:
@@ -59,12 +77,9 @@ def unreached(error: httpx2.TransportError, proxy: Proxy | None) -> str:
     said = str(error) or type(error).__name__
     if proxy is None:
         return said
-    by = f"the proxy {proxy} that {proxy.said_by} names"
-    return (
-        f"{by} does not connect to it ({said})"
-        if isinstance(error, httpx2.ProxyError)
-        else f"{said}, by {by}"
-    )
+    if isinstance(error, httpx2.ProxyError):
+        return f"{proxy.named} does not connect to it ({said})"
+    return f"{said}, by {proxy.named}"
 
 
 def _as_httpx2_has_it(proxy: Proxy) -> httpx2.Proxy:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.oauth.echoed import secrets_of
+from ostiary.transport.content_coding import compression
 from ostiary.transport.proxies import ProxyUnusable
 from ostiary.transport.reach import PUBLIC
 
@@ -81,7 +82,7 @@ def _by(proxies: Proxies, url: str) -> dict[str, str]:
 
 
 def _refuse_compressed(response: Any, **_: Any) -> None:
-    if response.headers.get("content-encoding", "identity") != "identity":
+    if compression(response.headers.get("content-encoding", "")) is not None:
         from requests.exceptions import ContentDecodingError  # noqa: PLC0415
 
         raise ContentDecodingError("the answer is compressed although we asked for it plain")

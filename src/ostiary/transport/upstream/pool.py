@@ -177,26 +177,29 @@ class Upstream:
         return connection
 
     async def _open_in_time(self) -> Connection:
+        by = ""
         try:
             async with asyncio.timeout(self.limits.connect_timeout):
                 proxy = self._proxies.to(self.url)
                 if proxy is not None:
+                    by = f", by {proxy.named}"
                     return await self._open_through(proxy)
                 addresses = await resolve(self.url, private_network=self._private_network)
                 return await self._open_first(addresses)
         except TimeoutError:
             seconds = f"{self.limits.connect_timeout:g} s"
             raise self.failed(
-                Step.CONNECT, f"no connection to {self.url.authority} within {seconds}"
+                Step.CONNECT, f"no connection to {self.url.authority} within {seconds}{by}"
             ) from None
         except AddressRefused as error:
             raise self.failed(Step.RESOLVE, str(error)) from None
         except (ProxyUnusable, TunnelRefused) as error:
             raise self.failed(Step.CONNECT, str(error)) from None
         except ssl.SSLError as error:
-            raise self.failed(Step.TLS, f"{self.url.authority}: {tls_failure(error)}") from None
+            raise self.failed(Step.TLS, f"{self.url.authority}{by}: {tls_failure(error)}") from None
         except OSError as error:
-            raise self.failed(Step.CONNECT, f"{self.url.authority}: {in_the_systems_words(error)}") from None
+            said = in_the_systems_words(error)
+            raise self.failed(Step.CONNECT, f"{self.url.authority}{by}: {said}") from None
 
     async def _open_through(self, proxy: Proxy) -> Connection:
         transport = await open_tunnel(proxy, self.url)

@@ -95,4 +95,4 @@ def _require_connected(proxy: Proxy, url: CanonicalUrl, head: bytes) -> None:
 
 
 def _refused(proxy: Proxy, why: str) -> TunnelRefused:
-    return TunnelRefused(f"the proxy {proxy} that {proxy.said_by} names {why}")
+    return TunnelRefused(f"{proxy.named} {why}")
