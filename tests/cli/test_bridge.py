@@ -216,6 +216,33 @@ async def test_a_redirect_is_named_with_the_address_to_write() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "sentence"),
+    [
+        (200, "application/json", "[]", "answered with JSON that is no JSON-RPC message"),
+        (200, "application/json", "", "answered with JSON that is no JSON-RPC message"),
+        (400, "application/json", '{"detail": "no"}', "answered 400 Bad Request"),
+        (500, "application/json", '{"error": "oh"}', "answered 500 Internal Server Error"),
+        (
+            404,
+            "application/json",
+            '{"detail": "no"}',
+            "answered 404 Not Found: no MCP server is at that path",
+        ),
+        (302, "text/html", "", "sends callers on (302), and not to an address that can be called"),
+    ],
+)
+async def test_an_answer_that_is_no_message_is_told_in_one_sentence(
+    status: int, kind: str, body: str, sentence: str
+) -> None:
+    sock = bind(Listen("127.0.0.1", 0))
+    url = f"http://{address_of(sock)}/mcp"
+    answer = Response(body, status, media_type=kind)
+    async with serving(answer, sock), bridged(url, "--no-credential") as bridge:
+        failed = await bridge.ask(1, "server/discover", _meta=MODERN)
+    assert failed["error"] == {"code": -32012, "message": f"{url} {sentence}"}
+
+
 # While tokens grow old.
 
 

@@ -29,6 +29,10 @@ class Sessioned:
 
     primed: bool = True
     version: str = VERSION
+    refusal: tuple[int, str, str] = (404, "text/plain", "no such session")
+    """To a session that it does not know."""
+    mute: bool = False
+    """Whether nobody may listen."""
     sessions: list[str] = field(default_factory=list)
     seen: list[tuple[str, str]] = field(default_factory=list)
     says: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
@@ -45,9 +49,16 @@ class Sessioned:
         answer = await (self.listen(request) if request.method == "GET" else self.post(request))
         await answer(scope, receive, send)
 
+    def unknown(self) -> Response:
+        status, kind, body = self.refusal
+        return Response(body, status, media_type=kind)
+
     async def listen(self, request: Request) -> Response:
+        if self.mute:
+            self.listening.set()
+            return Response("nothing is here", 404)
         if request.headers["mcp-session-id"] not in self.sessions:
-            return Response("no such session", 404)
+            return self.unknown()
         self.last_events.append(request.headers.get("last-event-id"))
         self.listening.set()
 
@@ -70,7 +81,7 @@ class Sessioned:
             result = {"protocolVersion": self.version, "capabilities": {}, "serverInfo": US["clientInfo"]}
             return self.answer(message, result, {"mcp-session-id": self.sessions[-1]})
         if session not in self.sessions:
-            return Response("no such session", 404)
+            return self.unknown()
         assert request.headers["mcp-protocol-version"] == VERSION
         if "id" not in message:
             return Response(status_code=202)
@@ -123,6 +134,61 @@ async def test_a_server_that_restarts_loses_nobody(primed: bool) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        'event: message\ndata: {"jsonrpc":"2.0","error":{"code":-32000,"message":"Not initialized"}}\n\n',
+        '{"jsonrpc":"2.0","error":{"code":-32000,"message":"No valid session ID provided"},"id":null}',
+        '{"jsonrpc":"2.0","error":{"code":-32600,"message":"No valid session ID"},"id":"server-error"}',
+        "Bad Request: No valid session ID provided",
+    ],
+    ids=["in a stream", "TypeScript", "Python", "in words"],
+)
+async def test_a_server_that_says_400_of_a_session_that_it_forgot_loses_nobody(body: str) -> None:
+    server = Sessioned(refusal=(400, "text/plain" if body[0] != "{" else "application/json", body))
+    async with begun(server) as bridge:
+        server.forget()
+        assert (await bridge.ask(3, "tools/list"))["result"] == {"echo": 3}
+    assert len(server.sessions) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"jsonrpc":"2.0","error":{"code":-32602,"message":"no browser session is open"},"id":3}',
+        '{"jsonrpc":"2.0","error":{"code":-32000,"message":"that is too much"},"id":null}',
+    ],
+    ids=["of its own", "about something else"],
+)
+async def test_what_else_is_said_with_400_begins_no_session(body: str) -> None:
+    server = Sessioned(refusal=(400, "application/json", body))
+    async with begun(server) as bridge:
+        server.sessions.clear()
+        assert (await bridge.ask(3, "tools/list"))["error"] == json.loads(body)["error"]
+    assert [method for _, method in server.seen].count("initialize") == 1
+
+
+async def test_a_server_that_nobody_may_listen_to_keeps_its_session() -> None:
+    server = Sessioned(mute=True)
+    async with begun(server) as bridge:
+        assert (await bridge.ask(2, "tools/list"))["result"] == {"echo": 2}
+        server.listening.clear()
+        await asyncio.wait_for(server.listening.wait(), 15)  # asked again
+        assert (await bridge.ask(3, "tools/list"))["result"] == {"echo": 3}
+    assert [method for _, method in server.seen].count("initialize") == 1
+
+
+async def test_a_server_that_does_not_begin_anew_is_told_so() -> None:
+    server = Sessioned()
+    async with begun(server) as bridge:
+        server.forget()
+        server.version = "2024-11-05"
+        first = await bridge.ask(2, "tools/list")
+        server.version = VERSION
+        assert (await bridge.ask(3, "tools/list"))["result"] == {"echo": 3}
+    assert first["error"]["code"] == -32012
+
+
 async def test_many_calls_that_find_it_gone_begin_one_new_session() -> None:
     server = Sessioned()
     async with begun(server) as bridge:
@@ -150,7 +216,10 @@ async def test_a_server_that_came_back_as_another_version_is_not_passed_off_as_t
         server.forget()
         server.version = "2024-11-05"
         refused = await bridge.ask(2, "tools/list")
-    assert refused["error"]["message"] == "Session terminated"
+    assert refused["error"]["message"].endswith(
+        "/mcp was restarted, and the session cannot go on: it agrees to 2024-11-05 now, "
+        "where it had agreed to 2025-11-25; start this client again"
+    )
     assert [method for _, method in server.seen].count("tools/list") == 1
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import gzip
 import json
 import socket
 import ssl
@@ -389,6 +391,98 @@ def test_the_versions_that_a_server_speaks_are_named(doctor: Doctor, answering: 
             "(Unsupported version)."
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "cause", "sentence"),
+    [
+        (
+            "application/json",
+            b'{"jsonrpc":"2.0","id":2,"error":{"code":-32603,"message":"the database is down"}}',
+            "server_broken",
+            "speaks JSON-RPC and answers our first question with error -32603 (the database is down).",
+        ),
+        (
+            "application/json",
+            b"[]",
+            "not_mcp",
+            "is no MCP server: it answers 200 OK with application/json.",
+        ),
+        (
+            "text/event-stream",
+            b"data: {}\n",
+            "not_mcp",
+            "is no MCP server: it answers 200 OK with text/event-stream.",
+        ),
+    ],
+    ids=["an error", "another JSON", "a stream without an end"],
+)
+def test_an_older_server_whose_handshake_fails(
+    doctor: Doctor, answering: Answering, kind: str, body: bytes, cause: str, sentence: str
+) -> None:
+    unknown = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}'
+
+    def reply(asked: bytes) -> tuple[int, dict[str, str], bytes]:
+        is_handshake = b'"initialize"' in asked
+        return (
+            200,
+            {"content-type": kind if is_handshake else "application/json"},
+            (body if is_handshake else unknown),
+        )
+
+    url = answering.by(reply)
+    assert doctor(url)[1:3] == (cause, f"{url} {sentence}")
+
+
+def test_a_server_that_keeps_the_connection_alive_and_never_answers(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ostiary.cli.diagnosis.wire.LONGEST", 0.5)
+    left = threading.Event()
+
+    def talk(listener: socket.socket) -> None:
+        connections = []
+        with contextlib.suppress(OSError):
+            while True:
+                connections.append(listener.accept()[0])
+                if connections[-1].recv(65536):
+                    break
+            connections[-1].sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+            while not left.wait(0.05):
+                connections[-1].sendall(b": ping\n\n")
+        for connection in connections:
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=talk, args=[listener]).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            named = doctor(f"{url}/mcp")
+        finally:
+            left.set()
+    assert named[1:3] == (
+        "no_answer",
+        (
+            f"{url} takes the connection and gives no proper answer: no answer came within 0.5 seconds, and "
+            "the connection is kept alive."
+        ),
+    )
+
+
+def test_a_redirect_in_a_circle(doctor: Doctor, answering: Answering) -> None:
+    url = answering(302, {"location": "/mcp?cookie=1"})
+    assert doctor(url)[1:3] == (
+        "moved",
+        (
+            f"{url} sends callers back to itself (302 Found): it is made for browsers, which come again with "
+            "a cookie or by https."
+        ),
+    )
+
+
+def test_a_refusal_that_is_compressed_is_a_refusal(doctor: Doctor, answering: Answering) -> None:
+    url = answering(401, {"content-encoding": "gzip", "www-authenticate": "Bearer"}, gzip.compress(b"<html>"))
+    assert doctor(url)[1:3] == ("no_credential", f"{url} wants a bearer token, and none was sent.")
 
 
 def test_a_server_that_is_broken(doctor: Doctor, answering: Answering) -> None:

@@ -67,6 +67,14 @@ def answering() -> Iterator[Answering]:
             b"<h1>hi</h1>",
             "answered: Unexpected content type: text/html (JSON-RPC error -32600)",
         ),
+        (520, "text/html", b"<h1>oh</h1>", "answered 520: Server returned an error response"),
+        (200, "application/json", b"null", "gave an answer that is not valid: it is no JSON-RPC message"),
+        (
+            200,
+            "text/event-stream",
+            b"data: {\n\n",
+            "gave an answer that is not valid: it is no JSON-RPC message",
+        ),
         (403, "text/html", b"<h1>no</h1>", "refused the call: 403 Forbidden; no token was sent."),
     ],
 )

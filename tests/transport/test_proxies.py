@@ -153,7 +153,7 @@ def test_what_cannot_be_used_is_known_before_anything_goes_by_it() -> None:
     named = {"HTTPS_PROXY": "socks5h://user:tiger@proxy:1080", "http_proxy": "http://proxy:port"}
     assert proxies_of("environment", named).unusable() == [
         f"HTTPS_PROXY names a proxy of the kind socks5h, {NOT_SPOKEN}",
-        "http_proxy names a proxy that is no URL: write http://HOST:PORT",
+        f"http_proxy names a proxy that is no URL: {AS_URL}",
     ]
     assert len(proxies_of("environment", {"ALL_PROXY": "socks5://proxy"}).unusable()) == 1
     assert proxies_of("environment", BOTH).unusable() == proxies_of("none", named).unusable() == []

@@ -29,6 +29,9 @@ TIMEOUT = 60.0
 """Seconds that a server may stay silent."""
 
 
+_SDK_CANNOT_READ = "Failed to parse "
+
+
 class Refused(Failure):
     """The server let us not in."""
 
@@ -96,6 +99,14 @@ class _No:
     location: str
     """Where it sends callers, "" when it does not."""
 
+    @property
+    def phrase(self) -> str:
+        """What the status is called; "" where nobody but the server's front end knows (520)."""
+        try:
+            return HTTPStatus(self.status).phrase
+        except ValueError:
+            return ""
+
 
 class _Answers:
     """The first error since the last success: what follows it is only the SDK trying an older handshake."""
@@ -152,13 +163,15 @@ def _cause(error: Exception, target: Target, no: _No | None, sent: Sequence[str]
 
 def _answered(error: MCPError, target: Target, no: _No | None, sent: Sequence[str]) -> Failure:
     said = without_echoes((no and no.message) or error.message, sent)
+    if no is None and error.message.startswith(_SDK_CANNOT_READ):  # and then all that pydantic has to say
+        return Failure(f"{target.url} gave an answer that is not valid: it is no JSON-RPC message")
     if no is None:
         return Failure(f"{target.url} answered: {said} (JSON-RPC error {error.code})")
     if no.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Refused(_refusal(target, no, sent))
     if no.status in REDIRECTS:
         return Failure(f"{target.url} {moved(target.url, no.status, no.location)}")
-    status = f"{no.status} {HTTPStatus(no.status).phrase}"
+    status = f"{no.status} {no.phrase}".rstrip()
     if no.status == HTTPStatus.NOT_FOUND and not no.message:
         return Failure(f"{target.url} answered {status}: no MCP server is at that path")
     return Failure(f"{target.url} answered {status}: {said}")
@@ -166,8 +179,7 @@ def _answered(error: MCPError, target: Target, no: _No | None, sent: Sequence[st
 
 def _refusal(target: Target, no: _No, secrets: Sequence[str]) -> str:
     sent = None if isinstance(target.credential, NoCredential) else target.credential.type
-    phrase = HTTPStatus(no.status).phrase
-    return refusal(str(target.url), no.status, phrase, no.challenge, sent=sent, secrets=secrets)
+    return refusal(str(target.url), no.status, no.phrase, no.challenge, sent=sent, secrets=secrets)
 
 
 def _why(error: httpx2.TransportError, target: Target) -> str:

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from ostiary.cli.bridging.events import MOST_BYTES, Events
-from ostiary.cli.bridging.sessions import SESSION, Sessions, is_unknown_session, read_message
+from ostiary.cli.bridging.sessions import (
+    SESSION,
+    Sessions,
+    is_message,
+    is_question,
+    is_unknown_session,
+    read_message,
+)
 from ostiary.cli.challenge import refusal
 from ostiary.credentials import CredentialError, NoCredential
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
@@ -79,46 +86,65 @@ class TellingClient(RoadClient):
         """The answer, under a session that the server knows."""
         session = self._sessions.put_on(request)
         response = await super().send(request, **options)
-        if session is not None and response.status_code == HTTPStatus.NOT_FOUND:
-            body = await response.aread()
-            gone = is_unknown_session(request, body) and not self._sessions.resumes_an_answer(request)
-            if gone and await self._begun_anew(session):
+        if session is not None and await self._is_gone(request, response):
+            why = await self._begin_anew(session)
+            if why and request.method == "POST":
+                said = f"{self._target.url} was restarted, and the session cannot go on: it {why}"
+                return _answer(request, 404, BAD_ANSWER, f"{said}; start this client again")
+            if not why:
                 again = self._again(request)
                 self._sessions.put_on(again)
                 response = await super().send(again, **options)
         self._note(request, response)
         return response
 
+    async def _is_gone(self, request: httpx2.Request, response: httpx2.Response) -> bool:
+        """Whether the session is. Servers that nobody may listen to answer a GET with 404, too."""
+        if response.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}:
+            return False
+        if self._sessions.resumes_an_answer(request):
+            return False
+        if request.method == "GET" and not self._sessions.listened:
+            return False
+        return is_unknown_session(request, response.status_code, await response.aread())
+
     def _note(self, request: httpx2.Request, response: httpx2.Response) -> None:
         if response.is_success:
             self._sessions.taken(request, response)
         if _is_stream(response):
             of_answer = request.method == "POST" or self._sessions.resumes_an_answer(request)
+            self._sessions.listened |= not of_answer
             told = self._sessions.part_of_an_answer if of_answer else self._sessions.heard
             response.stream = Events(response, told)
 
-    async def _begun_anew(self, session: str) -> bool:
-        """Shake hands as the client did, once for all who were told that the session is gone."""
+    async def _begin_anew(self, session: str) -> str:
+        """Shake hands as the client did, once for all who were told that the session is gone.
+
+        What the server does instead, where that is not possible.
+        """
         async with self._beginning:
             if self._sessions.current != session:
-                return True
+                return ""
             handshake = self._sessions.handshake
             if handshake is None or handshake.initialized is None:
-                return False
+                return "forgot it before it was agreed on"
             first = await super().send(self._message(handshake.initialize), stream=True)
             try:
                 answer = await _answer_of(first) if first.is_success else None
             finally:
                 await first.aclose()
-            if not self._sessions.agrees(answer):
-                return False
+            if not first.is_success:
+                return f"answers a new handshake with {first.status_code}"
+            if disagreement := self._sessions.disagreement(answer):
+                return disagreement
             self._sessions.begun_anew(first.headers.get(SESSION))
             last = self._message(handshake.initialized)
             if handshake.version is not None:
                 last.headers["mcp-protocol-version"] = handshake.version
             if self._sessions.current is not None:
                 last.headers[SESSION] = self._sessions.current
-            return (await super().send(last)).is_success
+            begun = await super().send(last)
+            return "" if begun.is_success else f"answers the end of a new handshake with {begun.status_code}"
 
     async def _heard_later(self, request: httpx2.Request, options: dict[str, Any]) -> httpx2.Response:
         """What the server says of itself, when it is there again: the SDK would soon listen no more."""
@@ -146,10 +172,11 @@ class TellingClient(RoadClient):
             return _answer(request, 502, BAD_ANSWER, f"{self._target.url} {said}")
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return _answer(request, response.status_code, CREDENTIAL_REFUSED, self._refusal(response))
-        if response.status_code < HTTPStatus.BAD_REQUEST or _is_json(response):
+        if response.is_success and is_question(request) and not is_message(response.content):
+            said = f"{self._target.url} answered with JSON that is no JSON-RPC message"
+            return _answer(request, 502, BAD_ANSWER, said)
+        if response.is_success or _is_rpc_error(response):
             return response
-        if response.status_code == HTTPStatus.NOT_FOUND and SESSION in request.headers:
-            return response  # it is the session that is gone, and the SDK says so
         status = f"{response.status_code} {response.reason_phrase}"
         hint = ": no MCP server is at that path" if response.status_code == HTTPStatus.NOT_FOUND else ""
         return _answer(
@@ -192,6 +219,12 @@ async def _answer_of(response: httpx2.Response) -> Any:
             if message and "method" not in message:
                 return message
     return None
+
+
+def _is_rpc_error(response: httpx2.Response) -> bool:
+    """Whether the SDK can hand it on; JSON alone may be a web framework's, with words of its own."""
+    error = read_message(response.content).get("error") if _is_json(response) else None
+    return isinstance(error, dict) and isinstance(error.get("code"), int)
 
 
 def _is_json(response: httpx2.Response) -> bool:

@@ -1,14 +1,17 @@
 """The session that a server gave (MCP 2025-11-25, transports), and a new one when it knows ours no more.
 
-The client shook hands once and goes by that. A server that was restarted answers 404 for the session: then
-the same handshake is made again, and what the client had sent goes out once more, under the new session.
+The client shook hands once and goes by that. A server that was restarted answers 404 for the session, or 400
+with words about it, as many do: then the same handshake is made again, and what the client had sent goes out
+once more, under the new session.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 SESSION = "mcp-session-id"
 LAST_EVENT = "last-event-id"
 UNKNOWN_METHOD = -32601
+_ABOUT_SESSIONS = re.compile(rb"\bsession\b|\bnot initialized\b|initialization was complete", re.IGNORECASE)
+"""What servers of the SDKs say with 400: "No valid session ID provided", "Server not initialized"."""
 MOST_EVENTS = 1000
 """Ids that are remembered: a stream that broke off goes on soon, or never."""
 
@@ -36,6 +41,8 @@ class Sessions:
     def __init__(self) -> None:
         self.handshake: Handshake | None = None
         self.current: str | None = None
+        self.listened = False
+        """Whether the server ever let us listen to what it says unasked."""
         self._heard: str | None = None
         """The last event that the server sent unasked in this session."""
         self._of_answers: deque[str] = deque(maxlen=MOST_EVENTS)
@@ -63,9 +70,12 @@ class Sessions:
                 version = request.headers.get("mcp-protocol-version")
                 self.handshake = Handshake(self.handshake.initialize, request.content, version)
 
-    def agrees(self, answer: Any) -> bool:
-        """Whether a new handshake came to the same: the client goes by what was agreed on first."""
-        return self.handshake is not None and _version(answer) == self.handshake.version is not None
+    def disagreement(self, answer: Any) -> str:
+        """Why a new handshake came to something else than the client goes by, which is the first; or ""."""
+        agreed, version = self.handshake and self.handshake.version, version_of(answer)
+        if version == agreed is not None:
+            return ""
+        return f"agrees to {version or 'no version'} now, where it had agreed to {agreed or 'none'}"
 
     def begun_anew(self, session: str | None) -> None:
         """The server gave another one."""
@@ -84,27 +94,52 @@ class Sessions:
         return request.headers.get(LAST_EVENT) in self._of_answers
 
 
-def is_unknown_session(request: httpx2.Request, body: bytes) -> bool:
-    """Whether a 404 to a request under a session says that there is none, so that nothing was done.
+def is_unknown_session(request: httpx2.Request, status: int, body: bytes) -> bool:
+    """Whether a refusal of a request under a session says that there is none, so that nothing was done.
 
-    A method that nobody knows is told with 404 as well. The answer of a client, and the rest of an answer of
-    the server, are of the session that is gone.
+    A method that nobody knows is told with 404 as well, and with 400 much else; who answers by the id of the
+    request knows the session. The answer of a client, and the rest of an answer of the server, are of the
+    session that is gone.
     """
-    error = read_message(body).get("error")
+    refusal, asked = read_message(body), _asked(request)
+    error = refusal.get("error")
     if isinstance(error, dict) and error.get("code") == UNKNOWN_METHOD:
         return False
-    return request.method == "GET" or _method(request) is not None
+    if status == HTTPStatus.BAD_REQUEST:
+        by_its_id = "id" in asked and refusal.get("id") == asked["id"]
+        if by_its_id or _ABOUT_SESSIONS.search(body) is None:
+            return False
+    elif status != HTTPStatus.NOT_FOUND:
+        return False
+    return request.method == "GET" or isinstance(asked.get("method"), str)
 
 
-def _version(answer: Any) -> str | None:
+def version_of(answer: Any) -> str | None:
     result = answer.get("result") if isinstance(answer, dict) else None
     version = result.get("protocolVersion") if isinstance(result, dict) else None
     return version if isinstance(version, str) else None
 
 
 def _method(request: httpx2.Request) -> str | None:
-    method = read_message(request.content).get("method") if request.method == "POST" else None
+    method = _asked(request).get("method")
     return method if isinstance(method, str) else None
+
+
+def _asked(request: httpx2.Request) -> dict[str, Any]:
+    return read_message(request.content) if request.method == "POST" else {}
+
+
+def is_question(request: httpx2.Request) -> bool:
+    """Whether it wants an answer."""
+    asked = _asked(request)
+    return "method" in asked and "id" in asked
+
+
+def is_message(body: bytes) -> bool:
+    """Whether it is a message of JSON-RPC, as far as one can tell at a glance."""
+    message = read_message(body)
+    known = isinstance(message.get("result"), dict) or isinstance(message.get("error"), dict)
+    return message.get("jsonrpc") == "2.0" and (known or "method" in message)
 
 
 def read_message(body: bytes) -> dict[str, Any]:

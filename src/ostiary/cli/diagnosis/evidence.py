@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ostiary.transport.trust import Distrust
 
 
+UNKNOWN_METHOD = -32601
 NO_SUCH_PLACE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
 
 

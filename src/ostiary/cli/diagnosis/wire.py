@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from ostiary.cli.diagnosis.evidence import Answer, Unreachable, read_message
+from ostiary.cli.diagnosis.evidence import UNKNOWN_METHOD, Answer, Unreachable, read_message
 from ostiary.cli.diagnosis.way import DeadEnd
 from ostiary.mcp.eras import CAPABILITIES_KEY, CLIENT_INFO_KEY, MODERN, VERSION_KEY
 from ostiary.mcp.events import EventReader
@@ -25,6 +26,8 @@ LEGACY = "2025-11-25"
 MOST_BYTES = 256 * 1024
 PATIENCE = 30.0
 """Seconds that a server may stay silent."""
+LONGEST = 60.0
+"""Seconds that it may take for an answer, whatever it says meanwhile."""
 _SESSION = "mcp-session-id"
 
 
@@ -38,6 +41,10 @@ class Wire:
         self._clock = clock
         self._auth = auth
 
+    @property
+    def _by(self) -> str:
+        return "" if self._http.by_proxy is None else f", by {self._http.by_proxy.named}"
+
     async def ask(self, url: CanonicalUrl) -> Answer:
         """The answer that says most: of the modern question, else of the legacy one. Raises DeadEnd."""
         modern = await self._post(
@@ -48,7 +55,7 @@ class Wire:
         legacy = await self._post(url, _INITIALIZE, {})
         if _SESSION in legacy.headers:
             await self._end_session(url, legacy.headers[_SESSION])
-        return legacy if legacy.works or legacy.is_refusal or legacy.versions else modern
+        return legacy if _says_more(legacy, modern) else modern
 
     async def ask_for_tools(self, url: CanonicalUrl) -> Answer:
         """The answer to `tools/list`, of a modern server. Raises DeadEnd."""
@@ -58,9 +65,10 @@ class Wire:
         """Whether a GET is answered as MCP 2024-11-05 has it: events, of which the first is `endpoint`."""
         begun = b""
         try:
-            async with self._http.stream(
-                "GET", str(url), headers={"accept": "text/event-stream"}
-            ) as response:
+            async with (
+                asyncio.timeout(LONGEST),
+                self._http.stream("GET", str(url), headers={"accept": "text/event-stream"}) as response,
+            ):
                 kind = response.headers.get("content-type", "").lower()
                 if response.status_code != HTTPStatus.OK or not kind.startswith("text/event-stream"):
                     return False
@@ -68,19 +76,26 @@ class Wire:
                     begun += chunk
                     if b"\n" in begun or len(begun) > MOST_BYTES:
                         break
-        except httpx2.HTTPError:
+        except (httpx2.HTTPError, TimeoutError):
             return False
         return begun.startswith((b"event: endpoint", b"event:endpoint"))
 
     async def _post(self, url: CanonicalUrl, message: dict[str, Any], headers: Mapping[str, str]) -> Answer:
         accepted = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
         try:
-            async with self._http.stream(
-                "POST", str(url), json=message, headers={**accepted, **headers}
-            ) as response:
+            async with (
+                asyncio.timeout(LONGEST),
+                self._http.stream(
+                    "POST", str(url), json=message, headers={**accepted, **headers}
+                ) as response,
+            ):
                 return await self._read(response)
+        except TimeoutError:
+            said = f"no answer came within {LONGEST:g} seconds, and the connection is kept alive"
+            raise DeadEnd(Unreachable.SILENCE, said + self._by) from None
         except httpx2.TimeoutException:
-            raise DeadEnd(Unreachable.SILENCE, f"nothing came within {PATIENCE:.0f} seconds") from None
+            said = f"nothing came within {PATIENCE:.0f} seconds"
+            raise DeadEnd(Unreachable.SILENCE, said + self._by) from None
         except httpx2.ProxyError as error:
             raise DeadEnd(Unreachable.PROXY, unreached(error, self._http.by_proxy)) from None
         except httpx2.TransportError as error:
@@ -141,6 +156,16 @@ def _may_be_legacy(answer: Answer) -> bool:
     return HTTPStatus.OK <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and not (
         answer.is_refusal or 300 <= answer.status < 400 or answer.status == HTTPStatus.TOO_MANY_REQUESTS
     )
+
+
+def _says_more(legacy: Answer, modern: Answer) -> bool:
+    """Whether an answer to the legacy question tells more of the server than that to the modern one."""
+    if MODERN in legacy.versions:
+        return False
+    if legacy.works or legacy.is_refusal or legacy.versions:
+        return True
+    told_nothing = {UNKNOWN_METHOD} if modern.error_code == UNKNOWN_METHOD else {UNKNOWN_METHOD, None}
+    return legacy.error_code not in told_nothing
 
 
 _US = {"name": "ostiary", "version": metadata.version("ostiary")}

@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     answer.nothing_is_at_this_path,
     answer.gateway_cannot_get_further,
     answer.server_speaks_another_era,
+    answer.server_answers_with_an_error,
     answer.it_is_no_mcp_server,
     no_token.no_credential_was_sent,
     token.scope_is_missing,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.cli.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.cli.diagnosis.evidence import NO_SUCH_PLACE
+from ostiary.cli.diagnosis.evidence import NO_SUCH_PLACE, UNKNOWN_METHOD
 from ostiary.cli.missing_servers import in_words
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _GATEWAYS_CREDENTIAL = {-32013, -32014}
 """CredentialFailed and CredentialRefused of an Ostiary gateway."""
-_UNKNOWN_METHOD, _UNSUPPORTED_VERSION = -32601, -32022
+_UNSUPPORTED_VERSION = -32022
 
 
 def mcp_is_at_another_path(evidence: Evidence) -> Diagnosis | None:
@@ -57,7 +57,7 @@ def server_speaks_another_era(evidence: Evidence) -> Diagnosis | None:
     if answer is None:
         return None
     refuses_ours = answer.error_code is not None and bool(answer.versions)
-    if not refuses_ours and answer.error_code not in {_UNKNOWN_METHOD, _UNSUPPORTED_VERSION}:
+    if not refuses_ours and answer.error_code not in {UNKNOWN_METHOD, _UNSUPPORTED_VERSION}:
         return None
     words = _in_its_words(evidence)
     which = f": it names {', '.join(answer.versions)}" if answer.versions else ""
@@ -89,6 +89,19 @@ def gateway_lacks_servers(evidence: Evidence) -> Diagnosis | None:
         Cause.SERVERS_MISSING,
         f"The gateway lets credential {evidence.credential} in, and behind it {in_words(evidence.missing)}.",
         f"Run `ostiary doctor --server {names}` where the gateway runs, with its ostiary.yaml.",
+    )
+
+
+def server_answers_with_an_error(evidence: Evidence) -> Diagnosis | None:
+    """It speaks JSON-RPC, and fails at the very first question."""
+    answer = evidence.call
+    if answer is None or answer.is_refusal or answer.error_code is None:
+        return None
+    return Diagnosis(
+        Cause.SERVER_BROKEN,
+        f"{evidence.url} speaks JSON-RPC and answers our first question with error {answer.error_code}"
+        f"{_in_its_words(evidence)}.",
+        "The cause is in the server's log; no credential changes it.",
     )
 
 

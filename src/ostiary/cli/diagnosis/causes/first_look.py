@@ -64,6 +64,13 @@ def server_has_moved(evidence: Evidence) -> Diagnosis | None:
         return None
     location = answer.headers.get("location", "")
     there = moved_to(evidence.url, location)
+    if there == evidence.url:
+        return Diagnosis(
+            Cause.MOVED,
+            f"{evidence.url} sends callers back to itself ({answer.status_line}): it is made for browsers, "
+            "which come again with a cookie or by https.",
+            "Ask who runs the server, or what stands before it, to let programs through to this path.",
+        )
     same = there is not None and there.origin == evidence.url.origin
     return Diagnosis(
         Cause.MOVED,
