@@ -956,12 +956,33 @@ def test_only_settings_that_a_credential_has_are_advised(
     assert not any(takes("bearer", setting) for setting in ("audience", "resource", "scopes"))
 
 
+REPEATED = "tiger%2Fin%2Bthe-night"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (
+            401,
+            {
+                "www-authenticate": 'Bearer error="invalid_token", error_description="'
+                f'{REPEATED} or dGlnZXIvaW4rdGhlLW5pZ2h0 is unknown"'
+            },
+        ),
+        (403, {"www-authenticate": f'Bearer error="insufficient_scope", scope="{REPEATED}"'}),
+        (302, {"location": f"https://elsewhere.example/{REPEATED}"}),
+    ],
+    ids=["description", "scope", "location"],
+)
 def test_a_server_that_repeats_the_token_is_not_quoted(
-    ostiary: Any, answering: Answering, monkeypatch: pytest.MonkeyPatch
+    ostiary: Any,
+    answering: Answering,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    headers: dict[str, str],
 ) -> None:
     monkeypatch.setenv("TOKEN", "tiger/in+the-night")
-    said = "tiger%2Fin%2Bthe-night or dGlnZXIvaW4rdGhlLW5pZ2h0 is unknown"
-    url = answering(401, {"www-authenticate": f'Bearer error="invalid_token", error_description="{said}"'})
+    url = answering(status, headers)
     for command in ("doctor", "tools"):
         outcome = ostiary(command, url, "--credential", BEARER)
         assert outcome.code == 1

@@ -170,7 +170,7 @@ def _answered(error: MCPError, target: Target, no: _No | None, sent: Sequence[st
     if no.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Refused(_refusal(target, no, sent))
     if no.status in REDIRECTS:
-        return Failure(f"{target.url} {moved(target.url, no.status, no.location)}")
+        return Failure(f"{target.url} {moved(target.url, no.status, without_echoes(no.location, sent))}")
     status = f"{no.status} {no.phrase}".rstrip()
     if no.status == HTTPStatus.NOT_FOUND and not no.message:
         return Failure(f"{target.url} answered {status}: no MCP server is at that path")

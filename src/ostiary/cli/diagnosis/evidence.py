@@ -86,8 +86,14 @@ class Answer:
 
     @property
     def challenge(self) -> Mapping[str, str]:
-        """The parameters of the challenge that asks for a token, else of the first."""
-        return self._challenge.parameters
+        """The parameters of the challenge that asks for a token, else of the first; without our secrets."""
+        said = self._challenge.parameters
+        return {name: without_echoes(value, self.sent) for name, value in said.items()}
+
+    @property
+    def location(self) -> str:
+        """Where it sends callers, "" when it does not; without our secrets."""
+        return without_echoes(self.headers.get("location", ""), self.sent)
 
     @property
     def scheme(self) -> str:

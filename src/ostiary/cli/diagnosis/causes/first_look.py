@@ -20,7 +20,7 @@ def people_sign_in_there(evidence: Evidence) -> Diagnosis | None:
     answer = evidence.call or evidence.probe
     if answer is None or not is_sign_in(answer):
         return None
-    there = moved_to(evidence.url, answer.headers.get("location", ""))
+    there = moved_to(evidence.url, answer.location)
     return Diagnosis(
         Cause.SIGN_IN_PAGE,
         f"What stands before {evidence.url} sends callers to a page where people sign in, "
@@ -62,7 +62,7 @@ def server_has_moved(evidence: Evidence) -> Diagnosis | None:
     answer = evidence.call or evidence.probe
     if answer is None or not 300 <= answer.status < 400 or is_from_iap(answer):
         return None
-    location = answer.headers.get("location", "")
+    location = answer.location
     there = moved_to(evidence.url, location)
     if there == evidence.url:
         return Diagnosis(
