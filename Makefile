@@ -16,6 +16,7 @@ run: $(VENV)/ready  ## the secured zoo demo, on embedded defaults
 test: lint types  ## everything CI checks; an advisory of today is told, and fails nobody's change
 	-@$(MAKE) --no-print-directory audit
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/soak
+	$(BIN)/python -m pytest tests/soak
 
 soak: $(VENV)/ready  ## everybody hostile at once beside honest callers; alone, since it judges how long they wait
 	$(BIN)/python -m pytest tests/soak

@@ -211,7 +211,9 @@ class Honest:
     async def program(self) -> None:
         while not self.over.is_set():
             await self._timed("token", self._token())
-            await asyncio.sleep(self._chance.uniform(0.2, 0.6))
+            await asyncio.sleep(
+                self._chance.uniform(0.6, 1.2)
+            )  # all of them are one client, which has a rate
 
     async def _timed(self, what: str, deed: Any) -> None:
         began = time.monotonic()

@@ -148,11 +148,11 @@ class Connect:
     """Opens connections that are closed when the test ends."""
 
     def __init__(self, port: int, running: AsyncExitStack) -> None:
-        self._port = port
+        self.port = port
         self._running = running
 
     async def __call__(self) -> Client:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         self._running.callback(writer.close)
         return Client(reader, writer)
 

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import random
+import socket
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -210,6 +212,31 @@ async def test_a_reader_who_is_behind_all_the_time_and_reads_on_is_not_cut_off(
     while asyncio.get_running_loop().time() < until:
         assert await client.reader.read(2**20)
     assert not behind.closed.is_set()
+
+
+def read_and_break_off(port: int) -> int:
+    """Read an endless answer as fast as it comes, then reset the connection in its middle."""
+    count = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as reader:
+        reader.sendall(head("/endless", "Content-Length: 0").encode())
+        while count < 50_000_000:
+            count += len(reader.recv(2**20))
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return count
+
+
+async def test_an_endless_answer_whose_reader_is_quick_or_gone_keeps_nobody_waiting(
+    start_listener: StartListener, behind: Behind
+) -> None:
+    connect = await start_listener()
+    others = await connect()
+    for _ in range(3):
+        reading = asyncio.create_task(asyncio.to_thread(read_and_break_off, connect.port))
+        while not reading.done():
+            await others.send(call("beside"))
+            assert await others.answer() == "200 beside"
+        await reading
+    await asyncio.wait_for(behind.closed.wait(), 5)
 
 
 async def test_a_reader_who_does_not_read_the_last_answer_is_cut_off(start_listener: StartListener) -> None:

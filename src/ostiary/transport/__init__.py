@@ -9,6 +9,7 @@ in      serving     uvicorn inside our own event loop, one listener a socket
         stepping    coroutines driven by the bytes themselves, without a task
         forwarded   who is at the other end when proxies stand between
         asked_ahead pages that nobody looks at yet
+        free_memory what was freed is given back to the system
         outbox      writes of one turn of the loop, made together
         application ASGI applications whose paths are exact
 out     upstream    connections to one MCP server: pooled, bounded, streamed

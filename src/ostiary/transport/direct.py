@@ -20,7 +20,7 @@ import structlog
 
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import TrustedProxies
-from ostiary.transport.listener import BETWEEN, BODY, GuardedProtocol, Refused
+from ostiary.transport.listener import BETWEEN, BODY, TURN_SECONDS, GuardedProtocol, Refused
 from ostiary.transport.outbox import Outbox
 from ostiary.transport.stepping import Reply, Stepped, Stepper
 
@@ -349,10 +349,16 @@ class DirectProtocol(GuardedProtocol):
             )
         )
         try:
+            until = self.loop.time() + TURN_SECONDS
             async for chunk in answer.chunks:
+                if self.transport.is_closing():  # nobody reads: what is written is dropped, and never waits
+                    return
                 if chunk:
                     self.transport.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
                     await self.flow.drain()
+                if self.loop.time() > until:  # one who always has something, read as fast as it comes
+                    await asyncio.sleep(0)
+                    until = self.loop.time() + TURN_SECONDS
             self.transport.write(b"0\r\n\r\n")
         except Exception as error:  # noqa: BLE001 - the head is out: it can only end without its last chunk
             log.error("stream_broke", exception=_in_text(error))  # noqa: TRY400 - see _in_text

@@ -24,6 +24,7 @@ from ostiary.settings import Listen
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.direct import DirectProtocol, Doors
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
+from ostiary.transport.free_memory import keep_giving_back
 from ostiary.transport.handshakes import accept_tls
 from ostiary.transport.limits import Limits
 from ostiary.transport.outbox import Outbox
@@ -172,12 +173,15 @@ async def _until_signalled(main: Coroutine[Any, Any, T]) -> T | None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+    giving_back = loop.create_task(keep_giving_back())
     try:
         return await task
     except asyncio.CancelledError:
         if not signalled:
             raise
         return None
+    finally:
+        giving_back.cancel()
 
 
 def _loop_factory() -> Any:
