@@ -45,6 +45,10 @@ GOOGLE = {
 }
 ROBOT = "robot@project.iam.gserviceaccount.com"
 ZITADEL = {"iss": "https://zoo.zitadel.cloud", "sub": "2819", **TIMES}
+AUTHENTIK = {
+    "iss": "https://sso.example/application/o/zoo/", "sub": "5f", "aud": "zoo", "auth_time": NOW,
+    "acr": "goauthentik.io/providers/oauth2/default", "nonce": "n", "email": "ada@example.com", **TIMES,
+}  # fmt: skip
 KUBERNETES = {
     "iss": "https://kubernetes.default.svc", "sub": "system:serviceaccount:ci:runner", "aud": [RESOURCE],
     "jti": "j", "kubernetes.io": {"namespace": "ci"}, **TIMES,
@@ -144,6 +148,10 @@ def refusal(claims: dict[str, Any], typ: object = "JWT", required: str | None = 
             ZITADEL | {"aud": ["web", "project"], "client_id": "web", "jti": "V2_1-at_1"},
             id="Zitadel, with client_id",
         ),
+        pytest.param("JWT", AUTHENTIK | {"azp": "zoo", "uid": "Ot8"}, id="authentik"),
+        pytest.param(
+            "JWT", AUTHENTIK | {"azp": "zoo", "uid": "Ot8", "scope": "openid mcp"}, id="authentik, newer"
+        ),
         pytest.param(None, KUBERNETES, id="Kubernetes"),
         pytest.param("at+jwt", OURS, id="our own"),
     ],
@@ -211,6 +219,16 @@ def test_access_tokens_in_their_issuers_documented_shapes_are_taken(
             "JWT",
             ZITADEL | {"aud": ["web", "project"], "azp": "web", "at_hash": "h", "auth_time": NOW},
             id="Zitadel",
+        ),
+        pytest.param("JWT", AUTHENTIK | {"at_hash": "h"}, id="authentik"),
+        pytest.param("JWT", AUTHENTIK | {"uid": "ada"}, id="authentik, with a claim of the operator's"),
+        pytest.param(
+            "JWT", AUTHENTIK | {"azp": "zoo", "uid": "u", "at_hash": "h"}, id="authentik, and more of them"
+        ),
+        pytest.param(
+            "JWT",
+            AUTHENTIK | {"iss": "https://sso.example/zoo/", "azp": "zoo", "uid": "ada"},
+            id="another's, with the same claims",
         ),
         pytest.param("JWT", OUR_ID_TOKEN, id="our own"),
         pytest.param(
