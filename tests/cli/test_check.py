@@ -203,6 +203,28 @@ def test_a_private_key_that_others_may_read_is_told_and_a_certificate_is_not(ost
 
 
 @pytest.mark.parametrize("command", ["check", "up"])
+@pytest.mark.parametrize(
+    "content", ["", "-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----\n", "\0"]
+)
+def test_a_file_of_authorities_that_has_none_is_a_fault(ostiary: Any, command: str, content: str) -> None:
+    Path("ca.pem").write_text(content)
+    Path("ostiary.yaml").write_text(
+        FILE.replace("    zoo:\n", "    zoo:\n      ca_file: ca.pem\n").replace(
+            "{type: bearer, token: {env: ZOO_TOKEN}}", "{type: none}"
+        )
+    )
+    place, file = "gateway.servers.zoo.ca_file", Path.cwd() / "ca.pem"
+    assert ostiary(command) == (
+        2,
+        "",
+        (
+            f"ostiary.yaml:6: {place}: file {file} cannot be used: it holds no certificate; "
+            "name a PEM file of certificates\n"
+        ),
+    )
+
+
+@pytest.mark.parametrize("command", ["check", "up"])
 def test_a_pipe_in_the_place_of_a_file_is_a_fault_and_nobody_waits_for_it(ostiary: Any, command: str) -> None:
     Path("ostiary.yaml").write_text(
         FILE.replace("{type: bearer, token: {env: ZOO_TOKEN}}", "{type: workload_jwt, file: token.pipe}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ostiary.config.authorities import without_authorities
 from ostiary.config.document import Document, NotYaml, read_document
 from ostiary.config.exposure import writable
 from ostiary.config.faults import ConfigurationError, FileFault, dotted
@@ -33,7 +34,7 @@ def examined(file: Path, *looks: Look, elsewhere: Mapping[str, None] | None = No
     except ConfigurationError as invalid:
         raise ConfigurationError([*invalid.faults, *_absent_as_written(file, elsewhere or {})]) from None
     loaded = replace(loaded, settings=loaded.settings.model_copy(update=dict(elsewhere or {})))
-    every: tuple[Look, ...] = (absent, writable, *looks)
+    every: tuple[Look, ...] = (absent, without_authorities, writable, *looks)
     if faults := [fault for look in every for fault in look(loaded)]:
         raise ConfigurationError(faults)
     return loaded
