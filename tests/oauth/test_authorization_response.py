@@ -93,3 +93,9 @@ def test_what_is_read_stands_once(name: str) -> None:
 def test_an_answer_has_an_end() -> None:
     with pytest.raises(InvalidRequest, match="more than 100 parameters"):
         answer_of(b"&".join([b"a=b"] * 101))
+
+
+def test_a_refusal_is_shown_in_one_line_and_cut() -> None:
+    with pytest.raises(AuthorizationRefused) as refused:
+        read(error="access\x1b[31m_denied", error_description="refusé\n" + "x" * 400, state="mine")
+    assert str(refused.value) == f"access [31m_denied: refusé {'x' * 293}"

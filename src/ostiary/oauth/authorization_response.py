@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 _READ = frozenset({"code", "state", "iss", "error", "error_description"})
+_LONGEST_SAID = 300
 _MOST = 100
 """Parameters; providers add some of their own."""
 
@@ -23,12 +24,17 @@ class NotOurs(ValueError):
 
 
 class AuthorizationRefused(ValueError):
-    """The authorization server or the person said no, in these words."""
+    """The authorization server or the person said no, in these words; shown in one line, and cut."""
 
     def __init__(self, error: str, description: str) -> None:
-        super().__init__(f"{error}: {description}" if description else error)
+        super().__init__(": ".join(_shown(words) for words in (error, description) if words))
         self.error = error
         self.description = description
+
+
+def _shown(words: str) -> str:
+    """In any language."""
+    return "".join(one if one.isprintable() else " " for one in words[:_LONGEST_SAID]).strip()
 
 
 def belongs_to(query: str, *, state: str) -> bool:
