@@ -224,6 +224,12 @@ def test_what_looks_like_neither_is_no_answer(body: bytes) -> None:
         read_token_response(200, "text/html", body)
 
 
+def test_what_is_named_with_our_own_token_is_not_repeated() -> None:
+    body = json.dumps(GOOD | {"issued_token_type": "urn:tiger/in-the-night"}).encode()
+    answer = read_token_response(200, "application/json", body, sent=["tiger/in-the-night"])
+    assert answer.issued_token_type == "urn:***"
+
+
 def test_one_module_reads_token_answers() -> None:
     """Google's own flows are google-auth's; what we answer ourselves is written, not read."""
     member = r"""["'](access_token|expires_in|refresh_token|token_type)["']"""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -103,7 +103,9 @@ def read_token_response(
     sent: the secrets of the request, of which nothing is repeated.
     """
     try:
-        return _read(status, content_type, body, wanted_type, mapping)
+        answer = _read(status, content_type, body, wanted_type, mapping)
+        issued = answer.issued_token_type and without_echoes(answer.issued_token_type, sent)
+        return replace(answer, issued_token_type=issued)
     except TokenRequestRefused as refused:
         description = refused.description and without_echoes(refused.description, sent)
         raise TokenRequestRefused(without_echoes(refused.error, sent), description, refused.status) from None

@@ -185,6 +185,52 @@ async def test_a_server_that_knows_us_no_more_registers_us_anew(
     assert (await connected(at, clock)).client_id == "client-2"
 
 
+async def left_with(at: McpProvider) -> str:
+    left = await at.depart(state="the-state", redirect_uri=CALLBACK, wishes=LegWishes())
+    return left.memory.client_id
+
+
+async def test_when_nobody_comes_back_from_a_server_the_next_one_is_another_client(
+    provider: Provider, there: PersonsIssuer, clock: Clock
+) -> None:
+    """It was restarted, knows us no more, and tells that to people alone."""
+    at = provider()
+    before = await connected(at, clock)
+    assert await left_with(at) == "client-1"
+    clock.advance(59)
+    assert await left_with(at) == "client-1"
+    clock.advance(2)
+    assert await left_with(at) == "client-2"
+    assert (await connected(at, clock)).client_id == "client-2"
+    renewed = await at.renew(before.tokens, issuer=there.url, client_id="client-1", now=clock())
+    assert renewed.access_token == "token-3"
+
+
+async def test_people_who_change_their_mind_register_us_no_oftener_than_hourly(
+    provider: Provider, there: PersonsIssuer, clock: Clock
+) -> None:
+    at = provider()
+    for _ in range(10):
+        await left_with(at)
+        clock.advance(61)
+    assert len(there.registered) == 2
+    clock.advance(3600)
+    await left_with(at)
+    assert len(there.registered) == 3
+
+
+async def test_whoever_comes_back_shows_that_we_are_known(
+    provider: Provider, there: PersonsIssuer, clock: Clock
+) -> None:
+    at = provider()
+    for _ in range(3):
+        await left_with(at)
+        clock.advance(50)
+        await connected(at, clock)
+        clock.advance(50)
+    assert len(there.registered) == 1
+
+
 async def test_tokens_are_renewed_with_the_client_that_got_them(
     provider: Provider, there: PersonsIssuer, clock: Clock
 ) -> None:

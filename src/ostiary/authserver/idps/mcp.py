@@ -101,6 +101,7 @@ class McpProvider:
 
     async def arrive(self, query: bytes, memory: LegMemory, *, now: float) -> Connected:
         """Finish it. Raises StorageError, too."""
+        self._clients.came_back(memory.client_id)
         with self._told():
             found = await self._issuer(memory.issuer)
             answer = answer_of(query)

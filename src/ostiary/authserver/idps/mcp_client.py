@@ -3,12 +3,15 @@
 1  the one that the configuration names
 2  the one that describes itself at our own URL, where the server takes such clients
 3  one that the server registered before, or registers now
+
+Many a server forgets whom it registered when it is restarted. It says so on a page that only the person sees,
+who never comes back; so when nobody came back for a while, the next one comes as another client.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import msgspec
@@ -28,6 +31,11 @@ from ostiary.oauth.client_registration import (
 from ostiary.secrets import Secret
 from ostiary.transport.fetch import Fetcher
 
+AWAY = 60.0
+"""Seconds after which somebody who left, and is not back, may have been told that nobody knows us there."""
+ANEW_EVERY = 3600.0
+"""Seconds between registrations for that reason: most who stay away have only changed their mind."""
+
 
 @dataclass(frozen=True, slots=True)
 class McpClients:
@@ -37,6 +45,10 @@ class McpClients:
     registrations: Registrations
     document: str | None
     fetcher: Fetcher
+    _left_at: dict[str, float] = field(default_factory=dict)
+    """Client → when the first left with it, of those since the last came back."""
+    _anew_at: dict[str, float] = field(default_factory=dict)
+    """Issuer → when we last registered there for want of anybody who came back."""
 
     async def for_sign_in(self, found: FoundIssuer, *, redirect_uri: str, now: float) -> OurClient:
         """The client for a new sign-in. Raises RegistrationRefused, FetchError, UrlRefused, StorageError."""
@@ -46,10 +58,27 @@ class McpClients:
             return OurClient(self.document, None, "none")
         name, issuer = self.entry.name, found.issuer
         known = await self.registrations.current(name, issuer, redirect_uri=redirect_uri, now=now)
+        if known is not None and self._seems_forgotten(known.client_id, issuer, now):
+            await self.registrations.give_up(name, issuer, known.client_id, now=now)
+            known = None
         if known is None:
             known = await self._registered(found, redirect_uri)
             await self.registrations.keep(name, issuer, known, redirect_uri=redirect_uri, now=now)
+        self._left_at.setdefault(known.client_id, now)
         return _ours(known)
+
+    def came_back(self, client_id: str) -> None:
+        """Hear that somebody came back from a sign-in with this client: it is known there."""
+        self._left_at.pop(client_id, None)
+
+    def _seems_forgotten(self, client_id: str, issuer: str, now: float) -> bool:
+        if not now - self._left_at.get(client_id, now) > AWAY:
+            return False
+        if now - self._anew_at.get(issuer, float("-inf")) < ANEW_EVERY:
+            return False
+        self._left_at.pop(client_id)
+        self._anew_at[issuer] = now
+        return True
 
     async def named(self, issuer: str, client_id: str) -> OurClient | None:
         """The client that got some tokens; None when we are that client no more. Raises StorageError."""
