@@ -77,6 +77,15 @@ def test_a_key_signs_with_its_algorithm(text: str, algorithm: SigningAlgorithm) 
         }
 
 
+@pytest.mark.parametrize(("text", "algorithm"), [(P256, "ES256"), (RSA, "RS256"), (ED25519, "EdDSA")])
+@pytest.mark.parametrize("line_break", ["\\n", "\\r\\n", "\r\n"])
+def test_a_key_s_line_breaks_may_be_escaped_as_in_an_environment_variable(
+    text: str, algorithm: SigningAlgorithm, line_break: str
+) -> None:
+    key = signing_key(text.strip().replace("\n", line_break), algorithm)
+    assert key.thumbprint() == signing_key(text, algorithm).thumbprint()
+
+
 @pytest.mark.parametrize(
     ("text", "algorithm", "why"),
     [

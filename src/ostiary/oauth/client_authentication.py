@@ -96,9 +96,12 @@ def client_assertion(
 
 
 def signing_key(text: str, algorithm: SigningAlgorithm) -> SigningKey:
-    """Read a private key in PEM. Raises KeyUnusable when it is none for this algorithm."""
+    """Read a private key in PEM. Raises KeyUnusable when it is none for this algorithm.
+
+    In environment variables many have `\\n` for its line breaks; no PEM has a backslash of its own.
+    """
     try:
-        key = _KEY_TYPES[algorithm].import_key(text)
+        key = _KEY_TYPES[algorithm].import_key(text.replace("\\r", "").replace("\\n", "\n"))
     except (JoseError, ValueError, TypeError):
         raise KeyUnusable(f"it is not {_IN_WORDS[algorithm]} in PEM, as {algorithm} needs") from None
     curves = {"ES256": "P-256", "EdDSA": "Ed25519"}
