@@ -213,6 +213,45 @@ def test_a_proxy_that_refuses_is_the_cause(ostiary: Ostiary, monkeypatch: pytest
     assert (called.code, named in called.err) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("instead", "cause", "why", "fix"),
+    [
+        (
+            b"HTTP/1.1 407 Who\r\ncontent-length: 0\r\n\r\n",
+            "proxy_refuses",
+            "{proxy} does not connect to it (407 Who)",
+            "Name user and password in the proxy's URL: ",
+        ),
+        (
+            b"",
+            "no_answer",
+            "Server disconnected without sending a response, by {proxy}",
+            "See whether the proxy lets such calls through; ",
+        ),
+        (
+            b"HTTP/1.1 200 Connected\r\n\r\n",
+            "tls_fails",
+            "by {proxy}: TLS failed (unexpected eof while reading)",
+            "See whether this port speaks https at all; ",
+        ),
+    ],
+    ids=["wants a password", "hangs up", "connects to nobody"],
+)
+def test_what_a_proxy_does_instead_is_told(
+    ostiary: Ostiary, monkeypatch: pytest.MonkeyPatch, instead: bytes, cause: str, why: str, fix: str
+) -> None:
+    with in_background(proxying(1, instead=instead)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        outcome = ostiary("doctor", "https://mcp.example.com/mcp", "--no-credential", "--json")
+        called = ostiary("tools", "https://mcp.example.com/mcp", "--no-credential")
+    diagnosis = json.loads(outcome.out)["diagnosis"]
+    told = why.format(proxy=f"the proxy 127.0.0.1:{proxy.port} that HTTPS_PROXY names")
+    assert diagnosis["cause"] == cause
+    assert f": {told}." in diagnosis["sentence"]
+    assert diagnosis["fix"].startswith(fix)
+    assert called == (1, "", f"https://mcp.example.com/mcp cannot be reached: {told}\n")
+
+
 def test_a_proxy_that_cannot_be_used_is_said_at_once(
     ostiary: Ostiary, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,6 @@ from ostiary.cli.failure import Failure
 from ostiary.credentials import CredentialError, NoCredential
 from ostiary.oauth.echoed import without_echoes
 from ostiary.transport.moved import REDIRECTS, moved
-from ostiary.transport.trust import tls_failure
 
 if TYPE_CHECKING:
     import httpx2
@@ -183,10 +182,9 @@ def _refusal(target: Target, no: _No, secrets: Sequence[str]) -> str:
 
 
 def _why(error: httpx2.TransportError, target: Target) -> str:
-    from ostiary.transport.road import unreached  # noqa: PLC0415
+    from ostiary.transport.road import unreached_with_advice  # noqa: PLC0415
 
-    reason = unreached(error, target.proxies.to(target.url))
-    return reason if tls_failure(error) else f"{reason}; is the server running?"
+    return unreached_with_advice(error, target.proxies.to(target.url))
 
 
 def require_modern_sdk() -> None:

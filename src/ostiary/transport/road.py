@@ -73,13 +73,19 @@ class _Unread(httpx2.AsyncByteStream):
 def unreached(error: httpx2.TransportError, proxy: Proxy | None) -> str:
     """Why there was no answer, in words."""
     if (failure := tls_failure(error)) is not None:
-        return failure
-    said = str(error) or type(error).__name__
+        return failure if proxy is None else f"by {proxy.named}: {failure}"
+    said = str(error).rstrip(".") or type(error).__name__
     if proxy is None:
         return said
     if isinstance(error, httpx2.ProxyError):
         return f"{proxy.named} does not connect to it ({said})"
     return f"{said}, by {proxy.named}"
+
+
+def unreached_with_advice(error: httpx2.TransportError, proxy: Proxy | None) -> str:
+    """The same, and what to look at where the sentence does not say it."""
+    said = unreached(error, proxy)
+    return said if proxy is not None or tls_failure(error) else f"{said}; is the server running?"
 
 
 def _as_httpx2_has_it(proxy: Proxy) -> httpx2.Proxy:

@@ -30,8 +30,7 @@ from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.mcp.events import EventReader
 from ostiary.telemetry.redaction import without_tokens
 from ostiary.transport.moved import REDIRECTS, moved
-from ostiary.transport.road import Compressed, RoadClient, unreached
-from ostiary.transport.trust import tls_failure
+from ostiary.transport.road import Compressed, RoadClient, unreached_with_advice
 
 if TYPE_CHECKING:
     from ostiary.cli.target import Target
@@ -75,9 +74,8 @@ class TellingClient(RoadClient):
         except httpx2.TransportError as error:
             if request.method == "GET" and not self._sessions.resumes_an_answer(request):
                 return await self._heard_later(request, options)
-            said = f"{self._target.url} cannot be reached: {unreached(error, self.by_proxy)}"
-            hint = "" if tls_failure(error) else "; is the server running?"
-            return _answer(request, 502, UNREACHABLE, said + hint)
+            said = f"{self._target.url} cannot be reached: {unreached_with_advice(error, self.by_proxy)}"
+            return _answer(request, 502, UNREACHABLE, said)
         except Compressed as error:
             return _answer(request, 502, BAD_ANSWER, f"{self._target.url}: {error}")
         return self._told(request, response)

@@ -14,7 +14,7 @@ from ostiary.cli.diagnosis.way import DeadEnd
 from ostiary.mcp.eras import CAPABILITIES_KEY, CLIENT_INFO_KEY, MODERN, VERSION_KEY
 from ostiary.mcp.events import EventReader
 from ostiary.transport.road import Compressed, RoadClient, unreached
-from ostiary.transport.trust import certificate_error, distrust
+from ostiary.transport.trust import certificate_error, distrust, tls_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,7 +103,8 @@ class Wire:
             if untrusted is not None:
                 end = Unreachable.CERTIFICATE
                 raise DeadEnd(end, untrusted.verify_message, distrust(untrusted)) from None
-            raise DeadEnd(Unreachable.SILENCE, unreached(error, self._http.by_proxy)) from None
+            end = Unreachable.SILENCE if tls_failure(error) is None else Unreachable.TLS
+            raise DeadEnd(end, unreached(error, self._http.by_proxy)) from None
         except Compressed as error:
             raise DeadEnd(Unreachable.SILENCE, str(error)) from None
 

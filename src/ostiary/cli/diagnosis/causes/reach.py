@@ -41,8 +41,15 @@ def proxy_refuses(evidence: Evidence) -> Diagnosis | None:
     return Diagnosis(
         Cause.PROXY_REFUSES,
         f"The way to {evidence.url.origin} ends at a proxy: {detail}.",
-        "Ask who runs the proxy to let it through, or name the host in NO_PROXY (or say proxy: none).",
+        _NAME_YOURSELF if "(407" in detail else f"Ask who runs the proxy to let it through, or {_PAST_IT}.",
     )
+
+
+_PAST_IT = "name the host in NO_PROXY (or say proxy: none)"
+_NAME_YOURSELF = (
+    "Name user and password in the proxy's URL: http://USER:PASSWORD@HOST:PORT, with special characters of "
+    "theirs percent-encoded."
+)
 
 
 def certificate_is_not_trusted(evidence: Evidence) -> Diagnosis | None:
@@ -81,6 +88,12 @@ def nobody_answers(evidence: Evidence) -> Diagnosis | None:
     """Connected, and then nothing, or nothing that is HTTP."""
     if (detail := _end(evidence, Unreachable.SILENCE)) is None:
         return None
+    if evidence.proxy is not None:
+        return Diagnosis(
+            Cause.NO_ANSWER,
+            f"There is no proper answer of {evidence.url.origin}: {detail}.",
+            f"See whether the proxy lets such calls through; if there is a way without it, {_PAST_IT}.",
+        )
     return Diagnosis(
         Cause.NO_ANSWER,
         f"{evidence.url.origin} takes the connection and gives no proper answer: {detail}.",
