@@ -408,3 +408,12 @@ def test_a_file_that_can_be_nowhere_is_a_fault_with_its_line(
         f"ostiary.yaml:8: storage.encryption_key: {why}",
         f"ostiary.yaml:9: telemetry.audit: {why}",
     ]
+
+
+def test_a_file_s_name_that_the_file_system_cannot_have_is_a_fault(ostiary: Any) -> None:
+    """As one with an accent has none where the locale is ASCII."""
+    Path("ostiary.yaml").write_text(FILE.replace("{env: ZOO_TOKEN}", '{file: "a\\ud800b"}'))
+    told = ostiary("check")
+    assert told.code == 2
+    assert told.err.endswith("cannot be read: no file is called so\n")
+    assert told.err.startswith("ostiary.yaml:7: gateway.servers.zoo.credential.token: file ")

@@ -55,8 +55,8 @@ def _secret_files(loaded: Loaded[M]) -> Iterator[tuple[tuple[str | int, ...], Pa
         if file is not None:
             try:
                 yield place, file, file.stat()
-            except OSError:
-                continue  # that it is not there is told elsewhere, if it has to be
+            except (OSError, ValueError):
+                continue  # that it is not there, or can't be called so, is told elsewhere, if it has to be
 
 
 def _secret_file(value: Any) -> Path | None:
