@@ -507,6 +507,33 @@ async def test_a_server_that_answers_html(admitted: Caller, server: McpServer, s
     assert refusal(await admitted.ask(*CALL)) == (502, -32012, message)
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_server_that_takes_no_more_calls_says_when(
+    admitted: Caller, server: McpServer, status: int
+) -> None:
+    async def busy(_seen: Seen, _request: web.Request) -> web.StreamResponse:
+        return web.Response(text="slow down", status=status, headers={"retry-after": "7"})
+
+    server.reply = busy
+    answered = await admitted.ask(*CALL)
+    message = f"server s: it takes no more calls for now ({status}), and wants to be asked in 7 s"
+    assert refusal(answered) == (502, -32012, message)
+    assert answered.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize("said", ["soon", "7\u00b2", "-1", "Wed, 21 Oct 2099 07:28:00 GMT"])
+async def test_a_time_that_is_no_number_of_seconds_is_not_handed_on(
+    admitted: Caller, server: McpServer, said: str
+) -> None:
+    async def busy(_seen: Seen, _request: web.Request) -> web.StreamResponse:
+        return web.Response(status=429, headers={"retry-after": said})
+
+    server.reply = busy
+    answered = await admitted.ask(*CALL)
+    assert refusal(answered)[:2] == (502, -32012)
+    assert "retry-after" not in answered.headers
+
+
 @pytest.mark.parametrize(
     ("location", "meant"),
     [

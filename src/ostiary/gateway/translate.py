@@ -7,6 +7,7 @@ A server's refusal of our credential is never the caller's own 401.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 
 from ostiary.gateway import record
@@ -34,6 +35,9 @@ COMMENT = b":\n\n"
 """What a caller gets for a comment of the server: it keeps connections alive, whatever its words."""
 ERROR_STATUSES = frozenset({200, 400, 404})
 """With these a server may send a JSON-RPC error that is the caller's to read."""
+
+BUSY = frozenset({429, 503})
+_SECONDS = re.compile(rb"[0-9]{1,9}")
 
 
 def translate(
@@ -204,6 +208,11 @@ def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
     if answer.status in REDIRECTS:
         location = answer.headers.get(b"location", b"").decode("latin-1")
         return _bad(server, f"it {moved(server.upstream.url, answer.status, location)}")
+    if answer.status in BUSY and _SECONDS.fullmatch(seconds := answer.headers.get(b"retry-after", b"")):
+        said = f"it takes no more calls for now ({answer.status}), and wants to be asked in {int(seconds)} s"
+        error = _bad(server, said)
+        error.headers = b"retry-after: %d\r\n" % int(seconds)
+        return error
     media = answer.content_type.decode("latin-1") or "no content type"
     return _bad(server, f"it answered {answer.status} with {media} where a JSON-RPC answer is due")
 
