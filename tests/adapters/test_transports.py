@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 from typing import Any
 
 import httpx
 import httpx2
 import pytest
+import requests
+from requests.adapters import BaseAdapter
 
 from ostiary.credentials import Bearer, Header
 from ostiary.credentials.adapters.httpx import CredentialAuth as AuthForHttpx
 from ostiary.credentials.adapters.httpx2 import CredentialAuth as AuthForHttpx2
+from ostiary.credentials.adapters.requests import CredentialAuth as AuthForRequests
 from ostiary.secrets import Secret
 
 OURS, ELSEWHERE, ANOTHER_PORT = "https://mcp.example", "https://thief.example", "https://mcp.example:8443"
@@ -159,3 +163,31 @@ async def test_a_redirect_that_nobody_followed_yet_has_no_credential() -> None:
         response = await http.get(f"{OURS}/mcp")
     assert response.next_request is not None
     assert "x-api-key" not in response.next_request.headers
+
+
+class Answering(BaseAdapter):
+    """A transport of the caller's own for `requests`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, str | None]] = []
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        self.seen.append((str(request.url), request.headers.get("x-api-key")))
+        answer = requests.Response()
+        answer.request, answer.url, answer.raw = request, str(request.url), BytesIO()
+        answer.status_code = 307 if len(self.seen) == 1 else 200
+        answer.headers["location"] = f"{ELSEWHERE}/gone"
+        return answer
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def test_requests_takes_no_api_key_along_either() -> None:
+    own = Answering()
+    with requests.Session() as http:
+        http.mount("https://", own)
+        http.auth = AuthForRequests(API_KEY, server_url=OURS)
+        assert http.get(f"{OURS}/mcp").status_code == 200
+    assert own.seen == [(f"{OURS}/mcp", "key"), (f"{ELSEWHERE}/gone", None)]
