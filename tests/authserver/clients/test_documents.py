@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import ipaddress
 import json
 import socket
@@ -41,6 +42,22 @@ async def test_a_client_is_what_its_document_says(start: Start, site: Site) -> N
         "Zoo Keeper",
         (REDIRECT,),
     )
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_document_is_read_as_editors_and_hosts_give_it(
+    start: Start, site: Site, packed: bool
+) -> None:
+    """With a mark of the order of bytes before it, and another after a restart from the store."""
+    site.body = b"\xef\xbb\xbf" + json.dumps(site.document).encode()
+    if packed:
+        site.body = gzip.compress(site.body)
+        site.headers["content-encoding"] = "gzip"
+    for _ in range(2):
+        async with start(site.settings()) as server:
+            client = await server.server.parts.clients.find(site.client_id)
+        assert client is not None
+        assert client.name == "Zoo Keeper"
 
 
 async def test_the_token_endpoint_knows_it(start: Start, site: Site) -> None:

@@ -12,6 +12,7 @@ other redirect URIs, and a code that went to the old one could not be called bac
 from __future__ import annotations
 
 import asyncio
+import codecs
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -197,7 +198,8 @@ class DocumentClients:
             known.fail(_Failure(sentence, is_gone=document.status in _GONE), self._clock())
             return
         fresh_until = now + cache_lifetime(document.headers, now=now)
-        await self._take(document.body, client_id, known, fresh_until)
+        body = document.body.removeprefix(codecs.BOM_UTF8)  # as some editors write files
+        await self._take(body, client_id, known, fresh_until)
 
     async def _take(self, body: bytes, client_id: str, known: _Known, fresh_until: float) -> None:
         try:

@@ -6,6 +6,7 @@ client ends when it is not used, and sooner when nobody ever let it in and other
 
 from __future__ import annotations
 
+import codecs
 import secrets
 import uuid
 from dataclasses import replace
@@ -123,7 +124,7 @@ def with_new_secret(client: Client) -> tuple[Client, str | None]:
 
 def _read(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body)
+        return msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8))
     except NOT_JSON:
         raise InvalidClientMetadata("the client's metadata is not JSON") from None
 
