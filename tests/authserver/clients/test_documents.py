@@ -298,11 +298,12 @@ async def test_cimd_loopback(start: Start, trap: Trap, host: str) -> None:
     async with start(strict()) as server:
         refused = await refusal(server, f"https://{host}:{trap.port}/client.json")
     assert (type(refused), refused.description) == (InvalidClient, NOT_FETCHED)
-    assert refused.detail.endswith("it names this machine, and who wrote it is on another")
+    assert refused.detail.endswith(HERE)
     assert trap.reached == 0
 
 
 PRIVATE = "its host leads to a private address; if it should, set private_network: true"
+HERE = "it names this machine, and who wrote it is on another"
 
 
 @pytest.mark.parametrize(
@@ -337,7 +338,7 @@ async def test_cimd_link_local_and_metadata_address(
 async def test_cimd_ipv4_mapped_ipv6(start: Start, trap: Trap, host: str) -> None:
     async with start(strict()) as server:
         refused = await refusal(server, f"https://{host}:{trap.port}/client.json")
-    assert refused.detail.endswith(PRIVATE)
+    assert refused.detail.endswith((PRIVATE, HERE))
     assert trap.reached == 0
 
 
