@@ -75,3 +75,16 @@ def test_the_cause_is_found_behind_what_a_library_makes_of_it(tmp_path: Path) ->
     assert certificate_error(wrapped) is wrapped.__cause__
     assert tls_failure(wrapped) == f"{Distrust.EXPIRED}: {Distrust.EXPIRED.fix}"
     assert (tls_failure(OSError("no")), certificate_error(OSError("no"))) == (None, None)
+
+
+def test_a_file_of_authorities_that_the_environment_names_and_nobody_has_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = Distrust.UNKNOWN_AUTHORITY.fix
+    monkeypatch.setenv("SSL_CERT_FILE", f"{tmp_path}/not-mounted.pem")
+    named = f"SSL_CERT_FILE names {tmp_path}/not-mounted.pem, and there is no such file"
+    assert Distrust.UNKNOWN_AUTHORITY.fix == f"{named}; {usual}"
+    assert Distrust.SELF_SIGNED.fix.startswith(named)
+    assert "SSL_CERT_FILE" not in Distrust.EXPIRED.fix
+    monkeypatch.setenv("SSL_CERT_FILE", str(CertificateAuthority(tmp_path).file))
+    assert usual == Distrust.UNKNOWN_AUTHORITY.fix

@@ -6,6 +6,7 @@ an edge has, its `Reach` says.
 
 from __future__ import annotations
 
+import os
 import ssl
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,6 +48,9 @@ class Distrust(StrEnum):
     @property
     def fix(self) -> str:
         """What to do."""
+        file = os.environ.get("SSL_CERT_FILE")
+        if file and self in _FOR_WANT_OF_AUTHORITIES and not Path(file).is_file():
+            return f"SSL_CERT_FILE names {file}, and there is no such file; {_FIXES[self]}"
         return _FIXES[self]
 
 
@@ -61,6 +65,7 @@ _FIXES = {
     Distrust.REVOKED: _RENEW,
     Distrust.OTHER: _RENEW,
 }
+_FOR_WANT_OF_AUTHORITIES = {Distrust.SELF_SIGNED, Distrust.UNKNOWN_AUTHORITY}
 _BY_CODE = {
     2: Distrust.UNKNOWN_AUTHORITY,
     7: Distrust.UNKNOWN_AUTHORITY,  # one of the same name, and with another key
