@@ -281,7 +281,7 @@ PLACES = {
     "http://localhost:{port}": MACHINE,
     "https://169.254.169.254": NETWORK,
     "https://10.0.0.1": NETWORK,
-    "https://[::ffff:127.0.0.1]:{port}": NETWORK,
+    "https://[::ffff:127.0.0.1]:{port}": MACHINE,
     "https://[::ffff:10.0.0.1]": NETWORK,
 }
 
