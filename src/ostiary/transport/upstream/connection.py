@@ -169,7 +169,10 @@ class Connection(asyncio.Protocol):
             raise self.owner.failed(Step.ANSWER, "it switched to another protocol (101), unasked")
         if status < 200:
             return
-        headers = by_name(self.fields[self.head_begins :] if self.head_begins else self.fields)
+        fields = self.fields[self.head_begins :] if self.head_begins else self.fields
+        headers = dict(fields)
+        if len(headers) != len(fields):
+            headers = by_name(fields)
         self.answer = answer = UpstreamAnswer(status, headers)
         if status == 200 and answer.content_type == b"text/event-stream":
             answer.stream = Stream(self)
@@ -290,10 +293,12 @@ class Connection(asyncio.Protocol):
         answer, reply = self.answer, self.reply
         assert answer is not None  # noqa: S101 - complete says so
         self.answer, self.reply = None, NOBODY  # who idles holds nothing
-        is_sent = not self.transport.get_write_buffer_size()  # else what follows would wait behind the rest
-        keep = self.complete and self.reusable and is_sent
+        keep = self.complete and self.reusable
+        if self.transport.get_write_buffer_size():  # what follows would wait behind the rest
+            keep = False
         self.state = IDLE
-        self.resume()
+        if self.paused:
+            self.resume()
         if answer.stream is None:
             answer.body = self.body if type(self.body) is bytes else bytes(self.body)
             answer.room = self.room
