@@ -21,8 +21,8 @@ from tests.peers.oidc_provider.peer import PACKAGE, oidc_provider
 
 from benchmarks import peers
 from ostiary.authserver import codes
-from ostiary.authserver.authorized import Authorized
-from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
+from ostiary.authserver.authorization_grant import Authorized
+from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
 from ostiary.config import OstiaryFile, read
 from ostiary.oauth.pkce import s256
 from ostiary.storage.store import Store

@@ -40,7 +40,7 @@ from mcp.shared.auth import OAuthToken
 from ostiary.credentials import GoogleIdToken
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.adapters.server_credential import ServerCredential
-from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.headers.headers import Outgoing
 
 ORIGIN = "https://mcp.example.com"
 URL = f"{ORIGIN}/mcp"

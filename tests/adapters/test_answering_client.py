@@ -14,8 +14,8 @@ from tests.adapters.zoo_on_cloud_run import Counted
 from ostiary.credentials import Bearer
 from ostiary.credentials.adapters.answering_client import AnsweringClient
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
-from ostiary.credentials.attached.bearing import TokenHeaders
 from ostiary.credentials.error import CredentialError, CredentialUnreachable
+from ostiary.credentials.headers.token_headers import TokenHeaders
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.token import Token
 from ostiary.oauth.canonical_url import CanonicalUrl

@@ -14,10 +14,10 @@ from typing import Literal
 
 import pytest
 
-from ostiary.credentials.attached.bearing import TokenHeaders
-from ostiary.credentials.attached.headers import Refusal
 from ostiary.credentials.blocking import BlockingCredential
 from ostiary.credentials.error import CredentialUnreachable
+from ostiary.credentials.headers.headers import Refusal
+from ostiary.credentials.headers.token_headers import TokenHeaders
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.token import Token
 from ostiary.oauth.canonical_url import CanonicalUrl

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 from tests.authserver.conftest import RESOURCE, SECRET, Server, basic_settings
 
 from ostiary.authserver import codes, devices
-from ostiary.authserver.authorized import Authorized
-from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
+from ostiary.authserver.authorization_grant import Authorized
+from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.dpop import dpop_proof
+from ostiary.oauth.client.dpop_proof import dpop_proof
 from ostiary.oauth.pkce import s256
 
 VERIFIER = "the-verifier-of-the-app-with-43-characters-"

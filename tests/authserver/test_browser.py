@@ -9,7 +9,13 @@ from tests.authserver.conftest import Clock, Start
 from tests.authserver.person import authorize_url, world
 
 from ostiary.authserver.http.page_door import PageRefused
-from ostiary.authserver.walk.browser import Browser, any_browser, cookie_name, give_cookie, known_browser
+from ostiary.authserver.interaction.browser import (
+    Browser,
+    any_browser,
+    cookie_name,
+    give_cookie,
+    known_browser,
+)
 
 HTTPS = "https://auth.example.com/tenant"
 SECRET = "s" * 43

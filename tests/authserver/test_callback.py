@@ -21,7 +21,7 @@ from tests.authserver.person import Person, World, authorize_url, where_to, worl
 from tests.peers.mcp_clients.client import free_port
 from tests.peers.postgresql import PostgreSql
 
-from ostiary.authserver.sweep import sweep
+from ostiary.authserver.server.sweep import sweep
 
 CANNOT_GO_ON = "This sign-in cannot go on"
 

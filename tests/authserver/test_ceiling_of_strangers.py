@@ -11,7 +11,7 @@ from tests.authserver.conftest import RESOURCE, Clock, Server, Start, basic_sett
 from tests.authserver.person import World, world, world_settings
 
 from ostiary.authserver import AuthServerSettings
-from ostiary.authserver.discovery import discovery_document
+from ostiary.authserver.server.discovery import discovery_document
 from ostiary.storage.schema import clients
 
 BEYOND = "The scope admin is unknown here, or not for this client"

@@ -10,7 +10,7 @@ from tests.authserver.agreed import APP, TV, agreed, approve, claims_of, events,
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start
 
 from ostiary.authserver import devices
-from ostiary.oauth.client import DEVICE_CODE
+from ostiary.oauth.server.client import DEVICE_CODE
 
 PENDING = refusal("nobody has decided yet; ask again", "authorization_pending")
 UNKNOWN = refusal("the device code is unknown, or not this client's")

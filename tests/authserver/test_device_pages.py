@@ -11,7 +11,7 @@ from tests.authserver.conftest import RESOURCE, Clock, Server, Start
 from tests.authserver.connections.at_the_page import everything, post
 from tests.authserver.person import Person, Seen, World, world
 
-from ostiary.oauth.client import DEVICE_CODE
+from ostiary.oauth.server.client import DEVICE_CODE
 from ostiary.storage.schema import device_codes
 
 TERMINAL: dict[str, Any] = {

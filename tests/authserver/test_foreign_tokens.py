@@ -15,10 +15,10 @@ from joserfc.jwk import ECKey, RSAKey
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start, basic_settings
 from tests.authserver.foreign_issuer import ForeignIssuer, base64url, new_key, unsigned
 
-from ostiary.authserver.assertions.foreign import key_location
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
+from ostiary.authserver.trusted_jwts.verification import key_location
 from ostiary.credentials import WorkloadJwt
-from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.jwt_parts import jwt_parts

@@ -19,11 +19,11 @@ from tests.authserver.hostile import CLAIMS, Hostile
 from tests.authserver.person import Person, World, authorize_url, world
 from tests.authserver.test_token_endpoint import typed
 
-from ostiary.authserver.connections.signed_in import session_cookie
-from ostiary.authserver.discovery import REGISTRATION_PATH
-from ostiary.authserver.http.routes import PAGES
-from ostiary.authserver.walk.browser import Browser, cookie_name
-from ostiary.oauth.client import DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
+from ostiary.authserver.connections.browser_session import session_cookie
+from ostiary.authserver.interaction.browser import Browser, cookie_name
+from ostiary.authserver.server.discovery import REGISTRATION_PATH
+from ostiary.authserver.server.page_routes import PAGES
+from ostiary.oauth.server.client import DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
 from ostiary.storage.store import digest
 
 SEED = int(os.environ.get("SEED", "4711"))

@@ -21,19 +21,19 @@ from tests.authserver.foreign_issuer import ForeignIssuer
 from tests.peers.postgresql import PostgreSql
 
 from ostiary.authserver import AuthServerSettings
-from ostiary.authserver.assertions.bringing import require_may_bring
+from ostiary.authserver.assertions.assertion_policy import require_may_bring
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
-from ostiary.authserver.connected import Connected, UpstreamTokens
-from ostiary.authserver.upstream_grants.keep import keep
+from ostiary.authserver.upstream_account import Connected, UpstreamTokens
+from ostiary.authserver.upstream_grants.upsert import keep
 from ostiary.credentials import Bearer, IdJag
-from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.id_jag import IdpSettings
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.client import Client, ClientKind
-from ostiary.oauth.dpop import dpop_proof
+from ostiary.oauth.client.dpop_proof import dpop_proof
 from ostiary.oauth.jwt_parts import jwt_parts
-from ostiary.oauth.server_errors import UnauthorizedClient
+from ostiary.oauth.server.client import Client, ClientKind
+from ostiary.oauth.server.errors import UnauthorizedClient
 from ostiary.secrets import Secret
 from ostiary.storage.schema import session_grants, token_sessions, users
 from ostiary.storage.store import Store, digest

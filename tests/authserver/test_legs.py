@@ -14,11 +14,11 @@ from tests.authserver.conftest import Clock, Start
 from tests.authserver.database_file import rows
 from tests.authserver.person import HUB_PERSON, Person, Seen, World, world
 
+from ostiary.authserver.interaction.authorization_request import Asked
+from ostiary.authserver.interaction.interaction_state import WalkRecord
+from ostiary.authserver.interaction.interaction_store import change_walk, make_walk, take_walk
 from ostiary.authserver.upstream_grants.grant import GrantState
-from ostiary.authserver.walk.asked import Asked
-from ostiary.authserver.walk.record import WalkRecord
-from ostiary.authserver.walk.walks import change_walk, make_walk, take_walk
-from ostiary.oauth.client import ClientKind
+from ostiary.oauth.server.client import ClientKind
 from ostiary.storage.schema import idp_choices, upstream_grants
 
 

@@ -10,8 +10,8 @@ import pytest
 from tests.authserver.conftest import SECRET, Start
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.metrics import AuditCounts
-from ostiary.authserver.readiness import readiness
+from ostiary.authserver.server.metrics import AuditCounts
+from ostiary.authserver.server.readiness import readiness
 from ostiary.telemetry.metrics import Metrics
 
 

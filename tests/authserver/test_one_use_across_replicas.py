@@ -24,7 +24,7 @@ from tests.authserver.agreed import (
 from tests.authserver.conftest import Server, Start
 from tests.peers.postgresql import PostgreSql
 
-from ostiary.oauth.client import DEVICE_CODE
+from ostiary.oauth.server.client import DEVICE_CODE
 from ostiary.storage.schema import token_sessions
 
 ISSUER = "http://127.0.0.1:9"

@@ -7,7 +7,7 @@ import pytest
 from ostiary.authserver import rates
 from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.rates import ClientRate, RateLimit
-from ostiary.oauth.server_errors import TooManyRequests
+from ostiary.oauth.server.errors import TooManyRequests
 
 
 def used_up(limit: RateLimit, *who: str, now: float = 0.0) -> int:

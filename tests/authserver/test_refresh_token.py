@@ -25,7 +25,7 @@ from tests.authserver.agreed import (
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start
 from tests.authserver.person import world
 
-from ostiary.authserver.sessions.misfits import end_misfits
+from ostiary.authserver.sessions.stale_sessions import end_misfits
 from ostiary.oauth.confirmation import jwk_thumbprint
 from ostiary.storage.schema import token_sessions
 

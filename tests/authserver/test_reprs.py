@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 from tests.authserver.agreed import corp
 
-from ostiary.authserver.access_tokens import AccessTokenFor
-from ostiary.authserver.connected import UpstreamTokens
 from ostiary.authserver.devices import NewDevice
 from ostiary.authserver.grants.refresh_token import _Renewed
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.idps.idp import LegMemory
-from ostiary.authserver.issued import Issued
-from ostiary.authserver.session_tokens import SessionTokens
+from ostiary.authserver.interaction.browser import Browser
 from ostiary.authserver.sessions.refresh_tokens import Successor
 from ostiary.authserver.sessions.session import SessionSecret
-from ostiary.authserver.walk.browser import Browser
-from ostiary.oauth.client import Client, ClientKind
-from ostiary.oauth.parameters import read_parameters
-from ostiary.oauth.presented_client import PresentedAssertion, PresentedSecret
+from ostiary.authserver.token_response import Issued
+from ostiary.authserver.tokens.access_tokens import AccessTokenFor
+from ostiary.authserver.tokens.session_tokens import SessionTokens
+from ostiary.authserver.upstream_account import UpstreamTokens
+from ostiary.oauth.server.client import Client, ClientKind
+from ostiary.oauth.server.client_authentication import PresentedAssertion, PresentedSecret
+from ostiary.oauth.server.parameters import read_parameters
 
 OPENS = "what-opens-it"
 ANYBODY: Any = None

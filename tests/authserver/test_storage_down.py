@@ -24,7 +24,7 @@ from tests.authserver.agreed import (
 )
 from tests.authserver.conftest import Server, Start
 
-from ostiary.oauth.client import DEVICE_CODE
+from ostiary.oauth.server.client import DEVICE_CODE
 from ostiary.storage.prepared import Values, _Compiled
 from ostiary.storage.schema import metadata
 

@@ -14,7 +14,7 @@ from tests.authserver.conftest import SECRET, Clock, Server, Start, basic_settin
 
 from ostiary.authserver.background import Background
 from ostiary.authserver.clients import authentication
-from ostiary.authserver.clients.configured import secret_digest
+from ostiary.authserver.clients.configured_clients import secret_digest
 from ostiary.storage.errors import StorageError
 from ostiary.storage.store import Store
 

@@ -7,8 +7,8 @@ from tests.authserver.agreed import events, give_code, refresh, refusal, setting
 from tests.authserver.conftest import Clock, Server, Start
 from tests.authserver.person import world
 
-from ostiary.authserver import sweep as sweeping
-from ostiary.authserver.sweep import BATCH, KEPT_ENDED, sweep
+from ostiary.authserver.server import sweep as sweeping
+from ostiary.authserver.server.sweep import BATCH, KEPT_ENDED, sweep
 from ostiary.storage.schema import (
     codes,
     metadata,

@@ -10,7 +10,7 @@ import pytest
 from tests.authserver.agreed import events, refusal
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start, basic_settings
 
-from ostiary.authserver import authserver
+from ostiary.authserver.server import authserver
 
 FORM = {"grant_type": "client_credentials"}
 CI = ("ci", SECRET)

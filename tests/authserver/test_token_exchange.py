@@ -17,10 +17,10 @@ from tests.authserver.foreign_issuer import ForeignIssuer
 
 from ostiary.authserver import AuthServerSettings
 from ostiary.credentials import Bearer, TokenExchange
-from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.dpop import dpop_proof
+from ostiary.oauth.client.dpop_proof import dpop_proof
 from ostiary.oauth.jwt_parts import jwt_parts
 from ostiary.secrets import Secret
 from ostiary.storage.schema import token_sessions

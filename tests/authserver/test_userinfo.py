@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey
 from tests.authserver.agreed import claims_of, give_code, proof, redemption, settings, sign_in
 from tests.authserver.conftest import SECRET, Clock, Server, Start
 
-from ostiary.oauth.dpop_proof import ALGORITHMS
+from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
 
 DPOP = f'DPoP algs="{" ".join(ALGORITHMS)}"'
 PATH = "/oauth/userinfo"

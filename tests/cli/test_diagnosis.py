@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from ostiary.cli.diagnosis.causes import diagnose
-from ostiary.cli.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.cli.diagnosis.evidence import Answer, Evidence, NoToken, ResourceMetadata, Sent
-from ostiary.cli.diagnosis.wanted import Wanted, wanted
+from ostiary.diagnosis.causes import diagnose
+from ostiary.diagnosis.diagnosis import Cause, Diagnosis
+from ostiary.diagnosis.evidence import Answer, Evidence, NoToken, ResourceMetadata, Sent
+from ostiary.diagnosis.wanted import Wanted, wanted
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.token_explanation import explain
+from ostiary.oauth.inspection.token_explanation import explain
 
 NOW = 1_800_000_000.0
 ZOO = canonical_url("https://zoo-123456789012.europe-west1.run.app/mcp")

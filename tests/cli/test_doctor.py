@@ -27,11 +27,11 @@ from tests.cli.conftest import in_background
 from tests.credentials.naming_server import naming
 from tests.credentials.token_server import TokenServer
 
-from ostiary.cli.diagnosis.advice import takes
-from ostiary.cli.diagnosis.causes import diagnose
-from ostiary.cli.diagnosis.examination import Examination
 from ostiary.cli.target import Wish, choose
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
+from ostiary.diagnosis.advice import takes
+from ostiary.diagnosis.causes import diagnose
+from ostiary.diagnosis.examination import Examination
 
 VISITOR = "visitor@demo-project.iam.gserviceaccount.com"
 BEARER = '{"type": "bearer", "token": {"env": "TOKEN"}}'
@@ -437,7 +437,7 @@ def test_an_older_server_whose_handshake_fails(
 def test_a_server_that_keeps_the_connection_alive_and_never_answers(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ostiary.cli.diagnosis.wire.LONGEST", 0.5)
+    monkeypatch.setattr("ostiary.diagnosis.wire.LONGEST", 0.5)
     left = threading.Event()
 
     def talk(listener: socket.socket) -> None:

@@ -37,8 +37,8 @@ from ostiary.credentials import (
 )
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.id_jag import IdpSettings
-from ostiary.credentials.person.vault_file import FileVault
 from ostiary.credentials.runtime import Runtime
+from ostiary.credentials.vault.file_vault import FileVault
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
 from ostiary.transport.reach import PUBLIC

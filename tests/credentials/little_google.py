@@ -106,7 +106,7 @@ def id_token(audience: str) -> str:
 FETCH = """
 import asyncio, sys
 from ostiary.credentials import CredentialError, GoogleAccessToken, GoogleIdToken
-from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 

@@ -16,7 +16,7 @@ from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer
 
 from ostiary.credentials import Credential, CredentialError
-from ostiary.credentials.attached.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import Outgoing, Refusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.secrets import Secret

@@ -10,8 +10,8 @@ import pytest
 from ostiary.cloudrun.emulator.config import EmulatorSettings
 from ostiary.cloudrun.emulator.emulator import Emulator
 from ostiary.credentials import GoogleIdToken
-from ostiary.credentials.attached.headers import Outgoing
 from ostiary.credentials.google.iam import IAM_ENDPOINT_OVERRIDE
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import GoogleIdTokenInbound

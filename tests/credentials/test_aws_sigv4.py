@@ -16,8 +16,8 @@ from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer
 
 from ostiary.credentials import AwsSigV4, CredentialError, WorkloadJwt
-from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
 from ostiary.credentials.aws.sigv4 import AwsKeys, signed_headers
+from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 

@@ -24,8 +24,8 @@ from tests.credentials.signed import Signer
 from tests.credentials.token_server import Answer, TokenServer, never, refusing, saying
 
 from ostiary.credentials import ClientCredentials, CredentialError, GoogleIdToken
-from ostiary.credentials.attached.headers import Outgoing
 from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreachable
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret

@@ -24,7 +24,7 @@ from ostiary.credentials import (
     NoCredential,
 )
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
-from ostiary.credentials.attached.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import Outgoing, Refusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.config import ServerSettings
 from ostiary.oauth.canonical_url import canonical_url

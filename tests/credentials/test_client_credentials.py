@@ -20,8 +20,8 @@ from tests.peers.certificates import CertificateAuthority
 
 from ostiary.credentials import ClientCredentials, CredentialError
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
-from ostiary.credentials.attached.client_credentials import MOST_STEP_UPS, ClientCredentialsHeaders
-from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
+from ostiary.credentials.client_credentials.headers import MOST_STEP_UPS, ClientCredentialsHeaders
+from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.secrets import Secret

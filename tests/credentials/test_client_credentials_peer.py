@@ -26,8 +26,8 @@ from tests.peers.oidc_provider.peer import oidc_provider, running
 
 from ostiary.credentials import ClientCredentials
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
-from ostiary.credentials.attached.headers import Outgoing
 from ostiary.credentials.error import CredentialMisconfigured
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway import Gateway, GatewaySettings
 from ostiary.oauth.canonical_url import canonical_url

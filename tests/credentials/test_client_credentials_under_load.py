@@ -18,8 +18,8 @@ from tests.credentials.token_server import TokenServer
 
 from ostiary.credentials import ClientCredentials
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
-from ostiary.credentials.attached.client_credentials import ClientCredentialsHeaders
-from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.client_credentials.headers import ClientCredentialsHeaders
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 

@@ -12,8 +12,8 @@ from tests.credentials.describing_server import WELL_KNOWN, mcp_server
 from tests.credentials.token_server import TokenServer
 
 from ostiary.credentials import ClientCredentials, CredentialError
-from ostiary.credentials.attached.client_credentials import ClientCredentialsHeaders
-from ostiary.credentials.attached.headers import Headers, Outgoing
+from ostiary.credentials.client_credentials.headers import ClientCredentialsHeaders
+from ostiary.credentials.headers.headers import Headers, Outgoing
 from ostiary.credentials.issuer.discovery import NotFound
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl

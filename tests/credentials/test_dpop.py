@@ -17,10 +17,10 @@ from tests.credentials.token_server import TokenServer, refusing
 
 from ostiary.credentials import ClientCredentials, CredentialError
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
-from ostiary.credentials.attached.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import Outgoing, Refusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.dpop import token_hash
+from ostiary.oauth.client.dpop_proof import token_hash
 
 SERVER = canonical_url("https://mcp.example.com/mcp")
 REQUEST = Outgoing("POST", SERVER)

@@ -12,9 +12,9 @@ from tests.credentials.little_google import LittleGoogle, fetch_in_a_new_process
 
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.credentials import CredentialError, GoogleAccessToken, GoogleIdToken
-from ostiary.credentials.attached.headers import Outgoing
 from ostiary.credentials.google.iam import IAM_ENDPOINT_OVERRIDE
 from ostiary.credentials.google.login import TOKEN_HOST_OVERRIDE, default_file
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 

@@ -8,8 +8,8 @@ import pytest
 from tests.credentials.little_google import LittleGoogle, fetch_in_a_new_process
 
 from ostiary.credentials import CredentialError, GoogleIdToken
-from ostiary.credentials.attached.headers import Outgoing
 from ostiary.credentials.google.iam import IAM_ENDPOINT_OVERRIDE
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 

@@ -7,9 +7,9 @@ from tests.credentials.conftest import Clock
 from tests.credentials.signed import Signer
 
 from ostiary.credentials import TokenExchange
-from ostiary.credentials.attached.headers import Outgoing
-from ostiary.credentials.attached.per_subject import HeadersOfSubject
 from ostiary.credentials.bearer import Bearer
+from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.per_subject import HeadersOfSubject
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.settings_key import key_of
 from ostiary.oauth.canonical_url import canonical_url
@@ -21,7 +21,7 @@ SERVER = canonical_url("https://mcp.example.com/mcp")
 async def test_who_has_not_called_for_longest_is_forgotten_first(
     clock: Clock, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ostiary.credentials.attached.per_subject.MOST_SUBJECTS", 2)
+    monkeypatch.setattr("ostiary.credentials.headers.per_subject.MOST_SUBJECTS", 2)
     made = []
 
     def make(principal: object, key: object) -> object:

@@ -15,8 +15,8 @@ from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer, refusing, saying
 
 from ostiary.credentials import Bearer, CredentialError, IdJag
-from ostiary.credentials.attached.headers import Outgoing
 from ostiary.credentials.error import CallerUnknown
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.id_jag import IdpSettings
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.credentials.conftest import Clock
 
-from ostiary.credentials.person.dpop_key import KeptDpopKey
+from ostiary.credentials.oauth_user.dpop_key import KeptDpopKey
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.jwt_parts import jwt_parts
 

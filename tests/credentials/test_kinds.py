@@ -22,7 +22,7 @@ from ostiary.credentials import (
     TokenExchange,
     WorkloadJwt,
 )
-from ostiary.credentials.attached.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import Outgoing, Refusal
 from ostiary.credentials.id_jag import IdpSettings
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url

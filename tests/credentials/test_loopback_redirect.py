@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from ostiary.credentials.person.loopback_redirect import LoopbackListener, PortTaken, listening
-from ostiary.oauth.redirect_uri import LoopbackRedirect
+from ostiary.credentials.oauth_user.loopback_redirect import LoopbackListener, PortTaken, listening
+from ostiary.oauth.client.redirect_uri import LoopbackRedirect
 
 
 @pytest.fixture

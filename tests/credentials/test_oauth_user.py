@@ -16,10 +16,10 @@ from tests.credentials.persons_issuer import Person, PersonsIssuer, persons_issu
 
 from ostiary.credentials import CredentialError, OAuthUser
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
-from ostiary.credentials.person.browser import Browser
-from ostiary.credentials.person.vault import VaultError
-from ostiary.credentials.person.vault_file import FileVault
+from ostiary.credentials.browser import Browser
 from ostiary.credentials.runtime import Runtime
+from ostiary.credentials.vault.file_vault import FileVault
+from ostiary.credentials.vault.system_vault import VaultError
 from ostiary.secrets import Secret
 
 Client = Callable[..., Awaitable[httpx2.AsyncClient]]
@@ -486,7 +486,7 @@ async def test_a_person_who_does_not_sign_in_is_not_waited_for_for_ever(
     async def nobody(url: str) -> None:
         """A page that nobody looks at."""
 
-    monkeypatch.setattr("ostiary.credentials.person.sign_in.PATIENCE", 0.01)
+    monkeypatch.setattr("ostiary.credentials.oauth_user.sign_in.PATIENCE", 0.01)
     assert await failure(await program(browser=nobody), issuer) == (
         "nobody has signed in within 0 minutes; sign in again, and finish in the browser"
     )

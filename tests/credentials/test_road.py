@@ -13,7 +13,7 @@ from tests.peers.certificates import CertificateAuthority
 from tests.peers.http_proxy import proxying
 
 from ostiary.credentials import CredentialError, GoogleIdToken
-from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.issuer.discovery import NotFound
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url

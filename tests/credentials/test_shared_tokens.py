@@ -22,12 +22,12 @@ from tests.credentials.token_server import TokenServer
 from tests.peers.postgresql import PostgreSql
 
 from ostiary.credentials import ClientCredentials, CredentialError, TokenExchange
-from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.issuer.dpop_key import DpopKey
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.cache import TokenCache, TokenKey
-from ostiary.credentials.tokens.shared_name import shared_key
-from ostiary.credentials.tokens.stored import LEASE, StoredTokens
+from ostiary.credentials.tokens.shared_cache_key import shared_key
+from ostiary.credentials.tokens.stored_tokens import LEASE, StoredTokens
 from ostiary.credentials.tokens.token import Token
 from ostiary.identity.principal import Principal
 from ostiary.oauth.canonical_url import canonical_url
@@ -43,9 +43,9 @@ KEY = TokenKey("one")
 REPLICA = """
 import asyncio, json, sys
 from ostiary.credentials import ClientCredentials
-from ostiary.credentials.attached.headers import Outgoing
+from ostiary.credentials.headers.headers import Outgoing
 from ostiary.credentials.runtime import Runtime
-from ostiary.credentials.tokens.stored import StoredTokens
+from ostiary.credentials.tokens.stored_tokens import StoredTokens
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
 from ostiary.storage.config import StorageSettings
@@ -193,7 +193,7 @@ async def test_a_fetch_that_fails_gives_the_turn_back(
 async def test_the_lease_of_a_replica_that_died_ends(
     storage: dict[str, Any], source: SharedSource, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ostiary.credentials.tokens.stored.LOOKS", (0.0, 0.0))
+    monkeypatch.setattr("ostiary.credentials.tokens.stored_tokens.LOOKS", (0.0, 0.0))
     async with replica(storage, clock) as one, replica(storage, clock) as other:
         await leave_a_lease(storage, clock)
         assert value(await one.get(KEY, source)) == "token-1"

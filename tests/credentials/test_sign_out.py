@@ -9,10 +9,10 @@ import pytest
 from tests.credentials.persons_issuer import Person, PersonsIssuer, persons_issuer
 
 from ostiary.credentials import OAuthUser
-from ostiary.credentials.person.sign_in import SignIn, Wanted, first_challenge
-from ostiary.credentials.person.sign_out import SignedOut, sign_out
-from ostiary.credentials.person.vault_file import FileVault
+from ostiary.credentials.oauth_user.sign_in import SignIn, Wanted, first_challenge
+from ostiary.credentials.oauth_user.sign_out import SignedOut, sign_out
 from ostiary.credentials.runtime import Runtime
+from ostiary.credentials.vault.file_vault import FileVault
 from ostiary.oauth.canonical_url import canonical_url
 
 

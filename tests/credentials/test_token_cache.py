@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ostiary.credentials.attached.bearing import TokenHeaders
-from ostiary.credentials.attached.headers import Outgoing, Refusal
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured, CredentialUnreachable
+from ostiary.credentials.headers.headers import Outgoing, Refusal
+from ostiary.credentials.headers.token_headers import TokenHeaders
 from ostiary.credentials.tokens.cache import TokenCache, TokenKey
 from ostiary.credentials.tokens.held_token import TokenStatus
 from ostiary.credentials.tokens.token import Token

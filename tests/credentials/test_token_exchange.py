@@ -16,8 +16,8 @@ from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer, refusing, saying
 
 from ostiary.credentials import Bearer, CredentialError, TokenExchange, WorkloadJwt
-from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
 from ostiary.credentials.error import CallerUnknown
+from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.identity.principal import Principal
 from ostiary.oauth.canonical_url import canonical_url

@@ -14,9 +14,9 @@ from keyring.backend import KeyringBackend
 from keyring.backends import null
 from keyring.errors import KeyringLocked
 
-from ostiary.credentials.person.vault import Grant, TokenVault, UserRecords, VaultError, system_vault
-from ostiary.credentials.person.vault_file import FileVault
-from ostiary.credentials.person.vault_keyring import KeyringVault
+from ostiary.credentials.vault.file_vault import FileVault
+from ostiary.credentials.vault.keyring_vault import KeyringVault
+from ostiary.credentials.vault.system_vault import Grant, TokenVault, UserRecords, VaultError, system_vault
 
 SERVER = "https://mcp.example.com/mcp"
 GRANT = Grant("https://a.example", SERVER, "client", "https://a.example/token", "t0ken", scopes=("read",))
@@ -35,7 +35,7 @@ SHORT_KEY = (
 MANY = """
 import asyncio, sys
 from pathlib import Path
-from ostiary.credentials.person.vault_file import FileVault
+from ostiary.credentials.vault.file_vault import FileVault
 
 async def main():
     vault = FileVault(Path(sys.argv[1]))

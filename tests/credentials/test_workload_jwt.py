@@ -14,9 +14,9 @@ from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer, refusing
 
 from ostiary.credentials import CredentialError, WorkloadJwt
-from ostiary.credentials.attached.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import Outgoing, Refusal
 from ostiary.credentials.runtime import Runtime
-from ostiary.credentials.tokens.jwt_file import LONGEST
+from ostiary.credentials.workload_jwt.jwt_file import LONGEST
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 
 SERVER = canonical_url("https://mcp.example.com/mcp")

@@ -18,7 +18,7 @@ from ostiary.gateway import errors as gateway_errors
 from ostiary.gateway.errors import GatewayError
 from ostiary.mcp import errors as mcp_errors
 from ostiary.mcp.errors import McpError
-from ostiary.oauth import server_errors
+from ostiary.oauth.server import errors as server_errors
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])

@@ -41,15 +41,15 @@ from tests.peers.oidc_provider.idp import running_idp
 from tests.peers.postgresql import running_postgresql
 
 from ostiary.authserver.config.idps import McpIdp, OAuth2Idp, OidcIdp
-from ostiary.authserver.token_endpoint import GRANTS
+from ostiary.authserver.endpoints.token import GRANTS
 from ostiary.credentials import ClientCredentials
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.gateway import Gateway, GatewaySettings
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.client import ClientKind
-from ostiary.oauth.client_authentication import AuthMethod
-from ostiary.oauth.dpop import dpop_proof
+from ostiary.oauth.client.client_authentication import AuthMethod
+from ostiary.oauth.client.dpop_proof import dpop_proof
 from ostiary.oauth.jwt_parts import jwt_parts
+from ostiary.oauth.server.client import ClientKind
 from ostiary.secrets import Secret
 from ostiary.settings import Listen
 from ostiary.transport.serving import address_of, bind

@@ -9,10 +9,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from ostiary.authserver.config import AuthServerSettings, TrustedUse
-from ostiary.authserver.token_endpoint import GRANTS
+from ostiary.authserver.endpoints.token import GRANTS
 from ostiary.config import OstiaryFile, load
 from ostiary.config.schema import file_schema
-from ostiary.oauth.client import AUTHORIZATION_CODE
+from ostiary.oauth.server.client import AUTHORIZATION_CODE
 
 FOLDER = Path(__file__).parents[2] / "examples" / "authserver"
 FILES = sorted(FOLDER.glob("*.yaml"))

@@ -13,8 +13,8 @@ from joserfc.jwk import ECKey
 from tests.gateway.conftest import VISITOR, Clock
 
 from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.client.dpop_proof import dpop_proof
 from ostiary.oauth.confirmation import jwk_thumbprint
-from ostiary.oauth.dpop import dpop_proof
 
 if TYPE_CHECKING:
     from tests.gateway.conftest import Caller, McpServer, StartGateway

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.access_token import RESERVED, access_token_claims, fitting_claims
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_claims import check_claims, client_of, scopes_of
+from ostiary.oauth.server.access_token import RESERVED, access_token_claims, fitting_claims
 
 NOW = 1_800_000_000.7
 PLAIN: dict[str, Any] = {

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ostiary.oauth.authorization_answer import code_answer, error_answer
-from ostiary.oauth.authorization_response import AuthorizationRefused, read_code
+from ostiary.oauth.client.authorization_response import AuthorizationRefused, read_code
 from ostiary.oauth.errors import InvalidRequest
 from ostiary.oauth.issuer_identification import ADVERTISED, WrongIssuer
-from ostiary.oauth.server_errors import RequestDenied, ServerError
+from ostiary.oauth.server.authorization_response import code_answer, error_answer
+from ostiary.oauth.server.errors import RequestDenied, ServerError
 
 ISSUER = "https://auth.example.com"
 REDIRECT = "https://client.example/callback"

@@ -6,9 +6,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ostiary.oauth.authorization_request import AuthorizationRequest, authorization_endpoint, scopes_to_ask
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.issuer_metadata import MetadataRefused
+from ostiary.oauth.client.authorization_request import (
+    AuthorizationRequest,
+    authorization_endpoint,
+    scopes_to_ask,
+)
+from ostiary.oauth.client.server_metadata import MetadataRefused
 
 REQUEST = AuthorizationRequest(
     "ostiary", "http://127.0.0.1:8000/callback", "s t", "challenge", "https://mcp.example.com/mcp", ("a", "b")

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ostiary.oauth.authorization_response import (
+from ostiary.oauth.client.authorization_response import (
     AuthorizationRefused,
     NotOurs,
     answer_of,

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from ostiary.oauth.client_assertion_claims import check_client_assertion
-from ostiary.oauth.client_authentication import client_assertion
+from ostiary.oauth.client.client_authentication import client_assertion
 from ostiary.oauth.jwt_parts import jwt_parts
-from ostiary.oauth.server_errors import InvalidClient
+from ostiary.oauth.server.client_assertion import check_client_assertion
+from ostiary.oauth.server.errors import InvalidClient
 
 NOW = 1_800_000_000.0
 ISSUER, ENDPOINT = "https://auth.example", "https://auth.example/oauth/token"

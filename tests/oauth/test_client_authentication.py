@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from ostiary.oauth.client_authentication import (
+from ostiary.oauth.client.client_authentication import (
     ClientAuthentication,
     KeyUnusable,
     SigningAlgorithm,

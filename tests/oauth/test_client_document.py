@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.client import AUTHORIZATION_CODE, REFRESH_TOKEN, ApplicationType, Client, ClientKind
-from ostiary.oauth.client_document import cache_lifetime, client_from_document, document_url
-from ostiary.oauth.server_errors import InvalidClientMetadata, InvalidRedirectUri
+from ostiary.oauth.server.client import AUTHORIZATION_CODE, REFRESH_TOKEN, ApplicationType, Client, ClientKind
+from ostiary.oauth.server.client_document import cache_lifetime, client_from_document, document_url
+from ostiary.oauth.server.errors import InvalidClientMetadata, InvalidRedirectUri
 
 CLIENT_ID = "https://client.example/oauth/client.json"
 DOCUMENT = {

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from ostiary.oauth.client import (
+from ostiary.oauth.client.client_registration import registration_request
+from ostiary.oauth.server.client import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
     DEVICE_CODE,
@@ -19,9 +20,8 @@ from ostiary.oauth.client import (
     Client,
     ClientKind,
 )
-from ostiary.oauth.client_metadata import client_from_metadata, registered_metadata
-from ostiary.oauth.client_registration import registration_request
-from ostiary.oauth.server_errors import InvalidClientMetadata, InvalidRedirectUri
+from ostiary.oauth.server.client_registration import client_from_metadata, registered_metadata
+from ostiary.oauth.server.errors import InvalidClientMetadata, InvalidRedirectUri
 
 REDIRECT = "https://client.example/callback"
 PUBLIC = {"redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none"}

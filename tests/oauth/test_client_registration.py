@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.client_registration import (
+from ostiary.oauth.client.client_registration import (
     RegisteredClient,
     RegistrationRefused,
     read_registration,

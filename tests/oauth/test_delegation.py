@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.delegation import Actor, may_act, nested_act, permit_delegation
-from ostiary.oauth.server_errors import InvalidRequest
+from ostiary.oauth.server.delegation import Actor, may_act, nested_act, permit_delegation
+from ostiary.oauth.server.errors import InvalidRequest
 
 IDP = "https://sso.example"
 AGENT = Actor(IDP, "agent", "agent-client")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.oauth.device_code import (
+from ostiary.oauth.server.device_code import (
     ALPHABET,
     DeviceState,
     Poll,
@@ -13,7 +13,7 @@ from ostiary.oauth.device_code import (
     normal_user_code,
     user_code,
 )
-from ostiary.oauth.server_errors import OAuthError
+from ostiary.oauth.server.errors import OAuthError
 
 WAITING = DeviceState(expires_at=600, interval=5, last_polled_at=100)
 

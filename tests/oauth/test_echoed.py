@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from ostiary.oauth.echoed import HIDDEN, REPEATS, without_echoes
+from ostiary.oauth.client.echoed_secrets import HIDDEN, REPEATS, without_echoes
 
 SECRET = 'tig"er:in/the+n\u00fcght&%'
 PAIR = f"weather:{quote_plus(SECRET)}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ostiary.oauth.endpoint_url import endpoint, endpoint_path, well_known_paths
-from ostiary.oauth.issuer_metadata import metadata_urls
+from ostiary.oauth.client.server_metadata import metadata_urls
+from ostiary.oauth.server.endpoint_url import endpoint, endpoint_path, well_known_paths
 
 
 def test_an_endpoint_is_below_its_issuer() -> None:

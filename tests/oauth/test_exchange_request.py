@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from ostiary.oauth.client.token_exchange import TOKEN_TYPES, TypedToken, exchange_form
 from ostiary.oauth.errors import OAuthError
-from ostiary.oauth.exchange_request import ExchangeRequest, read_exchange
-from ostiary.oauth.parameters import read_parameters
-from ostiary.oauth.token_exchange import TOKEN_TYPES, TypedToken, exchange_form
+from ostiary.oauth.server.parameters import read_parameters
+from ostiary.oauth.server.token_exchange import ExchangeRequest, read_exchange
 
 ACCESS, JWT = TOKEN_TYPES["access_token"], TOKEN_TYPES["jwt"]
 EITHER = f"{ACCESS} or {JWT}"

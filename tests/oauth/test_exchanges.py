@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.oauth.jwt_bearer import jwt_bearer_form
-from ostiary.oauth.jwt_parts import is_jwt
-from ostiary.oauth.token_exchange import (
+from ostiary.oauth.client.jwt_bearer import jwt_bearer_form
+from ostiary.oauth.client.token_exchange import (
     TOKEN_TYPES,
     TypedToken,
     exchange_form,
@@ -14,6 +13,7 @@ from ostiary.oauth.token_exchange import (
     token_type_of,
     token_type_uri,
 )
+from ostiary.oauth.jwt_parts import is_jwt
 
 ACCESS, JWT, ID_TOKEN = (TOKEN_TYPES[name] for name in ("access_token", "jwt", "id_token"))
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.id_jag_claims import IdJag, check_id_jag
-from ostiary.oauth.server_errors import InvalidGrant
+from ostiary.oauth.server.errors import InvalidGrant
+from ostiary.oauth.server.id_jag import IdJag, check_id_jag
 
 NOW = 1_800_000_000.0
 IDP, OURS, RESOURCE = "https://sso.example", "https://auth.example", "https://mcp.example/mcp"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ostiary.oauth.introspection import INACTIVE, active_answer
+from ostiary.oauth.server.introspection import INACTIVE, active_answer
 
 CLAIMS = {
     "iss": "i",

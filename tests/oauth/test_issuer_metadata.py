@@ -2,7 +2,7 @@
 
 import pytest
 
-from ostiary.oauth.issuer_metadata import (
+from ostiary.oauth.client.server_metadata import (
     AnotherIssuer,
     MetadataRefused,
     jwks_uri,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ostiary.oauth.errors import InvalidRequest
-from ostiary.oauth.parameters import Parameters, read_parameters
+from ostiary.oauth.server.parameters import Parameters, read_parameters
 
 
 def refusal(encoded: bytes) -> str:

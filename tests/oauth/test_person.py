@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
-from ostiary.oauth.person import person_of
+from ostiary.oauth.inspection.person import person_of
 
 
 def jwt(**claims: object) -> str:

@@ -12,7 +12,7 @@ from ostiary.oauth.pkce import (
     require_s256,
     s256,
 )
-from ostiary.oauth.server_errors import InvalidGrant, InvalidRequest
+from ostiary.oauth.server.errors import InvalidGrant, InvalidRequest
 
 ENTROPY = bytes.fromhex("7418dfb4971bf2ffaea4b6a37c4ca11f1ab0ddf5a5b9add6a5bfb7f4ad34b5b9")
 VERIFIER = code_verifier(ENTROPY)

@@ -10,9 +10,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from ostiary.oauth.client_authentication import JWT_BEARER, client_assertion, client_secret_basic
-from ostiary.oauth.parameters import Parameters, read_parameters
-from ostiary.oauth.presented_client import (
+from ostiary.oauth.client.client_authentication import JWT_BEARER, client_assertion, client_secret_basic
+from ostiary.oauth.server.client_authentication import (
     Presented,
     PresentedAssertion,
     PresentedName,
@@ -20,7 +19,8 @@ from ostiary.oauth.presented_client import (
     read_presented,
     subject_of_assertion,
 )
-from ostiary.oauth.server_errors import InvalidClient, InvalidRequest, OAuthError
+from ostiary.oauth.server.errors import InvalidClient, InvalidRequest, OAuthError
+from ostiary.oauth.server.parameters import Parameters, read_parameters
 
 KEY = ECKey.generate_key("P-256")
 ASSERTION = client_assertion("c", audience="https://as.example", key=KEY, key_id=None, now=0, jti="1")

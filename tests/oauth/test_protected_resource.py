@@ -3,7 +3,7 @@
 import pytest
 
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.issuer_metadata import MetadataRefused
+from ostiary.oauth.client.server_metadata import MetadataRefused
 from ostiary.oauth.protected_resource import (
     ProtectedResource,
     challenged_url,

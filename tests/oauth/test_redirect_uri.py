@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.oauth.redirect_uri import LoopbackRedirect, RedirectUriRefused, loopback_redirect
+from ostiary.oauth.client.redirect_uri import LoopbackRedirect, RedirectUriRefused, loopback_redirect
 
 
 @pytest.mark.parametrize(

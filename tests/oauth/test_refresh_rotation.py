@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.oauth.refresh_rotation import Ended, RefreshState, Reuse, Rotate, SameSuccessor, decide
+from ostiary.oauth.server.refresh_rotation import Ended, RefreshState, Reuse, Rotate, SameSuccessor, decide
 
 END = 1000.0
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.oauth.client import ApplicationType
-from ostiary.oauth.registered_redirect import (
+from ostiary.oauth.server.client import ApplicationType
+from ostiary.oauth.server.errors import InvalidRedirectUri, InvalidRequest
+from ostiary.oauth.server.redirect_uri import (
     RedirectKind,
     check_registrable,
     inferred_type,
     match_redirect,
     redirect_kind,
 )
-from ostiary.oauth.server_errors import InvalidRedirectUri, InvalidRequest
 
 WEB, NATIVE = ApplicationType.WEB, ApplicationType.NATIVE
 NATIVE_ONLY = "a web application has redirect URIs with https alone: this one is for application_type native"

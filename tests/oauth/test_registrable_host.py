@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.oauth.registrable_host import registrable_host
+from ostiary.oauth.server.registrable_host import registrable_host
 
 
 @pytest.mark.parametrize(

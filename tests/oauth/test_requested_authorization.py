@@ -6,18 +6,18 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ostiary.oauth.authorization_request import AuthorizationRequest
 from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.client.authorization_request import AuthorizationRequest
 from ostiary.oauth.errors import InvalidRequest, OAuthError
-from ostiary.oauth.parameters import Parameters, read_parameters
 from ostiary.oauth.pkce import s256
-from ostiary.oauth.requested_authorization import RequestedAuthorization, read_authorization, read_state
-from ostiary.oauth.server_errors import (
+from ostiary.oauth.server.authorization_request import RequestedAuthorization, read_authorization, read_state
+from ostiary.oauth.server.errors import (
     InvalidScope,
     RequestNotSupported,
     RequestUriNotSupported,
     UnsupportedResponseType,
 )
+from ostiary.oauth.server.parameters import Parameters, read_parameters
 
 CHALLENGE = s256("a" * 43)
 LEAST = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.resource import ResourcePattern, choose_resource, longest, same_resource
-from ostiary.oauth.server_errors import InvalidTarget
+from ostiary.oauth.server.errors import InvalidTarget
+from ostiary.oauth.server.resource import ResourcePattern, choose_resource, longest, same_resource
 
 MCP = ResourcePattern.parse("https://mcp.example.com/mcp")
 TEAM = ResourcePattern.parse("https://mcp.example.com/team/*")

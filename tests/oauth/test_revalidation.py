@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.oauth.revalidation import Revalidation, is_due
+from ostiary.oauth.server.revalidation import Revalidation, is_due
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.oauth.scope import allowed_scopes, narrowed, read_scope, write_scope
-from ostiary.oauth.server_errors import InvalidScope
+from ostiary.oauth.server.errors import InvalidScope
+from ostiary.oauth.server.scope import allowed_scopes, narrowed, read_scope, write_scope
 
 BAD_CHARACTER = "a scope has a character that RFC 6749 section 3.3 does not allow"
 

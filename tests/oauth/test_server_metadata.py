@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ostiary.oauth.client import AUTHORIZATION_CODE, JWT_BEARER
-from ostiary.oauth.client_registration import registration_request, takes_metadata_documents
-from ostiary.oauth.issuer_metadata import jwks_uri, read_issuer_metadata, token_endpoint
+from ostiary.oauth.client.client_registration import registration_request, takes_metadata_documents
+from ostiary.oauth.client.server_metadata import jwks_uri, read_issuer_metadata, token_endpoint
 from ostiary.oauth.pkce import require_s256
-from ostiary.oauth.server_metadata import ServerFeatures, server_metadata
+from ostiary.oauth.server.client import AUTHORIZATION_CODE, JWT_BEARER
+from ostiary.oauth.server.server_metadata import ServerFeatures, server_metadata
 
 ISSUER = "https://auth.example.com"
 ENDPOINTS = {

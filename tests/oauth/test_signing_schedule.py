@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.oauth.signing_schedule import (
+from ostiary.oauth.server.signing_schedule import (
     KeyState,
     KeyTimes,
     lead,

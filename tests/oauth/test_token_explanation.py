@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.time_in_words import relative, span_in_words
-from ostiary.oauth.token_explanation import explain
-from ostiary.oauth.token_kind import TokenKind
+from ostiary.oauth.inspection.humanize import relative, span_in_words
+from ostiary.oauth.inspection.token_explanation import explain
+from ostiary.oauth.inspection.token_kind import TokenKind
 
 NOW = 1_800_000_000.0
 GOOD = {"iss": "https://auth.example.com", "aud": "https://mcp.example.com/mcp", "iat": NOW, "exp": NOW + 300}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
-from ostiary.oauth.token_response import (
+from ostiary.oauth.client.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
+from ostiary.oauth.client.token_response import (
     TokenRequestRefused,
     TokenResponse,
     TokenResponseUnreadable,

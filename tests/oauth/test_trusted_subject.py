@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.server_errors import InvalidRequest
-from ostiary.oauth.trusted_subject import check_pattern, check_subject_token, matches_subject
+from ostiary.oauth.server.errors import InvalidRequest
+from ostiary.oauth.server.trusted_subject import check_pattern, check_subject_token, matches_subject
 
 NOW = 1_800_000_000.0
 IDP, RESOURCE = "https://sso.example", "https://mcp.example/mcp"

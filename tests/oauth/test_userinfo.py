@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.userinfo import (
+from ostiary.oauth.client.userinfo import (
     UpstreamIdentity,
     UserinfoMapping,
     UserinfoRefused,

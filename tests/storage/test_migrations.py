@@ -10,8 +10,8 @@ import alembic.command
 import pytest
 from sqlalchemy import Connection, select, text
 
-from ostiary.authserver.clients.room import make_room
-from ostiary.oauth.client import ClientKind
+from ostiary.authserver.clients.registration_limit import make_room
+from ostiary.oauth.server.client import ClientKind
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.database import Database
 from ostiary.storage.schema import clients

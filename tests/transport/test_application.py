@@ -75,7 +75,7 @@ def test_no_redirect_is_put_together_from_what_a_request_says_of_its_address() -
         "credentials/adapters/requests.py",
         "credentials/adapters/aiohttp.py",
         "credentials/aws/signed_headers.py",
-        "credentials/attached/bearing.py",
+        "credentials/headers/token_headers.py",
     }
     found = {
         str(file.relative_to(SOURCE))

@@ -51,7 +51,7 @@ from typing import TYPE_CHECKING, Any
 from ostiary.authserver.config import AuthServerSettings
 
 if TYPE_CHECKING:
-    from ostiary.authserver.authserver import AuthServer
+    from ostiary.authserver.server.authserver import AuthServer
 
 __all__ = ["AuthServer", "AuthServerSettings"]
 
@@ -59,7 +59,7 @@ __all__ = ["AuthServer", "AuthServerSettings"]
 def __getattr__(name: str) -> Any:
     """Every command reads ostiary.yaml and so imports our settings; few need the server and its database."""
     if name == "AuthServer":
-        from ostiary.authserver.authserver import AuthServer  # noqa: PLC0415
+        from ostiary.authserver.server.authserver import AuthServer  # noqa: PLC0415
 
         return AuthServer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from ostiary.authserver.authorized import Authorized
+from ostiary.authserver.authorization_grant import Authorized
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import codes
 from ostiary.storage.store import Store, digest

@@ -18,17 +18,17 @@ from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.described_scopes import described_scopes
 from ostiary.authserver.devices import WaitingDevice
 from ostiary.authserver.http.page_door import PageRefused, read_form
+from ostiary.authserver.interaction.authorization_request import Asked, name_of
+from ostiary.authserver.interaction.browser import give_cookie
+from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.consent import asking_client
+from ostiary.authserver.interaction.start import start_walk
 from ostiary.authserver.pages import DeviceCode, DeviceConfirm, DeviceDone, Form, page_response
-from ostiary.authserver.parts import Parts
-from ostiary.authserver.walk.asked import Asked, name_of
-from ostiary.authserver.walk.browser import give_cookie
-from ostiary.authserver.walk.consent import asking_client
-from ostiary.authserver.walk.start import start_walk
-from ostiary.authserver.walk.visit import Visit
-from ostiary.oauth.device_code import normal_user_code
-from ostiary.oauth.endpoint_url import endpoint_path
-from ostiary.oauth.parameters import read_parameters
-from ostiary.oauth.server_errors import InvalidRequest, TooManyRequests
+from ostiary.authserver.services import Parts
+from ostiary.oauth.server.device_code import normal_user_code
+from ostiary.oauth.server.endpoint_url import endpoint_path
+from ostiary.oauth.server.errors import InvalidRequest, TooManyRequests
+from ostiary.oauth.server.parameters import read_parameters
 
 CODE = "/device"
 DECIDE = "/device/decide"

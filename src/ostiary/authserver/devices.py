@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from ostiary.authserver.authorized import Authorized
-from ostiary.oauth.device_code import (
+from ostiary.authserver.authorization_grant import Authorized
+from ostiary.oauth.server.device_code import (
     INTERVAL,
     DeviceState,
     Poll,
@@ -20,7 +20,7 @@ from ostiary.oauth.device_code import (
     normal_user_code,
     user_code,
 )
-from ostiary.oauth.server_errors import InvalidGrant, OAuthError
+from ostiary.oauth.server.errors import InvalidGrant, OAuthError
 from ostiary.storage.schema import device_codes
 from ostiary.storage.store import Store, digest
 

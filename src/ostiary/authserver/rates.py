@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ostiary.authserver.config.rate import Rate, read_rate
 from ostiary.authserver.config.settings import RateSettings
-from ostiary.oauth.server_errors import TooManyRequests
+from ostiary.oauth.server.errors import TooManyRequests
 from ostiary.transport.addresses import network_of
 
 MOST_BUCKETS = 5_000

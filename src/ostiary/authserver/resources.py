@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ostiary.authserver.config.resources import ResourceSettings
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.oauth.client import Client
-from ostiary.oauth.resource import ResourcePattern, choose_resource, longest
-from ostiary.oauth.scope import allowed_scopes
-from ostiary.oauth.server_errors import InvalidTarget
+from ostiary.oauth.server.client import Client
+from ostiary.oauth.server.errors import InvalidTarget
+from ostiary.oauth.server.resource import ResourcePattern, choose_resource, longest
+from ostiary.oauth.server.scope import allowed_scopes
 
 
 @dataclass(frozen=True, slots=True)

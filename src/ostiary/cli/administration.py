@@ -21,7 +21,7 @@ from ostiary.transport.serving import run
 
 if TYPE_CHECKING:
     from ostiary.authserver import AuthServerSettings
-    from ostiary.authserver.parts import Parts
+    from ostiary.authserver.services import Parts
     from ostiary.config import Loaded
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ostiary.oauth.challenge import read_challenges
-from ostiary.oauth.echoed import without_echoes
+from ostiary.oauth.client.echoed_secrets import without_echoes
 
 
 def refusal(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
 
-    from ostiary.authserver.clients.administration import AddedClient, KnownClient
-    from ostiary.oauth.client import Client
+    from ostiary.authserver.administration.clients import AddedClient, KnownClient
+    from ostiary.oauth.server.client import Client
 
 app = typer.Typer(help="The OAuth clients of the authorization server.", no_args_is_help=True)
 
@@ -101,7 +101,7 @@ def remove(
 async def _listed(config: Path | None) -> list[dict[str, Any]]:
     import time  # noqa: PLC0415
 
-    from ostiary.authserver.clients.administration import list_clients  # noqa: PLC0415
+    from ostiary.authserver.administration.clients import list_clients  # noqa: PLC0415
     from ostiary.cli.administration import administering  # noqa: PLC0415
 
     async with administering(config) as server:
@@ -141,8 +141,8 @@ async def _added(config: Path | None, metadata: dict[str, Any]) -> AddedClient:
 
     from pydantic import ValidationError  # noqa: PLC0415
 
+    from ostiary.authserver.administration.clients import ClientRefused, add_client  # noqa: PLC0415
     from ostiary.authserver.audit_events import AuditEvent  # noqa: PLC0415
-    from ostiary.authserver.clients.administration import ClientRefused, add_client  # noqa: PLC0415
     from ostiary.cli.administration import administering  # noqa: PLC0415
 
     async with administering(config) as server:
@@ -161,8 +161,8 @@ async def _added(config: Path | None, metadata: dict[str, Any]) -> AddedClient:
 
 
 async def _removed(config: Path | None, client_id: str) -> int:
+    from ostiary.authserver.administration.clients import remove_client  # noqa: PLC0415
     from ostiary.authserver.audit_events import AuditEvent  # noqa: PLC0415
-    from ostiary.authserver.clients.administration import remove_client  # noqa: PLC0415
     from ostiary.authserver.sessions.ending import let_go  # noqa: PLC0415
     from ostiary.cli.administration import with_all_parts  # noqa: PLC0415
 

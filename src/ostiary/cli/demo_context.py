@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ostiary.credentials.person.state_directory import state_directory
+from ostiary.credentials.vault.state_directory import state_directory
 
 _CONTEXT = "context.json"
 _PREFIX = "demo-"

@@ -14,7 +14,7 @@ from typing import Any
 
 from ostiary.authserver import AuthServer, AuthServerSettings
 from ostiary.authserver.development import DevelopmentIdp, OnlyClient
-from ostiary.oauth.endpoint_url import endpoint
+from ostiary.oauth.server.endpoint_url import endpoint
 from ostiary.secrets import Secret
 from ostiary.settings import BASE_DIRECTORY, Listen
 from ostiary.storage.config import StorageSettings

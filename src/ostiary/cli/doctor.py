@@ -14,10 +14,10 @@ from ostiary.cli import options
 from ostiary.cli.failure import JOB_FAILED
 
 if TYPE_CHECKING:
-    from ostiary.cli.diagnosis.diagnosis import Diagnosis
-    from ostiary.cli.diagnosis.evidence import Evidence
-    from ostiary.cli.diagnosis.examination import Told
     from ostiary.cli.target import Target
+    from ostiary.diagnosis.diagnosis import Diagnosis
+    from ostiary.diagnosis.evidence import Evidence
+    from ostiary.diagnosis.examination import Told
 
 
 def doctor(
@@ -31,8 +31,8 @@ def doctor(
     as_json: options.AsJson = False,
 ) -> int:
     """Find out step by step why a call is refused, and say the fix."""
-    from ostiary.cli.diagnosis.causes import diagnose  # noqa: PLC0415
     from ostiary.cli.target import Wish, choose  # noqa: PLC0415
+    from ostiary.diagnosis.causes import diagnose  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
     target = choose(Wish(url, server, config, credential, no_credential, unnamed_issuers=True))
@@ -52,7 +52,7 @@ def doctor(
 async def _examine(
     target: Target, *, may_choose: bool, live: bool
 ) -> tuple[Evidence, list[tuple[str, Told]]]:
-    from ostiary.cli.diagnosis.examination import Examination  # noqa: PLC0415
+    from ostiary.diagnosis.examination import Examination  # noqa: PLC0415
 
     if live:
         _say(f"{target.url}, with credential {target.credential.type} ({target.found})\n")

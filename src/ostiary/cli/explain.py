@@ -16,8 +16,8 @@ from ostiary.cli import options
 from ostiary.cli.failure import BadUsage
 
 if TYPE_CHECKING:
+    from ostiary.oauth.inspection.token_explanation import Explanation
     from ostiary.oauth.jwt_parts import JwtParts
-    from ostiary.oauth.token_explanation import Explanation
 
 STDIN = "-"
 MOST_READ = 128 * 1024
@@ -33,7 +33,7 @@ def explain(
     from dataclasses import replace  # noqa: PLC0415
 
     from ostiary.cli.console import print_json, print_text  # noqa: PLC0415
-    from ostiary.oauth.token_explanation import explain as explained  # noqa: PLC0415
+    from ostiary.oauth.inspection.token_explanation import explain as explained  # noqa: PLC0415
 
     now = time.time()
     explanation = explained(_bare(sys.stdin.read(MOST_READ) if token == STDIN else token), now=now)
@@ -130,7 +130,7 @@ def _scopes(jwt: JwtParts) -> str:
 def _moment(jwt: JwtParts, claim: str, now: float) -> str | None:
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from ostiary.oauth.time_in_words import relative  # noqa: PLC0415
+    from ostiary.oauth.inspection.humanize import relative  # noqa: PLC0415
 
     moment = jwt.moment(claim)
     if moment is None:

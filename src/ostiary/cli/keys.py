@@ -61,7 +61,7 @@ async def _listed(config: Path | None) -> list[dict[str, Any]]:
 async def _rotated(config: Path | None) -> list[dict[str, Any]]:
     from ostiary.authserver.audit_events import AuditEvent  # noqa: PLC0415
     from ostiary.cli.administration import administering, moment  # noqa: PLC0415
-    from ostiary.oauth.signing_schedule import KeyState  # noqa: PLC0415
+    from ostiary.oauth.server.signing_schedule import KeyState  # noqa: PLC0415
 
     async with administering(config) as server:
         known = server.signing_keys()

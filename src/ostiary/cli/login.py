@@ -11,8 +11,8 @@ from ostiary.cli import options
 if TYPE_CHECKING:
     from ostiary.cli.target import Target
     from ostiary.credentials import OAuthUser
-    from ostiary.credentials.person.browser import Browser
-    from ostiary.credentials.person.vault import Grant
+    from ostiary.credentials.browser import Browser
+    from ostiary.credentials.vault.system_vault import Grant
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
@@ -44,7 +44,7 @@ def login(
 
 
 async def _sign_in(user: OAuthUser, target: Target, browser: Browser) -> tuple[Grant, str]:
-    from ostiary.credentials.person.sign_in import SignIn, Wanted, first_challenge  # noqa: PLC0415
+    from ostiary.credentials.oauth_user.sign_in import SignIn, Wanted, first_challenge  # noqa: PLC0415
 
     url = target.url
     async with target.runtime(browser=browser) as runtime:
@@ -53,7 +53,7 @@ async def _sign_in(user: OAuthUser, target: Target, browser: Browser) -> tuple[G
 
 
 async def _open(url: str) -> None:
-    from ostiary.credentials.person.browser import open_browser  # noqa: PLC0415
+    from ostiary.credentials.browser import open_browser  # noqa: PLC0415
 
     if await open_browser(url):
         _say(f"Sign in with your browser. If it has shown no page, open this address on this machine:\n{url}")

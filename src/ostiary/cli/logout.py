@@ -12,7 +12,7 @@ from ostiary.cli.failure import Failure
 if TYPE_CHECKING:
     from ostiary.cli.target import Target
     from ostiary.credentials import OAuthUser
-    from ostiary.credentials.person.sign_out import SignedOut
+    from ostiary.credentials.oauth_user.sign_out import SignedOut
 
 
 def logout(
@@ -45,7 +45,7 @@ def logout(
 
 async def _sign_out(user: OAuthUser, target: Target) -> tuple[SignedOut | None]:
     """In a tuple: `run` gives None when it was interrupted."""
-    from ostiary.credentials.person.sign_out import sign_out  # noqa: PLC0415
+    from ostiary.credentials.oauth_user.sign_out import sign_out  # noqa: PLC0415
 
     async with target.runtime() as runtime:
         return (await sign_out(user, target.url, runtime=runtime),)

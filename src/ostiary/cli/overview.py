@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ostiary.authserver.config import McpIdp
-from ostiary.authserver.discovery import mtls_origin
-from ostiary.oauth.endpoint_url import endpoint
+from ostiary.authserver.server.discovery import mtls_origin
+from ostiary.oauth.server.endpoint_url import endpoint
 
 if TYPE_CHECKING:
     from ostiary.authserver.config import AuthServerSettings, IdpSettings, ResourceSettings

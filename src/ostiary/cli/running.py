@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from ostiary.authserver import AuthServer
-from ostiary.authserver.discovery import mtls_origin
 from ostiary.authserver.idps.idp import IdpRepointed
-from ostiary.authserver.metrics import AuditCounts
-from ostiary.authserver.readiness import readiness
+from ostiary.authserver.server.discovery import mtls_origin
+from ostiary.authserver.server.metrics import AuditCounts
+from ostiary.authserver.server.readiness import readiness
 from ostiary.cli.failure import Failure
 from ostiary.gateway import Gateway
 from ostiary.telemetry.endpoints import Check, telemetry_app

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ostiary.cli.challenge import refusal
 from ostiary.cli.failure import Failure
 from ostiary.credentials import CredentialError, NoCredential
-from ostiary.oauth.echoed import without_echoes
+from ostiary.oauth.client.echoed_secrets import without_echoes
 from ostiary.transport.moved import REDIRECTS, moved
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ async def connected(target: Target) -> AsyncIterator[mcp.Client]:
 
 async def _what_to_mend(target: Target) -> str:
     """What is wrong with the token that was sent, and the fix, where that can be told; else nothing."""
-    from ostiary.cli.diagnosis.causes import diagnose  # noqa: PLC0415
-    from ostiary.cli.diagnosis.diagnosis import IN_THE_TOKEN  # noqa: PLC0415
-    from ostiary.cli.diagnosis.examination import Examination  # noqa: PLC0415
+    from ostiary.diagnosis.causes import diagnose  # noqa: PLC0415
+    from ostiary.diagnosis.diagnosis import IN_THE_TOKEN  # noqa: PLC0415
+    from ostiary.diagnosis.examination import Examination  # noqa: PLC0415
 
     async with Examination(target, may_choose=False) as examination:
         async for _ in examination.run():

@@ -52,7 +52,7 @@ def _for_audience(credential: Credential, audience: str) -> Credential:
 
 
 async def _headers(target: Target) -> tuple[tuple[str, str], ...]:
-    from ostiary.credentials.attached.headers import Outgoing  # noqa: PLC0415
+    from ostiary.credentials.headers.headers import Outgoing  # noqa: PLC0415
 
     async with target.runtime() as runtime:
         headers = target.credential.attach(target.url, runtime=runtime)

@@ -37,19 +37,19 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag
 
-from ostiary.credentials.aws_sigv4 import AwsSigV4
+from ostiary.credentials.aws.credential import AwsSigV4
 from ostiary.credentials.bearer import Bearer
 from ostiary.credentials.chain import Chain
-from ostiary.credentials.client_credentials import ClientCredentials
+from ostiary.credentials.client_credentials.credential import ClientCredentials
 from ostiary.credentials.error import CredentialError
-from ostiary.credentials.google_access_token import GoogleAccessToken
-from ostiary.credentials.google_id_token import GoogleIdToken
+from ostiary.credentials.google.access_token import GoogleAccessToken
+from ostiary.credentials.google.id_token import GoogleIdToken
 from ostiary.credentials.header import Header
 from ostiary.credentials.id_jag import IdJag
 from ostiary.credentials.none import NoCredential
-from ostiary.credentials.oauth_user import OAuthUser
+from ostiary.credentials.oauth_user.credential import OAuthUser
 from ostiary.credentials.token_exchange import TokenExchange
-from ostiary.credentials.workload_jwt import WorkloadJwt
+from ostiary.credentials.workload_jwt.credential import WorkloadJwt
 
 __all__ = [
     "AwsSigV4",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ostiary.credentials.attached.static import StaticHeaders
+from ostiary.credentials.headers.static import StaticHeaders
 from ostiary.settings import SecretField, Settings
 
 if TYPE_CHECKING:

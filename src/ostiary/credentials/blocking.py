@@ -13,8 +13,8 @@ import weakref
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
 from ostiary.credentials.chain import as_one
+from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ostiary.credentials import Credential
-    from ostiary.credentials.attached.headers import CredentialHeaders
+    from ostiary.credentials.headers.headers import CredentialHeaders
 
 Result = TypeVar("Result")
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import ConfigDict, Field, RootModel, model_validator
 
-from ostiary.credentials.attached.chained import ChainHeaders
-from ostiary.credentials.aws_sigv4 import AwsSigV4
-from ostiary.credentials.client_credentials import ClientCredentials
-from ostiary.credentials.google_id_token import GoogleIdToken
+from ostiary.credentials.aws.credential import AwsSigV4
+from ostiary.credentials.client_credentials.credential import ClientCredentials
+from ostiary.credentials.google.id_token import GoogleIdToken
 from ostiary.credentials.header import Header
+from ostiary.credentials.headers.chained import ChainHeaders
 from ostiary.credentials.none import NoCredential
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator
 
-from ostiary.credentials.attached.static import StaticHeaders
+from ostiary.credentials.headers.static import StaticHeaders
 from ostiary.settings import SecretField, Settings
 
 if TYPE_CHECKING:

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from ostiary.credentials.attached.bearing import TokenHeaders
 from ostiary.credentials.error import CredentialUnreachable
+from ostiary.credentials.headers.token_headers import TokenHeaders
 from ostiary.credentials.issuer.client_settings import ResourceUri, Scope
 from ostiary.credentials.issuer.settings import IssuerSettings, Named, resource_of
 from ostiary.credentials.issuer.token_endpoint import token_of
+from ostiary.credentials.subject import Subject, headers_for
 from ostiary.credentials.tokens.cache import TokenKey
 from ostiary.credentials.tokens.settings_key import key_of
-from ostiary.credentials.tokens.subject import Subject, headers_for
-from ostiary.oauth.id_jag import ID_JAG, TOKEN_TYPE, ask_idp_form, redeem_form
+from ostiary.oauth.client.id_jag import ID_JAG, TOKEN_TYPE, ask_idp_form, redeem_form
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from ostiary.credentials.attached.headers import CredentialHeaders
+    from ostiary.credentials.headers.headers import CredentialHeaders
+    from ostiary.credentials.headers.subject_token_source import Presented
     from ostiary.credentials.issuer.discovery import FoundEndpoint
     from ostiary.credentials.runtime import Runtime
-    from ostiary.credentials.tokens.presented import Presented
     from ostiary.credentials.tokens.token import Token
     from ostiary.oauth.canonical_url import CanonicalUrl
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
+from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
 from ostiary.settings import Settings
 
 if TYPE_CHECKING:

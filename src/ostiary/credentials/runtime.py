@@ -8,15 +8,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ostiary.credentials.issuer.discovery import Discoveries
-from ostiary.credentials.person.state_directory import state_directory
-from ostiary.credentials.person.vault import system_vault
 from ostiary.credentials.tokens.cache import TokenCache
+from ostiary.credentials.vault.state_directory import state_directory
+from ostiary.credentials.vault.system_vault import system_vault
 from ostiary.transport.fetch import Fetcher
 
 if TYPE_CHECKING:
-    from ostiary.credentials.person.browser import Browser
-    from ostiary.credentials.person.vault import TokenVault
-    from ostiary.credentials.tokens.shared import SharedTokens
+    from ostiary.credentials.browser import Browser
+    from ostiary.credentials.tokens.shared_tokens import SharedTokens
+    from ostiary.credentials.vault.system_vault import TokenVault
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.transport.proxies import Proxies
     from ostiary.transport.reach import Reach

@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from ostiary.credentials.attached.bearing import TokenHeaders
 from ostiary.credentials.error import CredentialUnreachable
+from ostiary.credentials.headers.token_headers import TokenHeaders
 from ostiary.credentials.issuer.client_settings import ResourceUri, Scope
 from ostiary.credentials.issuer.settings import IssuerSettings, Named, resource_of
 from ostiary.credentials.issuer.token_endpoint import token_of
+from ostiary.credentials.subject import Subject, TokenCredential, headers_for, token_of_credential
 from ostiary.credentials.tokens.cache import TokenKey
 from ostiary.credentials.tokens.settings_key import key_of
-from ostiary.credentials.tokens.subject import Subject, TokenCredential, headers_for, token_of_credential
-from ostiary.oauth.jwt_bearer import on_behalf_of_form
-from ostiary.oauth.token_exchange import exchange_form, is_as_asked, token_type_of, token_type_uri
+from ostiary.oauth.client.jwt_bearer import on_behalf_of_form
+from ostiary.oauth.client.token_exchange import exchange_form, is_as_asked, token_type_of, token_type_uri
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from ostiary.credentials.attached.headers import CredentialHeaders
+    from ostiary.credentials.headers.headers import CredentialHeaders
+    from ostiary.credentials.headers.subject_token_source import Presented
     from ostiary.credentials.issuer.discovery import FoundEndpoint
     from ostiary.credentials.runtime import Runtime
-    from ostiary.credentials.tokens.presented import Presented
     from ostiary.credentials.tokens.token import Token
     from ostiary.oauth.canonical_url import CanonicalUrl
 

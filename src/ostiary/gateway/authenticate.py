@@ -11,9 +11,9 @@ from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.principal import Principal
 from ostiary.oauth.challenge import bearer_challenge, dpop_challenge
 from ostiary.oauth.confirmation import CNF
-from ostiary.oauth.dpop_proof import ALGORITHMS
 from ostiary.oauth.errors import InsufficientScope, OAuthError, TemporarilyUnavailable, TokenRefused
 from ostiary.oauth.refusal import Refusal
+from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
 from ostiary.transport.direct import Request
 from ostiary.transport.stepping import in_task
 

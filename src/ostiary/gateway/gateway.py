@@ -25,8 +25,8 @@ from ostiary.identity.inbound import OidcInbound
 from ostiary.identity.key_sets import KeySets
 from ostiary.mcp.merging import ListBudget
 from ostiary.oauth.canonical_url import CanonicalUrl
-from ostiary.oauth.dpop_proof import ALGORITHMS
 from ostiary.oauth.protected_resource import metadata_path, metadata_url, protected_resource
+from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
 from ostiary.transport.direct import Door
 from ostiary.transport.limits import Limits
 from ostiary.transport.proxies import Proxies, proxies_of
@@ -36,7 +36,7 @@ from ostiary.transport.serving import address_of, serving
 from ostiary.transport.upstream import Upstream, UpstreamLimits
 
 if TYPE_CHECKING:
-    from ostiary.credentials.tokens.stored import StoredTokens
+    from ostiary.credentials.tokens.stored_tokens import StoredTokens
     from ostiary.storage.config import StorageSettings
 
 FEDERATED = "/mcp"
@@ -182,6 +182,6 @@ class Gateway:
 
 
 def _stored_tokens(storage: StorageSettings, clock: Callable[[], float]) -> StoredTokens:
-    from ostiary.credentials.tokens.stored import StoredTokens  # noqa: PLC0415 - SQLAlchemy takes its time
+    from ostiary.credentials.tokens.stored_tokens import StoredTokens  # noqa: PLC0415 - SQLAlchemy takes its time
 
     return StoredTokens.of(storage, clock)

@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from itertools import count
 
 from ostiary import __version__
-from ostiary.credentials.attached.headers import MOST_TRIES, CredentialHeaders, Headers, Outgoing, Refusal
 from ostiary.credentials.error import CredentialError
+from ostiary.credentials.headers.headers import MOST_TRIES, CredentialHeaders, Headers, Outgoing, Refusal
 from ostiary.gateway import record
 from ostiary.gateway.availability import Availability
 from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOut, ServerUnavailable, TryLater

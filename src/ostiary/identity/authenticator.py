@@ -14,10 +14,10 @@ from ostiary.identity.inbound import GoogleIdTokenInbound, InboundSettings, Oidc
 from ostiary.identity.jwt_verifier import UnverifiedJwt, read_jwt, verify
 from ostiary.identity.key_sets import KeyLocation, KeySets
 from ostiary.identity.principal import Principal
-from ostiary.oauth.access_token_marks import require_access_token
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, TokenRefused
 from ostiary.oauth.jwt_claims import check_claims, client_of, scopes_of
 from ostiary.oauth.refusal import Refusal
+from ostiary.oauth.resource_server.access_token import require_access_token
 from ostiary.secrets import Secret
 from ostiary.transport.reach import reach_of
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ostiary.oauth.access_token_marks import media_type
 from ostiary.oauth.errors import AccessDenied, InvalidToken
 from ostiary.oauth.refusal import Refusal
+from ostiary.oauth.resource_server.access_token import media_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,7 +16,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from ostiary.oauth.errors import InvalidToken
-from ostiary.oauth.half_characters import refuse_half_characters
+from ostiary.oauth.lone_surrogates import refuse_half_characters
 from ostiary.oauth.refusal import Refusal
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ostiary.identity.key_set import KeySet, read_key_set
+from ostiary.oauth.client.server_metadata import MetadataRefused, jwks_uri, metadata_urls
 from ostiary.oauth.errors import TemporarilyUnavailable
-from ostiary.oauth.issuer_metadata import MetadataRefused, jwks_uri, metadata_urls
 from ostiary.oauth.refusal import Refusal
 from ostiary.transport.fetch import Fetcher, FetchError
 from ostiary.transport.reach import PUBLIC, Reach

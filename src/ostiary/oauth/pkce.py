@@ -8,7 +8,7 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Any
 
-from ostiary.oauth.server_errors import InvalidGrant, InvalidRequest
+from ostiary.oauth.server.errors import InvalidGrant, InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
-from ostiary.oauth.issuer_metadata import MetadataRefused
+from ostiary.oauth.client.server_metadata import MetadataRefused
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from tests.authserver.conftest import Clock, Server, basic_settings
 from tests.peers.certificates import CertificateAuthority
 
-from ostiary.authserver.clients import documents
+from ostiary.authserver.clients import metadata_documents as documents
 
 REDIRECT = "http://127.0.0.1/callback"
 

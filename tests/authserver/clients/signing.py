@@ -8,7 +8,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from ostiary.oauth.client_authentication import JWT_BEARER
+from ostiary.oauth.client.client_authentication import JWT_BEARER
 
 Key = ECKey | OKPKey | RSAKey
 

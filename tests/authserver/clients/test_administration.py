@@ -11,10 +11,10 @@ from tests.authserver.clients.conftest import REDIRECT
 from tests.authserver.clients.signing import new_key, public
 from tests.authserver.conftest import Clock, Start, basic_settings
 
-from ostiary.authserver.clients.administration import ClientRefused, add_client, list_clients, remove_client
-from ostiary.authserver.clients.configured import configured_client
+from ostiary.authserver.administration.clients import ClientRefused, add_client, list_clients, remove_client
+from ostiary.authserver.clients.configured_clients import configured_client
 from ostiary.authserver.config import ClientSettings
-from ostiary.oauth.client import ClientKind
+from ostiary.oauth.server.client import ClientKind
 from ostiary.storage.schema import clients, token_sessions, users
 
 MACHINE = {

@@ -17,10 +17,12 @@ from sqlalchemy import insert, select
 from tests.authserver.clients.conftest import REDIRECT, Site, Trap
 from tests.authserver.conftest import Clock, Server, Start, basic_settings
 
-from ostiary.authserver.clients import documents, pending_fetches, room
-from ostiary.oauth.client import ClientKind
+from ostiary.authserver.clients import metadata_documents as documents
+from ostiary.authserver.clients import pending_fetches
+from ostiary.authserver.clients import registration_limit as room
 from ostiary.oauth.errors import OAuthError
-from ostiary.oauth.server_errors import InvalidClient, TooManyRequests, Unavailable
+from ostiary.oauth.server.client import ClientKind
+from ostiary.oauth.server.errors import InvalidClient, TooManyRequests, Unavailable
 from ostiary.storage.schema import clients
 
 NOT_FETCHED = "the client's document cannot be fetched"

@@ -12,8 +12,8 @@ from ostiary.authserver.clients import pending_fetches
 from ostiary.authserver.clients.keys import ClientKeys
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.identity.key_sets import KeySets
-from ostiary.oauth.client import Client, ClientKind
-from ostiary.oauth.server_errors import Unavailable
+from ostiary.oauth.server.client import Client, ClientKind
+from ostiary.oauth.server.errors import Unavailable
 from ostiary.transport.fetch import Fetcher
 from ostiary.transport.proxies import NONE
 

@@ -12,7 +12,7 @@ from tests.authserver.clients.conftest import REDIRECT, audit
 from tests.authserver.conftest import Clock, Server, Start, basic_settings
 from tests.authserver.person import world
 
-from ostiary.authserver.clients import registration
+from ostiary.authserver.endpoints import registration
 from ostiary.storage.schema import clients
 
 DAY = 86400

@@ -14,7 +14,7 @@ from tests.authserver.clients.signing import form, new_key, public, signed, stat
 from tests.authserver.conftest import Clock, Server, Start, basic_settings
 from tests.peers.postgresql import PostgreSql
 
-from ostiary.authserver.clients import room
+from ostiary.authserver.clients import registration_limit as room
 
 KEY = new_key()
 ISSUER = "https://auth.example.com"

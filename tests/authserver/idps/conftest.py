@@ -11,10 +11,10 @@ from tests.authserver.conftest import Clock
 from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp, little_idp
 
 from ostiary.authserver.config.idps import OidcIdp
-from ostiary.authserver.connected import Connected
 from ostiary.authserver.idps.idp import LegWishes, UpstreamIdp
 from ostiary.authserver.idps.oidc import OidcProvider
 from ostiary.authserver.idps.tools import Tools
+from ostiary.authserver.upstream_account import Connected
 from ostiary.identity.key_sets import KeySets
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.store import Store

@@ -15,13 +15,13 @@ from tests.authserver.idps.recorded import recorded
 from tests.peers.certificates import CertificateAuthority
 
 from ostiary.authserver.config.idps import IdpSettings
-from ostiary.authserver.connected import Connected
 from ostiary.authserver.idps.idp import IdpUnavailable, LegWishes, UpstreamIdp
 from ostiary.authserver.idps.mcp import McpProvider
 from ostiary.authserver.idps.oauth2 import OAuth2Provider
 from ostiary.authserver.idps.oidc import OidcProvider
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
+from ostiary.authserver.upstream_account import Connected
 from ostiary.identity.key_sets import KeySets
 from ostiary.storage.store import Store
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from tests.authserver.idps.conftest import INLINE
 
 from ostiary.authserver.config.idps import IdpSettings
-from ostiary.oauth.authorization_request import RESERVED_PARAMETERS
+from ostiary.oauth.client.authorization_request import RESERVED_PARAMETERS
 
 ENTRY: TypeAdapter[Any] = TypeAdapter(IdpSettings)
 OIDC = {"name": "corp", "issuer": "https://corp.example.com", "client_id": "ostiary"}

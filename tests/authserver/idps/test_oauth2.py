@@ -13,7 +13,6 @@ from tests.authserver.idps.conftest import CALLBACK, INLINE
 from tests.authserver.idps.recorded import Recorded, recorded
 
 from ostiary.authserver.config.idps import OAuth2Idp
-from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
 from ostiary.authserver.idps.idp import (
     GrantDead,
     IdpAnswerRefused,
@@ -23,6 +22,7 @@ from ostiary.authserver.idps.idp import (
 )
 from ostiary.authserver.idps.oauth2 import OAuth2Provider
 from ostiary.authserver.idps.tools import Tools
+from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
 
 TOKENS = {"access_token": "the-token", "token_type": "bearer", "scope": "read"}
 

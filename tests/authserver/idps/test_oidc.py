@@ -11,8 +11,8 @@ from tests.authserver.conftest import Clock
 from tests.authserver.idps.conftest import CALLBACK, Provider, signed_in
 from tests.authserver.idps.little_idp import CLIENT_SECRET, LittleIdp, s256
 
-from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
 from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpUnavailable, LegWishes
+from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
 
 
 async def test_a_person_signs_in(provider: Provider, idp: LittleIdp, clock: Clock) -> None:

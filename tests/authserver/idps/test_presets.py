@@ -19,11 +19,11 @@ from tests.authserver.idps.recorded import Recorded, recorded
 
 from ostiary.authserver.config.idps import IdpSettings, OAuth2Idp, OidcIdp
 from ostiary.authserver.config.presets import PRESETS
-from ostiary.authserver.connected import Connected, UpstreamTokens
 from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, LegWishes
 from ostiary.authserver.idps.oauth2 import OAuth2Provider
 from ostiary.authserver.idps.oidc import OidcProvider
 from ostiary.authserver.idps.tools import Tools
+from ostiary.authserver.upstream_account import Connected, UpstreamTokens
 
 ENTRY: TypeAdapter[Any] = TypeAdapter(IdpSettings)
 CLIENT = {"client_id": "ostiary", "client_secret": "hunter2"}

@@ -18,12 +18,12 @@ from tests.peers.identity_provider import ALICE, IdentityProvider
 from tests.peers.oidc_provider import idp as oidc_provider
 
 from ostiary.authserver.config.idps import IdpSettings
-from ostiary.authserver.connected import Connected
 from ostiary.authserver.idps.idp import GrantDead, LegWishes, UpstreamIdp
 from ostiary.authserver.idps.mcp import McpProvider
 from ostiary.authserver.idps.oidc import OidcProvider
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
+from ostiary.authserver.upstream_account import Connected
 from ostiary.identity.key_sets import KeySets
 from ostiary.storage.store import Store
 from ostiary.transport.fetch import Fetcher

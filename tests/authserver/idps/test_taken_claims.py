@@ -12,8 +12,8 @@ from tests.authserver.conftest import Clock
 from tests.authserver.idps.conftest import Provider, signed_in
 from tests.authserver.idps.little_idp import LittleIdp
 
-from ostiary.authserver.connected import Identity
 from ostiary.authserver.idps.idp import IdpAnswerRefused
+from ostiary.authserver.upstream_account import Identity
 
 
 async def identity(provider: Provider, idp: LittleIdp, clock: Clock, **settings: Any) -> Identity:

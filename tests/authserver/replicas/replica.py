@@ -11,8 +11,9 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from ostiary.authserver import AuthServer, AuthServerSettings, authserver
+from ostiary.authserver import AuthServer, AuthServerSettings
 from ostiary.authserver.config.settings import SigningSettings
+from ostiary.authserver.server import authserver
 from ostiary.settings import Listen
 from ostiary.storage.config import StorageSettings
 from ostiary.transport.serving import bind, run

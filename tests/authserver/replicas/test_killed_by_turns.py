@@ -25,8 +25,8 @@ from tests.peers.mcp_clients.client import free_port
 from tests.peers.postgresql import PostgreSql
 
 from ostiary.authserver import codes
-from ostiary.authserver.authorized import Authorized
-from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
+from ostiary.authserver.authorization_grant import Authorized
+from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
 from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.identity.key_set import KeySet, read_key_set
 from ostiary.oauth.errors import InvalidToken

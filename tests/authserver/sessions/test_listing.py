@@ -5,9 +5,9 @@ from __future__ import annotations
 from tests.authserver.agreed import ALICE, APP, claims_of, settings, sign_in
 from tests.authserver.conftest import RESOURCE, Clock, Server, Start
 
-from ostiary.authserver.connected import Identity
 from ostiary.authserver.sessions.ending import EndReason, end_all_of_client, end_all_of_user, end_session
 from ostiary.authserver.sessions.listing import ListedSession, all_sessions, sessions_of_user
+from ostiary.authserver.upstream_account import Identity
 from ostiary.storage.store import digest
 
 BOB = Identity(ALICE.issuer, "4711", name="Bob")

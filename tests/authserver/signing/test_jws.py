@@ -8,7 +8,7 @@ from joserfc.jwk import KeySet
 
 from ostiary.authserver.signing.jws import JwsSigner
 from ostiary.authserver.signing.keys import SealedKey, SigningKey, new_key
-from ostiary.oauth.signing_schedule import KeyTimes
+from ostiary.oauth.server.signing_schedule import KeyTimes
 
 
 def made(algorithm: str) -> SigningKey:

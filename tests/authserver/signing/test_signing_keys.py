@@ -14,7 +14,7 @@ from ostiary.authserver.config.settings import SigningSettings
 from ostiary.authserver.signing.signing_keys import VIEW_AGE, SigningKeys
 from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.oauth.errors import InvalidToken
-from ostiary.oauth.server_errors import Unavailable
+from ostiary.oauth.server.errors import Unavailable
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.store import Store
 

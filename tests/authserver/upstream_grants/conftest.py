@@ -15,11 +15,11 @@ from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp
 from tests.peers.postgresql import PostgreSql
 
 from ostiary.authserver import AuthServer, AuthServerSettings
-from ostiary.authserver.connected import Connected
 from ostiary.authserver.idps.idp import LegWishes
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.services import Parts
+from ostiary.authserver.upstream_account import Connected
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant, find
-from ostiary.authserver.upstream_grants.keep import keep
+from ostiary.authserver.upstream_grants.upsert import keep
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.schema import users
 

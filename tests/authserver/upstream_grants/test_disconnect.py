@@ -13,14 +13,14 @@ from tests.authserver.conftest import RESOURCE, Clock
 from tests.authserver.idps.little_idp import LittleIdp
 from tests.authserver.upstream_grants.conftest import OWNER, USER, Replica, brought, connect, kept
 
-from ostiary.authserver.authorized import Authorized
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.authorization_grant import Authorized
+from ostiary.authserver.services import Parts
+from ostiary.authserver.sessions.creation import Beginning, start
 from ostiary.authserver.sessions.ending import EndReason, end_session
-from ostiary.authserver.sessions.starting import Beginning, start
-from ostiary.authserver.upstream_grants import away
+from ostiary.authserver.upstream_grants import offline_access as away
 from ostiary.authserver.upstream_grants.disconnect import disconnect, release
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant, find, of_session
-from ostiary.oauth.client import Client, ClientKind
+from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.storage.schema import session_grants, token_sessions
 
 REVOKED = [

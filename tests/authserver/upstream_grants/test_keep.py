@@ -19,10 +19,10 @@ from tests.authserver.upstream_grants.conftest import (
     new_user,
 )
 
-from ostiary.authserver.connected import Connected, UpstreamTokens
+from ostiary.authserver.upstream_account import Connected, UpstreamTokens
 from ostiary.authserver.upstream_grants.grant import GrantState, of_owner, of_user
 from ostiary.authserver.upstream_grants.renewal import fresh_tokens
-from ostiary.authserver.upstream_grants.states import mark_dead
+from ostiary.authserver.upstream_grants.transitions import mark_dead
 
 CONNECTED = Connected("corp", "https://corp", "alice", "ostiary", UpstreamTokens("a1", "r1"), "Alice")
 

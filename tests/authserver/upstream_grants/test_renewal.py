@@ -14,12 +14,13 @@ from tests.authserver.idps.little_idp import LittleIdp
 from tests.authserver.upstream_grants.conftest import Replica, connect, grant
 
 from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpUnavailable
-from ostiary.authserver.parts import Parts
-from ostiary.authserver.upstream_grants import renewal, states
+from ostiary.authserver.services import Parts
+from ostiary.authserver.upstream_grants import renewal
+from ostiary.authserver.upstream_grants import transitions as states
 from ostiary.authserver.upstream_grants.disconnect import disconnect
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant
 from ostiary.authserver.upstream_grants.renewal import CLAIM, fresh_tokens, renewed_tokens
-from ostiary.oauth.token_response import LONGEST_LIFE
+from ostiary.oauth.client.token_response import LONGEST_LIFE
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.store import digest
 

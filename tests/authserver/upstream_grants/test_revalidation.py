@@ -13,15 +13,15 @@ from tests.authserver.conftest import RESOURCE, Clock
 from tests.authserver.idps.little_idp import LittleIdp
 from tests.authserver.upstream_grants.conftest import OWNER, Replica, brought, grant
 
-from ostiary.authserver.authorized import Authorized
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.authorization_grant import Authorized
+from ostiary.authserver.services import Parts
+from ostiary.authserver.sessions.creation import Beginning, start
+from ostiary.authserver.sessions.revalidation import still_there
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.sessions.session import find as find_session
-from ostiary.authserver.sessions.starting import Beginning, start
 from ostiary.authserver.upstream_grants.grant import GrantState
-from ostiary.authserver.upstream_grants.revalidation import still_there
-from ostiary.oauth.client import Client, ClientKind
-from ostiary.oauth.server_errors import InvalidGrant, Unavailable
+from ostiary.oauth.server.client import Client, ClientKind
+from ostiary.oauth.server.errors import InvalidGrant, Unavailable
 
 DOWN = "the identity provider cannot be asked now; nothing was spent"
 OF_NO_USE = (

@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 from joserfc import jwt
 from joserfc.jwk import Key
 
-from ostiary.oauth.client_authentication import JWT_BEARER
+from ostiary.oauth.client.client_authentication import JWT_BEARER
 
 
 @dataclass(frozen=True)

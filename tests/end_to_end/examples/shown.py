@@ -8,7 +8,7 @@ from typing import Any
 
 from ostiary.authserver import AuthServerSettings
 from ostiary.authserver.config.clients import SHORT_NAMES
-from ostiary.oauth.client import ClientKind
+from ostiary.oauth.server.client import ClientKind
 
 
 @dataclass

@@ -10,27 +10,27 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from ostiary.authserver import used_once
-from ostiary.authserver.access_tokens import AccessTokenFor, issue_access_token
-from ostiary.authserver.assertions.bringing import require_may_bring, require_may_open
-from ostiary.authserver.assertions.foreign import ForeignJwt
-from ostiary.authserver.assertions.held_key import require_same_key
-from ostiary.authserver.assertions.refused_as import refused_as
-from ostiary.authserver.assertions.vouched import claims_for, vouched_for
+from ostiary.authserver import replay_guard as used_once
+from ostiary.authserver.assertions.assertion_policy import require_may_bring, require_may_open
+from ostiary.authserver.assertions.assertion_subject import claims_for, vouched_for
+from ostiary.authserver.assertions.key_binding import require_same_key
 from ostiary.authserver.assertions.vouched_session import VouchedFor, Vouching, begin_or_go_on
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
-from ostiary.authserver.connected import Identity
-from ostiary.authserver.grants.grant_request import GrantRequest
-from ostiary.authserver.issued import Issued
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Target
+from ostiary.authserver.services import Parts
+from ostiary.authserver.token_response import Issued
+from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
+from ostiary.authserver.trusted_jwts.error_mapping import refused_as
+from ostiary.authserver.trusted_jwts.verification import ForeignJwt
+from ostiary.authserver.upstream_account import Identity
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.client import Client
-from ostiary.oauth.id_jag_claims import IdJag, check_id_jag
-from ostiary.oauth.resource import same_resource
-from ostiary.oauth.scope import read_scope
-from ostiary.oauth.server_errors import InvalidGrant, InvalidScope
+from ostiary.oauth.server.client import Client
+from ostiary.oauth.server.errors import InvalidGrant, InvalidScope
+from ostiary.oauth.server.id_jag import IdJag, check_id_jag
+from ostiary.oauth.server.resource import same_resource
+from ostiary.oauth.server.scope import read_scope
 
 NAME = "the assertion"
 

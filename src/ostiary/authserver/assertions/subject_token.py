@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ostiary.authserver.assertions.bringing import require_may_bring
-from ostiary.authserver.assertions.foreign import verified
-from ostiary.authserver.assertions.held_key import require_same_key
-from ostiary.authserver.assertions.refused_as import refused_as
-from ostiary.authserver.assertions.vouched import vouched_for
+from ostiary.authserver.assertions.assertion_policy import require_may_bring
+from ostiary.authserver.assertions.assertion_subject import vouched_for
+from ostiary.authserver.assertions.key_binding import require_same_key
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse
-from ostiary.authserver.connected import Identity
-from ostiary.authserver.grants.grant_request import GrantRequest
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Resources
+from ostiary.authserver.services import Parts
+from ostiary.authserver.trusted_jwts.error_mapping import refused_as
+from ostiary.authserver.trusted_jwts.verification import verified
+from ostiary.authserver.upstream_account import Identity
 from ostiary.oauth.canonical_url import UrlRefused
 from ostiary.oauth.jwt_parts import unverified_claims
-from ostiary.oauth.server_errors import InvalidRequest
-from ostiary.oauth.trusted_subject import check_subject_token
+from ostiary.oauth.server.errors import InvalidRequest
+from ostiary.oauth.server.trusted_subject import check_subject_token
 
 NAME = "the subject token"
 

@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 import msgspec
 from sqlalchemy import Connection, bindparam, select, update
 
-from ostiary.authserver.authorized import Authorized
+from ostiary.authserver.authorization_grant import Authorized
 from ostiary.authserver.config.settings import TokenSettings
-from ostiary.authserver.connected import Identity
 from ostiary.authserver.resources import Target
 from ostiary.authserver.sessions import users
+from ostiary.authserver.sessions.creation import Beginning, ends_at, start
 from ostiary.authserver.sessions.session import Session, read_row
-from ostiary.authserver.sessions.starting import Beginning, ends_at, start
-from ostiary.oauth.client import REFRESH_TOKEN, Client
-from ostiary.oauth.scope import write_scope
+from ostiary.authserver.upstream_account import Identity
+from ostiary.oauth.server.client import REFRESH_TOKEN, Client
+from ostiary.oauth.server.scope import write_scope
 from ostiary.storage.schema import token_sessions
 from ostiary.storage.store import Store
 

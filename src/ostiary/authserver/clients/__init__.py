@@ -1,4 +1,4 @@
-"""Who asks. One model (`oauth/client.py`), three ways to become known, one place to be found.
+"""Who asks. One model (`oauth/server/client.py`), three ways to become known, one place to be found.
 
 registry           a client by its id, however it became known
 configured         those of ostiary.yaml

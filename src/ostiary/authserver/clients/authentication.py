@@ -11,16 +11,16 @@ from __future__ import annotations
 import hmac
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.clients.certificate_names import is_certificate_of
-from ostiary.authserver.clients.configured import secret_digest
-from ostiary.authserver.clients.own_statement import OwnStatements
+from ostiary.authserver.clients.configured_clients import secret_digest
+from ostiary.authserver.clients.private_key_jwt import OwnStatements
 from ostiary.authserver.clients.registry import ClientRegistry
-from ostiary.authserver.clients.workloads import Workloads
+from ostiary.authserver.clients.workload_assertions import Workloads
+from ostiary.authserver.config.certificate_names import is_certificate_of
 from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.rates import ClientRate, RateLimit
-from ostiary.oauth.client import Client
-from ostiary.oauth.presented_client import (
+from ostiary.oauth.server.client import Client
+from ostiary.oauth.server.client_authentication import (
     Presented,
     PresentedAssertion,
     PresentedName,
@@ -28,7 +28,7 @@ from ostiary.oauth.presented_client import (
     read_presented,
     subject_of_assertion,
 )
-from ostiary.oauth.server_errors import InvalidClient
+from ostiary.oauth.server.errors import InvalidClient
 from ostiary.telemetry.audit import Audit
 
 UNPROVEN = "the client is unknown or did not prove who it is"

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ostiary.authserver.clients.documents import TIMEOUT
+from ostiary.authserver.clients.metadata_documents import TIMEOUT
 from ostiary.authserver.clients.pending_fetches import PendingFetches
 from ostiary.authserver.clients.strangers_reach import KEYS_OUT_OF_REACH, strangers_reach
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.identity.key_set import KeySet, read_key_set
 from ostiary.identity.key_sets import JsonFetcher, KeyLocation, KeySets
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.oauth.client import Client, ClientKind
 from ostiary.oauth.errors import TemporarilyUnavailable
-from ostiary.oauth.server_errors import InvalidClient, Unavailable
+from ostiary.oauth.server.client import Client, ClientKind
+from ostiary.oauth.server.errors import InvalidClient, Unavailable
 from ostiary.transport.fetch import Fetcher, FetchError, NotAllowed
 from ostiary.transport.proxies import Proxies
 from ostiary.transport.reach import PUBLIC, Reach, reach_of

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ostiary.oauth.canonical_url import CanonicalUrl
-from ostiary.oauth.registrable_host import registrable_host
-from ostiary.oauth.server_errors import Unavailable
+from ostiary.oauth.server.errors import Unavailable
+from ostiary.oauth.server.registrable_host import registrable_host
 from ostiary.transport.addresses import network_of
 
 MOST = 64

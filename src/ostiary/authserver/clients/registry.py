@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ostiary.authserver.clients.documents import DocumentClients
-from ostiary.authserver.clients.stored import StoredClients
-from ostiary.oauth.client import Client
-from ostiary.oauth.client_document import document_url
+from ostiary.authserver.clients.metadata_documents import DocumentClients
+from ostiary.authserver.clients.registered_clients import StoredClients
+from ostiary.oauth.server.client import Client
+from ostiary.oauth.server.client_document import document_url
 from ostiary.transport.stepping import in_task
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ostiary.authserver.config.settings import RegistrationSettings
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.client import Client
-from ostiary.oauth.server_errors import InvalidClientMetadata
+from ostiary.oauth.server.client import Client
+from ostiary.oauth.server.errors import InvalidClientMetadata
 from ostiary.transport.fetch import NotAllowed, check_reach
 from ostiary.transport.reach import Reach
 

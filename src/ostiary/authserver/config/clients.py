@@ -8,11 +8,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints, model_validator
 
-from ostiary.authserver.clients.certificate_names import read_subject
+from ostiary.authserver.config.certificate_names import read_subject
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
 from ostiary.identity.inbound import ScopeToken
 from ostiary.identity.key_set import read_key_set
-from ostiary.oauth.client import (
+from ostiary.oauth.client.client_authentication import AuthMethod
+from ostiary.oauth.server.client import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
     DEVICE_CODE,
@@ -21,9 +22,8 @@ from ostiary.oauth.client import (
     TOKEN_EXCHANGE,
     ApplicationType,
 )
-from ostiary.oauth.client_authentication import AuthMethod
-from ostiary.oauth.registered_redirect import check_registrable, inferred_type
-from ostiary.oauth.server_errors import InvalidRedirectUri
+from ostiary.oauth.server.errors import InvalidRedirectUri
+from ostiary.oauth.server.redirect_uri import check_registrable, inferred_type
 from ostiary.settings import ConfiguredPath, Fault, SecretField, Settings, Switch, Url
 
 SHORT_NAMES = {"device_code": DEVICE_CODE, "jwt_bearer": JWT_BEARER, "token_exchange": TOKEN_EXCHANGE}

@@ -23,9 +23,9 @@ from pydantic import (
 from ostiary.authserver.config.presets import SHORTENED, with_preset
 from ostiary.credentials.issuer.client_settings import ResourceUri
 from ostiary.identity.inbound import Issuer, ScopeToken
-from ostiary.oauth.authorization_request import refuse_reserved
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.oauth.token_mapping import TokenMapping
+from ostiary.oauth.client.authorization_request import refuse_reserved
+from ostiary.oauth.client.token_mapping import TokenMapping
 from ostiary.settings import (
     UNNAMED_ISSUERS,
     ConfiguredPath,

@@ -16,7 +16,7 @@ from pydantic import (
 
 from ostiary.authserver.config.idps import IdpName
 from ostiary.identity.inbound import ScopeToken
-from ostiary.oauth.resource import ResourcePattern
+from ostiary.oauth.server.resource import ResourcePattern
 from ostiary.settings import Settings
 
 Owner = Annotated[

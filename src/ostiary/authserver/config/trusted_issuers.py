@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ostiary.identity.inbound import Issuer, KeyEdge, ScopeToken
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.oauth.resource import ResourcePattern
-from ostiary.oauth.trusted_subject import check_pattern
+from ostiary.oauth.server.resource import ResourcePattern
+from ostiary.oauth.server.trusted_subject import check_pattern
 from ostiary.settings import Duration, Switch
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, String, literal, select
 
-from ostiary.authserver.connected import Connected
-from ostiary.authserver.parts import Parts
-from ostiary.authserver.sessions.replacing import Replaced, replace_others
+from ostiary.authserver.interaction.skip_choices import forget_choice
+from ostiary.authserver.services import Parts
+from ostiary.authserver.sessions.account_replacement import Replaced, replace_others
+from ostiary.authserver.upstream_account import Connected
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, of_owner
-from ostiary.authserver.upstream_grants.keep import keep
-from ostiary.authserver.walk.choices import forget_choice
+from ostiary.authserver.upstream_grants.upsert import keep
 from ostiary.storage.schema import session_grants, token_sessions, users
 from ostiary.storage.store import Store, insert_or_ignore
 

@@ -14,19 +14,19 @@ from starlette.responses import Response
 
 from ostiary.authserver.config.resources import ResourceSettings
 from ostiary.authserver.connections.account import connected_account
+from ostiary.authserver.connections.browser_session import SignedIn, posted, signed_in
 from ostiary.authserver.connections.ending import SIGN_OUT
 from ostiary.authserver.connections.sign_in import PAGE, leave
-from ostiary.authserver.connections.signed_in import SignedIn, posted, signed_in
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.idps.idp import UpstreamIdp
+from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.redirect import see_other
+from ostiary.authserver.interaction.upstream_login import ConnectLeg, PageSignIn
 from ostiary.authserver.pages import ConnectAccount, page_response
-from ostiary.authserver.parts import Parts
-from ostiary.authserver.walk.leg_state import ConnectLeg, PageSignIn
-from ostiary.authserver.walk.onward import see_other
-from ostiary.authserver.walk.visit import Visit
+from ostiary.authserver.services import Parts
 from ostiary.oauth.canonical_url import UrlRefused
-from ostiary.oauth.endpoint_url import endpoint_path
-from ostiary.oauth.parameters import read_parameters
+from ostiary.oauth.server.endpoint_url import endpoint_path
+from ostiary.oauth.server.parameters import read_parameters
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, select
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostiary.authserver.connections.notice import Notice, back_with
-from ostiary.authserver.connections.signed_in import end, posted, take_cookie
+from ostiary.authserver.connections.browser_session import end, posted, take_cookie
+from ostiary.authserver.connections.flash import Notice, back_with
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.pages import Done, page_response
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.services import Parts
 from ostiary.authserver.sessions.ending import EndReason, end_all, let_go
 from ostiary.authserver.upstream_grants.disconnect import disconnect
 from ostiary.storage.schema import token_sessions, upstream_grants

@@ -12,15 +12,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostiary.authserver.config.resources import ResourceSettings, Use
-from ostiary.authserver.connections.away import ALLOW, REVOKE, who_may_be_allowed
+from ostiary.authserver.connections.browser_session import SignedIn, signed_in
+from ostiary.authserver.connections.client_view import shown_client
 from ostiary.authserver.connections.connect import connect_path
 from ostiary.authserver.connections.ending import DISCONNECT, END, SIGN_OUT
-from ostiary.authserver.connections.holdings import Holdings, MadeChoice, RunningSession, find_holdings
-from ostiary.authserver.connections.notice import told
-from ostiary.authserver.connections.shown import shown_client
+from ostiary.authserver.connections.flash import told
+from ostiary.authserver.connections.inventory import Holdings, MadeChoice, RunningSession, find_holdings
+from ostiary.authserver.connections.offline_access import ALLOW, REVOKE, who_may_be_allowed
 from ostiary.authserver.connections.sign_in import ask_to_sign_in
-from ostiary.authserver.connections.signed_in import SignedIn, signed_in
 from ostiary.authserver.described_scopes import described_scopes
+from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.interaction_state import Chosen
 from ostiary.authserver.pages import (
     AwayOffer,
     AwayPermission,
@@ -32,10 +34,8 @@ from ostiary.authserver.pages import (
     ResourceConnections,
     page_response,
 )
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.services import Parts
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant
-from ostiary.authserver.walk.record import Chosen
-from ostiary.authserver.walk.visit import Visit
 
 _NOT_CONNECTED: Mapping[Chosen, Literal["skipped", "refused", "absent"]] = {
     Chosen.SKIPPED: "skipped",

@@ -9,19 +9,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.connected import Connected
-from ostiary.authserver.connections.signed_in import NewSession, signed_in
+from ostiary.authserver.connections.browser_session import NewSession, signed_in
 from ostiary.authserver.http.page_door import PageRefused, read_form
 from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpError, LegWishes, UpstreamIdp
+from ostiary.authserver.interaction.browser import give_cookie
+from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.redirect import see_other, send_on
+from ostiary.authserver.interaction.upstream_error import refusal
+from ostiary.authserver.interaction.upstream_login import PageSignIn, Purpose, begin_leg
 from ostiary.authserver.pages import Form, Provider, SignInChoice, page_response
-from ostiary.authserver.parts import Parts
-from ostiary.authserver.walk.browser import give_cookie
-from ostiary.authserver.walk.failed_leg import refusal
-from ostiary.authserver.walk.leg_state import PageSignIn, Purpose, begin_leg
-from ostiary.authserver.walk.onward import see_other, send_on
-from ostiary.authserver.walk.visit import Visit
-from ostiary.oauth.endpoint_url import endpoint_path
-from ostiary.oauth.server_errors import InvalidRequest
+from ostiary.authserver.services import Parts
+from ostiary.authserver.upstream_account import Connected
+from ostiary.oauth.server.endpoint_url import endpoint_path
+from ostiary.oauth.server.errors import InvalidRequest
 
 PAGE = "/connections"
 SIGN_IN = "/connections/sign-in"

@@ -25,8 +25,8 @@ from ostiary.authserver.pages import (
     page_response,
 )
 from ostiary.oauth.errors import OAuthError
-from ostiary.oauth.parameters import Parameters, read_parameters
-from ostiary.oauth.server_errors import InvalidClient
+from ostiary.oauth.server.errors import InvalidClient
+from ostiary.oauth.server.parameters import Parameters, read_parameters
 from ostiary.transport.application import application
 from ostiary.transport.limits import Limits
 from ostiary.transport.same_origin import SameOrigin

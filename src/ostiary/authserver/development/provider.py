@@ -10,24 +10,24 @@ from typing import Any
 from ostiary.authserver.development.memory import Given
 from ostiary.authserver.development.people import PEOPLE, Person
 from ostiary.authserver.signing.keys import SigningKey, new_key
-from ostiary.oauth.authorization_answer import code_answer, error_answer
-from ostiary.oauth.client import AUTHORIZATION_CODE, REFRESH_TOKEN
-from ostiary.oauth.endpoint_url import endpoint
 from ostiary.oauth.errors import InvalidRequest, InvalidToken, OAuthError
 from ostiary.oauth.id_token import id_token_claims
-from ostiary.oauth.parameters import Parameters
 from ostiary.oauth.pkce import S256, check_verifier, read_challenge
-from ostiary.oauth.presented_client import PresentedSecret, read_presented
 from ostiary.oauth.refusal import Refusal
-from ostiary.oauth.scope import read_scope, write_scope
-from ostiary.oauth.server_errors import (
+from ostiary.oauth.server.authorization_response import code_answer, error_answer
+from ostiary.oauth.server.client import AUTHORIZATION_CODE, REFRESH_TOKEN
+from ostiary.oauth.server.client_authentication import PresentedSecret, read_presented
+from ostiary.oauth.server.endpoint_url import endpoint
+from ostiary.oauth.server.errors import (
     InvalidClient,
     InvalidGrant,
     LoginRequired,
     UnsupportedGrantType,
     UnsupportedResponseType,
 )
-from ostiary.oauth.signing_schedule import KeyTimes
+from ostiary.oauth.server.parameters import Parameters
+from ostiary.oauth.server.scope import read_scope, write_scope
+from ostiary.oauth.server.signing_schedule import KeyTimes
 
 ALGORITHM = "ES256"
 REQUEST_LIFETIME = 600.0

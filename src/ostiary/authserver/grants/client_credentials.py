@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ostiary.authserver.access_tokens import AccessTokenFor, issue_access_token
-from ostiary.authserver.grants.grant_request import GrantRequest
-from ostiary.authserver.issued import Issued
-from ostiary.authserver.parts import Parts
-from ostiary.oauth.scope import read_scope
+from ostiary.authserver.requests.grant_request import GrantRequest
+from ostiary.authserver.services import Parts
+from ostiary.authserver.token_response import Issued
+from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
+from ostiary.oauth.server.scope import read_scope
 
 
 async def client_credentials(request: GrantRequest, parts: Parts) -> Issued:

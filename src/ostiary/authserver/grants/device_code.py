@@ -5,15 +5,15 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from ostiary.authserver import devices
-from ostiary.authserver.grants.grant_request import GrantRequest
-from ostiary.authserver.issued import Issued
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Target
-from ostiary.authserver.session_tokens import SessionTokens, issue_session_tokens
-from ostiary.authserver.sessions.starting import Beginning, Started, after_start, start
+from ostiary.authserver.services import Parts
+from ostiary.authserver.sessions.creation import Beginning, Started, after_start, start
+from ostiary.authserver.token_response import Issued
+from ostiary.authserver.tokens.session_tokens import SessionTokens, issue_session_tokens
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.resource import same_resource
-from ostiary.oauth.server_errors import InvalidGrant, OAuthError
+from ostiary.oauth.server.errors import InvalidGrant, OAuthError
+from ostiary.oauth.server.resource import same_resource
 from ostiary.transport.stepping import in_task
 
 

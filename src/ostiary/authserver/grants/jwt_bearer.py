@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from ostiary.authserver.assertions.foreign import ForeignJwt, verified
 from ostiary.authserver.assertions.id_jag import redeem_id_jag
-from ostiary.authserver.assertions.refused_as import refused_as
 from ostiary.authserver.config.trusted_issuers import TrustedUse
-from ostiary.authserver.grants.grant_request import GrantRequest
-from ostiary.authserver.issued import Issued
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.requests.grant_request import GrantRequest
+from ostiary.authserver.services import Parts
+from ostiary.authserver.token_response import Issued
+from ostiary.authserver.trusted_jwts.error_mapping import refused_as
+from ostiary.authserver.trusted_jwts.verification import ForeignJwt, verified
 from ostiary.identity.jwt_verifier import read_jwt
-from ostiary.oauth.id_jag_claims import TYPE as ID_JAG
-from ostiary.oauth.server_errors import InvalidGrant
+from ostiary.oauth.server.errors import InvalidGrant
+from ostiary.oauth.server.id_jag import TYPE as ID_JAG
 from ostiary.transport.stepping import in_task
 
 KINDS: Mapping[str, TrustedUse] = {ID_JAG: TrustedUse.ID_JAG}

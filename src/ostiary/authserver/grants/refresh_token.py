@@ -2,7 +2,7 @@
 
 A request that is refused spends nothing: another client's or key's, for more scopes or another resource.
 While the identity provider is down the token stays unspent, too. When the answer gets lost, or we die before
-it is out, the token gives the same successor once more within the grace (`oauth/refresh_rotation.py`).
+it is out, the token gives the same successor once more within the grace (`oauth/server/refresh_rotation.py`).
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.grants.grant_request import GrantRequest
-from ostiary.authserver.issued import Issued
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Target
-from ostiary.authserver.session_tokens import SessionTokens, issue_session_tokens
+from ostiary.authserver.services import Parts
 from ostiary.authserver.sessions import refresh_tokens
 from ostiary.authserver.sessions.ending import EndReason, SessionMustEnd, end_and_refuse
-from ostiary.authserver.sessions.misfits import misfit
 from ostiary.authserver.sessions.refresh_tokens import Presented
-from ostiary.authserver.sessions.renewing import renew
+from ostiary.authserver.sessions.renewal import renew
+from ostiary.authserver.sessions.revalidation import must_ask, still_there
 from ostiary.authserver.sessions.session import Session
-from ostiary.authserver.upstream_grants.revalidation import must_ask, still_there
+from ostiary.authserver.sessions.stale_sessions import misfit
+from ostiary.authserver.token_response import Issued
+from ostiary.authserver.tokens.session_tokens import SessionTokens, issue_session_tokens
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import CNF, JKT, X5T, is_confirmed
-from ostiary.oauth.refresh_rotation import Ended, Reuse, SameSuccessor, decide
-from ostiary.oauth.resource import same_resource
-from ostiary.oauth.scope import narrowed, read_scope
-from ostiary.oauth.server_errors import InvalidGrant
+from ostiary.oauth.server.errors import InvalidGrant
+from ostiary.oauth.server.refresh_rotation import Ended, Reuse, SameSuccessor, decide
+from ostiary.oauth.server.resource import same_resource
+from ostiary.oauth.server.scope import narrowed, read_scope
 from ostiary.transport.stepping import in_task
 
 

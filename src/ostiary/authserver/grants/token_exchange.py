@@ -11,21 +11,21 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from ostiary.authserver.access_tokens import AccessTokenFor, issue_access_token
-from ostiary.authserver.assertions.acting import act_claim, who_acts
-from ostiary.authserver.assertions.bringing import require_may_open
+from ostiary.authserver.assertions.actor_token import act_claim, who_acts
+from ostiary.authserver.assertions.assertion_policy import require_may_open
+from ostiary.authserver.assertions.assertion_subject import claims_for
 from ostiary.authserver.assertions.subject_token import Subject, read_subject_token
-from ostiary.authserver.assertions.vouched import claims_for
-from ostiary.authserver.grants.grant_request import GrantRequest
-from ostiary.authserver.issued import Issued
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Target
+from ostiary.authserver.services import Parts
 from ostiary.authserver.sessions import users
-from ostiary.oauth.delegation import permit_delegation
-from ostiary.oauth.exchange_request import ExchangeRequest, read_exchange
+from ostiary.authserver.token_response import Issued
+from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
 from ostiary.oauth.jwt_claims import scopes_of
-from ostiary.oauth.scope import narrowed
-from ostiary.oauth.server_errors import InvalidScope
+from ostiary.oauth.server.delegation import permit_delegation
+from ostiary.oauth.server.errors import InvalidScope
+from ostiary.oauth.server.scope import narrowed
+from ostiary.oauth.server.token_exchange import ExchangeRequest, read_exchange
 from ostiary.transport.stepping import in_task
 
 MOST = 900.0

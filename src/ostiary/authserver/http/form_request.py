@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ostiary.oauth.errors import InvalidRequest
-from ostiary.oauth.parameters import Parameters, read_parameters
+from ostiary.oauth.server.parameters import Parameters, read_parameters
 from ostiary.transport.direct import Request
 
 FORM = b"application/x-www-form-urlencoded"

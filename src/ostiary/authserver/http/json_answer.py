@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ostiary.oauth.errors import OAuthError
-from ostiary.oauth.server_errors import InvalidClient, TooManyRequests, Unavailable
+from ostiary.oauth.server.errors import InvalidClient, TooManyRequests, Unavailable
 from ostiary.transport.direct import Answer
 
 PRIVATE = (

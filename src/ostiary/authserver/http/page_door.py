@@ -15,8 +15,8 @@ from ostiary.authserver.http.form_request import FORM
 from ostiary.authserver.pages import ErrorPage, page_response
 from ostiary.authserver.pages.display_text import display_sentence
 from ostiary.oauth.errors import OAuthError
-from ostiary.oauth.parameters import Parameters, read_parameters
-from ostiary.oauth.server_errors import InvalidRequest, TooManyRequests, Unavailable
+from ostiary.oauth.server.errors import InvalidRequest, TooManyRequests, Unavailable
+from ostiary.oauth.server.parameters import Parameters, read_parameters
 from ostiary.storage.errors import StorageError
 
 log = structlog.get_logger("ostiary.authserver")

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import structlog
 
-from ostiary.authserver.connected import UpstreamTokens
 from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpUnavailable
-from ostiary.authserver.idps.our_client import OurClient
+from ostiary.authserver.idps.idp_client import OurClient
+from ostiary.authserver.upstream_account import UpstreamTokens
 from ostiary.oauth.canonical_url import CanonicalUrl
-from ostiary.oauth.echoed import secrets_of
-from ostiary.oauth.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
-from ostiary.oauth.token_response import (
+from ostiary.oauth.client.echoed_secrets import secrets_of
+from ostiary.oauth.client.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
+from ostiary.oauth.client.token_response import (
     NOT_WITH_SCOPES,
     TokenRequestRefused,
     TokenResponse,

@@ -11,7 +11,7 @@ import msgspec
 
 from ostiary.authserver.config.idps import McpIdp
 from ostiary.authserver.config.settings import AuthServerSettings
-from ostiary.oauth.endpoint_url import endpoint, endpoint_path
+from ostiary.oauth.server.endpoint_url import endpoint, endpoint_path
 
 
 def client_document_url(issuer: str, idp: str) -> str | None:

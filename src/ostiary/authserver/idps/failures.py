@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterator
 
 from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpDenied, IdpError, IdpUnavailable
-from ostiary.oauth.authorization_response import AuthorizationRefused, NotOurs
 from ostiary.oauth.canonical_url import UrlRefused
-from ostiary.oauth.client_registration import RegistrationRefused
+from ostiary.oauth.client.authorization_response import AuthorizationRefused, NotOurs
+from ostiary.oauth.client.client_registration import RegistrationRefused
+from ostiary.oauth.client.server_metadata import MetadataRefused
+from ostiary.oauth.client.token_response import TokenRequestRefused, TokenResponseUnreadable, in_brief
+from ostiary.oauth.client.userinfo import UserinfoRefused
 from ostiary.oauth.errors import InvalidRequest, TemporarilyUnavailable, TokenRefused
 from ostiary.oauth.id_token import IdTokenRefused
 from ostiary.oauth.issuer_identification import WrongIssuer
-from ostiary.oauth.issuer_metadata import MetadataRefused
 from ostiary.oauth.pkce import PkceUnsupported
-from ostiary.oauth.token_response import TokenRequestRefused, TokenResponseUnreadable, in_brief
-from ostiary.oauth.userinfo import UserinfoRefused
 from ostiary.secrets import SecretUnavailable
 from ostiary.transport.fetch import FetchError, NotReached
 

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from ostiary.authserver.connected import Connected, UpstreamTokens
+from ostiary.authserver.upstream_account import Connected, UpstreamTokens
 
 LONGEST_WAIT = 3600
 """Seconds that a provider may send us away for."""

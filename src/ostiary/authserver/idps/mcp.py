@@ -15,9 +15,8 @@ import msgspec
 import structlog
 
 from ostiary.authserver.config.idps import McpIdp
-from ostiary.authserver.connected import Connected, UpstreamTokens
+from ostiary.authserver.idps.authorization_url import departure_url, new_verifier
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
-from ostiary.authserver.idps.departure_url import departure_url, new_verifier
 from ostiary.authserver.idps.failures import nothing_spent, told_of
 from ostiary.authserver.idps.idp import (
     Departure,
@@ -28,19 +27,20 @@ from ostiary.authserver.idps.idp import (
     LegMemory,
     LegWishes,
 )
+from ostiary.authserver.idps.idp_client import OurClient
 from ostiary.authserver.idps.mcp_client import McpClients
-from ostiary.authserver.idps.our_client import OurClient
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
+from ostiary.authserver.upstream_account import Connected, UpstreamTokens
 from ostiary.credentials.issuer.discovery import Discoveries, FoundIssuer, NotFound
-from ostiary.oauth.authorization_request import authorization_endpoint, scopes_to_ask
-from ostiary.oauth.authorization_response import answer_of, code_of
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
-from ostiary.oauth.issuer_metadata import same_issuer, token_endpoint
-from ostiary.oauth.person import person_of
+from ostiary.oauth.client.authorization_request import authorization_endpoint, scopes_to_ask
+from ostiary.oauth.client.authorization_response import answer_of, code_of
+from ostiary.oauth.client.server_metadata import same_issuer, token_endpoint
+from ostiary.oauth.client.token_response import TokenRequestRefused
+from ostiary.oauth.client.userinfo import UpstreamIdentity, UserinfoMapping, UserinfoRefused, read_userinfo
+from ostiary.oauth.inspection.person import person_of
 from ostiary.oauth.pkce import require_s256
-from ostiary.oauth.token_response import TokenRequestRefused
-from ostiary.oauth.userinfo import UpstreamIdentity, UserinfoMapping, UserinfoRefused, read_userinfo
 from ostiary.storage.errors import StorageError
 from ostiary.transport.fetch import FetchError
 from ostiary.transport.reach import reach_from, reach_of, strangers

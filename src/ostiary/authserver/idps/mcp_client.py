@@ -17,11 +17,11 @@ from typing import Any, cast
 import msgspec
 
 from ostiary.authserver.config.idps import McpIdp
-from ostiary.authserver.idps.our_client import OurClient, OurMethod
+from ostiary.authserver.idps.idp_client import OurClient, OurMethod
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.credentials.issuer.discovery import FoundIssuer
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.client_registration import (
+from ostiary.oauth.client.client_registration import (
     RegisteredClient,
     RegistrationRefused,
     read_registration,

@@ -13,20 +13,20 @@ import msgspec
 import structlog
 
 from ostiary.authserver.config.idps import OAuth2Idp, UserinfoSettings
-from ostiary.authserver.connected import Connected, Identity, UpstreamTokens
+from ostiary.authserver.idps.authorization_url import departure_url, new_verifier
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
-from ostiary.authserver.idps.departure_url import departure_url, new_verifier
+from ostiary.authserver.idps.claim_mapping import as_paths, taken_claims
 from ostiary.authserver.idps.failures import told_of
 from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, IdpError, LegMemory, LegWishes
-from ostiary.authserver.idps.our_client import OurClient
-from ostiary.authserver.idps.taken_claims import as_paths, taken_claims
+from ostiary.authserver.idps.idp_client import OurClient
 from ostiary.authserver.idps.tools import Tools
-from ostiary.oauth.authorization_response import answer_of, code_of
+from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
 from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.oauth.client.authorization_response import answer_of, code_of
+from ostiary.oauth.client.token_response import TokenRequestRefused
+from ostiary.oauth.client.userinfo import UpstreamIdentity, UserinfoMapping, read_userinfo
 from ostiary.oauth.dotted_path import values
 from ostiary.oauth.personal_name import first_name
-from ostiary.oauth.token_response import TokenRequestRefused
-from ostiary.oauth.userinfo import UpstreamIdentity, UserinfoMapping, read_userinfo
 from ostiary.transport.fetch import FetchError
 from ostiary.transport.reach import reach_of
 

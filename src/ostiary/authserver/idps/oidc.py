@@ -16,26 +16,26 @@ import msgspec
 import structlog
 
 from ostiary.authserver.config.idps import OidcIdp
-from ostiary.authserver.connected import Connected, UpstreamTokens
+from ostiary.authserver.idps.authorization_url import departure_url, new_verifier
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
-from ostiary.authserver.idps.departure_url import departure_url, new_verifier
 from ostiary.authserver.idps.failures import nothing_spent, told_of
 from ostiary.authserver.idps.id_tokens import Expected, IdTokens
+from ostiary.authserver.idps.identity_resolution import OidcPerson
 from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, IdpError, LegMemory, LegWishes
-from ostiary.authserver.idps.oidc_person import OidcPerson
-from ostiary.authserver.idps.our_client import OurClient
+from ostiary.authserver.idps.idp_client import OurClient
 from ostiary.authserver.idps.provider_metadata import ANY_TENANT, ProviderMetadata
 from ostiary.authserver.idps.tools import Tools
+from ostiary.authserver.upstream_account import Connected, UpstreamTokens
 from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
-from ostiary.oauth.authorization_request import authorization_endpoint
-from ostiary.oauth.authorization_response import answer_of, code_of
 from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.client.authorization_request import authorization_endpoint
+from ostiary.oauth.client.authorization_response import answer_of, code_of
+from ostiary.oauth.client.server_metadata import token_endpoint
+from ostiary.oauth.client.token_response import TokenRequestRefused
 from ostiary.oauth.errors import TemporarilyUnavailable, TokenRefused
 from ostiary.oauth.id_token import IdTokenRefused, issuer_matches
-from ostiary.oauth.issuer_metadata import token_endpoint
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.oauth.personal_name import personal_name
-from ostiary.oauth.token_response import TokenRequestRefused
 from ostiary.transport.reach import reach_from, reach_of
 
 log = structlog.get_logger("ostiary.authserver")

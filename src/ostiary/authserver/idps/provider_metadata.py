@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.oauth.issuer_metadata import OPENID, MetadataRefused, metadata_urls, read_issuer_metadata
+from ostiary.oauth.client.server_metadata import OPENID, MetadataRefused, metadata_urls, read_issuer_metadata
 from ostiary.transport.fetch import Fetcher, FetchError
 from ostiary.transport.reach import Reach
 

@@ -10,7 +10,7 @@ import uuid
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
-from ostiary.oauth.client_registration import RegisteredClient
+from ostiary.oauth.client.client_registration import RegisteredClient
 from ostiary.storage.schema import upstream_clients
 from ostiary.storage.store import Store
 

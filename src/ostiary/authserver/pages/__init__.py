@@ -20,6 +20,7 @@ is never trusted to say who somebody is; a host and a `Destination` are.
 """
 
 from ostiary.authserver.pages.assets import asset_routes
+from ostiary.authserver.pages.connect_accounts import Leg, ReplaceAccount, Walk
 from ostiary.authserver.pages.connections import (
     AwayOffer,
     AwayPermission,
@@ -44,7 +45,6 @@ from ostiary.authserver.pages.page import Client, Form, Page
 from ostiary.authserver.pages.render import render
 from ostiary.authserver.pages.response import FormActionRefused, content_security_policy, page_response
 from ostiary.authserver.pages.sign_in import DevelopmentAccount, DevelopmentSignIn, Provider, SignInChoice
-from ostiary.authserver.pages.walk import Leg, ReplaceAccount, Walk
 
 __all__ = [
     "AccountAsked",

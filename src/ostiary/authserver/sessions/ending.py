@@ -14,11 +14,11 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.upstream_grants.disconnect import release
-from ostiary.oauth.server_errors import InvalidGrant
+from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.storage.schema import session_grants, token_sessions
 
 if TYPE_CHECKING:
-    from ostiary.authserver.parts import Parts
+    from ostiary.authserver.services import Parts
 
 _row = token_sessions.c
 _GONE = (_row.tsid_hash, _row.user_id, _row.client_id, _row.owner, _row.resource)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from ostiary.oauth.scope import read_scope
+from ostiary.oauth.server.scope import read_scope
 from ostiary.storage.schema import token_sessions
 
 MOST = 1000

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ostiary.authserver.sessions.session import Session, read_row
-from ostiary.oauth.refresh_rotation import RefreshState
+from ostiary.oauth.server.refresh_rotation import RefreshState
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import refresh_tokens, token_sessions
 from ostiary.storage.store import Store, digest

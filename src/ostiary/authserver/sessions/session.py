@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, select
 
-from ostiary.authserver.connected import Identity
-from ostiary.oauth.scope import read_scope
+from ostiary.authserver.upstream_account import Identity
+from ostiary.oauth.server.scope import read_scope
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import token_sessions
 from ostiary.storage.store import Store

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
-from ostiary.authserver.connected import Identity
+from ostiary.authserver.upstream_account import Identity
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import users
 from ostiary.storage.store import Store

@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from ostiary.authserver.signing.jws import JwsSigner, PrivateKey
 from ostiary.oauth.confirmation import jwk_thumbprint
-from ostiary.oauth.signing_schedule import KeyTimes
+from ostiary.oauth.server.signing_schedule import KeyTimes
 
 _JWK_KINDS: Mapping[str, type[ECKey | RSAKey | OKPKey]] = {"ES256": ECKey, "RS256": RSAKey, "EdDSA": OKPKey}
 RSA_BITS = 2048

@@ -1,7 +1,8 @@
 """The keys of all replicas: which one signs now, and which are published.
 
-They stand in the store, sealed. What each does follows from its times alone (`oauth/signing_schedule.py`), so
-a replica needs to read them again only every VIEW_AGE seconds, and signs in between without asking anybody.
+They stand in the store, sealed. What each does follows from its times alone
+(`oauth/server/signing_schedule.py`), so a replica needs to read them again only every VIEW_AGE seconds, and
+signs in between without asking anybody.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from ostiary.authserver.config.settings import SigningSettings
 from ostiary.authserver.signing.jws import JwsSigner
 from ostiary.authserver.signing.keys import SealedKey, SigningKey, new_key
 from ostiary.identity.key_set import KeySet, read_key_set
-from ostiary.oauth.server_errors import Unavailable
-from ostiary.oauth.signing_schedule import (
+from ostiary.oauth.server.errors import Unavailable
+from ostiary.oauth.server.signing_schedule import (
     KeyState,
     KeyTimes,
     new_key_times,

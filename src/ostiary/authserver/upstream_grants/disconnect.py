@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Delete, delete, exists, select
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.parts import Parts
+from ostiary.authserver.services import Parts
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant, grant_of
 from ostiary.storage.schema import away_permissions, session_grants, token_sessions, upstream_grants
 

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.sql import ColumnElement
 
-from ostiary.authserver.connected import UpstreamTokens
+from ostiary.authserver.upstream_account import UpstreamTokens
 from ostiary.storage.schema import session_grants, upstream_grants
 from ostiary.storage.store import Store
 

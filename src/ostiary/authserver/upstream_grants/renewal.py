@@ -25,10 +25,10 @@ import structlog
 from sqlalchemy import Connection
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.connected import UpstreamTokens
 from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpError, IdpUnavailable, UpstreamIdp
-from ostiary.authserver.parts import Parts
-from ostiary.authserver.upstream_grants import states
+from ostiary.authserver.services import Parts
+from ostiary.authserver.upstream_account import UpstreamTokens
+from ostiary.authserver.upstream_grants import transitions as states
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, find
 from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
 from ostiary.storage.errors import StorageError

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.credentials.adapters.server_credential import ServerCredential, url_as_sent
-from ostiary.credentials.attached.headers import MOST_TRIES, Outgoing, Refusal
+from ostiary.credentials.headers.headers import MOST_TRIES, Outgoing, Refusal
 
 if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
     from ostiary.credentials import Credential
-    from ostiary.credentials.attached.headers import Headers
+    from ostiary.credentials.headers.headers import Headers
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
 

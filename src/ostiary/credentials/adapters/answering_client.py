@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from ostiary.credentials.attached.headers import Refusal
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured
+from ostiary.credentials.headers.headers import Refusal
 from ostiary.transport.road import RoadClient
 
 if TYPE_CHECKING:

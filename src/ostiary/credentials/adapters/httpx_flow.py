@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ostiary.credentials.adapters.server_credential import ServerCredential, url_as_sent
-from ostiary.credentials.attached.headers import MOST_TRIES, Outgoing, Refusal
 from ostiary.credentials.blocking import BlockingCredential
 from ostiary.credentials.chain import as_one
+from ostiary.credentials.headers.headers import MOST_TRIES, Outgoing, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator

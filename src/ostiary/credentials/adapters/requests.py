@@ -10,12 +10,12 @@ import requests
 from requests.auth import AuthBase
 
 from ostiary.credentials.adapters.server_credential import url_as_sent
-from ostiary.credentials.attached.headers import MOST_TRIES, Outgoing, Refusal
 from ostiary.credentials.blocking import BlockingCredential
+from ostiary.credentials.headers.headers import MOST_TRIES, Outgoing, Refusal
 
 if TYPE_CHECKING:
     from ostiary.credentials import Credential
-    from ostiary.credentials.attached.headers import Headers
+    from ostiary.credentials.headers.headers import Headers
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
 

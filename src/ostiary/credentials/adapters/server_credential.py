@@ -11,7 +11,7 @@ from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 
 if TYPE_CHECKING:
     from ostiary.credentials import Credential
-    from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
 
 
 class ServerCredential:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ostiary.credentials.attached.headers import Headers
+    from ostiary.credentials.headers.headers import Headers
 
 
 class WornHeaders:

@@ -11,7 +11,7 @@ from ostiary.credentials.aws.web_identity import AwsToken
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from ostiary.credentials.attached.headers import Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
     from ostiary.credentials.runtime import Runtime
     from ostiary.credentials.tokens.token import Token, TokenSource
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ostiary.credentials.attached.headers import Headers
+    from ostiary.credentials.headers.headers import Headers
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 ALGORITHM = "AWS4-HMAC-SHA256"

@@ -17,7 +17,7 @@ from ostiary.credentials.aws.sts import (
 )
 from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreachable
 from ostiary.credentials.tokens.token import Token
-from ostiary.oauth.echoed import without_echoes
+from ostiary.oauth.client.echoed_secrets import without_echoes
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.secrets import Secret
 from ostiary.transport.fetch import FetchError
@@ -25,9 +25,9 @@ from ostiary.transport.fetch import FetchError
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from ostiary.credentials.aws_sigv4 import AwsSigV4
+    from ostiary.credentials.aws.credential import AwsSigV4
+    from ostiary.credentials.headers.subject_token_source import Presented
     from ostiary.credentials.runtime import Runtime
-    from ostiary.credentials.tokens.presented import Presented
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 LONGEST_SAID = 300

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured, CredentialUnreachable
-from ostiary.oauth.echoed import without_echoes
+from ostiary.oauth.client.echoed_secrets import without_echoes
 from ostiary.transport.trust import tls_failure
 
 FOR_GOOD = ("invalid_grant", "invalid_client", "invalid_scope", "unauthorized_client")

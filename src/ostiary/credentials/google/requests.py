@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
-from ostiary.oauth.echoed import secrets_of
+from ostiary.oauth.client.echoed_secrets import secrets_of
 from ostiary.transport.content_coding import compression
 from ostiary.transport.proxies import ProxyUnusable
 from ostiary.transport.reach import PUBLIC

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ostiary.oauth import client_authentication as methods
+from ostiary.oauth.client import client_authentication as methods
 from ostiary.secrets import Secret, SecretUnavailable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, StringConstraints, model_validator
 
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.client_authentication import AuthMethod, SigningAlgorithm
+from ostiary.oauth.client.client_authentication import AuthMethod, SigningAlgorithm
 from ostiary.secrets import Secret, SecretUnavailable
 from ostiary.settings import ConfiguredPath, KeyField, SecretField, Settings, Switch
 from ostiary.transport.reach import Reach, reach_of

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreachable
 from ostiary.credentials.issuer.server_description import KEPT, NotDescribed, ServerDescriptions
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused
-from ostiary.oauth.issuer_metadata import (
+from ostiary.oauth.client.server_metadata import (
     AnotherIssuer,
     MetadataRefused,
     default_metadata,

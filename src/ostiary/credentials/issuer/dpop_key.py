@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from joserfc.jwk import ECKey
 
-from ostiary.oauth.dpop import dpop_proof
+from ostiary.oauth.client.dpop_proof import dpop_proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable

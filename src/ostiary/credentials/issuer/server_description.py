@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.oauth.challenge import Challenge, read_challenges
-from ostiary.oauth.issuer_metadata import MetadataRefused
+from ostiary.oauth.client.server_metadata import MetadataRefused
 from ostiary.oauth.protected_resource import (
     ProtectedResource,
     challenged_url,

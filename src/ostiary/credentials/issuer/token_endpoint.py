@@ -10,9 +10,8 @@ from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreach
 from ostiary.credentials.issuer.client_proof import ClientProof, ProofUnavailable
 from ostiary.credentials.issuer.client_settings import NEEDED
 from ostiary.credentials.tokens.token import Token
-from ostiary.oauth.echoed import secrets_of
-from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
-from ostiary.oauth.token_response import (
+from ostiary.oauth.client.echoed_secrets import secrets_of
+from ostiary.oauth.client.token_response import (
     NOT_WITH_SCOPES,
     TokenRequestRefused,
     TokenResponse,
@@ -20,6 +19,7 @@ from ostiary.oauth.token_response import (
     in_brief,
     read_token_response,
 )
+from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
 from ostiary.secrets import Secret
 from ostiary.transport.fetch import FetchError, NotTrusted
 from ostiary.transport.retry_after import retry_after
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ostiary.credentials.issuer.dpop_key import DpopKey
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
-    from ostiary.oauth.client_authentication import ClientAuthentication
+    from ostiary.oauth.client.client_authentication import ClientAuthentication
     from ostiary.transport.fetch import Document
     from ostiary.transport.reach import Reach
 

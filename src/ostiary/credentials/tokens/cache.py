@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Self
 
 from ostiary.credentials.error import CredentialError, CredentialUnreachable
 from ostiary.credentials.tokens.held_token import HeldToken, Rotating, TokenStatus
-from ostiary.credentials.tokens.shared import Shareable
+from ostiary.credentials.tokens.shared_tokens import Shareable
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ostiary.credentials.tokens.shared import SharedTokens
+    from ostiary.credentials.tokens.shared_tokens import SharedTokens
     from ostiary.credentials.tokens.token import Token, TokenSource
 
 PATIENCE = 1.0

@@ -1,0 +1,126 @@
+"""A program may use an account while its person is away, until a day that they choose.
+
+Such programs are those that have access already, and those that the operator lets in without a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.config.resources import ResourceSettings
+from ostiary.authserver.connections.browser_session import posted
+from ostiary.authserver.connections.ending import not_there
+from ostiary.authserver.connections.flash import Notice, back_with
+from ostiary.authserver.connections.inventory import Holdings, find_holdings
+from ostiary.authserver.services import Parts
+from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, find
+from ostiary.authserver.upstream_grants.offline_access import allow, forbid
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.server.client import CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE
+from ostiary.oauth.server.errors import InvalidRequest
+
+ALLOW = "/connections/away"
+REVOKE = "/connections/away/revoke"
+DAYS = {"1": 1, "7": 7, "30": 30}
+WITHOUT_A_PERSON = frozenset({CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE})
+
+
+async def allow_away(request: Request, parts: Parts) -> Response:
+    """`POST /connections/away`. Raises PageRefused, OAuthError, StorageError."""
+    now = parts.clock()
+    person, form = await posted(request, parts, ALLOW, now=now)
+    grant_id, client_id = form.require("account"), form.require("client")
+    days = DAYS.get(form.require("days"))
+    if days is None:
+        raise InvalidRequest("the permission lasts 1, 7 or 30 days")
+    until = now + days * 86400
+
+    def work(connection: Connection) -> UpstreamGrant:
+        grant = _own(connection, parts, person.user_id, grant_id)
+        holdings = find_holdings(connection, parts.store, person.user_id, now=now).of(grant.owner)
+        if client_id not in who_may_be_allowed(parts, grant, holdings):
+            raise not_there()
+        allow(
+            connection, user_id=person.user_id, grant_id=grant_id, client_id=client_id, until=until, now=now
+        )
+        return grant
+
+    grant = await parts.store.transaction(work)
+    last_day = datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds")
+    _write(request, parts, AuditEvent.AWAY_ALLOWED, grant, client_id, until=last_day)
+    return back_with(person, parts, Notice.ALLOWED)
+
+
+async def revoke_away(request: Request, parts: Parts) -> Response:
+    """`POST /connections/away/revoke`. Raises PageRefused, OAuthError, StorageError."""
+    person, form = await posted(request, parts, REVOKE, now=parts.clock())
+    grant_id, client_id = form.require("account"), form.require("client")
+
+    def work(connection: Connection) -> UpstreamGrant:
+        grant = _own(connection, parts, person.user_id, grant_id)
+        if not forbid(connection, user_id=person.user_id, grant_id=grant_id, client_id=client_id):
+            raise not_there()
+        return grant
+
+    grant = await parts.store.transaction(work)
+    _write(request, parts, AuditEvent.AWAY_REVOKED, grant, client_id)
+    return back_with(person, parts, Notice.REVOKED)
+
+
+def who_may_be_allowed(parts: Parts, grant: UpstreamGrant, holdings: Holdings) -> Sequence[str]:
+    """Client ids, for an account that works. holdings: of its owner."""
+    if grant.state is GrantState.NEEDS_RECONNECT:
+        return []
+    entries = [entry for entry in parts.resources.entries if entry.owner == grant.owner]
+    present = [running.session.client_id for running in holdings.sessions]
+    return list(dict.fromkeys([*present, *_unattended(parts, entries)]))
+
+
+def _unattended(parts: Parts, entries: Sequence[ResourceSettings]) -> list[str]:
+    """Programs of the operator's that get tokens for one of these resources without a person."""
+    return [
+        client.client_id
+        for client in parts.settings.clients
+        if client.grants & WITHOUT_A_PERSON
+        and (
+            client.resources is None
+            or any(
+                entry.pattern.covers(canonical_url(str(resource)))
+                for entry in entries
+                for resource in client.resources
+            )
+        )
+    ]
+
+
+def _own(connection: Connection, parts: Parts, user_id: str, grant_id: str) -> UpstreamGrant:
+    grant = find(connection, parts.store, grant_id)
+    if grant is None or grant.user_id != user_id:
+        raise not_there()
+    return grant
+
+
+def _write(
+    request: Request,
+    parts: Parts,
+    event: AuditEvent,
+    grant: UpstreamGrant,
+    client_id: str,
+    **particulars: str,
+) -> None:
+    parts.audit.write(
+        event,
+        subject=grant.user_id,
+        client=client_id,
+        owner=grant.owner,
+        idp=grant.idp,
+        account=grant.account,
+        address=request.client.host if request.client else None,
+        **particulars,
+    )

@@ -1,0 +1,145 @@
+"""Who signed in, told to a client that was granted `openid`. OpenID Connect Core section 5.3.
+
+The token that opens it is for a resource, as all of ours are: here it is taken for its `openid` scope,
+whatever its audience, since this endpoint is its issuer's own. Claims are those of the session, by the scopes
+of the token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.http.json_answer import PRIVATE, json_answer
+from ostiary.authserver.rates import Asked
+from ostiary.authserver.services import Parts
+from ostiary.authserver.sessions.session import Session, find
+from ostiary.authserver.tokens.access_token_verifier import read_access_token
+from ostiary.authserver.tokens.binding import WINDOW, take_once
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.challenge import bearer_challenge
+from ostiary.oauth.confirmation import CNF, JKT, certificate_thumbprint, is_confirmed
+from ostiary.oauth.errors import InsufficientScope, InvalidToken, OAuthError, TokenRefused
+from ostiary.oauth.id_token import scope_claims
+from ostiary.oauth.jwt_claims import scopes_of
+from ostiary.oauth.jwt_parts import unverified_claims
+from ostiary.oauth.refusal import Refusal
+from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS, VerifiedProof, check_proof
+from ostiary.oauth.server.errors import InvalidDpopProof
+from ostiary.storage.store import digest
+from ostiary.transport.direct import Answer
+from ostiary.transport.stepping import in_task
+
+OPENID = "openid"
+BEARER = "Bearer"
+DPOP = "DPoP"
+"""The two schemes of the Authorization header (RFC 6750 section 2.1, RFC 9449 section 7.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Presented:
+    scheme: str
+    token: str = field(repr=False)
+
+
+class UserinfoEndpoint:
+    """`/oauth/userinfo`, by one of its methods: `GET` or `POST`."""
+
+    def __init__(self, parts: Parts, method: str) -> None:
+        self._parts = parts
+        self._method = method
+
+    async def __call__(self, form: FormRequest) -> Answer:
+        """Whatever is wrong with the token is an answer with a challenge.
+
+        Raises StorageError, TooManyRequests.
+        """
+        presented, now = _presented(form), self._parts.clock()
+        asked = self._parts.rates.userinfo.ask(_client_of(presented), form.peer, now=now)
+        if presented is None:
+            return Answer(401, b"", PRIVATE + _header(_challenge(BEARER)) + _header(_challenge(DPOP)))
+        try:
+            return json_answer(await self._person(presented, form, asked, now=now))
+        except (TokenRefused, InvalidDpopProof) as refused:
+            return _refused(refused, presented.scheme)
+
+    async def _person(
+        self, presented: _Presented, form: FormRequest, asked: Asked, *, now: float
+    ) -> Mapping[str, Any]:
+        claims = await read_access_token(presented.token, self._parts, now=now)
+        asked.is_of(str(claims.get("client_id")), now=now)
+        proof = await self._proof(presented, form, now) if presented.scheme == DPOP else None
+        _check_binding(claims, proof, form.certificate)
+        scopes = scopes_of(claims)
+        if OPENID not in scopes:
+            raise InsufficientScope(f"the token lacks the scope {OPENID}", scopes=(OPENID,))
+        session = await in_task(self._session(str(claims.get("tsid"))))
+        if session is None or not session.lives(now):
+            raise InvalidToken("the token was revoked", reason=Refusal.NOT_ALLOWED)
+        return {"sub": session.user_id} | scope_claims(session.person, scopes)
+
+    async def _proof(self, presented: _Presented, form: FormRequest, now: float) -> VerifiedProof:
+        if form.dpop is None:
+            raise InvalidDpopProof("the DPoP proof is missing")
+        proof = check_proof(
+            form.dpop,
+            method=self._method,
+            url=canonical_url(form.url),
+            now=now,
+            window=WINDOW,
+            access_token=presented.token,
+        )
+        await take_once(proof, self._parts.store)
+        return proof
+
+    async def _session(self, tsid: str) -> Session | None:
+        store = self._parts.store
+        return await store.read(lambda connection: find(connection, store, digest(tsid)))
+
+
+def _presented(form: FormRequest) -> _Presented | None:
+    """The token; None without one, or with a scheme that is none of ours."""
+    scheme, _, token = (form.authorization or "").partition(" ")
+    known = {BEARER.lower(): BEARER, DPOP.lower(): DPOP}.get(scheme.lower())
+    return None if known is None else _Presented(known, token.strip())
+
+
+def _client_of(presented: _Presented | None) -> str | None:
+    """The client that it was given to, as the token says: nobody has proven it yet."""
+    named = None if presented is None else unverified_claims(presented.token).get("client_id")
+    return named if isinstance(named, str) and named.isascii() else None
+
+
+def _check_binding(claims: Mapping[str, Any], proof: VerifiedProof | None, certificate: bytes | None) -> None:
+    """A bound token comes with its key, and never as a bearer token (RFC 9449 section 7.2, RFC 8705 3)."""
+    cnf = claims.get(CNF)
+    bound_to_key = isinstance(cnf, Mapping) and JKT in cnf
+    x5t = None if certificate is None else certificate_thumbprint(certificate)
+    jkt = None if proof is None else proof.jkt
+    if bound_to_key != (proof is not None) or not is_confirmed(claims, jkt=jkt, x5t=x5t):
+        raise InvalidToken("the token is not bound to what this request proves", reason=Refusal.NOT_ALLOWED)
+
+
+def _refused(refused: OAuthError, scheme: str) -> Answer:
+    scopes = refused.scopes if isinstance(refused, InsufficientScope) else ()
+    challenge = _challenge(scheme, error=refused.error, description=refused.description, scopes=scopes)
+    body = {"error": refused.error, "error_description": refused.description}
+    status = 401 if isinstance(refused, InvalidDpopProof) else refused.status
+    return json_answer(body, status=status, headers=_header(challenge))
+
+
+def _challenge(
+    scheme: str, *, error: str | None = None, description: str | None = None, scopes: tuple[str, ...] = ()
+) -> str:
+    """RFC 6750 section 3; RFC 9449 section 7.1 has the same for its scheme, with the algorithms."""
+    bearer = bearer_challenge(error=error, description=description, scopes=scopes)
+    if scheme == BEARER:
+        return bearer
+    parameters = [f'algs="{" ".join(ALGORITHMS)}"', bearer.removeprefix(BEARER).strip()]
+    return f"{DPOP} {', '.join(filter(None, parameters))}"
+
+
+def _header(challenge: str) -> bytes:
+    return f"www-authenticate: {challenge}\r\n".encode("ascii")

@@ -1,0 +1,113 @@
+"""Requests that are pushed before their person comes. RFC 9126.
+
+Whatever is wrong with one is told to the client at once. What it is given instead is good once, for its own
+requests, and for as long as a browser needs to arrive.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+from sqlalchemy import Connection, delete, insert
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.http.json_answer import json_answer
+from ostiary.authserver.interaction.validated_client import prove, settle
+from ostiary.authserver.requests.client_request import ClientRequest
+from ostiary.authserver.services import Parts
+from ostiary.authserver.tokens.binding import binding
+from ostiary.oauth.errors import OAuthError
+from ostiary.oauth.server.client import Client
+from ostiary.oauth.server.errors import InvalidRequest, InvalidRequestUri
+from ostiary.oauth.server.parameters import Parameters, read_parameters
+from ostiary.storage.schema import pushed_requests
+from ostiary.storage.store import digest
+from ostiary.transport.direct import Answer
+from ostiary.transport.stepping import in_task
+
+URN = "urn:ietf:params:oauth:request_uri:"
+LIFETIME = 90
+"""Seconds."""
+_PROOFS = ("client_secret", "client_assertion", "client_assertion_type")
+"""How the client proved itself, which is no part of what it asks."""
+
+_row = pushed_requests.c
+
+
+class _Pushed(msgspec.Struct, frozen=True):
+    """What is sealed."""
+
+    parameters: bytes
+
+
+async def push(request: ClientRequest, parts: Parts) -> Answer:
+    """`POST /oauth/par`. Raises OAuthError or StorageError."""
+    try:
+        parameters = await _read(request, parts)
+    except OAuthError as error:
+        parts.audit.write(
+            AuditEvent.SIGN_IN_REFUSED,
+            client=request.client.client_id,
+            error=error.error,
+            reason=error.detail or error.description,
+            address=request.form.peer,
+        )
+        raise
+    reference = await in_task(_keep(parts, request.client, parameters, request.now))
+    return json_answer({"request_uri": URN + reference, "expires_in": LIFETIME}, status=201)
+
+
+async def _read(request: ClientRequest, parts: Parts) -> Parameters:
+    if "request_uri" in request.parameters:
+        raise InvalidRequest("a request_uri cannot be pushed")
+    parameters = request.parameters.with_(client_id=request.client.client_id, **dict.fromkeys(_PROOFS))
+    if request.form.dpop is not None:
+        parameters = await _bound(request, parameters, parts)
+    settle(prove(request.client, parameters, was_pushed=True), parts)
+    return parameters
+
+
+async def _bound(request: ClientRequest, parameters: Parameters, parts: Parts) -> Parameters:
+    """The code is for whoever proved a key here (RFC 9449 section 10.1)."""
+    proven = await binding(request.form, request.client, parts, now=request.now) or {}
+    key = proven.get("jkt")
+    if key is not None and parameters.get("dpop_jkt") not in {None, key}:
+        raise InvalidRequest("dpop_jkt is another key than the one of the proof")
+    return parameters if key is None else parameters.with_(dpop_jkt=key)
+
+
+def is_pushed(parameters: Parameters) -> bool:
+    """Whether an authorization request stands for one that was pushed."""
+    return (parameters.get("request_uri") or "").startswith(URN)
+
+
+async def unfold(parts: Parts, parameters: Parameters, *, now: float) -> Parameters:
+    """What was pushed, once; nothing else of the request counts. Raises InvalidRequestUri."""
+    key = digest(parameters.require("request_uri").removeprefix(URN))
+    client_id = parameters.require("client_id")
+
+    def take(connection: Connection) -> bytes | None:
+        return connection.execute(
+            delete(pushed_requests)
+            .where(_row.uri_hash == key, _row.client_id == client_id, _row.expires_at > now)
+            .returning(_row.sealed)
+        ).scalar_one_or_none()
+
+    sealed = await parts.store.transaction(take)
+    if sealed is None:
+        raise InvalidRequestUri("the request_uri is unknown, used, expired, or another client's")
+    return read_parameters(parts.store.open(sealed, _Pushed, table=pushed_requests, key=key).parameters)
+
+
+async def _keep(parts: Parts, client: Client, parameters: Parameters, now: float) -> str:
+    reference = secrets.token_urlsafe(32)
+    key = digest(reference)
+    row = {
+        "uri_hash": key,
+        "client_id": client.client_id,
+        "sealed": parts.store.seal(_Pushed(parameters.encoded()), table=pushed_requests, key=key),
+        "expires_at": now + LIFETIME,
+    }
+    await parts.store.transaction(lambda connection: connection.execute(insert(pushed_requests), row))
+    return reference

@@ -1,0 +1,46 @@
+"""A request of a client that proved who it is: how most back-channel endpoints begin."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ostiary.oauth.server.client import Client
+from ostiary.transport.direct import Answer
+
+if TYPE_CHECKING:
+    from ostiary.authserver.http.endpoint_door import Handler
+    from ostiary.authserver.http.form_request import FormRequest
+    from ostiary.authserver.rates import ClientRate
+    from ostiary.authserver.services import Parts
+    from ostiary.oauth.server.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRequest:
+    """Who asks, what, and when."""
+
+    form: FormRequest
+    client: Client
+    now: float
+
+    @property
+    def parameters(self) -> Parameters:
+        """What the form says."""
+        return self.form.parameters
+
+
+ClientEndpoint = Callable[[ClientRequest, "Parts"], Awaitable[Answer]]
+"""Raises OAuthError or StorageError."""
+
+
+def for_clients(endpoint: ClientEndpoint, parts: Parts, limit: ClientRate) -> Handler:
+    """The endpoint, for clients that prove who they are and do not ask too often."""
+
+    async def answer(form: FormRequest) -> Answer:
+        now = parts.clock()
+        client = await parts.authenticator.authenticate(form, limit=limit, now=now)
+        return await endpoint(ClientRequest(form, client, now), parts)
+
+    return answer

@@ -1,0 +1,29 @@
+"""A token request whose client is known."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.services import Parts
+from ostiary.authserver.token_response import Issued
+from ostiary.oauth.server.client import Client
+from ostiary.oauth.server.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRequest:
+    """What a grant decides on."""
+
+    parameters: Parameters
+    client: Client
+    confirmation: Mapping[str, Any] | None
+    """What the tokens are bound to: `{"jkt": ...}` or `{"x5t#S256": ...}` (RFC 7800); None for none."""
+    form: FormRequest
+    now: float
+
+
+Grant = Callable[[GrantRequest, Parts], Awaitable[Issued]]
+"""Raises OAuthError or StorageError. It is stepped without a task: what needs one goes through `in_task`."""

@@ -1,0 +1,48 @@
+"""What is read with GET inside the listener's protocol: discovery and keys, from memory; userinfo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from ostiary.authserver.endpoints.userinfo import UserinfoEndpoint
+from ostiary.authserver.http.endpoint_door import door
+from ostiary.authserver.http.form_request import read_bare_request
+from ostiary.authserver.idps.client_document import client_documents
+from ostiary.authserver.server.discovery import USERINFO_PATH, discovery_document
+from ostiary.authserver.services import Parts
+from ostiary.authserver.signing.signing_keys import JWKS_MAX_AGE
+from ostiary.oauth.server.endpoint_url import endpoint_path, well_known_paths
+from ostiary.transport.direct import Answer, Door, Request
+
+PUBLIC = (
+    b"content-type: application/json\r\n"
+    b"cache-control: public, max-age=%d\r\n"
+    b"x-content-type-options: nosniff\r\n"
+    b"access-control-allow-origin: *\r\n" % JWKS_MAX_AGE
+)
+
+
+def documents(parts: Parts) -> dict[bytes, Door]:
+    """Path → what answers its GET requests. But for userinfo, they work while the store is away."""
+    metadata = msgspec.json.encode(discovery_document(parts.settings))
+    found = {path: _document(lambda: metadata) for path in well_known_paths(parts.issuer)}
+    found[endpoint_path(parts.issuer, "/.well-known/jwks.json")] = _document(parts.signing.jwks)
+    found[endpoint_path(parts.issuer, USERINFO_PATH)] = door(
+        UserinfoEndpoint(parts, "GET"),
+        url=parts.url(USERINFO_PATH),
+        read=read_bare_request,
+        audit=parts.audit,
+    )
+    for path, description in client_documents(parts.settings).items():
+        found[path] = _document(partial(bytes, description))
+    return {path.encode(): one for path, one in found.items()}
+
+
+def _document(content: Callable[[], bytes]) -> Door:
+    async def answer(_: Request) -> Answer:
+        return Answer(200, content(), PUBLIC)
+
+    return answer

@@ -1,0 +1,83 @@
+"""What is counted: heard from the audit, so that the counts cannot disagree with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.endpoints.token import GRANTS
+from ostiary.oauth.errors import OAuthError
+from ostiary.telemetry.metrics import Count, known
+
+PREFIX = "ostiary_authserver"
+
+
+class AuditCounts:
+    """Counts of one authorization server. idps: the names in its configuration."""
+
+    def __init__(self, idps: Iterable[str]) -> None:
+        self._idps = frozenset(idps)
+        self._grants = frozenset(GRANTS)
+        self._errors = frozenset(_error_codes(OAuthError))
+        self._events = Count(f"{PREFIX}_audit_events", "Audit events, by their word.", ["event"])
+        self._issued = Count(f"{PREFIX}_tokens_issued", "Token requests that were granted.", ["grant"])
+        self._refused = Count(
+            f"{PREFIX}_tokens_refused", "Token requests that were refused.", ["grant", "error"]
+        )
+        self._refreshes = Count(
+            f"{PREFIX}_refreshes", "Refresh tokens: rotated, given again in the grace, reused.", ["outcome"]
+        )
+        self._sign_ins = Count(
+            f"{PREFIX}_sign_ins", "People at identity providers: signed in, or refused.", ["idp", "outcome"]
+        )
+        self._renewals = Count(
+            f"{PREFIX}_upstream_renewals",
+            "Upstream tokens: renewed, or accounts that died.",
+            ["idp", "outcome"],
+        )
+
+    @property
+    def counts(self) -> list[Count]:
+        """All of them."""
+        return [
+            self._events,
+            self._issued,
+            self._refused,
+            self._refreshes,
+            self._sign_ins,
+            self._renewals,
+        ]
+
+    def heard(self, event: StrEnum, said: Mapping[str, Any]) -> None:
+        """Count one event."""
+        self._events.add(event.value)
+        match event:
+            case AuditEvent.TOKEN_ISSUED:
+                self._issued.add(self._grant(said))
+            case AuditEvent.TOKEN_REFUSED:
+                self._refused.add(self._grant(said), known(said.get("error"), self._errors))
+            case AuditEvent.TOKEN_REFRESHED:
+                self._refreshes.add("grace" if said.get("grace") else "rotated")
+            case AuditEvent.REFRESH_REUSED:
+                self._refreshes.add("reused")
+            case AuditEvent.SIGNED_IN:
+                self._sign_ins.add(self._idp(said), "signed_in")
+            case AuditEvent.SIGN_IN_REFUSED:
+                self._sign_ins.add(self._idp(said), "refused")
+            case AuditEvent.ACCOUNT_RENEWED:
+                self._renewals.add(self._idp(said), "renewed")
+            case AuditEvent.ACCOUNT_NEEDS_RECONNECT:
+                self._renewals.add(self._idp(said), "needs_reconnect")
+
+    def _grant(self, said: Mapping[str, Any]) -> str:
+        return known(said.get("grant"), self._grants)
+
+    def _idp(self, said: Mapping[str, Any]) -> str:
+        return known(said.get("idp"), self._idps) if "idp" in said else "none"
+
+
+def _error_codes(kind: type[OAuthError]) -> set[str]:
+    inherited = set[str]().union(*(_error_codes(one) for one in kind.__subclasses__()))
+    return inherited | ({kind.error} if hasattr(kind, "error") else set())

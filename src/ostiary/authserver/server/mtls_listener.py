@@ -1,0 +1,55 @@
+"""Where clients with certificates ask: apart, so that no browser is ever asked for one. RFC 8705 section 5.
+
+Only endpoints at which a client authenticates are here. A connection is for one request, so nobody goes on
+with a certificate whose time, or whose authority, has ended since the handshake.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from ostiary.authserver.config.settings import MtlsSettings
+from ostiary.authserver.server.discovery import mtls_origin
+from ostiary.authserver.server.doors import mtls_doors
+from ostiary.authserver.services import Parts
+from ostiary.oauth.canonical_url import canonical_url
+from ostiary.transport.direct import Answer, Door, Request, StreamedAnswer
+from ostiary.transport.limits import Limits
+from ostiary.transport.mutual_tls import CertificateFiles, mutual_tls
+from ostiary.transport.same_origin import own_hosts
+from ostiary.transport.serving import address_of, serving
+
+
+@contextlib.asynccontextmanager
+async def mtls_listening(
+    sock: socket.socket, settings: MtlsSettings, parts: Parts, limits: Limits
+) -> AsyncIterator[None]:
+    """Answer on a bound socket while the block runs. Raises CertificateUnusable."""
+    files = settings.certificates
+    async with serving(
+        _nothing_else,
+        sock,
+        limits=limits,
+        hosts=own_hosts(address_of(sock), canonical_url(mtls_origin(settings)).authority),
+        doors={path: _for_one_request(door) for path, door in mtls_doors(parts, settings).items()},
+        tls=mutual_tls(CertificateFiles(files.certificate, files.private_key, files.trust_bundle)),
+    ):
+        yield
+
+
+def _for_one_request(door: Door) -> Door:
+    async def answer(request: Request) -> Answer | StreamedAnswer:
+        request.keep_alive = False
+        return await door(request)
+
+    return answer
+
+
+async def _nothing_else(scope: Scope, receive: Receive, send: Send) -> None:
+    said = {"error": "not_found", "error_description": "this listener takes POST requests to its endpoints"}
+    await JSONResponse(said, status_code=404, headers={"connection": "close"})(scope, receive, send)

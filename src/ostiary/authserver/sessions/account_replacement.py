@@ -1,0 +1,62 @@
+"""One account takes the place of another, as its person agreed: in every session that used the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, String, bindparam, delete, select
+
+from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.services import Parts
+from ostiary.authserver.upstream_grants.disconnect import disconnect
+from ostiary.storage.schema import session_grants, upstream_grants
+from ostiary.storage.store import insert_or_ignore
+
+_row = upstream_grants.c
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A grant that no session uses any more."""
+
+    grant_id: str
+    idp: str
+    account: str
+    by: str
+    """The account that took its place."""
+
+
+def replace_others(connection: Connection, grant_id: str) -> list[Replaced]:
+    """The grant takes the place of the person's others at its provider, for its owner."""
+    mine = connection.execute(select(upstream_grants).where(_row.id == grant_id)).one()
+    others = connection.execute(
+        select(_row.id, _row.account).where(
+            _row.user_id == mine.user_id,
+            _row.owner == mine.owner,
+            _row.idp == mine.idp,
+            _row.id != grant_id,
+        )
+    ).all()
+    pointed = session_grants.c.grant_id.in_([other.id for other in others])
+    sessions = select(session_grants.c.tsid_hash, bindparam("by", grant_id, type_=String)).where(pointed)
+    point = insert_or_ignore(connection, session_grants)
+    connection.execute(point.from_select(["tsid_hash", "grant_id"], sessions.distinct()))
+    connection.execute(delete(session_grants).where(pointed))
+    return [Replaced(other.id, mine.idp, other.account, mine.account) for other in others]
+
+
+async def disconnect_replaced(
+    parts: Parts, replaced: Iterable[Replaced], *, subject: str, owner: str
+) -> None:
+    """After the commit. Raises StorageError; what stays then, no session uses."""
+    for one in replaced:
+        parts.audit.write(
+            AuditEvent.ACCOUNT_REPLACED,
+            subject=subject,
+            owner=owner,
+            idp=one.idp,
+            account=one.by,
+            before=one.account,
+        )
+        await disconnect(parts, one.grant_id)

@@ -1,0 +1,68 @@
+"""Our access tokens: made for one resource, and read back. RFC 9068."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ostiary.authserver.services import Parts
+from ostiary.authserver.token_response import Issued
+from ostiary.oauth.server.access_token import TYPE, access_token_claims
+from ostiary.oauth.server.client import Client
+from ostiary.storage.store import digest
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTokenFor:
+    """Whom a token speaks of, and what for."""
+
+    subject: str
+    client: Client
+    resource: str
+    scopes: Sequence[str]
+    tsid: str | None = field(default=None, repr=False)
+    claims: Mapping[str, Any] | None = None
+    """What the resource's `token_claims` asks for."""
+    confirmation: Mapping[str, Any] | None = None
+    act: Mapping[str, Any] | None = None
+    auth_time: float | None = None
+    ends_at: float | None = None
+    """When it must end at the latest, in seconds since the epoch: with what it was made from."""
+
+
+def issue_access_token(what: AccessTokenFor, parts: Parts, *, now: float) -> Issued:
+    """The token, and its `jti` inside. Raises Unavailable when there is no key to sign with."""
+    lifetime = parts.settings.tokens.access.total_seconds()
+    if what.ends_at is not None:
+        lifetime = min(lifetime, what.ends_at - now)
+    claims = access_token_claims(
+        issuer=parts.issuer,
+        subject=what.subject,
+        audience=what.resource,
+        client_id=what.client.client_id,
+        scopes=what.scopes,
+        jti=secrets.token_urlsafe(16),
+        now=now,
+        lifetime=lifetime,
+        tsid=what.tsid,
+        claims=what.claims,
+        confirmation=what.confirmation,
+        act=what.act,
+        auth_time=what.auth_time,
+    )
+    bound_to_key = what.confirmation is not None and "jkt" in what.confirmation
+    return Issued(
+        access_token=parts.signing.sign(claims, typ=TYPE),
+        expires_in=int(lifetime),
+        scopes=tuple(what.scopes),
+        token_type="DPoP" if bound_to_key else "Bearer",
+        told={
+            "subject": what.subject,
+            "resource": what.resource,
+            "session": None if what.tsid is None else digest(what.tsid),
+            "act": what.act,
+            "jti": claims["jti"],
+        },
+    )

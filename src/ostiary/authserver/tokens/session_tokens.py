@@ -1,0 +1,89 @@
+"""The tokens of a session: an access token, and an ID token where `openid` was granted.
+
+RFC 9068, OpenID Connect Core section 3.1.3.3. They are signed after the commit: what is signed is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+
+from ostiary.authserver.resources import Target
+from ostiary.authserver.services import Parts
+from ostiary.authserver.sessions.session import Session
+from ostiary.authserver.token_response import Issued
+from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
+from ostiary.oauth.id_token import id_token_claims
+from ostiary.oauth.server.access_token import fitting_claims
+from ostiary.oauth.server.client import Client
+
+OPENID = "openid"
+
+log = structlog.get_logger("ostiary.authserver")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTokens:
+    """What tokens are wanted of a session."""
+
+    session: Session
+    client: Client
+    target: Target
+    scopes: tuple[str, ...]
+    """All of the session's, or fewer."""
+    confirmation: Mapping[str, Any] | None
+    refresh_token: str | None = field(repr=False)
+    nonce: str | None = None
+
+
+def issue_session_tokens(wanted: SessionTokens, parts: Parts, *, now: float) -> Issued:
+    """Sign them. Raises Unavailable when there is no key, which `parts.signing.signer()` tells beforehand."""
+    session = wanted.session
+    issued = issue_access_token(
+        AccessTokenFor(
+            subject=session.user_id,
+            client=wanted.client,
+            resource=session.resource,
+            scopes=wanted.scopes,
+            tsid=session.secret.tsid,
+            claims=_claims(wanted),
+            confirmation=wanted.confirmation,
+            auth_time=session.secret.auth_time,
+            ends_at=session.expires_at,
+        ),
+        parts,
+        now=now,
+    )
+    id_token = _id_token(wanted, issued, parts, now) if OPENID in wanted.scopes else None
+    return replace(issued, refresh_token=wanted.refresh_token, id_token=id_token)
+
+
+def _claims(wanted: SessionTokens) -> dict[str, Any]:
+    names = wanted.target.settings.token_claims
+    if not names:
+        return {}
+    fitting = fitting_claims(wanted.session.person, names)
+    if fitting.left_out:
+        log.warning("claims_left_out", resource=wanted.session.resource, claims=fitting.left_out)
+    return fitting.claims
+
+
+def _id_token(wanted: SessionTokens, issued: Issued, parts: Parts, now: float) -> str:
+    session, signer = wanted.session, parts.signing.signer()
+    claims = id_token_claims(
+        issuer=parts.issuer,
+        subject=session.user_id,
+        client_id=wanted.client.client_id,
+        now=now,
+        lifetime=parts.settings.tokens.access.total_seconds(),
+        nonce=wanted.nonce,
+        auth_time=session.secret.auth_time,
+        access_token=issued.access_token,
+        alg=signer.algorithm,
+        scopes=wanted.scopes,
+        person=session.person,
+    )
+    return signer.sign(claims, typ="JWT")

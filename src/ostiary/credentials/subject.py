@@ -1,0 +1,85 @@
+"""Whose token is exchanged: the caller's own, or that of another credential. RFC 8693 section 1.1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from ostiary.credentials.bearer import Bearer
+from ostiary.credentials.client_credentials.credential import ClientCredentials
+from ostiary.credentials.google.access_token import GoogleAccessToken
+from ostiary.credentials.google.id_token import GoogleIdToken
+from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.per_subject import HeadersOfSubject
+from ostiary.credentials.headers.subject_token_source import CallersToken, CredentialsToken, Presented
+from ostiary.credentials.workload_jwt.credential import WorkloadJwt
+from ostiary.oauth.client.token_exchange import token_type_uri
+
+if TYPE_CHECKING:
+    from ostiary.credentials.headers.headers import CredentialHeaders
+    from ostiary.credentials.runtime import Runtime
+    from ostiary.identity.principal import Principal
+    from ostiary.oauth.canonical_url import CanonicalUrl
+
+TokenCredential = Annotated[
+    Bearer | ClientCredentials | GoogleAccessToken | GoogleIdToken | WorkloadJwt, Field(discriminator="type")
+]
+"""The kinds that have one token, which can be shown to somebody else."""
+
+
+def _which(written: Any) -> str:
+    return "inbound" if isinstance(written, str) else "credential"
+
+
+Subject = Annotated[
+    Annotated[Literal["inbound"], Tag("inbound")] | Annotated[TokenCredential, Tag("credential")],
+    Discriminator(_which),
+]
+"""`inbound`: the caller, by the token that it came with; or a credential: whom that one's token speaks of."""
+
+Make = Callable[[Presented, Hashable], "CredentialHeaders"]
+"""Headers for a subject; the second is what tells its tokens from those of other subjects."""
+
+
+def headers_for(
+    subject: Subject,
+    make: Make,
+    *,
+    token_type: str | None,
+    shown_to: CanonicalUrl,
+    credential: str,
+    endpoint: str,
+    runtime: Runtime,
+) -> CredentialHeaders:
+    """The headers of each caller, or those of the one subject that a credential names.
+
+    shown_to: who reads the subject's token, as far as that is known; credential, endpoint: for errors.
+    """
+    if subject != "inbound":
+        token = token_of_credential(subject, shown_to, role="subject", token_type=token_type, runtime=runtime)
+        return make(token, None)
+
+    def make_for(principal: Principal, key: Hashable) -> CredentialHeaders:
+        return make(CallersToken(principal, token_type_uri(token_type or "access_token")), key)
+
+    return HeadersOfSubject(make_for, credential=credential, endpoint=endpoint)
+
+
+def token_of_credential(
+    credential: TokenCredential, at: CanonicalUrl, *, role: str, token_type: str | None, runtime: Runtime
+) -> CredentialsToken:
+    """Another credential's token, to be presented at this URL."""
+    headers = credential.attach(at, runtime=runtime)
+    kind = token_type_uri(token_type or _type_of(credential))
+    return CredentialsToken(headers, Outgoing("POST", at), kind, role, credential.type)
+
+
+def _type_of(credential: TokenCredential) -> str:
+    match credential:
+        case GoogleIdToken():
+            return "id_token"
+        case WorkloadJwt(use="bearer"):
+            return "jwt"
+    return "access_token"

@@ -1,0 +1,59 @@
+"""What a server says of itself (RFC 9728): where its refusal points to, else at the well-known places."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ostiary.diagnosis.evidence import ResourceMetadata
+from ostiary.oauth.client.server_metadata import MetadataRefused
+from ostiary.oauth.protected_resource import challenged_url, well_known_urls
+from ostiary.transport.fetch import Fetcher, FetchError
+from ostiary.transport.reach import PUBLIC, strangers
+
+if TYPE_CHECKING:
+    from ostiary.cli.target import Target
+    from ostiary.diagnosis.evidence import Answer
+    from ostiary.oauth.canonical_url import CanonicalUrl
+
+
+async def find_metadata(target: Target, refusal: Answer, fetcher: Fetcher) -> ResourceMetadata | None:
+    """The first document that can be had and is one."""
+    url = target.url
+    for place in _places(url, refusal):
+        same_server = place.origin == url.origin
+        if place.is_loopback and not same_server:
+            continue  # a stranger's word sends us nowhere on this machine
+        reach = replace(target.reach, private_network=True, insecure_allow_http=True)
+        if not same_server:
+            reach = strangers(PUBLIC, place, url)
+        try:
+            document = await fetcher.get_json(place, reach=reach)
+        except FetchError:
+            continue
+        if isinstance(document, dict) and "resource" in document:
+            return _read(place, document)
+    return None
+
+
+def _places(url: CanonicalUrl, refusal: Answer) -> list[CanonicalUrl]:
+    places: list[CanonicalUrl] = []
+    if named := refusal.challenge.get("resource_metadata"):
+        with contextlib.suppress(MetadataRefused):
+            places.append(challenged_url(named, server=url))
+    return list(dict.fromkeys([*places, *well_known_urls(url)]))
+
+
+def _read(place: CanonicalUrl, document: dict[str, Any]) -> ResourceMetadata:
+    resource = document["resource"]
+    return ResourceMetadata(
+        str(place),
+        resource if isinstance(resource, str) else None,
+        _strings(document.get("authorization_servers")),
+        _strings(document.get("scopes_supported")),
+    )
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
