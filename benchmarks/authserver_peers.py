@@ -24,7 +24,7 @@ from ostiary.authserver import codes
 from ostiary.authserver.authorization_grant import Authorized
 from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
 from ostiary.config import OstiaryFile, read
-from ostiary.oauth.pkce import s256
+from ostiary.oauth.client.pkce import s256
 from ostiary.storage.store import Store
 
 CLIENT_ID, CLIENT_SECRET = "bench", "correct-horse-battery-staple-4711"

@@ -18,7 +18,7 @@ from ostiary.authserver.authorization_grant import Authorized
 from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.dpop_proof import dpop_proof
-from ostiary.oauth.pkce import s256
+from ostiary.oauth.client.pkce import s256
 
 VERIFIER = "the-verifier-of-the-app-with-43-characters-"
 CALLBACK = "https://app.example.com/callback"

@@ -23,7 +23,7 @@ from tests.authserver.conftest import RESOURCE, Clock, Server, Start
 from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp, little_idp
 from tests.authserver.pages.reading import Element, read
 
-from ostiary.oauth.pkce import s256
+from ostiary.oauth.client.pkce import s256
 
 HUB_PERSON = {"sub": "4711", "name": "Alice at the hub", "preferred_username": "alice-hub"}
 MOST_HOPS = 20

@@ -23,8 +23,8 @@ from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start
 
 from ostiary.authserver.sessions.session import find
 from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
-from ostiary.oauth.id_token import half_hash
-from ostiary.oauth.pkce import s256
+from ostiary.oauth.client.id_token import half_hash
+from ostiary.oauth.client.pkce import s256
 from ostiary.storage.schema import (
     codes,
     refresh_tokens,

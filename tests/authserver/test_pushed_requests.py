@@ -13,7 +13,7 @@ from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start
 from tests.authserver.database_file import raw_bytes, rows
 from tests.authserver.person import world
 
-from ostiary.oauth.pkce import s256
+from ostiary.oauth.client.pkce import s256
 
 KEY = ECKey.generate_key("P-256")
 EXACT = "https://web.example.com/callback"

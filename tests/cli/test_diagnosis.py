@@ -11,8 +11,9 @@ import pytest
 
 from ostiary.diagnosis.causes import diagnose
 from ostiary.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.diagnosis.evidence import Answer, Evidence, NoToken, ResourceMetadata, Sent
-from ostiary.diagnosis.wanted import Wanted, wanted
+from ostiary.diagnosis.evidence import Evidence, NoToken, Sent
+from ostiary.diagnosis.server_answer import Answer, ResourceMetadata
+from ostiary.diagnosis.wanted_credential import Wanted, wanted
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.inspection.token_explanation import explain
 

@@ -23,9 +23,9 @@ from tests.peers.postgresql import PostgreSql
 
 from ostiary.credentials import ClientCredentials, CredentialError, TokenExchange
 from ostiary.credentials.headers.headers import Outgoing
-from ostiary.credentials.issuer.dpop_key import DpopKey
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.cache import TokenCache, TokenKey
+from ostiary.credentials.tokens.dpop_key import DpopKey
 from ostiary.credentials.tokens.shared_cache_key import shared_key
 from ostiary.credentials.tokens.stored_tokens import LEASE, StoredTokens
 from ostiary.credentials.tokens.token import Token

@@ -16,7 +16,9 @@ from keyring.errors import KeyringLocked
 
 from ostiary.credentials.vault.file_vault import FileVault
 from ostiary.credentials.vault.keyring_vault import KeyringVault
-from ostiary.credentials.vault.system_vault import Grant, TokenVault, UserRecords, VaultError, system_vault
+from ostiary.credentials.vault.records import Grant, UserRecords
+from ostiary.credentials.vault.system_vault import system_vault
+from ostiary.credentials.vault.vault import TokenVault, VaultError
 
 SERVER = "https://mcp.example.com/mcp"
 GRANT = Grant("https://a.example", SERVER, "client", "https://a.example/token", "t0ken", scopes=("read",))

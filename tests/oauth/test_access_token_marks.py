@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ostiary.oauth.errors import InvalidToken
-from ostiary.oauth.id_token import id_token_claims
 from ostiary.oauth.resource_server.access_token import require_access_token
 from ostiary.oauth.server.access_token import access_token_claims
+from ostiary.oauth.server.id_token import id_token_claims
 
 RESOURCE, NOW = "https://mcp.example/mcp", 1_800_000_000
 TIMES = {"iat": NOW, "nbf": NOW, "exp": NOW + 3600}

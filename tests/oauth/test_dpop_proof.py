@@ -16,8 +16,8 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.dpop_proof import dpop_proof, token_hash
+from ostiary.oauth.errors import InvalidDpopProof
 from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS, VerifiedProof, check_proof
-from ostiary.oauth.server.errors import InvalidDpopProof
 
 NOW = 1_800_000_000.0
 URL = "https://auth.example/oauth/token"

@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from ostiary.oauth.id_token import (
-    IdTokenRefused,
-    check_id_token,
-    half_hash,
-    id_token_claims,
-    issuer_matches,
-    scope_claims,
-)
+from ostiary.oauth.client.id_token import IdTokenRefused, check_id_token, half_hash, issuer_matches
+from ostiary.oauth.server.id_token import id_token_claims, scope_claims
 
 NOW = 1_800_000_000.0
 ISSUER, CLIENT, NONCE = "https://idp.example", "ostiary", "n-0S6_WzA2Mj"

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.oauth.pkce import (
-    PkceUnsupported,
-    check_verifier,
-    code_verifier,
-    read_challenge,
-    require_s256,
-    s256,
-)
+from ostiary.oauth.client.pkce import PkceUnsupported, code_verifier, require_s256, s256
 from ostiary.oauth.server.errors import InvalidGrant, InvalidRequest
+from ostiary.oauth.server.pkce import check_verifier, read_challenge
 
 ENTROPY = bytes.fromhex("7418dfb4971bf2ffaea4b6a37c4ca11f1ab0ddf5a5b9add6a5bfb7f4ad34b5b9")
 VERIFIER = code_verifier(ENTROPY)

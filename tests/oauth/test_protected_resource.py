@@ -3,16 +3,15 @@
 import pytest
 
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.oauth.client.server_metadata import MetadataRefused
-from ostiary.oauth.protected_resource import (
+from ostiary.oauth.client.protected_resource import (
     ProtectedResource,
     challenged_url,
     metadata_path,
-    metadata_url,
-    protected_resource,
     read_protected_resource,
     well_known_urls,
 )
+from ostiary.oauth.client.server_metadata import MetadataRefused
+from ostiary.oauth.resource_server.protected_resource import metadata_url, protected_resource
 
 MCP = canonical_url("https://a.example:8443/mcp")
 

@@ -8,8 +8,8 @@ import pytest
 
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.authorization_request import AuthorizationRequest
+from ostiary.oauth.client.pkce import s256
 from ostiary.oauth.errors import InvalidRequest, OAuthError
-from ostiary.oauth.pkce import s256
 from ostiary.oauth.server.authorization_request import RequestedAuthorization, read_authorization, read_state
 from ostiary.oauth.server.errors import (
     InvalidScope,

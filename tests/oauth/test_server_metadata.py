@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ostiary.oauth.client.client_registration import registration_request, takes_metadata_documents
+from ostiary.oauth.client.pkce import require_s256
 from ostiary.oauth.client.server_metadata import jwks_uri, read_issuer_metadata, token_endpoint
-from ostiary.oauth.pkce import require_s256
 from ostiary.oauth.server.client import AUTHORIZATION_CODE, JWT_BEARER
 from ostiary.oauth.server.server_metadata import ServerFeatures, server_metadata
 

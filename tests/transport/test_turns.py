@@ -160,7 +160,7 @@ async def test_who_waits_when_the_pool_is_closed_hears_so_and_opens_nothing(
 
 
 async def test_callers_of_whom_there_is_nothing_are_forgotten() -> None:
-    turns = Turns("s", UpstreamLimits())
+    turns: Turns[None] = Turns("s", UpstreamLimits())
     for caller in range(1000):
         turns.begin(caller)
     turns.begin("busy").under_way = 1

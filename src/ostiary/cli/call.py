@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import mcp
     from mcp_types import CallToolResult, Tool
 
-    from ostiary.cli.target import Target
+    from ostiary.diagnosis.target import Target
 
 
 def call(
@@ -56,8 +56,8 @@ async def _call(target: Target, name: str, words: list[str]) -> CallToolResult:
 
 async def _tool(client: mcp.Client, name: str) -> Tool:
     from ostiary.cli.listing import every  # noqa: PLC0415
-    from ostiary.cli.missing_servers import in_words  # noqa: PLC0415
     from ostiary.config.nearest import suggestion  # noqa: PLC0415
+    from ostiary.mcp.missing_servers import in_words  # noqa: PLC0415
 
     listed = await every(client.list_tools, "tools")
     tools = {tool.name: tool for tool in listed.entries}

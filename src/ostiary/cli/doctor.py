@@ -14,10 +14,10 @@ from ostiary.cli import options
 from ostiary.cli.failure import JOB_FAILED
 
 if TYPE_CHECKING:
-    from ostiary.cli.target import Target
     from ostiary.diagnosis.diagnosis import Diagnosis
     from ostiary.diagnosis.evidence import Evidence
     from ostiary.diagnosis.examination import Told
+    from ostiary.diagnosis.target import Target
 
 
 def doctor(

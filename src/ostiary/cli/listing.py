@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostiary.cli.failure import Failure
-from ostiary.cli.missing_servers import MissingServer, missing_servers
+from ostiary.mcp.missing_servers import MissingServer, missing_servers
 
 MOST_PAGES = 100
 

@@ -9,10 +9,10 @@ import typer
 from ostiary.cli import options
 
 if TYPE_CHECKING:
-    from ostiary.cli.target import Target
     from ostiary.credentials import OAuthUser
     from ostiary.credentials.browser import Browser
-    from ostiary.credentials.vault.system_vault import Grant
+    from ostiary.credentials.vault.records import Grant
+    from ostiary.diagnosis.target import Target
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 

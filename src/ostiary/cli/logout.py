@@ -10,9 +10,9 @@ from ostiary.cli import options
 from ostiary.cli.failure import Failure
 
 if TYPE_CHECKING:
-    from ostiary.cli.target import Target
     from ostiary.credentials import OAuthUser
     from ostiary.credentials.oauth_user.sign_out import SignedOut
+    from ostiary.diagnosis.target import Target
 
 
 def logout(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import mcp
     from mcp import MCPError
 
-    from ostiary.cli.target import Target
+    from ostiary.diagnosis.target import Target
 
 TIMEOUT = 60.0
 """Seconds that a server may stay silent."""
@@ -42,7 +42,7 @@ async def connected(target: Target) -> AsyncIterator[mcp.Client]:
     import mcp  # noqa: PLC0415
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
 
-    from ostiary.cli.secrets_sent import RememberingAuth  # noqa: PLC0415
+    from ostiary.credentials.adapters.secrets_sent import RememberingAuth  # noqa: PLC0415
     from ostiary.transport.road import RoadClient  # noqa: PLC0415
 
     logging.getLogger("mcp").setLevel(

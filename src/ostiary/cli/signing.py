@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.cli.failure import BadUsage
-from ostiary.cli.target import DEMO, Target, Wish, choose
+from ostiary.cli.target import DEMO, Wish, choose
 from ostiary.credentials import Chain, NoCredential, OAuthUser
+from ostiary.diagnosis.target import Target
 
 if TYPE_CHECKING:
     from pathlib import Path

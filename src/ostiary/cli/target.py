@@ -10,7 +10,7 @@ URL alone           the credential of the server in the configuration that has t
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,35 +20,17 @@ from ostiary.config import ConfigurationError, OstiaryFile, load
 from ostiary.config.load import parse
 from ostiary.config.nearest import suggestion
 from ostiary.credentials import Credential, NoCredential
-from ostiary.credentials.runtime import Runtime
+from ostiary.diagnosis.target import Target
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.settings import Settings
-from ostiary.transport.proxies import Proxies, proxies_of
-from ostiary.transport.reach import PUBLIC, Reach, reach_of
+from ostiary.transport.proxies import proxies_of
+from ostiary.transport.reach import reach_of
 
 if TYPE_CHECKING:
     from ostiary.gateway.config import ServerSettings
 
 DEMO = "the running demo"
 """Where a credential comes from that a demo left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One MCP server, and what it is sent."""
-
-    url: CanonicalUrl
-    credential: Credential
-    found: str
-    """Where the credential comes from, for people."""
-    reach: Reach = PUBLIC
-    """How far the configuration lets requests to it go, and whom to trust there."""
-    proxies: Proxies = field(default_factory=lambda: proxies_of("environment", os.environ), repr=False)
-    """By which requests go."""
-
-    def runtime(self, **options: Any) -> Runtime:
-        """What its credential fetches tokens with."""
-        return Runtime(proxies=self.proxies, servers={self.url: self.reach}, **options)
 
 
 @dataclass(frozen=True, slots=True)

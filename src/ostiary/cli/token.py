@@ -11,8 +11,8 @@ from ostiary.cli import options
 from ostiary.cli.failure import BadUsage
 
 if TYPE_CHECKING:
-    from ostiary.cli.target import Target
     from ostiary.credentials import Credential
+    from ostiary.diagnosis.target import Target
 
 MASKED = "***"
 _TOLD = ("iss", "aud", "sub", "email", "azp", "iat", "exp")

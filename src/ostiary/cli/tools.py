@@ -10,7 +10,7 @@ import typer
 from ostiary.cli import options
 
 if TYPE_CHECKING:
-    from ostiary.cli.target import Target
+    from ostiary.diagnosis.target import Target
 
 _KINDS = (
     ("tools", "list_tools", "tools"),
@@ -76,7 +76,7 @@ def _as_data(entry: Any) -> dict[str, Any]:
 
 def _print(found: dict[str, Any]) -> None:
     from ostiary.cli.console import print_table, print_text  # noqa: PLC0415
-    from ostiary.cli.missing_servers import MissingServer, in_words  # noqa: PLC0415
+    from ostiary.mcp.missing_servers import MissingServer, in_words  # noqa: PLC0415
     from ostiary.telemetry.redaction import one_line  # noqa: PLC0415
 
     credential = found["credential"]

@@ -33,14 +33,11 @@ What stands behind the kinds:
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Discriminator, Field, Tag
-
 from ostiary.credentials.aws.credential import AwsSigV4
 from ostiary.credentials.bearer import Bearer
 from ostiary.credentials.chain import Chain
 from ostiary.credentials.client_credentials.credential import ClientCredentials
+from ostiary.credentials.credential import Credential
 from ostiary.credentials.error import CredentialError
 from ostiary.credentials.google.access_token import GoogleAccessToken
 from ostiary.credentials.google.id_token import GoogleIdToken
@@ -48,6 +45,7 @@ from ostiary.credentials.header import Header
 from ostiary.credentials.id_jag import IdJag
 from ostiary.credentials.none import NoCredential
 from ostiary.credentials.oauth_user.credential import OAuthUser
+from ostiary.credentials.single_credential import SingleCredential
 from ostiary.credentials.token_exchange import TokenExchange
 from ostiary.credentials.workload_jwt.credential import WorkloadJwt
 
@@ -68,27 +66,3 @@ __all__ = [
     "TokenExchange",
     "WorkloadJwt",
 ]
-
-SingleCredential = Annotated[
-    AwsSigV4
-    | Bearer
-    | ClientCredentials
-    | GoogleAccessToken
-    | GoogleIdToken
-    | Header
-    | IdJag
-    | NoCredential
-    | OAuthUser
-    | TokenExchange
-    | WorkloadJwt,
-    Field(discriminator="type"),
-]
-"""One way to convince a server. Its `type` says which kind."""
-
-Credential = Annotated[
-    Annotated[SingleCredential, Tag("one")] | Annotated[Chain, Tag("chain")],
-    Discriminator(lambda written: "chain" if isinstance(written, list | tuple | Chain) else "one"),
-]
-"""How a server is convinced: one credential, or a list of them, all on one request."""
-
-Chain.model_rebuild(_types_namespace={"SingleCredential": SingleCredential})

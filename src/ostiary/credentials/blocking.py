@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ostiary.credentials.chain import as_one
+from ostiary.credentials.credential import as_one
 from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url

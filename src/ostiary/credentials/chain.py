@@ -13,14 +13,14 @@ from ostiary.credentials.google.id_token import GoogleIdToken
 from ostiary.credentials.header import Header
 from ostiary.credentials.headers.chained import ChainHeaders
 from ostiary.credentials.none import NoCredential
+from ostiary.credentials.single_credential import SingleCredential
 
 if TYPE_CHECKING:
-    from ostiary.credentials import Credential, SingleCredential
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
-class Chain(RootModel[Annotated["tuple[SingleCredential, ...]", Field(min_length=1)]]):
+class Chain(RootModel[Annotated[tuple[SingleCredential, ...], Field(min_length=1)]]):
     """A list of credentials, all on one request. No two may set the same header."""
 
     model_config = ConfigDict(frozen=True)
@@ -65,8 +65,3 @@ def header_names(credential: SingleCredential) -> frozenset[str]:
         case AwsSigV4():
             return frozenset(["authorization", "x-amz-date", "x-amz-security-token"])
     return frozenset(["authorization"])
-
-
-def as_one(credential: Credential | list[SingleCredential] | tuple[SingleCredential, ...]) -> Credential:
-    """A list of credentials as a chain; one as it is."""
-    return Chain(tuple(credential)) if isinstance(credential, list | tuple) else credential

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Self
 from ostiary.credentials.issuer.discovery import Discoveries
 from ostiary.credentials.tokens.cache import TokenCache
 from ostiary.credentials.vault.state_directory import state_directory
-from ostiary.credentials.vault.system_vault import system_vault
 from ostiary.transport.fetch import Fetcher
 
 if TYPE_CHECKING:
     from ostiary.credentials.browser import Browser
     from ostiary.credentials.tokens.shared_tokens import SharedTokens
-    from ostiary.credentials.vault.system_vault import TokenVault
+    from ostiary.credentials.vault.vault import TokenVault
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.transport.proxies import Proxies
     from ostiary.transport.reach import Reach
@@ -64,6 +63,8 @@ class Runtime:
     def vault(self) -> TokenVault:
         """Looked for when it is first wanted: most credentials never do."""
         if self._vault is None:
+            from ostiary.credentials.vault.system_vault import system_vault  # noqa: PLC0415 - keyrings
+
             self._vault = system_vault(state_directory())
         return self._vault
 

@@ -10,24 +10,25 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
-from ostiary.cli.secrets_sent import RememberingAuth
 from ostiary.credentials import Chain, CredentialError, GoogleIdToken, NoCredential
+from ostiary.credentials.adapters.secrets_sent import RememberingAuth
 from ostiary.credentials.headers.headers import Headers, Outgoing
 from ostiary.credentials.issuer.addressee import AddressedClient
-from ostiary.diagnosis import way
-from ostiary.diagnosis.evidence import NO_SUCH_PLACE, Evidence, NoToken, Sent
+from ostiary.diagnosis import connect
+from ostiary.diagnosis.connect import DeadEnd
+from ostiary.diagnosis.evidence import Evidence, NoToken, Sent
+from ostiary.diagnosis.http_probe import PATIENCE, Wire, spoken
 from ostiary.diagnosis.resource import find_metadata
-from ostiary.diagnosis.wanted import Wanted, is_from_cloud_run, wanted
-from ostiary.diagnosis.way import DeadEnd
-from ostiary.diagnosis.wire import PATIENCE, Wire, spoken
+from ostiary.diagnosis.server_answer import NO_SUCH_PLACE
+from ostiary.diagnosis.wanted_credential import Wanted, is_from_cloud_run, wanted
 from ostiary.oauth.inspection.token_explanation import Explanation, explain
 from ostiary.transport.road import RoadClient
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ostiary.cli.target import Target
     from ostiary.credentials import Credential
+    from ostiary.diagnosis.target import Target
 
 FIXED = frozenset({"bearer", "header", "workload_jwt"})
 """Credentials whose token was made some time ago, by somebody else."""
@@ -113,19 +114,19 @@ class Examination:
     async def _resolve(self) -> Told:
         if self._proxy:
             return Told(Outcome.SKIPPED, f"the proxy does it ({self.evidence.proxy})")
-        return Told(Outcome.OK, ", ".join(await way.resolve(self.evidence.url)))
+        return Told(Outcome.OK, ", ".join(await connect.resolve(self.evidence.url)))
 
     async def _connect(self) -> Told:
         if self._proxy:
             return Told(Outcome.SKIPPED, f"by the proxy {self.evidence.proxy}")
-        return Told(Outcome.OK, f"{await way.connect(self.evidence.url)} port {self.evidence.url.port}")
+        return Told(Outcome.OK, f"{await connect.connect(self.evidence.url)} port {self.evidence.url.port}")
 
     async def _shake_hands(self) -> Told:
         if self.evidence.url.scheme == "http":
             return Told(Outcome.SKIPPED, "plain http")
         if self._proxy:
             return Told(Outcome.SKIPPED, f"by the proxy {self.evidence.proxy}")
-        version = await way.shake_hands(self.evidence.url, self._target.reach.trust)
+        version = await connect.shake_hands(self.evidence.url, self._target.reach.trust)
         return Told(Outcome.OK, f"{version}, certificate trusted")
 
     async def _ask_without_a_token(self) -> Told:

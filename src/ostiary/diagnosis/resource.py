@@ -6,15 +6,15 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ostiary.diagnosis.evidence import ResourceMetadata
+from ostiary.diagnosis.server_answer import ResourceMetadata
+from ostiary.oauth.client.protected_resource import challenged_url, well_known_urls
 from ostiary.oauth.client.server_metadata import MetadataRefused
-from ostiary.oauth.protected_resource import challenged_url, well_known_urls
 from ostiary.transport.fetch import Fetcher, FetchError
 from ostiary.transport.reach import PUBLIC, strangers
 
 if TYPE_CHECKING:
-    from ostiary.cli.target import Target
-    from ostiary.diagnosis.evidence import Answer
+    from ostiary.diagnosis.server_answer import Answer
+    from ostiary.diagnosis.target import Target
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 

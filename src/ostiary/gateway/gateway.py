@@ -25,8 +25,9 @@ from ostiary.identity.inbound import OidcInbound
 from ostiary.identity.key_sets import KeySets
 from ostiary.mcp.merging import ListBudget
 from ostiary.oauth.canonical_url import CanonicalUrl
-from ostiary.oauth.protected_resource import metadata_path, metadata_url, protected_resource
+from ostiary.oauth.client.protected_resource import metadata_path
 from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
+from ostiary.oauth.resource_server.protected_resource import metadata_url, protected_resource
 from ostiary.transport.direct import Door
 from ostiary.transport.limits import Limits
 from ostiary.transport.proxies import Proxies, proxies_of

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ostiary.oauth.confirmation import CNF, is_confirmed
-from ostiary.oauth.errors import InvalidToken
+from ostiary.oauth.errors import InvalidDpopProof, InvalidToken
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.resource_server.dpop_proof import check_proof
-from ostiary.oauth.server.errors import InvalidDpopProof
 
 if TYPE_CHECKING:
     from ostiary.identity.principal import Principal

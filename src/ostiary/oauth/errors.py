@@ -2,6 +2,7 @@
 
     OAuthError
     ├── InvalidRequest          400  RFC 6750 3.1
+    ├── InvalidDpopProof        400  RFC 9449 5
     ├── TokenRefused                 has a `reason` for the log
     │   ├── InvalidToken        401  RFC 6750 3.1
     │   ├── InsufficientScope   403  RFC 6750 3.1
@@ -45,6 +46,12 @@ class InvalidRequest(OAuthError):
     """A parameter is missing, repeated or malformed."""
 
     error = "invalid_request"
+
+
+class InvalidDpopProof(OAuthError):
+    """The proof of possession is missing, malformed, stale, or of another key."""
+
+    error = "invalid_dpop_proof"
 
 
 class TokenRefused(OAuthError):

@@ -15,8 +15,8 @@ from tests.authserver.conftest import Clock
 from ostiary.authserver.development import DevelopmentIdp, OnlyClient, OnlyOnThisMachine
 from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.identity.key_set import read_key_set
-from ostiary.oauth.id_token import check_id_token
-from ostiary.oauth.pkce import s256
+from ostiary.oauth.client.id_token import check_id_token
+from ostiary.oauth.client.pkce import s256
 from ostiary.settings import Listen
 from ostiary.transport.serving import bind
 

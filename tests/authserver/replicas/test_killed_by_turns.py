@@ -29,8 +29,8 @@ from ostiary.authserver.authorization_grant import Authorized
 from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
 from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.identity.key_set import KeySet, read_key_set
+from ostiary.oauth.client.pkce import s256
 from ostiary.oauth.errors import InvalidToken
-from ostiary.oauth.pkce import s256
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.store import Store
 

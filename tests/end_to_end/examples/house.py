@@ -29,7 +29,7 @@ from tests.peers.process import serving_program
 from ostiary.authserver import AuthServerSettings
 from ostiary.config import load
 from ostiary.gateway import Gateway, GatewaySettings
-from ostiary.oauth.pkce import s256
+from ostiary.oauth.client.pkce import s256
 from ostiary.oauth.server.client import AUTHORIZATION_CODE, REFRESH_TOKEN
 from ostiary.settings import Listen
 from ostiary.transport.serving import bind

@@ -10,9 +10,8 @@ from typing import Any
 from ostiary.authserver.development.memory import Given
 from ostiary.authserver.development.people import PEOPLE, Person
 from ostiary.authserver.signing.keys import SigningKey, new_key
+from ostiary.oauth.client.pkce import S256
 from ostiary.oauth.errors import InvalidRequest, InvalidToken, OAuthError
-from ostiary.oauth.id_token import id_token_claims
-from ostiary.oauth.pkce import S256, check_verifier, read_challenge
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.server.authorization_response import code_answer, error_answer
 from ostiary.oauth.server.client import AUTHORIZATION_CODE, REFRESH_TOKEN
@@ -25,7 +24,9 @@ from ostiary.oauth.server.errors import (
     UnsupportedGrantType,
     UnsupportedResponseType,
 )
+from ostiary.oauth.server.id_token import id_token_claims
 from ostiary.oauth.server.parameters import Parameters
+from ostiary.oauth.server.pkce import check_verifier, read_challenge
 from ostiary.oauth.server.scope import read_scope, write_scope
 from ostiary.oauth.server.signing_schedule import KeyTimes
 

@@ -22,12 +22,12 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.challenge import bearer_challenge
 from ostiary.oauth.confirmation import CNF, JKT, certificate_thumbprint, is_confirmed
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, OAuthError, TokenRefused
-from ostiary.oauth.id_token import scope_claims
 from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS, VerifiedProof, check_proof
 from ostiary.oauth.server.errors import InvalidDpopProof
+from ostiary.oauth.server.id_token import scope_claims
 from ostiary.storage.store import digest
 from ostiary.transport.direct import Answer
 from ostiary.transport.stepping import in_task

@@ -24,8 +24,8 @@ from ostiary.authserver.token_response import Issued
 from ostiary.authserver.tokens.session_tokens import SessionTokens, issue_session_tokens
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import JKT
-from ostiary.oauth.pkce import check_verifier
 from ostiary.oauth.server.errors import InvalidGrant
+from ostiary.oauth.server.pkce import check_verifier
 from ostiary.oauth.server.resource import same_resource
 from ostiary.transport.stepping import in_task
 

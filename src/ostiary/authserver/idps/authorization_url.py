@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from ostiary.oauth.canonical_url import CanonicalUrl
-from ostiary.oauth.pkce import ENTROPY_BYTES, S256, code_verifier, s256
+from ostiary.oauth.client.pkce import ENTROPY_BYTES, S256, code_verifier, s256
 
 
 def new_verifier() -> str:

@@ -10,13 +10,13 @@ from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpDenied, IdpError, I
 from ostiary.oauth.canonical_url import UrlRefused
 from ostiary.oauth.client.authorization_response import AuthorizationRefused, NotOurs
 from ostiary.oauth.client.client_registration import RegistrationRefused
+from ostiary.oauth.client.id_token import IdTokenRefused
+from ostiary.oauth.client.pkce import PkceUnsupported
 from ostiary.oauth.client.server_metadata import MetadataRefused
 from ostiary.oauth.client.token_response import TokenRequestRefused, TokenResponseUnreadable, in_brief
 from ostiary.oauth.client.userinfo import UserinfoRefused
 from ostiary.oauth.errors import InvalidRequest, TemporarilyUnavailable, TokenRefused
-from ostiary.oauth.id_token import IdTokenRefused
 from ostiary.oauth.issuer_identification import WrongIssuer
-from ostiary.oauth.pkce import PkceUnsupported
 from ostiary.secrets import SecretUnavailable
 from ostiary.transport.fetch import FetchError, NotReached
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from ostiary.identity.jwt_verifier import MAX_BYTES_OF_AN_ANSWER, UnverifiedJwt, read_jwt, verify
 from ostiary.identity.key_sets import KeyLocation, KeySets
+from ostiary.oauth.client.id_token import check_id_token
 from ostiary.oauth.client.server_metadata import jwks_uri
 from ostiary.oauth.errors import InvalidToken
-from ostiary.oauth.id_token import check_id_token
 from ostiary.oauth.refusal import Refusal
 from ostiary.transport.reach import Reach
 

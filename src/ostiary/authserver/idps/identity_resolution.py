@@ -15,10 +15,10 @@ from ostiary.authserver.idps.provider_metadata import ANY_TENANT
 from ostiary.authserver.upstream_account import Identity, UpstreamTokens
 from ostiary.identity.jwt_verifier import MAX_BYTES_OF_AN_ANSWER, read_jwt
 from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.client.id_token import issuer_matches
 from ostiary.oauth.client.server_metadata import MetadataRefused
 from ostiary.oauth.client.userinfo import UserinfoMapping, UserinfoRefused, identity_of, read_userinfo
 from ostiary.oauth.errors import TokenRefused
-from ostiary.oauth.id_token import issuer_matches
 from ostiary.oauth.jwt_claims import LEEWAY
 from ostiary.transport.fetch import Fetcher, FetchError
 from ostiary.transport.reach import Reach

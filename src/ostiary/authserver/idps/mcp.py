@@ -36,11 +36,11 @@ from ostiary.credentials.issuer.discovery import Discoveries, FoundIssuer, NotFo
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.oauth.client.authorization_request import authorization_endpoint, scopes_to_ask
 from ostiary.oauth.client.authorization_response import answer_of, code_of
+from ostiary.oauth.client.pkce import require_s256
 from ostiary.oauth.client.server_metadata import same_issuer, token_endpoint
 from ostiary.oauth.client.token_response import TokenRequestRefused
 from ostiary.oauth.client.userinfo import UpstreamIdentity, UserinfoMapping, UserinfoRefused, read_userinfo
 from ostiary.oauth.inspection.person import person_of
-from ostiary.oauth.pkce import require_s256
 from ostiary.storage.errors import StorageError
 from ostiary.transport.fetch import FetchError
 from ostiary.transport.reach import reach_from, reach_of, strangers

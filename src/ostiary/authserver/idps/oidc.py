@@ -30,10 +30,10 @@ from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.authorization_request import authorization_endpoint
 from ostiary.oauth.client.authorization_response import answer_of, code_of
+from ostiary.oauth.client.id_token import IdTokenRefused, issuer_matches
 from ostiary.oauth.client.server_metadata import token_endpoint
 from ostiary.oauth.client.token_response import TokenRequestRefused
 from ostiary.oauth.errors import TemporarilyUnavailable, TokenRefused
-from ostiary.oauth.id_token import IdTokenRefused, issuer_matches
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.oauth.personal_name import personal_name
 from ostiary.transport.reach import reach_from, reach_of

@@ -12,8 +12,7 @@ from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.refusal import Refusal
-from ostiary.oauth.resource_server.access_token import require_access_token
-from ostiary.oauth.server.access_token import TYPE
+from ostiary.oauth.resource_server.access_token import TYPE, require_access_token
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import revoked_tokens, token_sessions
 from ostiary.storage.store import digest, insert_or_ignore

@@ -9,7 +9,8 @@ from typing import Any
 
 from ostiary.authserver.services import Parts
 from ostiary.authserver.token_response import Issued
-from ostiary.oauth.server.access_token import TYPE, access_token_claims
+from ostiary.oauth.resource_server.access_token import TYPE
+from ostiary.oauth.server.access_token import access_token_claims
 from ostiary.oauth.server.client import Client
 from ostiary.storage.store import digest
 

@@ -16,9 +16,9 @@ from ostiary.authserver.services import Parts
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.token_response import Issued
 from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
-from ostiary.oauth.id_token import id_token_claims
 from ostiary.oauth.server.access_token import fitting_claims
 from ostiary.oauth.server.client import Client
+from ostiary.oauth.server.id_token import id_token_claims
 
 OPENID = "openid"
 

@@ -33,8 +33,8 @@ from ostiary.transport.moved import REDIRECTS, moved
 from ostiary.transport.road import Compressed, RoadClient, unreached_with_advice
 
 if TYPE_CHECKING:
-    from ostiary.cli.target import Target
     from ostiary.credentials.runtime import Runtime
+    from ostiary.diagnosis.target import Target
 
 UNREACHABLE, BAD_ANSWER, CREDENTIAL_FAILED, CREDENTIAL_REFUSED = -32010, -32012, -32013, -32014
 """The codes that the gateway has for the same."""

@@ -28,7 +28,7 @@ from ostiary.cli.bridging.stdio import MessageOutput, lines_of_stdin
 if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
 
-    from ostiary.cli.target import Target
+    from ostiary.diagnosis.target import Target
 
 DRAIN_SECONDS = 5.0
 """How long answers may still come once standard input has ended."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostiary.credentials.adapters.server_credential import ServerCredential, url_as_sent
 from ostiary.credentials.blocking import BlockingCredential
-from ostiary.credentials.chain import as_one
+from ostiary.credentials.credential import as_one
 from ostiary.credentials.headers.headers import MOST_TRIES, Outgoing, Refusal
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ostiary.credentials.chain import as_one
+from ostiary.credentials.credential import as_one
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 

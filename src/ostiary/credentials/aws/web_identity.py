@@ -25,7 +25,7 @@ from ostiary.transport.fetch import FetchError
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from ostiary.credentials.aws.credential import AwsSigV4
+    from ostiary.credentials.aws.settings import AwsSigV4Settings
     from ostiary.credentials.headers.subject_token_source import Presented
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
@@ -46,7 +46,7 @@ class AwsToken(Token):
 class WebIdentitySource:
     """Sessions for one subject."""
 
-    settings: AwsSigV4
+    settings: AwsSigV4Settings
     subject: Presented
     server_url: CanonicalUrl
     runtime: Runtime

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from ostiary.credentials.client_credentials.source import ClientCredentialsSource
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured
 from ostiary.credentials.headers.token_headers import TokenHeaders
-from ostiary.credentials.issuer.dpop_key import DpopKey
+from ostiary.credentials.tokens.dpop_key import DpopKey
 from ostiary.oauth.challenge import Challenge, read_challenges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ostiary.credentials.client_credentials.credential import ClientCredentials
+    from ostiary.credentials.client_credentials.settings import ClientCredentialsSettings
     from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
     from ostiary.credentials.runtime import Runtime
     from ostiary.credentials.tokens.held_token import TokenStatus
@@ -36,7 +36,9 @@ logger = logging.getLogger("ostiary.credentials")
 class ClientCredentialsHeaders:
     """One credential at one server."""
 
-    def __init__(self, settings: ClientCredentials, server_url: CanonicalUrl, runtime: Runtime) -> None:
+    def __init__(
+        self, settings: ClientCredentialsSettings, server_url: CanonicalUrl, runtime: Runtime
+    ) -> None:
         self._settings = settings
         self._server_url = server_url
         self._runtime = runtime

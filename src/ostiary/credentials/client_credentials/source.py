@@ -10,10 +10,10 @@ from ostiary.credentials.issuer.token_endpoint import DpopWanted, token_of
 from ostiary.credentials.tokens.cache import TokenKey
 
 if TYPE_CHECKING:
-    from ostiary.credentials.client_credentials.credential import ClientCredentials
+    from ostiary.credentials.client_credentials.settings import ClientCredentialsSettings
     from ostiary.credentials.issuer.discovery import FoundEndpoint
-    from ostiary.credentials.issuer.dpop_key import DpopKey
     from ostiary.credentials.runtime import Runtime
+    from ostiary.credentials.tokens.dpop_key import DpopKey
     from ostiary.credentials.tokens.token import Token
     from ostiary.oauth.canonical_url import CanonicalUrl
 
@@ -27,7 +27,7 @@ class ClientCredentialsSource:
 
     def __init__(
         self,
-        settings: ClientCredentials,
+        settings: ClientCredentialsSettings,
         server_url: CanonicalUrl,
         runtime: Runtime,
         *,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
-    from ostiary.credentials.issuer.dpop_key import DpopKey
     from ostiary.credentials.tokens.cache import TokenCache
+    from ostiary.credentials.tokens.dpop_key import DpopKey
     from ostiary.credentials.tokens.held_token import TokenStatus
     from ostiary.credentials.tokens.token import Token, TokenSource
 

@@ -7,6 +7,5 @@ client_proof        the proof itself: secrets read, assertions signed
 discovery           where the token endpoint is
 server_description  what a server says of itself
 token_endpoint      one request there, and what may go wrong
-client_credentials  the client credentials grant
-dpop_key            the key that tokens are bound to
+context             what asking takes
 """

@@ -21,7 +21,7 @@ from ostiary.credentials.issuer.discovery import find_token_endpoint
 from ostiary.settings import UNNAMED_ISSUERS
 
 if TYPE_CHECKING:
-    from ostiary.credentials.runtime import Runtime
+    from ostiary.credentials.issuer.context import IssuerContext
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
@@ -57,7 +57,9 @@ class AddressedClient(ClientSettings):
             "who that is; `ostiary doctor` says which line to add"
         )
 
-    async def require_addressee(self, server_url: CanonicalUrl, runtime: Runtime, credential: str) -> None:
+    async def require_addressee(
+        self, server_url: CanonicalUrl, context: IssuerContext, credential: str
+    ) -> None:
         """Raise CredentialError, with the line to add, where the server alone says who would be asked."""
         shown = self.for_the_addressee_alone
         if shown is None or self.is_addressed:
@@ -66,7 +68,7 @@ class AddressedClient(ClientSettings):
             token_url=None,
             issuer=None,
             server_url=server_url,
-            runtime=runtime,
+            discoveries=context.discoveries,
             reach=self.reach,
             credential=credential,
         )

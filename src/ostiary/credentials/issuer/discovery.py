@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreachable
 from ostiary.credentials.issuer.server_description import KEPT, NotDescribed, ServerDescriptions
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused
+from ostiary.oauth.client.protected_resource import ProtectedResource
 from ostiary.oauth.client.server_metadata import (
     AnotherIssuer,
     MetadataRefused,
@@ -28,12 +29,10 @@ from ostiary.oauth.client.server_metadata import (
     same_issuer,
     token_endpoint,
 )
-from ostiary.oauth.protected_resource import ProtectedResource
 from ostiary.transport.fetch import Fetcher, FetchError, NotTrusted
 from ostiary.transport.reach import Reach, reach_from, strangers
 
 if TYPE_CHECKING:
-    from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.challenge import Challenge
 
 SECOND_CHOICE_KEPT = 300.0
@@ -71,7 +70,7 @@ async def find_token_endpoint(  # noqa: PLR0913 - each says one thing about wher
     token_url: CanonicalUrl | None,
     issuer: str | None,
     server_url: CanonicalUrl,
-    runtime: Runtime,
+    discoveries: Discoveries,
     reach: Reach,
     credential: str,
     endpoint: str | None = None,
@@ -86,7 +85,7 @@ async def find_token_endpoint(  # noqa: PLR0913 - each says one thing about wher
     if token_url is not None:
         return FoundEndpoint(token_url, issuer, {}, reach)
     try:
-        found = await runtime.discoveries.find(issuer, server_url, reach)
+        found = await discoveries.find(issuer, server_url, reach)
         if found.undescribed is not None and not by_default_rule:
             raise found.undescribed
         return found.endpoint(mutual_tls=mutual_tls)

@@ -15,13 +15,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.oauth.challenge import Challenge, read_challenges
-from ostiary.oauth.client.server_metadata import MetadataRefused
-from ostiary.oauth.protected_resource import (
+from ostiary.oauth.client.protected_resource import (
     ProtectedResource,
     challenged_url,
     read_protected_resource,
     well_known_urls,
 )
+from ostiary.oauth.client.server_metadata import MetadataRefused
 from ostiary.transport.fetch import Fetcher, FetchError, NotReached
 from ostiary.transport.reach import Reach, strangers
 

@@ -13,8 +13,8 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import Url
 
 if TYPE_CHECKING:
-    from ostiary.credentials.issuer.dpop_key import DpopKey
-    from ostiary.credentials.runtime import Runtime
+    from ostiary.credentials.issuer.context import IssuerContext
+    from ostiary.credentials.tokens.dpop_key import DpopKey
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 Named = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$")]
@@ -36,14 +36,14 @@ class IssuerSettings(AddressedClient):
         """Where tokens are asked for, as far as the settings tell; else the server's own URL."""
         return self.token_url or (canonical_url(self.issuer) if self.issuer else server_url)
 
-    async def find(self, server_url: CanonicalUrl, runtime: Runtime, credential: str) -> FoundEndpoint:
+    async def find(self, server_url: CanonicalUrl, context: IssuerContext, credential: str) -> FoundEndpoint:
         """The token endpoint. Raises CredentialError."""
-        await self.require_addressee(server_url, runtime, credential)
+        await self.require_addressee(server_url, context, credential)
         return await find_token_endpoint(
             token_url=self.token_url,
             issuer=self.issuer,
             server_url=server_url,
-            runtime=runtime,
+            discoveries=context.discoveries,
             reach=self.reach,
             credential=credential,
             mutual_tls=self.certificates is not None,
@@ -53,7 +53,7 @@ class IssuerSettings(AddressedClient):
         self,
         found: FoundEndpoint,
         server_url: CanonicalUrl,
-        runtime: Runtime,
+        context: IssuerContext,
         credential: str,
         *,
         dpop: DpopKey | None = None,
@@ -63,7 +63,7 @@ class IssuerSettings(AddressedClient):
             url=found.url,
             issuer=found.issuer,
             client=self,
-            runtime=runtime,
+            context=context,
             credential=credential,
             endpoint=server_url.origin,
             reach=found.reach,

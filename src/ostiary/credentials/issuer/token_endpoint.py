@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from ostiary.credentials.error import CredentialError
     from ostiary.credentials.issuer.client_settings import ClientSettings
-    from ostiary.credentials.issuer.dpop_key import DpopKey
-    from ostiary.credentials.runtime import Runtime
+    from ostiary.credentials.issuer.context import IssuerContext
+    from ostiary.credentials.tokens.dpop_key import DpopKey
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.oauth.client.client_authentication import ClientAuthentication
     from ostiary.transport.fetch import Document
@@ -88,7 +88,7 @@ class TokenEndpoint:
         url: CanonicalUrl,
         issuer: str | None,
         client: ClientSettings,
-        runtime: Runtime,
+        context: IssuerContext,
         credential: str,
         endpoint: str,
         reach: Reach | None = None,
@@ -97,8 +97,8 @@ class TokenEndpoint:
     ) -> None:
         self.url = url
         self._client = client
-        self._proof = ClientProof(client, issuer or str(url), str(url), methods_supported, runtime.clock)
-        self._runtime = runtime
+        self._proof = ClientProof(client, issuer or str(url), str(url), methods_supported, context.clock)
+        self._context = context
         self._credential = credential
         self._endpoint = endpoint
         self._reach = reach or client.reach
@@ -151,7 +151,7 @@ class TokenEndpoint:
         if self._dpop is not None:
             headers["dpop"] = self._dpop.proof("POST", self.url, nonce_of=str(self.url))
         try:
-            document = await self._runtime.fetcher.post_form(
+            document = await self._context.fetcher.post_form(
                 self.url,
                 sent,
                 headers=headers,
@@ -205,7 +205,7 @@ class TokenEndpoint:
             credential=self._credential,
             endpoint=self._endpoint,
             fix=fix,
-            retry_after=retry_after(header, now=self._runtime.clock()),
+            retry_after=retry_after(header, now=self._context.clock()),
         )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ostiary.credentials.issuer.client_settings import ClientSettings
-from ostiary.credentials.vault.system_vault import KeptClient
+from ostiary.credentials.vault.records import KeptClient
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.client_registration import (
     RegisteredClient,
@@ -26,14 +26,14 @@ from ostiary.transport.reach import strangers
 
 if TYPE_CHECKING:
     from ostiary.credentials.issuer.discovery import FoundEndpoint
-    from ostiary.credentials.oauth_user.credential import OAuthUser
+    from ostiary.credentials.oauth_user.settings import OAuthUserSettings
     from ostiary.credentials.runtime import Runtime
-    from ostiary.credentials.vault.system_vault import Grant, UserRecords
+    from ostiary.credentials.vault.records import Grant, UserRecords
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.transport.reach import Reach
 
 
-def configured_client(user: OAuthUser, found: FoundEndpoint) -> ClientSettings | None:
+def configured_client(user: OAuthUserSettings, found: FoundEndpoint) -> ClientSettings | None:
     """A client that is known before we ask; None when the server has to register one."""
     if user.client_id is not None:
         return user
@@ -43,7 +43,7 @@ def configured_client(user: OAuthUser, found: FoundEndpoint) -> ClientSettings |
 
 
 async def registered_client(
-    user: OAuthUser, found: FoundEndpoint, *, redirect_uri: str, runtime: Runtime
+    user: OAuthUserSettings, found: FoundEndpoint, *, redirect_uri: str, runtime: Runtime
 ) -> RegisteredClient:
     """Have the server register us. Raises RegistrationRefused or FetchError."""
     if "registration_endpoint" not in found.metadata:
@@ -74,7 +74,7 @@ async def kept_client(records: UserRecords, issuer: str, *, now: float) -> KeptC
     return kept
 
 
-async def client_of(grant: Grant, user: OAuthUser, records: UserRecords) -> ClientSettings | None:
+async def client_of(grant: Grant, user: OAuthUserSettings, records: UserRecords) -> ClientSettings | None:
     """The client that a grant was given to; None when we are that client no more."""
     if user.client_id is not None:
         return user if user.client_id == grant.client_id else None
@@ -86,7 +86,7 @@ async def client_of(grant: Grant, user: OAuthUser, records: UserRecords) -> Clie
     return client_settings(user, kept.client)
 
 
-def grants_reach(grant: Grant, user: OAuthUser, server_url: CanonicalUrl) -> Reach:
+def grants_reach(grant: Grant, user: OAuthUserSettings, server_url: CanonicalUrl) -> Reach:
     """How far a request to the grant's issuer may go: to this machine only when that is here."""
     here = canonical_url(grant.issuer).is_loopback or user.private_network
     within = replace(user.reach, loopback=here)
@@ -95,7 +95,7 @@ def grants_reach(grant: Grant, user: OAuthUser, server_url: CanonicalUrl) -> Rea
     return strangers(within, grant.issuer, server_url)
 
 
-def client_settings(user: OAuthUser, client: RegisteredClient) -> ClientSettings:
+def client_settings(user: OAuthUserSettings, client: RegisteredClient) -> ClientSettings:
     """A client as a token endpoint wants to know it, reached as the configuration says."""
     return ClientSettings.model_validate(
         {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from joserfc.jwk import ECKey
 
-from ostiary.credentials.issuer.dpop_key import DpopKey
+from ostiary.credentials.tokens.dpop_key import DpopKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreachable
 from ostiary.credentials.oauth_user.loopback_redirect import PortTaken
-from ostiary.credentials.vault.system_vault import VaultError
+from ostiary.credentials.vault.vault import VaultError
 from ostiary.oauth.canonical_url import UrlRefused
 from ostiary.oauth.client.authorization_response import AuthorizationRefused, NotOurs
 from ostiary.oauth.client.client_registration import RegistrationRefused
+from ostiary.oauth.client.pkce import PkceUnsupported
 from ostiary.oauth.client.server_metadata import MetadataRefused
 from ostiary.oauth.issuer_identification import WrongIssuer
-from ostiary.oauth.pkce import PkceUnsupported
 from ostiary.transport.fetch import FetchError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from ostiary.oauth.challenge import read_challenges
 
 if TYPE_CHECKING:
     from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
-    from ostiary.credentials.oauth_user.credential import OAuthUser
+    from ostiary.credentials.oauth_user.settings import OAuthUserSettings
     from ostiary.credentials.runtime import Runtime
     from ostiary.credentials.tokens.held_token import TokenStatus
     from ostiary.oauth.canonical_url import CanonicalUrl
@@ -31,7 +31,7 @@ MOST_STEP_UPS = 3
 class OAuthUserHeaders:
     """The headers of one person at one server."""
 
-    def __init__(self, user: OAuthUser, server_url: CanonicalUrl, *, runtime: Runtime) -> None:
+    def __init__(self, user: OAuthUserSettings, server_url: CanonicalUrl, *, runtime: Runtime) -> None:
         self._user = user
         self._server_url = server_url
         self._runtime = runtime

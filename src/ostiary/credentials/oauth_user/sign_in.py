@@ -25,7 +25,7 @@ from ostiary.credentials.oauth_user.client import (
 from ostiary.credentials.oauth_user.dpop_key import KeptDpopKey
 from ostiary.credentials.oauth_user.errors import KIND, told_to_the_person
 from ostiary.credentials.oauth_user.loopback_redirect import LoopbackListener, PortTaken, listening
-from ostiary.credentials.vault.system_vault import Grant, KeptClient, UserRecords
+from ostiary.credentials.vault.records import Grant, KeptClient, UserRecords
 from ostiary.oauth.challenge import Challenge
 from ostiary.oauth.client.authorization_request import (
     AuthorizationRequest,
@@ -33,15 +33,15 @@ from ostiary.oauth.client.authorization_request import (
     scopes_to_ask,
 )
 from ostiary.oauth.client.authorization_response import read_code
+from ostiary.oauth.client.pkce import ENTROPY_BYTES, code_verifier, require_s256, s256
 from ostiary.oauth.client.server_metadata import MetadataRefused
 from ostiary.oauth.inspection.person import person_of
-from ostiary.oauth.pkce import ENTROPY_BYTES, code_verifier, require_s256, s256
 
 if TYPE_CHECKING:
     from ostiary.credentials.browser import Browser
     from ostiary.credentials.issuer.client_settings import ClientSettings
     from ostiary.credentials.issuer.discovery import FoundEndpoint
-    from ostiary.credentials.oauth_user.credential import OAuthUser
+    from ostiary.credentials.oauth_user.settings import OAuthUserSettings
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.oauth.client.token_response import TokenResponse
@@ -64,7 +64,7 @@ class Wanted:
 class SignIn:
     """A sign-in for one server."""
 
-    user: OAuthUser
+    user: OAuthUserSettings
     server_url: CanonicalUrl
     runtime: Runtime
     browser: Browser
@@ -200,7 +200,9 @@ class SignIn:
         )
 
 
-async def first_challenge(user: OAuthUser, server_url: CanonicalUrl, runtime: Runtime) -> Challenge | None:
+async def first_challenge(
+    user: OAuthUserSettings, server_url: CanonicalUrl, runtime: Runtime
+) -> Challenge | None:
     """What the server wants of a request without a token; None when it lets it in. Raises CredentialError."""
     with told_to_the_person(server_url):
         challenges = await runtime.discoveries.challenges(server_url, user.reach)
@@ -215,14 +217,14 @@ def token_challenge(challenges: Iterable[Challenge]) -> Challenge:
     return Challenge("bearer", {})
 
 
-async def find_issuer(user: OAuthUser, server_url: CanonicalUrl, runtime: Runtime) -> FoundEndpoint:
+async def find_issuer(user: OAuthUserSettings, server_url: CanonicalUrl, runtime: Runtime) -> FoundEndpoint:
     """The authorization server of the configuration, else of the server. Raises CredentialError."""
     await user.require_addressee(server_url, runtime, KIND)
     return await find_token_endpoint(
         token_url=None,
         issuer=user.issuer,
         server_url=server_url,
-        runtime=runtime,
+        discoveries=runtime.discoveries,
         reach=user.reach,
         credential=KIND,
         endpoint=str(server_url),
@@ -244,7 +246,7 @@ def token_endpoint(
         url=found.url,
         issuer=found.issuer,
         client=client,
-        runtime=runtime,
+        context=runtime,
         credential=KIND,
         endpoint=str(server_url),
         reach=found.reach,

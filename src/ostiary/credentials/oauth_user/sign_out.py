@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from ostiary.credentials.issuer.client_proof import ClientProof, ProofUnavailable
 from ostiary.credentials.oauth_user.client import client_of, grants_reach
 from ostiary.credentials.oauth_user.errors import told_to_the_person
-from ostiary.credentials.vault.system_vault import Grant, UserRecords
+from ostiary.credentials.vault.records import Grant, UserRecords
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.transport.fetch import FetchError
 
 if TYPE_CHECKING:
     from ostiary.credentials.issuer.client_settings import ClientSettings
-    from ostiary.credentials.oauth_user.credential import OAuthUser
+    from ostiary.credentials.oauth_user.settings import OAuthUserSettings
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.transport.reach import Reach
@@ -30,7 +30,9 @@ class SignedOut:
     """Why the issuer may still take the tokens, until they end; None when it takes them no more."""
 
 
-async def sign_out(user: OAuthUser, server_url: CanonicalUrl, *, runtime: Runtime) -> SignedOut | None:
+async def sign_out(
+    user: OAuthUserSettings, server_url: CanonicalUrl, *, runtime: Runtime
+) -> SignedOut | None:
     """End the sign-in at this server; None without one. Raises CredentialError.
 
     What is kept here is forgotten even when the issuer can't be told.

@@ -23,7 +23,8 @@ from ostiary.credentials.oauth_user.dpop_key import KeptDpopKey
 from ostiary.credentials.oauth_user.errors import KIND, needs_sign_in, told_to_the_person
 from ostiary.credentials.oauth_user.sign_in import SignIn, Wanted, find_issuer
 from ostiary.credentials.tokens.token import Token
-from ostiary.credentials.vault.system_vault import Grant, UserRecords, VaultError
+from ostiary.credentials.vault.records import Grant, UserRecords
+from ostiary.credentials.vault.vault import VaultError
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ostiary.credentials.issuer.client_settings import ClientSettings
-    from ostiary.credentials.oauth_user.credential import OAuthUser
+    from ostiary.credentials.oauth_user.settings import OAuthUserSettings
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.oauth.challenge import Challenge
@@ -61,7 +62,7 @@ class OAuthUserSource:
     credential = KIND
 
     def __init__(
-        self, user: OAuthUser, server_url: CanonicalUrl, *, runtime: Runtime, demands: Demands
+        self, user: OAuthUserSettings, server_url: CanonicalUrl, *, runtime: Runtime, demands: Demands
     ) -> None:
         self._user = user
         self._server_url = server_url
@@ -172,7 +173,7 @@ class OAuthUserSource:
             url=canonical_url(grant.token_endpoint),
             issuer=grant.issuer,
             client=client,
-            runtime=self._runtime,
+            context=self._runtime,
             credential=KIND,
             endpoint=self.endpoint,
             reach=grants_reach(grant, self._user, self._server_url),

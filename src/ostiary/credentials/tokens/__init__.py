@@ -2,6 +2,7 @@
 
 token         a value and how long it is good for; what can fetch one
 cache         one fetch however many wait; renewed ahead of expiry
+dpop_key      the key that a token is bound to
 held_token    one of its tokens, and when the next is due
 subject       whose token is exchanged
 presented     a token that is shown to an issuer, to get another one

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ostiary.credentials.issuer.dpop_key import DpopKey
+    from ostiary.credentials.tokens.dpop_key import DpopKey
     from ostiary.secrets import Secret
 
 

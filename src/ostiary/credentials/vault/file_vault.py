@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ostiary.credentials.vault.file_lock import file_turn
-from ostiary.credentials.vault.system_vault import VaultError
+from ostiary.credentials.vault.vault import VaultError
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

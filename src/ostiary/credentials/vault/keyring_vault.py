@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ostiary.credentials.vault.file_vault import FileVault
-from ostiary.credentials.vault.system_vault import VaultError
+from ostiary.credentials.vault.vault import VaultError
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ostiary.cli.missing_servers import in_words
 from ostiary.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.diagnosis.evidence import NO_SUCH_PLACE, UNKNOWN_METHOD
+from ostiary.diagnosis.server_answer import NO_SUCH_PLACE, UNKNOWN_METHOD
+from ostiary.mcp.missing_servers import in_words
 
 if TYPE_CHECKING:
     from ostiary.diagnosis.evidence import Evidence

@@ -6,13 +6,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.diagnosis.wanted import Wanted, is_from_iap, is_front_ends_page, is_sign_in
+from ostiary.diagnosis.wanted_credential import Wanted, is_from_iap, is_front_ends_page, is_sign_in
 from ostiary.oauth.inspection.humanize import span_in_words
 from ostiary.oauth.inspection.token_kind import TokenKind
 from ostiary.transport.moved import moved_to
 
 if TYPE_CHECKING:
-    from ostiary.diagnosis.evidence import Answer, Evidence
+    from ostiary.diagnosis.evidence import Evidence
+    from ostiary.diagnosis.server_answer import Answer
 
 
 def people_sign_in_there(evidence: Evidence) -> Diagnosis | None:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ostiary.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.diagnosis.wanted import Wanted
+from ostiary.diagnosis.wanted_credential import Wanted
 from ostiary.oauth.inspection.token_explanation import origin_on_cloud_run
 
 if TYPE_CHECKING:

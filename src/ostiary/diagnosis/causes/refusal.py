@@ -7,11 +7,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.diagnosis.wanted import is_from_cloud_run
+from ostiary.diagnosis.wanted_credential import is_from_cloud_run
 from ostiary.oauth.inspection.humanize import span_in_words
 
 if TYPE_CHECKING:
-    from ostiary.diagnosis.evidence import Answer, Evidence
+    from ostiary.diagnosis.evidence import Evidence
+    from ostiary.diagnosis.server_answer import Answer
 
 MOST_DIFFERENCE = 60.0
 """Seconds between two clocks that most servers forgive."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.diagnosis.advice import takes
 from ostiary.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.diagnosis.wanted import Wanted
+from ostiary.diagnosis.wanted_credential import Wanted
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.oauth.inspection.humanize import relative, span_in_words
 from ostiary.oauth.inspection.token_explanation import LEEWAY, SIGNATURE_REMOVED, is_a_persons
@@ -15,7 +15,8 @@ from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.oauth.resource_server.access_token import GOOGLE
 
 if TYPE_CHECKING:
-    from ostiary.diagnosis.evidence import Answer, Evidence, Sent
+    from ostiary.diagnosis.evidence import Evidence, Sent
+    from ostiary.diagnosis.server_answer import Answer
     from ostiary.oauth.jwt_parts import JwtParts
 
 _ACCESS_TOKENS = {TokenKind.GOOGLE_ACCESS_TOKEN, TokenKind.ACCESS_TOKEN, TokenKind.JWT_ACCESS_TOKEN}

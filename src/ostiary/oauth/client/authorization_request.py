@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
+from ostiary.oauth.client.pkce import S256
 from ostiary.oauth.client.server_metadata import MetadataRefused
-from ostiary.oauth.pkce import S256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

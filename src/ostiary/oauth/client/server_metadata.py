@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
-from ostiary.oauth.pkce import S256
+from ostiary.oauth.client.pkce import S256
 
 OAUTH = "/.well-known/oauth-authorization-server"
 OPENID = "/.well-known/openid-configuration"

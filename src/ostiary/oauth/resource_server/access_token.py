@@ -16,8 +16,9 @@ from typing import Any
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_claims import client_of
 from ostiary.oauth.refusal import Refusal
-from ostiary.oauth.server.access_token import TYPE
 
+TYPE = "at+jwt"
+"""The header's `typ`: what tells an access token from other JWTs of its issuer (RFC 9068 2.1)."""
 GOOGLE = frozenset({"https://accounts.google.com", "accounts.google.com"})
 """Google writes its name in both ways."""
 IAP = "https://cloud.google.com/iap"

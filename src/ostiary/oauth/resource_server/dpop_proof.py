@@ -20,9 +20,9 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.oauth.client.dpop_proof import token_hash
 from ostiary.oauth.confirmation import KEY_MEMBERS, jwk_thumbprint
+from ostiary.oauth.errors import InvalidDpopProof
 from ostiary.oauth.jwt_claims import LEEWAY
 from ostiary.oauth.jwt_parts import JwtParts, NotAJwt, is_jwt, jwt_parts
-from ostiary.oauth.server.errors import InvalidDpopProof
 
 if TYPE_CHECKING:
     from joserfc.jwa import JWSAlgModel

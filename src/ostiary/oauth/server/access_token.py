@@ -7,9 +7,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-TYPE = "at+jwt"
-"""The header's `typ`: what tells an access token from every other JWT of ours (RFC 9068 section 2.1)."""
-
 RESERVED = frozenset(
     {
         *("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "scp", "tsid"),

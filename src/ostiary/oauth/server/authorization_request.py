@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass, field
 
 from ostiary.oauth.errors import InvalidRequest
-from ostiary.oauth.pkce import read_challenge
 from ostiary.oauth.server.errors import RequestNotSupported, RequestUriNotSupported, UnsupportedResponseType
 from ostiary.oauth.server.parameters import Parameters
+from ostiary.oauth.server.pkce import read_challenge
 from ostiary.oauth.server.scope import read_scope
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})

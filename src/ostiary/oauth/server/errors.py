@@ -8,7 +8,7 @@
     ├── UnsupportedGrantType        400  RFC 6749 5.2
     ├── InvalidScope                400  RFC 6749 5.2
     ├── InvalidTarget               400  RFC 8707 2
-    ├── InvalidDpopProof            400  RFC 9449 5
+    ├── InvalidDpopProof            400  RFC 9449 5 (in `errors`)
     ├── DeviceFlowError                  RFC 8628 3.5
     │   ├── AuthorizationPending    400
     │   ├── SlowDown                400
@@ -34,7 +34,7 @@ Raise where the rule breaks, render in one place.
 
 from __future__ import annotations
 
-from ostiary.oauth.errors import InvalidRequest, OAuthError
+from ostiary.oauth.errors import InvalidDpopProof, InvalidRequest, OAuthError
 
 __all__ = [
     "AuthorizationError",
@@ -103,12 +103,6 @@ class InvalidTarget(OAuthError):
     """The resource is missing, malformed, unknown, or another than was authorized."""
 
     error = "invalid_target"
-
-
-class InvalidDpopProof(OAuthError):
-    """The proof of possession is missing, malformed, stale, or of another key."""
-
-    error = "invalid_dpop_proof"
 
 
 class DeviceFlowError(OAuthError):

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ostiary.oauth.client.pkce import S256
 from ostiary.oauth.issuer_identification import ADVERTISED
-from ostiary.oauth.pkce import S256
 from ostiary.oauth.server.authorization_request import PROMPTS
 from ostiary.oauth.server.client import JWT_BEARER
 

@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
         self.complete = False
         self.reusable = False
         self.idle_since = 0.0
-        self.calls = Calls()
+        self.calls: Calls[Connection] = Calls()
         """Those of the caller whose call is under way here."""
         self.paused = False
         self.room: Room | None = None

@@ -49,7 +49,7 @@ class Upstream:
         self._idle: list[Connection] = []
         self._busy: dict[Connection, float] = {}
         self._opening = 0
-        self._turns = Turns(name, limits)
+        self._turns: Turns[Connection] = Turns(name, limits)
         self._callers, self._waiting = self._turns.callers, self._turns.waiting  # looked at for each call
         self._share = limits.caller_connections
         self._sweeper: asyncio.TimerHandle | None = None
@@ -120,12 +120,12 @@ class Upstream:
     # inside
 
     async def _exchange_when_free(
-        self, message: bytes, calls: Calls, most_bytes: int | None
+        self, message: bytes, calls: Calls[Connection], most_bytes: int | None
     ) -> UpstreamAnswer:
         return await self._send(await self._connection(calls, len(message)), message, calls, most_bytes)
 
     def _send(
-        self, connection: Connection, message: bytes, calls: Calls, most_bytes: int | None
+        self, connection: Connection, message: bytes, calls: Calls[Connection], most_bytes: int | None
     ) -> Reply[UpstreamAnswer]:
         connection.calls = calls
         self._busy[connection] = self._loop.time() + self.limits.timeout
@@ -133,7 +133,7 @@ class Upstream:
             self._watch()
         return connection.send(message, most_bytes or self.limits.answer_bytes)
 
-    async def _connection(self, calls: Calls, size: int) -> Connection:
+    async def _connection(self, calls: Calls[Connection], size: int) -> Connection:
         """One for a message of this size; from here on it counts among the calls that are under way."""
         deadline = self._loop.time() + self.limits.timeout
         connection = None
@@ -152,11 +152,11 @@ class Upstream:
             opening.add_done_callback(lambda opened: self._adopt(opened, calls))
             raise
 
-    def _has_room(self, calls: Calls) -> bool:
+    def _has_room(self, calls: Calls[Connection]) -> bool:
         is_free = self._idle or len(self._busy) + self._opening < self.limits.connections
         return bool(is_free) and calls.under_way < self._share
 
-    def _adopt(self, opening: asyncio.Task[Connection], calls: Calls) -> None:
+    def _adopt(self, opening: asyncio.Task[Connection], calls: Calls[Connection]) -> None:
         if not opening.cancelled() and opening.exception() is None:
             calls.under_way -= 1
             self.release(opening.result(), keep=True)
@@ -165,7 +165,7 @@ class Upstream:
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
-    async def _open(self, calls: Calls) -> Connection:
+    async def _open(self, calls: Calls[Connection]) -> Connection:
         try:
             connection = await self._open_in_time()
         except BaseException:
@@ -261,7 +261,7 @@ class Upstream:
         if self._busy or self._idle or self._waiting:
             self._watch()
 
-    def _no_turn(self, calls: Calls) -> Exception:
+    def _no_turn(self, calls: Calls[Connection]) -> Exception:
         """Nothing came free in time: because of the caller's own calls, or because of everybody's."""
         if calls.under_way >= self._share:
             return CallerBusy(self.name)

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from ostiary.transport.stepping import Reply
 from ostiary.transport.upstream.errors import CallerBusy
 from ostiary.transport.upstream.limits import UpstreamLimits
 
-if TYPE_CHECKING:
-    from ostiary.transport.upstream.connection import Connection
+Connection = TypeVar("Connection")
 
 
 class Turn(NamedTuple):
@@ -26,7 +25,7 @@ class Turn(NamedTuple):
     size: int
 
 
-class Calls:
+class Calls(Generic[Connection]):
     """Those of one caller: how many are under way, and which wait, the oldest first."""
 
     __slots__ = ("under_way", "waiting", "waiting_bytes")
@@ -37,22 +36,22 @@ class Calls:
         self.waiting_bytes = 0
 
 
-class Turns:
+class Turns(Generic[Connection]):
     """Of all callers of one server."""
 
     def __init__(self, server: str, limits: UpstreamLimits) -> None:
         self._server = server
         self._limits = limits
-        self.callers: dict[Hashable, Calls] = {}
-        self.waiting: OrderedDict[Calls, None] = OrderedDict()
+        self.callers: dict[Hashable, Calls[Connection]] = {}
+        self.waiting: OrderedDict[Calls[Connection], None] = OrderedDict()
         """Callers of whom something waits; whose turn it was goes to the end."""
 
-    def begin(self, caller: Hashable) -> Calls:
+    def begin(self, caller: Hashable) -> Calls[Connection]:
         """Those of a caller of whom there was nothing."""
         calls = self.callers[caller] = Calls()
         return calls
 
-    def wait(self, calls: Calls, deadline: float, size: int) -> Reply[Connection | None]:
+    def wait(self, calls: Calls[Connection], deadline: float, size: int) -> Reply[Connection | None]:
         """Line up: for a connection, or None when one may be opened.
 
         Raises CallerBusy when the queue is full; one call may wait however long it is.
@@ -78,7 +77,7 @@ class Turns:
         self._leave(calls, reply)
         return reply
 
-    def overdue(self, now: float) -> list[tuple[Calls, Reply[Connection | None]]]:
+    def overdue(self, now: float) -> list[tuple[Calls[Connection], Reply[Connection | None]]]:
         """Those who waited too long; they wait no more."""
         late = [
             (calls, reply)
@@ -97,7 +96,7 @@ class Turns:
         for caller in nothing:
             del self.callers[caller]
 
-    def _leave(self, calls: Calls, reply: Reply[Connection | None]) -> None:
+    def _leave(self, calls: Calls[Connection], reply: Reply[Connection | None]) -> None:
         turn = calls.waiting.pop(reply, None)
         if turn is not None:
             calls.waiting_bytes -= turn.size

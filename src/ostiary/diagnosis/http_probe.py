@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from ostiary.diagnosis.evidence import UNKNOWN_METHOD, Answer, Unreachable, read_message
-from ostiary.diagnosis.way import DeadEnd
+from ostiary.diagnosis.connect import DeadEnd
+from ostiary.diagnosis.evidence import Unreachable
+from ostiary.diagnosis.server_answer import UNKNOWN_METHOD, Answer, read_message
 from ostiary.mcp.eras import CAPABILITIES_KEY, CLIENT_INFO_KEY, MODERN, VERSION_KEY
 from ostiary.mcp.events import EventReader
 from ostiary.transport.road import Compressed, RoadClient, unreached
@@ -19,7 +20,7 @@ from ostiary.transport.trust import certificate_error, distrust, tls_failure
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ostiary.cli.secrets_sent import RememberingAuth
+    from ostiary.credentials.adapters.secrets_sent import RememberingAuth
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 LEGACY = "2025-11-25"

@@ -1,4 +1,4 @@
-"""Who signed in: ID tokens that we give, and those that an upstream gives us. OIDC Core 2, 3.1.3."""
+"""Who signed in, heard: ID tokens that an upstream gives us. OpenID Connect Core section 3.1.3."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ostiary.oauth.errors import InvalidToken
@@ -15,17 +15,6 @@ from ostiary.oauth.jwt_claims import LEEWAY, check_claims
 OLDEST = 24 * 3600.0
 """Seconds since `iat`; an issuer whose clock is a day off is no witness of a sign-in."""
 MAX_SUBJECT = 255
-
-SCOPE_CLAIMS: Mapping[str, tuple[str, ...]] = {
-    "profile": (
-        *("name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile"),
-        *("picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"),
-    ),
-    "email": ("email", "email_verified"),
-    "address": ("address",),
-    "phone": ("phone_number", "phone_number_verified"),
-}
-"""Which claims a scope asks for (section 5.4)."""
 
 _TENANT = re.compile(r"[0-9A-Za-z-]{1,64}")
 _HASHES = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
@@ -38,44 +27,6 @@ class IdTokenRefused(ValueError):
         super().__init__(reason)
         self.detail = detail
         """For the log: what exactly was wrong; no secrets."""
-
-
-def id_token_claims(  # noqa: PLR0913 - an argument a claim
-    *,
-    issuer: str,
-    subject: str,
-    client_id: str,
-    now: float,
-    lifetime: float,
-    nonce: str | None = None,
-    auth_time: float | None = None,
-    access_token: str | None = None,
-    alg: str = "ES256",
-    scopes: Collection[str] = (),
-    person: Mapping[str, Any] | None = None,
-    amr: Sequence[str] = (),
-) -> dict[str, Any]:
-    """The payload of ours. alg: what it will be signed with; person: what is known of who signed in."""
-    issued_at = int(now)
-    claims = {
-        "iss": issuer,
-        "sub": subject,
-        "aud": client_id,
-        "exp": issued_at + int(lifetime),
-        "iat": issued_at,
-        "auth_time": None if auth_time is None else int(auth_time),
-        "nonce": nonce,
-        "at_hash": None if access_token is None else half_hash(access_token, alg),
-        "amr": list(amr) or None,
-    }
-    told = {name: value for name, value in claims.items() if value is not None}
-    return scope_claims(person or {}, scopes) | told
-
-
-def scope_claims(person: Mapping[str, Any], scopes: Collection[str]) -> dict[str, Any]:
-    """What these scopes let a client see of a person; also the answer of our userinfo (section 5.3.2)."""
-    seen = [name for scope, names in SCOPE_CLAIMS.items() if scope in scopes for name in names]
-    return {name: person[name] for name in seen if person.get(name) is not None}
 
 
 def half_hash(token: str, alg: str) -> str:

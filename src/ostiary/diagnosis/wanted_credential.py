@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ostiary.oauth.resource_server.access_token import GOOGLE
 
 if TYPE_CHECKING:
-    from ostiary.diagnosis.evidence import Answer, ResourceMetadata
+    from ostiary.diagnosis.server_answer import Answer, ResourceMetadata
 
 _CLOUD_RUN = re.compile(r"Your client does not have permission to (the requested URL|get URL)")
 _SIGN_IN = re.compile(
