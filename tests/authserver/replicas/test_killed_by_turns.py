@@ -38,7 +38,7 @@ PEOPLE = 12
 KILLS = 6
 RUNS_BETWEEN = 0.8
 """Seconds for which both replicas run before one of them dies."""
-PATIENCE = 20.0
+PATIENCE = 60.0
 RESOURCE = "https://mcp.example.com/mcp"
 ISSUER = "http://127.0.0.1:9000"
 IDP = "https://corp.example.com"
