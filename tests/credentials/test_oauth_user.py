@@ -19,7 +19,7 @@ from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.browser import Browser
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.vault.file_vault import FileVault
-from ostiary.credentials.vault.system_vault import VaultError
+from ostiary.credentials.vault.vault import VaultError
 from ostiary.secrets import Secret
 
 Client = Callable[..., Awaitable[httpx2.AsyncClient]]

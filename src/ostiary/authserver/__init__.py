@@ -1,45 +1,41 @@
 """The authorization server: signs people in, and gives clients tokens for exactly one resource.
 
-    config/          the `authserver:` part of ostiary.yaml
-    authserver       puts it together on its listeners
-    parts            what the endpoints share
-    http/            how requests come in and answers go out
-    discovery        what the server says of itself                          RFC 8414
+From the listeners down, a floor a line; a room knows those below it alone:
 
-what programs ask
-    token_endpoint   authenticate the client, choose the grant, answer      RFC 6749 3.2
-    grants/          one file a grant
-    clients/         who asks: registered, self-registered, self-described
-    mtls_listener    where clients with certificates ask                     RFC 8705 5
-    binding          to what tokens are bound                                RFC 9449, RFC 8705
-    used_once        assertions and proofs, by their names
-    access_tokens    made for one resource                                   RFC 9068
-    session_tokens   those of a session, and an ID token with them           OIDC Core 3.1.3.3
-    own_tokens       our access tokens, read back
-    proven_tokens    their signatures, checked before
-    device_authorization   a device asks for its codes                       RFC 8628 3.1
-    revocation       a client gives a token back                             RFC 7009
-    introspection    what a token is worth now                               RFC 7662
-    userinfo         who signed in                                           OIDC Core 5.3
-    signing/         what tokens are signed with
-
-where people come
-    walk/            from an authorization request to a code
-    connections/     what a person has connected, and how they end it
-    device_pages     a person lets a device in                               RFC 8628 3.3
-    pages/           what people see
-    idps/            identity providers
-    sessions/        what a client may do for a person
-    connected        what one leg at a provider brought
-    authorized       what a person agreed to
-    codes            what stands for it until it is redeemed, once
-    devices          those that wait for it
-
-    resources        what tokens are for
-    rates            how often somebody may ask
-    audit_events     what is written down
-    background       what is done after the answer
-    sweep            what has had its time goes
+    server                 listeners, route tables, what is done from time to time
+    endpoints              what programs ask
+    device_pages           where a person lets a device in                     RFC 8628 3.3
+    connections            where a person sees and ends what is theirs
+    grants                 one file a grant                                    RFC 6749 4
+    interaction            from an authorization request to a code             RFC 6749 4.1.1
+    assertions             what others vouch for                               RFC 7523, RFC 8693
+    tokens                 made for one resource, and read back                RFC 9068
+    administration         what operators do at the command line
+    sessions               what a client may do for a person
+    upstream_grants        what a person gave at an identity provider
+    requests               a request of a client that proved who it is
+    services               what all of these share, put together once
+    clients                who asks: registered, self-registered, self-described
+    development            an identity provider for trying things out
+    codes                  what stands for an authorization until it is redeemed, once
+    devices                those that wait for one
+    absent_claims          claims that a resource wants and nobody has
+    described_scopes       what scopes allow, in words
+    idps                   where people sign in
+    http                   how requests come in and answers go out
+    signing                what tokens are signed with
+    resources              what tokens are for
+    rates                  how often somebody may ask
+    authorization_grant    what a person agreed to
+    trusted_jwts           JWTs of the issuers that the operator trusts
+    config                 the `authserver:` part of ostiary.yaml
+    pages                  what people see
+    upstream_account       what a sign-in at a provider brought
+    audit_events           what is written down
+    background             what is done after the answer
+    replay_guard           assertions and proofs, by their names, used once
+    token_response         what a grant gives
+    verified_token_cache   our tokens' signatures, checked before
 
 Rules of the protocol are in `oauth/`; what survives is in `storage/`. The gateway meets it over HTTP alone.
 """

@@ -1,28 +1,33 @@
 """The commands: one file a group, each a thin shell around a part.
 
-    app                 the list of commands; what becomes of their errors
-    up, check, config   run, check and describe an ostiary.yaml
-    running             the parts of a file on their listeners
-    call, tools, token  talk to one MCP server
-    login, logout       sign a person in at a server, forget it again
-    doctor, explain     why a call is refused; what a token says
+    app                       the list of commands; what becomes of their errors
+    up, check, config         run, check and describe an ostiary.yaml
+    running                   the parts of a file on their listeners
+    call, tools, token        talk to one MCP server
+    login, logout             sign a person in at a server, forget it again
+    doctor, explain           why a call is refused; what a token says
     keys, sessions, clients   administer the authorization server of a file
-    bridge              stdio ⇄ HTTP; client_config prints how clients start it
-    zoo, cloudrun       the example server; the local Google
-    demo                what `up` runs without a file: the secured zoo
-    demo_context        how other commands find the running demo
+    bridge                    stdio ⇄ HTTP
+    client_config             how clients start the bridge
+    client_settings           what is said of a client at the command line
+    zoo, cloudrun             the example server; the local Google
+    demo                      what `up` runs without a file: the secured zoo
+    demo_sign_in              its authorization server, and who signs in there
+    demo_context              how other commands find the running demo
 
 Behind the commands that talk to a server:
-    target              which server, and which credential for it
-    signing             for which server, and by which credential, a person signs in
-    session             the SDK's client, and what a refusal says
-    arguments           k=v → JSON, by the tool's input schema
-    console             tables, text and JSON; safe to print whatever a server sent
-    overview            a file at a glance
-    administration      the authorization server of a file, reached through its store
-    failure             one sentence, and the exit code
-    diagnosis/          what doctor sees, and the rules by which it names the cause
-    bridging/           what bridge carries, and how
+    target           which server, and which credential for it
+    signing          for which server, and by which credential, a person signs in
+    challenge        a refusal, in a sentence
+    listing          what servers list, as tables
+    options          options that several commands have
+    session          the SDK's client, and what a refusal says
+    arguments        k=v → JSON, by the tool's input schema
+    console          tables, text and JSON; safe to print whatever a server sent
+    overview         a file at a glance
+    administration   the authorization server of a file, reached through its store
+    failure          one sentence, and the exit code
+    bridging/        what bridge carries, and how
 
 Modules are imported when a command needs them, so that `ostiary --help` is quick.
 """

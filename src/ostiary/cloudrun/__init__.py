@@ -1,1 +1,4 @@
-"""Google Cloud Run: for now, one that runs on this machine (`emulator`)."""
+"""Google Cloud Run.
+
+emulator  one that runs on this machine
+"""

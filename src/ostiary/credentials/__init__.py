@@ -1,34 +1,41 @@
 """What we send: how to get, keep and attach the token that one server wants.
 
-    Credential         one of the kinds below, or a list of them
-    SingleCredential   one of them, told apart by `type`
-    AwsSigV4           aws_sigv4            AWS's signature on each request, by web identity
-    Bearer             bearer               a fixed bearer token
-    ClientCredentials  client_credentials   a token from an OAuth issuer, for ourselves
-    GoogleAccessToken  google_access_token  a Google access token, for Google's APIs
-    GoogleIdToken      google_id_token      a Google ID token, for Cloud Run
-    Header             header               a fixed header
-    IdJag              id_jag               a token by the word of the company's IdP
-    NoCredential       none                 nothing
-    OAuthUser          oauth_user           a person's own token, who signs in with `ostiary login`
-    TokenExchange      token_exchange       a token for another one
-    WorkloadJwt        workload_jwt         the platform's JWT in a file, or what an issuer gives for it
+    Credential        one of the kinds below, or a list of them
+    CredentialError   the root of everything they raise
 
-    Chain              several of them on one request
-    CredentialError    the root of everything they raise
+A kind is its own configuration model, one file or one folder a kind, and `attach` makes of it the headers of
+one server:
 
-A kind is its own configuration model, one file a kind, and `attach` makes of it the headers of one server.
-What stands behind the kinds:
+    aws                  AwsSigV4: AWS's signature on each request, by web identity
+    bearer               Bearer: a fixed bearer token
+    client_credentials   ClientCredentials: a token from an OAuth issuer, for ourselves
+    google               GoogleAccessToken, for Google's APIs; GoogleIdToken, for Cloud Run
+    header               Header: a fixed header
+    id_jag               IdJag: a token by the word of the company's IdP
+    none                 NoCredential: nothing
+    oauth_user           OAuthUser: a person's own token, who signs in with `ostiary login`
+    token_exchange       TokenExchange: a token for another one
+    workload_jwt         WorkloadJwt: the platform's JWT in a file, or what an issuer gives for it
 
-    attached/   the headers of each request, and what a refusal means
-    tokens/     one fetch however many wait; renewed ahead of expiry
-    issuer/     how an OAuth issuer is asked
-    google/     how Google is asked
-    aws/        how AWS is called
-    person/     a person signs in
-    adapters/   credentials on the requests of HTTP libraries
-    blocking    the same without an event loop
-    runtime     what all credentials of a process share
+    single_credential   one of them, told apart by `type`
+    chain               several of them on one request
+    credential          the one or the other
+    subject             whose token is exchanged
+
+What stands behind the kinds, and knows none of them:
+
+    headers   the headers of each request, and what a refusal means
+    tokens    one fetch however many wait; renewed ahead of expiry
+    issuer    how an OAuth issuer is asked
+    vault     where a person's tokens are kept between commands
+    browser   how a person is shown a page
+    runtime   what all credentials of a process share
+    error     what can go wrong
+
+and before them:
+
+    adapters   credentials on the requests of HTTP libraries
+    blocking   the same without an event loop
 """
 
 from __future__ import annotations

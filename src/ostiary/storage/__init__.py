@@ -2,6 +2,8 @@
 
     config          the `storage:` part of ostiary.yaml
     sealing         AES-256-GCM under a key ring: nothing secret stands in the store in the clear
+    store           transactions and seals together: what rooms with tables are given
+    group_commit    many transactions, one flush
     database        SQLite or PostgreSQL, brought up to date before its first use
     prepared        statements that are made once and executed often
     schema          the tables as they are now

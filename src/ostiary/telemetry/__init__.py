@@ -1,13 +1,13 @@
 """What happened.
 
-    config      the `telemetry:` part of ostiary.yaml
-    logs        one line an event, to standard error; readable on a terminal, JSON elsewhere
-    audit       what was granted, refused and ended: one line of JSON an event, kept
-    counting_handler    where log lines go, and which of a flood of them
-    floods      how many lines of one kind are told, and how many counted
-    metrics     how much of it: counts
-    endpoints   what operators ask: healthz, readyz, metrics
-    redaction   what no line may hold: secrets, tokens, characters that forge a second line
+    config             the `telemetry:` part of ostiary.yaml
+    logs               one line an event, to standard error; readable on a terminal, JSON elsewhere
+    audit              what was granted, refused and ended: one line of JSON an event, kept
+    counting_handler   where log lines go, and which of a flood of them
+    floods             how many lines of one kind are told, and how many counted
+    metrics            how much of it: counts
+    endpoints          what operators ask: healthz, readyz, metrics
+    redaction          what no line may hold: secrets, tokens, characters that forge a second line
 
 A part takes its logger by `structlog.get_logger("ostiary.<part>")` and says what happened in a few fixed
 words, with the particulars as keys: `log.warning("call refused", server=name, reason=detail)`.

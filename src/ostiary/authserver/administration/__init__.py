@@ -1,4 +1,4 @@
 """What operators do at the command line.
 
-clients   those that registered themselves: listed, deleted
+clients  those that registered themselves: listed, deleted
 """

@@ -1,12 +1,13 @@
 """The `authserver:` part of ostiary.yaml: one file a list or a group of settings.
 
-settings          the whole part
-idps              where people sign in: oidc, oauth2, mcp
-presets           what is known of Google, GitHub and others
-resources         what tokens are for, whose they are, and which accounts they need
-clients           who was registered by the operator
-trusted_issuers   whose assertions are taken
-rate              60/m
+settings           the whole part
+idps               where people sign in: oidc, oauth2, mcp
+presets            what is known of Google, GitHub and others
+resources          what tokens are for, whose they are, and which accounts they need
+clients            who was registered by the operator
+trusted_issuers    whose assertions are taken
+certificate_names  a client's certificate, by the name that was registered   RFC 8705 2.1
+rate               60/m
 """
 
 from ostiary.authserver.config.clients import ClientSettings

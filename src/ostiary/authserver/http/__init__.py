@@ -1,8 +1,7 @@
 """How requests come in and answers go out. Handlers know forms and values, and nothing of the wire.
 
 form_request   what a back-channel endpoint is asked: a form, and who is at the other end
-door           a handler of such requests, inside the listener's protocol (`transport/direct`)
+endpoint_door  a handler of such requests, inside the listener's protocol (`transport/direct`)
 json_answer    JSON out, and each error as its RFC has it
 page_door      a handler of a browser's requests: what it refuses becomes a page
-doors, documents, routes   which path leads where: of programs, of everybody, of browsers
 """

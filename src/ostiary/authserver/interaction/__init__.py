@@ -1,30 +1,35 @@
 """From an authorization request to a code: what a person's browser does here.
 
 the way
-    authorize     the request is read                                      RFC 6749 4.1.1
-    pushed        a request that was pushed before                         RFC 9126
-    proven        whose it is, and where its answer goes
-    asked         what it asks for, once resource and scopes are chosen    RFC 8707
-    start         the walk is made, and bound to the browser
-    go_on         the next step is taken: a page, or another site
-    shown         the page of the step that is due
-    consent       the person agrees, or not
-    leg_state     one leg: the browser is sent off, and comes back         RFC 6749 10.12
-    callback      what it brings back
-    failed_leg    what a client hears of a leg that failed
-    steps         connect, skip, cancel, continue
-    replace       another account than the connected one: replace or keep
-    finish        a code, a device let in, or the reason why not           RFC 9207
+    authorize               the request is read                                      RFC 6749 4.1.1
+    pushed_requests         a request that was pushed before                         RFC 9126
+    validated_client        whose it is, and where its answer goes
+    authorization_request   what it asks for, once resource and scopes are chosen    RFC 8707
+    start                   the walk is made, and bound to the browser
+    advance                 the next step is taken: a page, or another site
+    step_page               the page of the step that is due
+    consent                 the person agrees, or not
+    upstream_login          one leg: the browser is sent off, and comes back         RFC 6749 10.12
+    upstream_error          what a client hears of a leg that failed
+    connect_accounts        connect, skip, cancel, continue
+    replace_account         another account than the connected one: replace or keep
+    finish                  a code, a device let in, or the reason why not           RFC 9207
 
 what it is made of
-    record        what is remembered of a walk; arrival: what a leg adds to it
-    known         what is known of the person from before; choices: what they skipped
-    legs          where each leg stands; next_step: what comes next
-    walks         where a walk is kept; change: whatever other tabs do meanwhile
-    standing      all of this, looked at together
-    visit         one request; browser: whose it is; posted: what a form decided
-    onward        sending a browser on
-    noted         what the audit is told
+    interaction_state   what is remembered of it, sealed
+    interaction_store   where it is kept
+    interaction_view    all of it, looked at together
+    change              one change, whatever other tabs do meanwhile
+    known_accounts      what is known of the person from before
+    skip_choices        what they skipped
+    account_steps       where each account stands
+    next_step           what comes next
+    login_result        what a sign-in at a provider adds
+    browser_request     one request
+    browser             whose it is
+    form_submission     what a form decided
+    redirect            sending a browser on
+    audit               what the audit is told
 
 Consent comes first, before any upstream flow: an identity provider that knows the person answers without a
 word, and the person must have seen who gets the code before that (the confused deputy of MCP's security best

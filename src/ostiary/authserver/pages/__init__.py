@@ -3,17 +3,30 @@
 A page is a frozen dataclass with just the values it shows; its docstring says what its form posts.
 `page_response` makes it an answer. Every form posts `csrf` and its hidden fields besides.
 
-    Consent             who asks, for what, where the answer goes    consent        RFC 6749 4.1.1
-    Walk                which accounts are connected, which is next  walk
-    ReplaceAccount      another account came back: replace or keep   walk
-    SignInChoice        which identity provider                      sign_in
-    DevelopmentSignIn   alice or bob, not for real use               sign_in
-    Connections         what is connected, and how to end it         connections
-    ConnectAccount      one more account: asked before it begins     connections
-    DeviceCode, DeviceConfirm, DeviceDone                            device         RFC 8628 3.3
-    ErrorPage, Done     the last word                                outcome
-    Onward              the browser goes on to another site          outcome
-    WayBack             back to a program that nobody vouches for    outcome
+    Consent                                 who asks, for what, where the answer goes    consent        RFC 6749 4.1.1
+    Walk                                    which accounts are connected, which is next  connect_accounts
+    ReplaceAccount                          another account came back: replace or keep   connect_accounts
+    SignInChoice                            which identity provider                      sign_in
+    DevelopmentSignIn                       alice or bob, not for real use               sign_in
+    Connections                             what is connected, and how to end it         connections
+    ConnectAccount                          one more account: asked before it begins     connections
+    DeviceCode, DeviceConfirm, DeviceDone   device         RFC 8628 3.3
+    ErrorPage, Done                         the last word                                outcome
+    Onward                                  the browser goes on to another site          outcome
+    WayBack                                 back to a program that nobody vouches for    outcome
+
+    page               what all pages share
+    consent            whether a client may
+    connect_accounts   one account after the other
+    sign_in            at which provider
+    connections        what is connected
+    device             the code of a device
+    outcome            the last word
+    display_text       text that would hide something, shown
+    destination        where an answer goes, as people read it
+    render             templates, escaping everything
+    response           a page as an answer, with its headers
+    assets             the stylesheet
 
 One rule: all text is hostile. Templates escape it, and `display_text` shows what would hide in it. A name
 is never trusted to say who somebody is; a host and a `Destination` are.

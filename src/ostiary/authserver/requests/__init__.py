@@ -1,5 +1,5 @@
 """A request of a client that proved who it is.
 
-client_request   at an endpoint
-grant_request    for a token
+client_request  at an endpoint
+grant_request   for a token
 """

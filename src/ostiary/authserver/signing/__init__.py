@@ -3,5 +3,4 @@
 jws           a compact JWS, as fast as the signature itself allows   RFC 7515
 keys          a key, made, sealed and opened
 signing_keys  the keys of all replicas: which one signs, which are published
-rotation      makes the next key in time
 """

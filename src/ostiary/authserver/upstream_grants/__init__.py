@@ -1,11 +1,11 @@
 """What a person gave an owner at an identity provider: kept once, however many sessions use it.
 
-grant          the record, and how it is read
-keep           what a sign-in brought
-renewal        new tokens, by one replica at a time
-revalidation   whether the person still exists
-disconnect     by its person, or because nothing uses it any more
-away           a client may use it while its person is away
+grant           the record, and how it is read
+transitions     what becomes of it, one statement a change
+upsert          what a sign-in brought
+renewal         new tokens, by one replica at a time
+disconnect      by its person, or because nothing uses it any more
+offline_access  a client may use it while its person is away
 
 Sessions point to grants and never hold copies of tokens, so that a rotating token has one place.
 """

@@ -1,6 +1,7 @@
 """A token for ourselves: the client credentials grant (RFC 6749 section 4.4).
 
-credential   its settings
-headers      of one server, which may ask for more scope or a bound token
-source       the token request
+settings    which issuer, as which client, for what
+credential  the kind
+headers     of one server, which may ask for more scope or a bound token
+source      the token request
 """

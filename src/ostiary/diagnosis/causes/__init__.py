@@ -1,4 +1,12 @@
-"""The rules, read from the way there to the call itself; the first that fits is the cause."""
+"""The rules, read from the way there to the call itself; the first that fits is the cause.
+
+reach       no answer at all
+first_look  the answer says that it is something else
+no_token    the credential could not be had
+token       what is wrong with the token that was sent
+refusal     what the server, or Google before it, has against its holder
+answer      let in, and it still does not work
+"""
 
 from __future__ import annotations
 

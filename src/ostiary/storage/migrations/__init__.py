@@ -1,1 +1,5 @@
-"""How the tables came to be as they are: Alembic's environment, and a file a step in `versions/`."""
+"""How the tables came to be as they are: Alembic.
+
+env       its environment
+versions  a file a step
+"""

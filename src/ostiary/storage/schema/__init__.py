@@ -1,12 +1,13 @@
 """The tables as they are now. How a store gets there is in `migrations/`.
 
-    shared_tokens   tokens that one replica fetched for all
-    people          who signed in, and what they gave us at their identity providers
-    sessions        what a client may do for a person, and how it stays able to
-    requests        what is under way: asked, signed in, not yet redeemed; and what may be used once
-    clients         who asks
-    signing_keys    what our tokens are signed with
-    upstream_clients  who we are at authorization servers that registered us
+    metadata           what all tables belong to
+    shared_tokens      tokens that one replica fetched for all
+    people             who signed in, and what they gave us at their identity providers
+    sessions           what a client may do for a person, and how it stays able to
+    requests           what is under way: asked, signed in, not yet redeemed; and what may be used once
+    clients            who asks
+    signing_keys       what our tokens are signed with
+    upstream_clients   who we are at authorization servers that registered us
 
 Times are seconds since the epoch. A column named `*_hash` holds SHA-256 in hexadecimal, and nothing leads
 back from it; one named `sealed` opens only with the key ring.
