@@ -4,7 +4,7 @@
     together          what the parts of one file have to agree on
     load              read, check, and give the model; or every fault at once
     document          YAML → plain values, and the line on which each stands
-    faults            pydantic's errors → "ostiary.yaml:12: gateway.servers.zoo.credental is not a setting ..."
+    faults            pydantic's errors → "ostiary.yaml:12: gateway.credental is not a setting ..."
     nearest           what a name that does not exist was probably meant to be
     patterns          what a pattern asks for, in words
     presence          are the secrets and files that it names there?

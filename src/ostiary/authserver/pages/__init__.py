@@ -3,17 +3,19 @@
 A page is a frozen dataclass with just the values it shows; its docstring says what its form posts.
 `page_response` makes it an answer. Every form posts `csrf` and its hidden fields besides.
 
-    Consent                                 who asks, for what, where the answer goes    consent        RFC 6749 4.1.1
-    Walk                                    which accounts are connected, which is next  connect_accounts
-    ReplaceAccount                          another account came back: replace or keep   connect_accounts
-    SignInChoice                            which identity provider                      sign_in
-    DevelopmentSignIn                       alice or bob, not for real use               sign_in
-    Connections                             what is connected, and how to end it         connections
-    ConnectAccount                          one more account: asked before it begins     connections
-    DeviceCode, DeviceConfirm, DeviceDone   device         RFC 8628 3.3
-    ErrorPage, Done                         the last word                                outcome
-    Onward                                  the browser goes on to another site          outcome
-    WayBack                                 back to a program that nobody vouches for    outcome
+    Consent             who asks, for what, where the answer goes             RFC 6749 4.1.1
+    Walk                which accounts are connected, which is next
+    ReplaceAccount      another account came back: replace or keep
+    SignInChoice        which identity provider
+    DevelopmentSignIn   alice or bob, not for real use
+    Connections         what is connected, and how to end it
+    ConnectAccount      one more account: asked before it begins
+    DeviceCode          which device; DeviceConfirm, DeviceDone: let it in   RFC 8628 3.3
+    ErrorPage, Done     the last word
+    Onward              the browser goes on to another site
+    WayBack             back to a program that nobody vouches for
+
+In these files:
 
     page               what all pages share
     consent            whether a client may
