@@ -21,9 +21,10 @@ test: lint types  ## everything CI checks; an advisory of today is told, and fai
 soak: $(VENV)/ready  ## everybody hostile at once beside honest callers; alone, since it judges how long they wait
 	$(BIN)/python -m pytest tests/soak
 
-lint: $(VENV)/ready  ## format, style, and which way imports point
+lint: $(VENV)/ready  ## format, style, which way imports point, and whether the maps are true
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -q tests/test_house.py
 	$(BIN)/lint-imports
 
 types: $(VENV)/ready

@@ -1,63 +1,35 @@
-"""The house: no circles, and maps that are true."""
+"""The house: no circles, maps that are true, a floor for every room."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
-from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.house import (
+    CONTRACTS,
+    MODULES,
+    ROOT,
+    SOURCE,
+    circle,
+    faults_of_map,
+    floors_of,
+    imports_of,
+    open_floors,
+    rooms,
+)
 
-import ostiary
-
-SOURCE = Path(ostiary.__file__).parent
-ROOT = SOURCE.parent
-MODULES = {
-    ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
-    for file in SOURCE.rglob("*.py")
-}
 PACKAGES = sorted(name for name, file in MODULES.items() if file.name == "__init__.py")
-MAPPED = re.compile(r"\s*(\w+/?(?:, \w+/?)*)\s{2,}\S")
-
-
-def imports_of(text: str) -> set[str]:
-    """Modules of ours that it imports, for the type checker alone or inside a function too."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ImportFrom) and node.module is not None:
-            names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in MODULES else node.module for name in names}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return found & MODULES.keys()
-
-
 IMPORTS = {name: imports_of(file.read_text("utf-8")) for name, file in MODULES.items()}
-
-
-def circle(arrows: Mapping[str, AbstractSet[str]]) -> list[str]:
-    """One of them; none when there is none."""
-    try:
-        TopologicalSorter(arrows).prepare()
-    except CycleError as error:
-        return list(error.args[1])
-    return []
-
-
-def rooms(package: str) -> dict[str, set[str]]:
-    """What is directly inside a package, files and folders, and what each imports of the others."""
-    within = f"{package}."
-    arrows: dict[str, set[str]] = defaultdict(set)
-    for name, imported in IMPORTS.items():
-        if name.startswith(within):
-            room = name.removeprefix(within).partition(".")[0]
-            inside = (one.removeprefix(within) for one in imported if one.startswith(within))
-            arrows[room] |= {one.partition(".")[0] for one in inside} - {room}
-    return arrows
+EXHAUSTIVE = [
+    (container, contract)
+    for contract in CONTRACTS
+    if contract.get("exhaustive")
+    for container in contract["containers"]
+]
 
 
 def test_no_circle_of_files() -> None:
@@ -66,27 +38,108 @@ def test_no_circle_of_files() -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_circle_of_rooms(package: str) -> None:
-    assert circle(rooms(package)) == []
+    assert circle(rooms(package, IMPORTS)) == []
 
 
 def test_a_circle_for_the_type_checker_alone_is_found() -> None:
     text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ostiary.mcp.names import Names\n"
     assert imports_of(text) == {"ostiary.mcp.names"}
-    assert circle({"a": {"b"}, "b": {"a"}}) != []
+    assert sorted(set(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}))) == ["a", "b", "c"]
 
 
-def mapped(docstring: str) -> set[str]:
-    """The names that a package's map begins its lines with."""
-    lines = (MAPPED.match(line) for line in docstring.splitlines())
-    return {name.rstrip("/") for line in lines if line for name in line[1].split(", ")}
+def test_a_circle_of_folders_is_found_where_files_have_none() -> None:
+    planted = {"ostiary.a.one": {"ostiary.b.one"}, "ostiary.b.two": {"ostiary.a.two"}}
+    assert circle({**planted, "ostiary.a.two": set(), "ostiary.b.one": set()}) == []
+    assert sorted(set(circle(rooms("ostiary", planted)))) == ["a", "b"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_map_of_a_package_is_true(package: str) -> None:
     tree = ast.parse(MODULES[package].read_text("utf-8"))
-    names = mapped(ast.get_docstring(tree) or "")
     public = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     public |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    there = set(rooms(package)) - {"__main__"}
-    assert there - names == set(), "not on the map"
-    assert names - there - public == set(), "on the map, and not there"
+    assert faults_of_map(ast.get_docstring(tree) or "", rooms(package, IMPORTS), public) == []
+
+
+def test_a_map_that_lies_is_found() -> None:
+    docstring = "A house.\n\n    hall, attic   there\n    ghost/        not there\n    hall          again\n"
+    assert faults_of_map(docstring, ["hall", "attic", "cellar"], frozenset()) == [
+        "cellar has no line on the map in its package's docstring",
+        "ghost is on the map, and not there",
+        "hall is on the map 2 times",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("container", "contract"), EXHAUSTIVE, ids=[container for container, _ in EXHAUSTIVE]
+)
+def test_every_room_has_a_floor(container: str, contract: Mapping[str, Any]) -> None:
+    floors, arrows = floors_of(contract), rooms(container, IMPORTS)
+    listed = {room for floor in floors for room in floor} | set(contract.get("exhaustive_ignores", ()))
+    assert [f"{room} may stand {open_floors(room, floors, arrows)}" for room in arrows.keys() - listed] == []
+
+
+@pytest.mark.parametrize(
+    ("arrows", "place"),
+    [
+        ({}, "beside roof, or beside left | right, or beside cellar"),
+        ({"attic": {"cellar"}}, "beside roof, or beside left | right"),
+        ({"attic": {"cellar"}, "roof": {"attic"}}, "beside left | right"),
+        ({"attic": {"right"}, "roof": {"attic"}}, "between roof and left | right"),
+        ({"attic": {"left"}, "right": {"attic"}}, "nowhere before it imports less, or is imported by less"),
+    ],
+)
+def test_a_room_without_a_floor_is_told_where_it_may_stand(arrows: dict[str, set[str]], place: str) -> None:
+    assert open_floors("attic", [["roof"], ["left", "right"], ["cellar"]], arrows) == place
+
+
+def drawn_floors(page: str, container: str) -> list[str]:
+    """What a block of the page says stands on each floor; a line that begins with `|` or `:` goes on."""
+    block = (
+        page.partition(f"\n{container.removeprefix('ostiary.')}/\n")[2]
+        .partition("\n\n")[0]
+        .partition("```")[0]
+    )
+    floors: list[str] = []
+    for line in block.splitlines():
+        rooms_of_line = re.split(r"\s{3,}", line)[-1]
+        if rooms_of_line.startswith(("|", ":")):
+            floors[-1] += f" {rooms_of_line}"
+        else:
+            floors.append(rooms_of_line)
+    return floors
+
+
+@pytest.mark.parametrize(("container", "contract"), EXHAUSTIVE[1:], ids=[name for name, _ in EXHAUSTIVE[1:]])
+def test_the_floors_are_drawn_as_they_are(container: str, contract: Mapping[str, Any]) -> None:
+    assert drawn_floors((ROOT / "ARCHITECTURE.md").read_text("utf-8"), container) == contract["layers"]
+
+
+def test_the_parts_are_drawn_as_they_stand() -> None:
+    picture = (ROOT / "ARCHITECTURE.md").read_text("utf-8").split("```")[1]
+    lines = [re.split(r"\s{2,}", line.lstrip(" └├"))[0] for line in picture.strip().splitlines()]
+    drawn = [part for line in lines for part in line.split(", ")]
+    assert drawn == [room for floor in floors_of(EXHAUSTIVE[0][1]) for room in floor]
+
+
+NAMED = re.compile(r"`([\w./-]+(?:\.(?:md|py|toml|yaml)|/))`")
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_every_path_that_a_page_names_is_there(page: str) -> None:
+    named = NAMED.findall((ROOT / page).read_text("utf-8"))
+    assert named
+    assert [path for path in named if not any((place / path).exists() for place in (ROOT, SOURCE))] == []
+
+
+def doubled(text: str) -> list[str]:
+    """Headings that a page has twice, and links that one of its sections has twice."""
+    sections = re.split(r"^#+ ", text, flags=re.MULTILINE)[1:]
+    headings = Counter(section.partition("\n")[0] for section in sections)
+    links = (Counter(re.findall(r"\]\((\S+?)\)", section)) for section in sections)
+    return [entry for found in (headings, *links) for entry, times in found.items() if times > 1]
+
+
+def test_the_readme_says_nothing_twice() -> None:
+    assert doubled("# A\n[x](a.md) [y](a.md)\n## B\n[x](a.md)\n## B\n") == ["B", "a.md"]
+    assert doubled((ROOT / "README.md").read_text("utf-8")) == []

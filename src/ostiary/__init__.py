@@ -3,16 +3,14 @@
     cli           the commands
     config        ostiary.yaml: one file, checked before anything runs
     authserver    the authorization server: signs people in, and gives clients tokens
-    authserver    the authorization server: signs people in, and gives clients tokens
     gateway       the broker: many MCP servers behind one guarded endpoint
     cloudrun      Google Cloud Run, emulated on this machine
     zoo           the example MCP server
     diagnosis     why a call is refused
-    diagnosis     why a call is refused
     credentials   what we send: tokens fetched, kept fresh, attached
     identity      who is calling: tokens verified
     storage       what must survive, sealed
-    telemetry     what happened: logs, the audit, metrics, the audit, metrics
+    telemetry     what happened: logs, the audit, metrics
     transport     how bytes come and go
     settings      the words that all configuration shares
     oauth, mcp    the protocols' rules, pure
