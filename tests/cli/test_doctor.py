@@ -437,7 +437,7 @@ def test_an_older_server_whose_handshake_fails(
 def test_a_server_that_keeps_the_connection_alive_and_never_answers(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ostiary.diagnosis.wire.LONGEST", 0.5)
+    monkeypatch.setattr("ostiary.diagnosis.http_probe.LONGEST", 0.5)
     left = threading.Event()
 
     def talk(listener: socket.socket) -> None:
