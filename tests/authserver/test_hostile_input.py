@@ -14,10 +14,10 @@ from joserfc.jwk import ECKey
 from tests.authserver.agreed import TV, VERIFIER, give_code, proof, redemption, sign_in
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Start
 from tests.authserver.connections.at_the_page import connect_url
+from tests.authserver.endpoints.test_token import typed
 from tests.authserver.foreign_issuer import ForeignIssuer
 from tests.authserver.hostile import CLAIMS, Hostile
 from tests.authserver.person import Person, World, authorize_url, world
-from tests.authserver.test_token_endpoint import typed
 
 from ostiary.authserver.connections.browser_session import session_cookie
 from ostiary.authserver.interaction.browser import Browser, cookie_name
