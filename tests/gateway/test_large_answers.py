@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 from tests.gateway.conftest import Caller, error, result
 
-from ostiary.gateway.held_lists import HeldLists
-from ostiary.gateway.large_answers import OneAtATime
+from ostiary.gateway.upstreams.held_lists import HeldLists
+from ostiary.gateway.upstreams.large_answers import OneAtATime
 from ostiary.mcp.links import MOST_LINKS
 from ostiary.mcp.merging import ListBudget
 from ostiary.transport import stepping

@@ -256,10 +256,8 @@ async def test_waiting_for_an_answer_is_not_idling(start_listener: StartListener
     assert await client.answer() == "200 wait"
 
 
-async def test_a_call_whose_door_breaks_gets_a_typed_answer(connect: Connect) -> None:
+async def test_a_call_whose_door_breaks_is_answered_without_a_word_of_why(connect: Connect) -> None:
     client = await connect()
     body = b"\xff"  # this door decodes what it gets
     await client.send(f"POST /call HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1\r\n\r\n", body)
-    assert await client.answer() == (
-        '500 {"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"Internal error"}}'
-    )
+    assert await client.answer() == "500 something broke in the server; its log says what\n"

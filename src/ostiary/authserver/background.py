@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Coroutine
 
 import structlog
 
+from ostiary.crash_text import crash_text
 from ostiary.storage.errors import StorageError
 
 PATIENCE = 5.0
@@ -44,4 +44,4 @@ async def _told(work: Coroutine[None, None, None], what: str) -> None:
     except StorageError as error:
         log.warning("background_failed", what=what, reason=str(error))
     except Exception as error:  # noqa: BLE001 - a fault of ours, and nobody else hears of it
-        log.error("background_crashed", what=what, exception="".join(traceback.format_exception(error)))  # noqa: TRY400
+        log.error("background_crashed", what=what, exception=crash_text(error))  # noqa: TRY400

@@ -28,7 +28,7 @@ from ostiary.cli import (
     up,
     zoo,
 )
-from ostiary.cli.failure import BAD_USAGE, outcome
+from ostiary.operator_error import BAD_USAGE, OperatorError
 
 INTERRUPTED = 130
 
@@ -70,12 +70,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # `ostiary tools ... | head`: nobody is left to write to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
-    except Exception as error:
-        failure = outcome(error)
-        if failure is None:
-            raise
-        _tell(str(failure))
-        return failure.exit_code
+    except OperatorError as error:
+        _tell(str(error))
+        return error.exit_code
 
 
 def _usage(misused: TyperException) -> str:

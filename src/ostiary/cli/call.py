@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ostiary.cli import options
-from ostiary.cli.failure import JOB_FAILED, BadUsage, Failure
+from ostiary.cli.failure import BadUsage, Failure
+from ostiary.operator_error import JOB_FAILED
 
 if TYPE_CHECKING:
     import mcp

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ostiary.cli import options
-from ostiary.cli.failure import JOB_FAILED
+from ostiary.operator_error import JOB_FAILED
 
 if TYPE_CHECKING:
     from ostiary.diagnosis.diagnosis import Diagnosis

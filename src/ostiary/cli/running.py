@@ -9,11 +9,9 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from ostiary.authserver import AuthServer
-from ostiary.authserver.idps.idp import IdpRepointed
 from ostiary.authserver.server.discovery import mtls_origin
 from ostiary.authserver.server.metrics import AuditCounts
 from ostiary.authserver.server.readiness import readiness
-from ostiary.cli.failure import Failure
 from ostiary.gateway import Gateway
 from ostiary.telemetry.endpoints import Check, telemetry_app
 from ostiary.telemetry.metrics import Count, Metrics
@@ -33,8 +31,7 @@ async def running(file: OstiaryFile) -> AsyncIterator[None]:
     """Run what the file names while the block does.
 
     Every address is taken before anything starts, and telemetry answers before the rest does. Raises
-    ListenRefused, StorageError, AuditUnusable, CertificateUnusable, and Failure for a provider that became
-    another one.
+    ListenRefused, StorageError, AuditUnusable, CertificateUnusable, IdpRepointed.
     """
     async with AsyncExitStack() as stack:
         sockets = {listen: stack.enter_context(bind(listen)) for listen in _addresses(file)}
@@ -95,10 +92,7 @@ def _proxies(file: OstiaryFile) -> Proxies:
 
 
 async def _start(authserver: AuthServer, sockets: dict[Listen, socket.socket], stack: AsyncExitStack) -> None:
-    try:
-        await stack.enter_async_context(authserver)
-    except IdpRepointed as repointed:
-        raise Failure(str(repointed)) from None
+    await stack.enter_async_context(authserver)
     apart = authserver.settings.mtls
     listening = authserver.listening(
         sockets[authserver.settings.listen], mtls=None if apart is None else sockets[apart.listen]

@@ -24,7 +24,6 @@ from ostiary.diagnosis.target import Target
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.settings import Settings
 from ostiary.transport.proxies import proxies_of
-from ostiary.transport.reach import reach_of
 
 if TYPE_CHECKING:
     from ostiary.gateway.config import ServerSettings
@@ -77,7 +76,7 @@ def _server(name: str, server: ServerSettings, file: Path, loaded: OstiaryFile) 
         server.url,
         server.credential,
         f"server {name} of {file}",
-        reach_of(server),
+        server.reach,
         proxies_of(loaded.proxy, os.environ),
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ostiary.config.nearest import suggestion
 from ostiary.config.patterns import IN_WORDS
 from ostiary.config.shape import Shape
+from ostiary.operator_error import BAD_USAGE, OperatorError
 from ostiary.settings import Faults, Place
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ class FileFault:
         return f"{self.file}{'' if self.line is None else f':{self.line}'}: {self.what}"
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(OperatorError):
     """A file that nothing can be run from: everything that is wrong with it, in the order of its lines."""
+
+    exit_code = BAD_USAGE
 
     def __init__(self, faults: Iterable[FileFault]) -> None:
         self.faults = tuple(sorted(faults, key=lambda fault: fault.line or 0))

@@ -16,6 +16,7 @@ from ostiary.cloudrun.emulator import EmulatorSettings
 from ostiary.config.file import OstiaryFile
 from ostiary.config.schema import file_schema
 from ostiary.settings import Settings
+from ostiary.transport.reach import EdgeSettings
 
 FILES: Mapping[str, type[Settings]] = {"ostiary.yaml": OstiaryFile, "emulator.yaml": EmulatorSettings}
 
@@ -56,7 +57,7 @@ class _Page:
             "",
             "| setting | value | default | meaning |",
             "|---|---|---|---|",
-            *(self._row(name, field, definition) for name, field in definition["properties"].items()),
+            *(self._row(name, field, definition) for name, field in _last_its_edge(definition["properties"])),
             "",
         ]
 
@@ -96,6 +97,11 @@ class _Page:
 
     def _referred(self, field: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._definitions.get(field.get("$ref", "").rpartition("/")[2], {})
+
+
+def _last_its_edge(properties: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """What the entry is comes first; how it is reached is the same everywhere."""
+    return sorted(properties.items(), key=lambda item: item[0] in EdgeSettings.model_fields)
 
 
 def _choices(field: Mapping[str, Any]) -> list[Mapping[str, Any]]:

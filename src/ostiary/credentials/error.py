@@ -11,8 +11,10 @@ endpoint, what went wrong, and what to do; never a secret.
 
 from __future__ import annotations
 
+from ostiary.operator_error import OperatorError
 
-class CredentialError(Exception):
+
+class CredentialError(OperatorError):
     """A credential could not be had."""
 
     def __init__(self, problem: str, *, credential: str, endpoint: str, fix: str) -> None:

@@ -14,7 +14,6 @@ from ostiary.identity.inbound import InboundSettings
 from ostiary.mcp.names import clashing_prefixes, default_prefix
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.settings import (
-    ConfiguredPath,
     Duration,
     Fault,
     Listen,
@@ -24,6 +23,7 @@ from ostiary.settings import (
     Url,
     refuse,
 )
+from ostiary.transport.reach import EdgeSettings
 
 ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=40)]
@@ -43,7 +43,7 @@ def _may_be_forwarded(name: str) -> str:
     return name
 
 
-class ServerSettings(Settings):
+class ServerSettings(EdgeSettings):
     """One MCP server behind the gateway."""
 
     url: Url
@@ -58,20 +58,10 @@ class ServerSettings(Settings):
     """How long a new connection to the server may take, TLS included."""
     forward_headers: list[Annotated[str, AfterValidator(_may_be_forwarded)]] = []
     """Further headers of the caller that go on to this server. Identity headers are refused."""
-    ca_file: ConfiguredPath | None = None
-    """PEM file of the authorities trusted for this server alone. Default: the system's."""
-    private_network: Switch = False
-    """The server's address may be on a private network."""
-    insecure_allow_http: Switch = False
-    """The server may be reached in the clear although it is not on this machine."""
 
     @model_validator(mode="after")
     def _in_the_clear_only_at_home(self) -> Self:
-        if self.url.scheme == "http" and not self.url.is_loopback and not self.insecure_allow_http:
-            raise ValueError(
-                f"{self.url} is plain http to another machine, so its credential would travel in the clear: "
-                "use https, or say insecure_allow_http: true"
-            )
+        self.refuse_clear_text(self.url, "its credential would travel in the clear")
         return self
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ostiary.gateway import record
-from ostiary.gateway.authenticate import Guard
-from ostiary.gateway.receive import receive, require_one_meaning, require_origin
-from ostiary.gateway.refusals import refusal
-from ostiary.gateway.routes import Routes
+from ostiary.gateway.catalog.routes import Routes
+from ostiary.gateway.error_response import error_response
+from ostiary.gateway.inbound.authentication import InboundAuth
+from ostiary.gateway.inbound.receive import receive, require_one_meaning, require_origin
 from ostiary.mcp.errors import InternalError, McpError
 from ostiary.transport.direct import Answer, Request, StreamedAnswer
 
@@ -14,9 +14,9 @@ from ostiary.transport.direct import Answer, Request, StreamedAnswer
 class Endpoint:
     """Answers the POST requests of one path. Raises nothing."""
 
-    def __init__(self, guard: Guard | None, routes: Routes, allowed_origins: frozenset[bytes]) -> None:
+    def __init__(self, auth: InboundAuth | None, routes: Routes, allowed_origins: frozenset[bytes]) -> None:
         """guard: None lets everybody in, as nobody."""
-        self._guard = guard
+        self._auth = auth
         self._routes = routes
         self._allowed_origins = allowed_origins
 
@@ -27,8 +27,8 @@ class Endpoint:
             if b"origin" in request.headers:
                 require_origin(request, self._allowed_origins)
             principal = None
-            if self._guard is not None:
-                principal = self._guard.known(request) or await self._guard.admit(request)
+            if self._auth is not None:
+                principal = self._auth.known(request) or await self._auth.admit(request)
                 request.caller = principal
             message = receive(request, request.body or await request.whole())
             message_id = message.id
@@ -39,10 +39,12 @@ class Endpoint:
                 route = self._routes.route(message)
                 answer = await route.follow(message, principal, request)
         except McpError as error:
-            answer = refusal(error, message_id)
+            answer = error_response(error, message_id)
         except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not to the caller
             record.crashed(error)
-            answer = refusal(InternalError("something broke in the gateway; its log says what"), message_id)
+            answer = error_response(
+                InternalError("something broke in the gateway; its log says what"), message_id
+            )
         if request.headers.get(b"origin") in self._allowed_origins:
             _let_its_page_read(request, answer)
         return answer

@@ -5,10 +5,9 @@ Nothing that a caller sent is logged but names that have been checked; tokens ne
 
 from __future__ import annotations
 
-import traceback
-
 import structlog
 
+from ostiary.crash_text import crash_text
 from ostiary.gateway.errors import GatewayError
 from ostiary.oauth.refusal import Refusal
 
@@ -32,5 +31,4 @@ def request_dropped(server: str, method: str) -> None:
 
 def crashed(error: Exception) -> None:
     """Something that should not happen did; the log has the traceback, the caller does not."""
-    # As text: a renderer that is given the error itself may show local values, tokens among them.
-    log.error("call_crashed", exception="".join(traceback.format_exception(error)))
+    log.error("call_crashed", exception=crash_text(error))

@@ -3,6 +3,7 @@
     inbound           configuration: whose tokens are accepted
     authenticator     a token in, a principal out; remembers the verdict for a moment
     principal         who that is
+    possession        whether who sends a bound token holds its key
     jwt_verifier      signatures: which are accepted, how they are checked
     key_set           one issuer's keys
     key_sets          where they come from, and how long they are believed

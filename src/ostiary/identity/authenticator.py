@@ -19,7 +19,6 @@ from ostiary.oauth.jwt_claims import check_claims, client_of, scopes_of
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.resource_server.access_token import require_access_token
 from ostiary.secrets import Secret
-from ostiary.transport.reach import reach_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,7 +131,7 @@ class _OidcRule(_Rule):
     def __init__(self, entry: OidcInbound, audiences: tuple[str, ...]) -> None:
         super().__init__(entry.audience, audiences)
         self.issuers = (entry.issuer,)
-        self.location = KeyLocation(entry.issuer, entry.jwks_url, reach_of(entry))
+        self.location = KeyLocation(entry.issuer, entry.jwks_url, entry.reach)
         self._required_scopes = tuple(entry.required_scopes)
         self._type = entry.access_token_type
 
@@ -153,7 +152,7 @@ class _GoogleRule(_Rule):
     def __init__(self, entry: GoogleIdTokenInbound, audiences: tuple[str, ...]) -> None:
         super().__init__(entry.audience, audiences)
         self.issuers = GOOGLE_ISSUERS
-        self.location = KeyLocation(GOOGLE_ISSUERS[0], entry.jwks_url, reach_of(entry))
+        self.location = KeyLocation(GOOGLE_ISSUERS[0], entry.jwks_url, entry.reach)
         self._allow = entry.allow
 
     def require_kind(self, claims: Mapping[str, Any], typ: object) -> None:

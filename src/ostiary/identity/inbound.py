@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.settings import ConfiguredPath, Settings, Switch, Url
+from ostiary.settings import Settings, Url
+from ostiary.transport.reach import EdgeSettings
 
 
 def _a_url_kept_as_written(issuer: str) -> str:
@@ -21,25 +22,15 @@ ScopeToken = Annotated[str, StringConstraints(pattern=r"^[\x21\x23-\x5B\x5D-\x7E
 """One scope (RFC 6749 section 3.3)."""
 
 
-class KeyEdge(Settings):
+class KeyEdge(EdgeSettings):
     """How an issuer's keys are reached."""
 
     jwks_url: Url | None = None
     """Where the keys are, if the issuer's metadata can't be reached. Default: as the metadata says."""
-    ca_file: ConfiguredPath | None = None
-    """PEM file of the authorities trusted for this issuer alone. Default: the system's."""
-    private_network: Switch = False
-    """The issuer's address may be on a private network."""
-    insecure_allow_http: Switch = False
-    """The issuer may be reached in the clear although it is not on this machine."""
 
-    def refuse_clear_text(self, url: CanonicalUrl) -> None:
+    def refuse_swapped_keys(self, url: CanonicalUrl) -> None:
         """Raise ValueError when keys from this URL could be swapped on their way."""
-        if url.scheme == "http" and not url.is_loopback and not self.insecure_allow_http:
-            raise ValueError(
-                f"{url} is plain http to another machine, so anybody between could swap the keys: "
-                "use https, or say insecure_allow_http: true"
-            )
+        self.refuse_clear_text(url, "anybody between could swap the keys")
 
 
 class OidcInbound(KeyEdge):
@@ -59,7 +50,7 @@ class OidcInbound(KeyEdge):
 
     @model_validator(mode="after")
     def _keys_arrive_unswapped(self) -> Self:
-        self.refuse_clear_text(self.jwks_url or canonical_url(self.issuer))
+        self.refuse_swapped_keys(self.jwks_url or canonical_url(self.issuer))
         return self
 
 
@@ -92,7 +83,7 @@ class GoogleIdTokenInbound(KeyEdge):
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
-        self.refuse_clear_text(self.jwks_url)
+        self.refuse_swapped_keys(self.jwks_url)
         return self
 
 

@@ -8,8 +8,10 @@ StorageError
 
 from __future__ import annotations
 
+from ostiary.operator_error import OperatorError
 
-class StorageError(Exception):
+
+class StorageError(OperatorError):
     """The root of everything that a store raises. There is no secret in its message."""
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from ostiary.operator_error import OperatorError
 from ostiary.telemetry.floods import SECONDS, Floods, Untold
 from ostiary.telemetry.redaction import is_harmless, redacted
 
@@ -28,7 +29,7 @@ LONGEST_WORDS = 400
 """Characters of one particular of an event that is counted: what strangers say is as long as they like."""
 
 
-class AuditUnusable(Exception):
+class AuditUnusable(OperatorError):
     """The audit's file cannot be opened. Nothing that is to be audited starts without it."""
 
 

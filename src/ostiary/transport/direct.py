@@ -9,7 +9,6 @@ for. All else on the listener goes on to ASGI.
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -18,10 +17,12 @@ from typing import Any, Protocol
 
 import structlog
 
+from ostiary.crash_text import crash_text
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import TrustedProxies
-from ostiary.transport.listener import BETWEEN, BODY, TURN_SECONDS, GuardedProtocol, Refused
+from ostiary.transport.listener import BETWEEN, BODY, TURN_SECONDS, GuardedProtocol
 from ostiary.transport.outbox import Outbox
+from ostiary.transport.request_head import Refused
 from ostiary.transport.stepping import Reply, Stepped, Stepper
 
 log = structlog.get_logger("ostiary.transport")
@@ -113,6 +114,7 @@ Doors = Mapping[bytes, Door]
 NO_DOORS: Doors = {}
 
 STATUS_LINES = {int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+PLAIN = b"content-type: text/plain; charset=utf-8\r\n"
 NOTHING_REPEATED: frozenset[bytes] = frozenset()
 
 
@@ -287,10 +289,9 @@ class DirectProtocol(GuardedProtocol):
                 answer.close()
             return
         if answer is None:
-            log.error("call_crashed", exception=_in_text(error))
-            answer = Answer(
-                500, b'{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"Internal error"}}'
-            )
+            assert error is not None  # noqa: S101 - for the type checker: it is one or the other
+            log.error("call_crashed", exception=crash_text(error))
+            answer = Answer(500, b"something broke in the server; its log says what\n", PLAIN)
         self._know(request)
         if request.body is None:
             self._discard_body(request)
@@ -361,7 +362,7 @@ class DirectProtocol(GuardedProtocol):
                     until = self.loop.time() + TURN_SECONDS
             self.transport.write(b"0\r\n\r\n")
         except Exception as error:  # noqa: BLE001 - the head is out: it can only end without its last chunk
-            log.error("stream_broke", exception=_in_text(error))  # noqa: TRY400 - see _in_text
+            log.error("stream_broke", exception=crash_text(error))  # noqa: TRY400 - its text
             request.keep_alive = False
         finally:
             self.streaming = None
@@ -424,8 +425,3 @@ class DirectProtocol(GuardedProtocol):
             self.linger()  # it has its answer
         else:
             super().refuse(refused)
-
-
-def _in_text(error: BaseException | None) -> str:
-    """A renderer that is given the error itself may show local values, tokens among them."""
-    return "".join(traceback.format_exception(error))

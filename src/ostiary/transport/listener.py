@@ -28,16 +28,17 @@ from uvicorn.server import ServerState
 
 from ostiary.transport.byte_budget import ByteBudget
 from ostiary.transport.limits import Limits
-from ostiary.transport.request_target import split_absolute_form
-
-
-class Refused(Exception):
-    """A request that is answered without being read further, and after which the connection closes."""
-
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+from ostiary.transport.request_head import (
+    Refused,
+    check_coding,
+    check_expectation,
+    check_repeated,
+    check_size,
+    foreign_host,
+    split_absolute_form,
+    too_long_body,
+    too_long_head,
+)
 
 
 class Phase(IntEnum):
@@ -257,7 +258,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.refuse(Refused(HTTPStatus.BAD_REQUEST, "this is not a well-formed HTTP request"))
             return
         if self.phase is HEAD and self.head_bytes - SLICE > self.limits.head_bytes:
-            self.refuse(_too_long_head(self.limits.head_bytes))
+            self.refuse(too_long_head(self.limits.head_bytes))
         elif self.phase is BODY:
             self._count_framing(size - self.slice_body_bytes)
 
@@ -341,28 +342,33 @@ class GuardedProtocol(HttpToolsProtocol):
     def head_is_read(self, headers: dict[bytes, bytes]) -> None:
         """Raise Refused unless the head is within bounds, ends in one place, and is meant for us."""
         if self.head_bytes > self.limits.head_bytes or len(self.headers) > self.limits.header_count:
-            self._check_size()
+            check_size(
+                self.url,
+                self.headers,
+                most_bytes=self.limits.head_bytes,
+                most_fields=self.limits.header_count,
+            )
         if len(headers) != len(self.headers):
-            self._check_repeated()
+            check_repeated(self.headers)
         if self.parser.should_upgrade():  # the parser would take the body for another protocol, or request
             raise Refused(HTTPStatus.BAD_REQUEST, "nothing is upgraded here; leave out Upgrade")
         coding = headers.get(b"transfer-encoding")
         self.declared_bytes = 0
         if coding is not None:
-            self._check_coding(coding, headers)
+            check_coding(coding, self.parser.get_http_version(), has_length=b"content-length" in headers)
         else:
             self.declared_bytes = int(headers.get(b"content-length", 0))
             if self.declared_bytes > self.limits.body_bytes:
-                raise _too_long_body(self.limits.body_bytes)
+                raise too_long_body(self.limits.body_bytes)
         if b"expect" in headers:
-            self._check_expectation(headers)
+            check_expectation(headers, self.parser.get_http_version())
         host = headers.get(b"host", b"")
         if not host:
-            raise _foreign_host()
+            raise foreign_host()
         if not self.url.startswith(b"/") and self.url != b"*":
             self._take_absolute_form(headers)
         elif self.hosts is not None and host not in self.hosts and host.lower() not in self.hosts:
-            raise _foreign_host()
+            raise foreign_host()
         self.phase = BODY
         self.since = None
         self.body_bytes = self.framing_bytes = self.bytes_without_body = 0
@@ -404,7 +410,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.body_bytes += size
         self.slice_body_bytes += size
         if self.body_bytes > self.limits.body_bytes:
-            raise _too_long_body(self.limits.body_bytes)
+            raise too_long_body(self.limits.body_bytes)
 
     def on_message_complete(self) -> None:
         self.phase = BETWEEN
@@ -515,47 +521,3 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
             raise error
         self.refuse(cause)
-
-    def _check_size(self) -> None:
-        if len(self.headers) > self.limits.header_count:
-            reason = f"the request has more than {self.limits.header_count} headers"
-            raise Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
-        if (
-            len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            > self.limits.head_bytes
-        ):
-            raise _too_long_head(self.limits.head_bytes)
-
-    def _check_repeated(self) -> None:
-        names = [name for name, _ in self.headers]
-        for name in (b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"):
-            if names.count(name) > 1:
-                raise Refused(HTTPStatus.BAD_REQUEST, f"the request has more than one {name.decode()} header")
-
-    def _check_coding(self, coding: bytes, headers: dict[bytes, bytes]) -> None:
-        if b"content-length" in headers:
-            raise Refused(HTTPStatus.BAD_REQUEST, "the request has both Content-Length and Transfer-Encoding")
-        if coding.lower() != b"chunked":
-            raise Refused(HTTPStatus.BAD_REQUEST, "the only Transfer-Encoding taken is chunked")
-        if self.parser.get_http_version() == "1.0":  # who passed it on may not have read it (RFC 9112 6.1)
-            raise Refused(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding")
-
-    def _check_expectation(self, headers: dict[bytes, bytes]) -> None:
-        if self.parser.get_http_version() == "1.0":  # which does not know the answer (RFC 9110 10.1.1)
-            del headers[b"expect"]
-        elif headers[b"expect"].lower() != b"100-continue":
-            raise Refused(HTTPStatus.EXPECTATION_FAILED, "the only expectation that is met is 100-continue")
-
-
-def _too_long_head(limit: int) -> Refused:
-    return Refused(
-        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the request head is longer than {limit} bytes"
-    )
-
-
-def _too_long_body(limit: int) -> Refused:
-    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request body is longer than {limit} bytes")
-
-
-def _foreign_host() -> Refused:
-    return Refused(HTTPStatus.BAD_REQUEST, "the request names no Host, or another one")

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import structlog
 
+from ostiary.operator_error import OperatorError
+
 log = structlog.get_logger("ostiary.transport")
 
 
-class CertificateUnusable(Exception):
+class CertificateUnusable(OperatorError):
     """A certificate, key or bundle that cannot be used. The message names the file and says what to do."""
 
 

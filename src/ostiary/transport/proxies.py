@@ -20,6 +20,7 @@ from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
+from ostiary.operator_error import OperatorError
 from ostiary.transport.addresses import is_at_home
 
 CURLS_PORT = 1080
@@ -34,7 +35,7 @@ ProxySetting = CanonicalUrl | Literal["environment", "none"]
 """A proxy, or where it is said which."""
 
 
-class ProxyUnusable(Exception):
+class ProxyUnusable(OperatorError):
     """A proxy is named that cannot be used. The message says where, and what to do, without its password."""
 
 

@@ -1,25 +1,16 @@
 """How far the requests of one edge may go, and whom they trust there: one road from configuration.
 
-Every entry with a `ca_file` becomes a `Reach` here, whatever part of the file it stands in.
+Every entry with a `ca_file` is one of these models, and becomes a `Reach` here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
+from ostiary.settings import ConfiguredPath, Settings, Switch
 from ostiary.transport.trust import TrustSet
-
-
-class Edge(Protocol):
-    """An entry of the configuration, as far as its connections go."""
-
-    @property
-    def ca_file(self) -> Path | None: ...
-    @property
-    def private_network(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +39,38 @@ PUBLIC = Reach()
 """https to public addresses, with the system's authorities."""
 
 
-def reach_of(edge: Edge) -> Reach:
-    """For the addresses that the operator wrote there."""
-    clear = bool(getattr(edge, "insecure_allow_http", False))  # some entries do not offer it
-    return Reach(edge.ca_file, edge.private_network, clear)
+class NetworkEdge(Settings):
+    """An entry of the configuration, as far as its connections go."""
+
+    ca_file: ConfiguredPath | None = None
+    """PEM file of the authorities that are trusted there alone. Default: the system's."""
+    private_network: Switch = False
+    """Its addresses may be on a private network."""
+
+    @property
+    def reach(self) -> Reach:
+        """For the addresses that the operator wrote there."""
+        return Reach(self.ca_file, self.private_network)
+
+
+class EdgeSettings(NetworkEdge):
+    """An entry that may lead over plain http, too, when that is said."""
+
+    insecure_allow_http: Switch = False
+    """It may be reached in the clear although it is not on this machine."""
+
+    @property
+    def reach(self) -> Reach:
+        """For the addresses that the operator wrote there."""
+        return Reach(self.ca_file, self.private_network, self.insecure_allow_http)
+
+    def refuse_clear_text(self, url: CanonicalUrl, danger: str) -> None:
+        """Raise ValueError for plain http to another machine. danger: what could happen there."""
+        if url.scheme == "http" and not url.is_loopback and not self.insecure_allow_http:
+            raise ValueError(
+                f"{url} is plain http to another machine, so {danger}: "
+                "use https, or say insecure_allow_http: true"
+            )
 
 
 def reach_from(reach: Reach, place: CanonicalUrl) -> Reach:

@@ -20,6 +20,7 @@ import uvicorn
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ostiary.operator_error import OperatorError
 from ostiary.settings import Listen
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.direct import DirectProtocol, Doors
@@ -36,7 +37,7 @@ DRAIN_SECONDS = 5
 SWEEP_SECONDS = 1.0
 
 
-class ListenRefused(Exception):
+class ListenRefused(OperatorError):
     """The system does not let us listen there. The message says where and why."""
 
 

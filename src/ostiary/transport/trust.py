@@ -13,8 +13,10 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from ostiary.operator_error import OperatorError
 
-class TrustUnusable(Exception):
+
+class TrustUnusable(OperatorError):
     """A file of authorities that can't be read. The message names it and says what to do."""
 
 

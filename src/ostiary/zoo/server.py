@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from ostiary.operator_error import OperatorError
 from ostiary.transport.application import exact
 from ostiary.zoo import animals
 from ostiary.zoo.answers import AnimalDetails, details_of
@@ -25,7 +26,7 @@ UNCHANGING = 24 * 60 * 60 * 1000
 """How long clients may keep lists and resources, in milliseconds: the animals change with a release only."""
 
 
-class SdkTooOld(Exception):
+class SdkTooOld(OperatorError):
     """The installed `mcp` SDK has no server for the stateless revision."""
 
 

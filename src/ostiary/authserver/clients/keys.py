@@ -20,7 +20,7 @@ from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.oauth.server.errors import InvalidClient, Unavailable
 from ostiary.transport.fetch import Fetcher, FetchError, NotAllowed
 from ostiary.transport.proxies import Proxies
-from ostiary.transport.reach import PUBLIC, Reach, reach_of
+from ostiary.transport.reach import PUBLIC, Reach
 
 MAX_BYTES = 64 * 1024
 MOST_REMEMBERED = 1_000
@@ -37,7 +37,7 @@ class ClientKeys:
         clock: Callable[[], float],
     ) -> None:
         self._operators = operators
-        self._reaches = {client.client_id: reach_of(client) for client in settings.clients}
+        self._reaches = {client.client_id: client.reach for client in settings.clients}
         fetcher = Fetcher(timeout=TIMEOUT, max_bytes=MAX_BYTES, proxies=proxies)
         self._strangers = KeySets(fetcher, clock, most=MOST_REMEMBERED)
         self._strangers_reach = strangers_reach(settings.registration)

@@ -24,7 +24,8 @@ from ostiary.oauth.server.client import (
 )
 from ostiary.oauth.server.errors import InvalidRedirectUri
 from ostiary.oauth.server.redirect_uri import check_registrable, inferred_type
-from ostiary.settings import ConfiguredPath, Fault, SecretField, Settings, Switch, Url
+from ostiary.settings import Fault, SecretField, Switch, Url
+from ostiary.transport.reach import NetworkEdge
 
 SHORT_NAMES = {"device_code": DEVICE_CODE, "jwt_bearer": JWT_BEARER, "token_exchange": TOKEN_EXCHANGE}
 GRANTS = frozenset(
@@ -33,7 +34,7 @@ GRANTS = frozenset(
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
 
-class ClientSettings(Settings):
+class ClientSettings(NetworkEdge):
     """One pre-registered client."""
 
     client_id: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]+$", max_length=200)]
@@ -58,11 +59,7 @@ class ClientSettings(Settings):
     jwks: dict[str, Any] | None = None
     """Its public keys, for private_key_jwt."""
     jwks_uri: Url | None = None
-    """Where its public keys are."""
-    ca_file: ConfiguredPath | None = None
-    """PEM file of the authorities trusted for its jwks_uri alone. Default: the system's."""
-    private_network: Switch = False
-    """Its jwks_uri may be on a private network."""
+    """Where its public keys are: what `ca_file` and `private_network` are for."""
     tls_client_auth_subject_dn: str | None = None
     """The subject of its certificate (RFC 4514), for tls_client_auth."""
     tls_client_auth_san_dns: str | None = None

@@ -28,7 +28,6 @@ from ostiary.oauth.client.authorization_request import refuse_reserved
 from ostiary.oauth.client.token_mapping import TokenMapping
 from ostiary.settings import (
     UNNAMED_ISSUERS,
-    ConfiguredPath,
     Duration,
     SecretField,
     Settings,
@@ -36,6 +35,7 @@ from ostiary.settings import (
     Url,
     read_duration,
 )
+from ostiary.transport.reach import EdgeSettings
 
 IdpName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 OUR_HEADERS = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection"})
@@ -133,7 +133,7 @@ class TokenAnswerSettings(Settings):
         )
 
 
-class _Edge(Settings):
+class _Edge(EdgeSettings):
     """What all kinds of identity providers have."""
 
     name: IdpName
@@ -149,25 +149,15 @@ class _Edge(Settings):
     previous_issuer: str | None = None
     """Confirms that this entry was pointed at another issuer: who was behind the name before. Their people
     and ours are not the same, so nobody is carried over."""
-    ca_file: ConfiguredPath | None = None
-    """PEM file of the authorities trusted for this provider alone. Default: the system's."""
-    private_network: Switch = False
-    """Its addresses may be on a private network."""
-    insecure_allow_http: Switch = False
-    """It may be reached in the clear although it is not on this machine."""
 
     @property
     def display_name(self) -> str:
         """What people read."""
         return self.label or self.name
 
-    def refuse_clear_text(self, url: CanonicalUrl) -> None:
+    def refuse_tokens_in_the_clear(self, url: CanonicalUrl) -> None:
         """Raise ValueError when codes and tokens would travel in the clear."""
-        if url.scheme == "http" and not url.is_loopback and not self.insecure_allow_http:
-            raise ValueError(
-                f"{url} is plain http to another machine, so tokens would travel in the clear: "
-                "use https, or say insecure_allow_http: true"
-            )
+        self.refuse_clear_text(url, "tokens would travel in the clear")
 
 
 class _OurClient(Settings):
@@ -220,7 +210,7 @@ class OidcIdp(_Identity, _OurClient):
 
     @model_validator(mode="after")
     def _in_the_clear_only_at_home(self) -> Self:
-        self.refuse_clear_text(canonical_url(self.issuer.replace("{tenantid}", "common")))
+        self.refuse_tokens_in_the_clear(canonical_url(self.issuer.replace("{tenantid}", "common")))
         return self
 
 
@@ -272,9 +262,9 @@ class OAuth2Idp(_Identity, _OurClient):
     def _in_the_clear_only_at_home(self) -> Self:
         for url in (self.authorization_endpoint, self.token_endpoint, self.revocation_endpoint):
             if url is not None:
-                self.refuse_clear_text(url)
+                self.refuse_tokens_in_the_clear(url)
         if self.userinfo is not None:
-            self.refuse_clear_text(self.userinfo.url)
+            self.refuse_tokens_in_the_clear(self.userinfo.url)
         return self
 
 
@@ -311,7 +301,7 @@ class McpIdp(_Edge):
 
     @model_validator(mode="after")
     def _in_the_clear_only_at_home(self) -> Self:
-        self.refuse_clear_text(self.url)
+        self.refuse_tokens_in_the_clear(self.url)
         return self
 
 

@@ -98,7 +98,7 @@ class TrustedIssuer(KeyEdge):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        self.refuse_clear_text(self.jwks_url or canonical_url(self.issuer))
+        self.refuse_swapped_keys(self.jwks_url or canonical_url(self.issuer))
         for name in sorted(self.model_fields_set & _ONLY_FOR.keys()):
             if not set(_ONLY_FOR[name]) & set(self.use):
                 raise ValueError(f"{name} is for use: [{', '.join(_ONLY_FOR[name])}]")

@@ -6,7 +6,6 @@ another server does so through `in_task`; one that needs neither answers where i
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -14,6 +13,7 @@ import structlog
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import error_answer
+from ostiary.crash_text import crash_text
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.errors import ServerError, TooManyRequests, Unavailable
@@ -44,7 +44,7 @@ def door(handler: Handler, *, url: str, read: Callable[..., FormRequest], audit:
             log.error("store_failed", endpoint=url, reason=str(error))  # noqa: TRY400 - its trace says nothing more
             return error_answer(Unavailable("the server cannot reach its store; nothing was spent"))
         except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not to the caller
-            log.error("request_crashed", endpoint=url, exception="".join(traceback.format_exception(error)))  # noqa: TRY400
+            log.error("request_crashed", endpoint=url, exception=crash_text(error))  # noqa: TRY400
             return error_answer(ServerError("something broke in the server; its log says what"))
 
     return answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import traceback
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from ostiary.authserver.http.form_request import FORM
 from ostiary.authserver.pages import ErrorPage, page_response
 from ostiary.authserver.pages.display_text import display_sentence
+from ostiary.crash_text import crash_text
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.errors import InvalidRequest, TooManyRequests, Unavailable
 from ostiary.oauth.server.parameters import Parameters, read_parameters
@@ -60,7 +60,7 @@ def page_door(handler: PageHandler) -> PageHandler:
             )
             return _page(request, away, retry_after=Unavailable("").retry_after)
         except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not on the page
-            trace = "".join(traceback.format_exception(error))
+            trace = crash_text(error)
             broken = PageRefused(
                 "Something broke", "It is our fault, and not yours.", START_AGAIN, status=500, detail=trace
             )

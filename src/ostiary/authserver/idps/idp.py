@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from ostiary.authserver.upstream_account import Connected, UpstreamTokens
+from ostiary.operator_error import OperatorError
 
 LONGEST_WAIT = 3600
 """Seconds that a provider may send us away for."""
@@ -95,7 +96,7 @@ class GrantDead(IdpError):
     """It takes the refresh token no more: the account has to be connected again."""
 
 
-class IdpRepointed(Exception):
+class IdpRepointed(OperatorError):
     """An entry leads to another issuer than before. The message says to which, and how to confirm it."""
 
 

@@ -43,7 +43,7 @@ from ostiary.oauth.client.userinfo import UpstreamIdentity, UserinfoMapping, Use
 from ostiary.oauth.inspection.person import person_of
 from ostiary.storage.errors import StorageError
 from ostiary.transport.fetch import FetchError
-from ostiary.transport.reach import reach_from, reach_of, strangers
+from ostiary.transport.reach import reach_from, strangers
 
 log = structlog.get_logger("ostiary.authserver")
 
@@ -66,7 +66,7 @@ class McpProvider:
         self._registrations = registrations
         self._clients = McpClients(settings, registrations, document, tools.fetcher)
         self._discoveries = Discoveries(tools.fetcher, tools.clock)
-        self._reach = reach_of(settings)
+        self._reach = settings.reach
 
     async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:
         """Begin a leg. Raises StorageError, too."""

@@ -28,7 +28,6 @@ from ostiary.oauth.client.userinfo import UpstreamIdentity, UserinfoMapping, rea
 from ostiary.oauth.dotted_path import values
 from ostiary.oauth.personal_name import first_name
 from ostiary.transport.fetch import FetchError
-from ostiary.transport.reach import reach_of
 
 log = structlog.get_logger("ostiary.authserver")
 
@@ -50,7 +49,7 @@ class OAuth2Provider:
         self._settings = settings
         self._tools = tools
         self._client = OurClient(settings.client_id, settings.client_secret, settings.auth_method)
-        self._reach = reach_of(settings)
+        self._reach = settings.reach
         self._ended = frozenset({ENDED, *settings.ended_errors})
 
     async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:

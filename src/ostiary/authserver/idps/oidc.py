@@ -36,7 +36,7 @@ from ostiary.oauth.client.token_response import TokenRequestRefused
 from ostiary.oauth.errors import TemporarilyUnavailable, TokenRefused
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.oauth.personal_name import personal_name
-from ostiary.transport.reach import reach_from, reach_of
+from ostiary.transport.reach import reach_from
 
 log = structlog.get_logger("ostiary.authserver")
 
@@ -57,8 +57,8 @@ class OidcProvider:
         self._settings = settings
         self._tools = tools
         self._client = OurClient(settings.client_id, settings.client_secret, settings.auth_method)
-        self._metadata = ProviderMetadata(settings.issuer, reach_of(settings), tools.fetcher, tools.clock)
-        self._reach = reach_from(reach_of(settings), self._metadata.place)
+        self._metadata = ProviderMetadata(settings.issuer, settings.reach, tools.fetcher, tools.clock)
+        self._reach = reach_from(settings.reach, self._metadata.place)
         accepted = GOOGLE_ISSUERS if settings.issuer in GOOGLE_ISSUERS else (settings.issuer,)
         self._id_tokens = IdTokens(tools.key_sets, settings.issuer, accepted, settings.id_token_algorithms)
         self._person = OidcPerson(settings, tools.fetcher, self._id_tokens, self._reach)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 import time
-import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +30,7 @@ from ostiary.authserver.server.sweep import sweep
 from ostiary.authserver.services import Parts
 from ostiary.authserver.sessions.stale_sessions import end_misfits
 from ostiary.authserver.signing.signing_keys import VIEW_AGE, SigningKeys
+from ostiary.crash_text import crash_text
 from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.storage.config import StorageSettings
@@ -178,7 +178,7 @@ class AuthServer:
         except StorageError as error:
             log.warning("tending_failed", duty=duty, reason=str(error))
         except Exception as error:  # noqa: BLE001 - a fault of ours, that must not end all tending
-            log.error("tending_crashed", duty=duty, exception="".join(traceback.format_exception(error)))  # noqa: TRY400
+            log.error("tending_crashed", duty=duty, exception=crash_text(error))  # noqa: TRY400
         else:
             return True
         return False

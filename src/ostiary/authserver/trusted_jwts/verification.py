@@ -17,7 +17,6 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import InvalidToken, TemporarilyUnavailable
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.server.errors import Unavailable
-from ostiary.transport.reach import reach_of
 
 DEEPEST = 32
 """Levels of objects and lists in honest claims: ten actors, each inside the next, and some to spare."""
@@ -64,7 +63,7 @@ async def verified(
 def key_location(trusted: TrustedIssuer) -> KeyLocation:
     """Where its keys are. Only who is on this machine may send us to an address on this machine."""
     at_home = (trusted.jwks_url or canonical_url(trusted.issuer)).is_loopback
-    return KeyLocation(trusted.issuer, trusted.jwks_url, replace(reach_of(trusted), loopback=at_home))
+    return KeyLocation(trusted.issuer, trusted.jwks_url, replace(trusted.reach, loopback=at_home))
 
 
 def _trusted(jwt: UnverifiedJwt, issuers: Iterable[TrustedIssuer], use: TrustedUse) -> TrustedIssuer:

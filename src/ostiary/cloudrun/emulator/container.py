@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ostiary.operator_error import OperatorError
 from ostiary.settings import Listen
 from ostiary.transport.serving import address_of, bind
 
@@ -27,7 +28,7 @@ OF_THE_MACHINE = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONPATH", "TMPDIR", 
 """What a command is given of our own environment, besides PATH: its place, its words, its time, its code."""
 
 
-class ContainerFailed(Exception):
+class ContainerFailed(OperatorError):
     """The command did not start, or did not listen in time. The message names the service and the remedy."""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ostiary.cloudrun.emulator.keys import SigningKey
+from ostiary.operator_error import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ MADE_BY = "ostiary cloudrun emulate"
 """Stands in every key file of ours, so that none of somebody else's is written over."""
 
 
-class KeyFileRefused(Exception):
+class KeyFileRefused(OperatorError):
     """A key file cannot be written there. The message says where and why."""
 
 

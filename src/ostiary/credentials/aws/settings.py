@@ -15,8 +15,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from ostiary.credentials.subject import Subject
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.settings import ConfiguredPath, Duration, Settings, Switch, Url
-from ostiary.transport.reach import Reach, reach_of
+from ostiary.settings import Duration, Url
+from ostiary.transport.reach import NetworkEdge
 
 if TYPE_CHECKING:
     from ostiary.oauth.canonical_url import CanonicalUrl
@@ -30,7 +30,7 @@ def _as_sts_allows(duration: timedelta) -> timedelta:
     return duration
 
 
-class AwsSigV4Settings(Settings):
+class AwsSigV4Settings(NetworkEdge):
     """Which role signs, for whom, and in whose name."""
 
     type: Literal["aws_sigv4"] = "aws_sigv4"
@@ -53,10 +53,6 @@ class AwsSigV4Settings(Settings):
     """How long keys are good for: 15m to 12h, and no longer than the role allows."""
     sts_url: Url | None = None
     """The Security Token Service. Default: the region's own."""
-    ca_file: ConfiguredPath | None = None
-    """Authorities (PEM) that vouch for the service. Default: the system's."""
-    private_network: Switch = False
-    """Whether the service may be on a private network."""
 
     @model_validator(mode="after")
     def _there_is_a_role(self) -> Self:
@@ -69,8 +65,3 @@ class AwsSigV4Settings(Settings):
         """Where sessions are asked for."""
         suffix = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
         return self.sts_url or canonical_url(f"https://sts.{self.region}.{suffix}/")
-
-    @property
-    def reach(self) -> Reach:
-        """How far a request to the service may go."""
-        return reach_of(self)

@@ -12,8 +12,8 @@ from pydantic import AfterValidator, StringConstraints, model_validator
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.client_authentication import AuthMethod, SigningAlgorithm
 from ostiary.secrets import Secret, SecretUnavailable
-from ostiary.settings import ConfiguredPath, KeyField, SecretField, Settings, Switch
-from ostiary.transport.reach import Reach, reach_of
+from ostiary.settings import ConfiguredPath, KeyField, SecretField
+from ostiary.transport.reach import EdgeSettings
 
 
 def _an_issuer(issuer: str) -> str:
@@ -36,7 +36,7 @@ NEEDED: dict[AuthMethod, tuple[str, ...]] = {
 """Which settings each method is made of."""
 
 
-class ClientSettings(Settings):
+class ClientSettings(EdgeSettings):
     """An OAuth client, and how it reaches its issuer."""
 
     client_id: ClientId | None = None
@@ -60,12 +60,6 @@ class ClientSettings(Settings):
     """The client's certificate (PEM), for tls_client_auth."""
     certificate_key: ConfiguredPath | None = None
     """The certificate's private key (PEM)."""
-    ca_file: ConfiguredPath | None = None
-    """Authorities (PEM) that vouch for the issuer. Default: the system's."""
-    private_network: Switch = False
-    """Whether the issuer may be on a private network."""
-    insecure_allow_http: Switch = False
-    """Whether the issuer may be plain http on another machine."""
 
     @model_validator(mode="after")
     def _method_and_settings_agree(self) -> Self:
@@ -90,11 +84,6 @@ class ClientSettings(Settings):
         if self.certificate is not None:
             return "tls_client_auth"
         return "none" if self.client_secret is None else "client_secret_basic"
-
-    @property
-    def reach(self) -> Reach:
-        """How far a request to the issuer may go."""
-        return reach_of(self)
 
     @property
     def certificates(self) -> tuple[Path, Path] | None:

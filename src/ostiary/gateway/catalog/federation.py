@@ -13,9 +13,10 @@ import msgspec
 
 from ostiary import __version__
 from ostiary.gateway import record
+from ostiary.gateway.catalog.target import Target, target_of
+from ostiary.gateway.catalog.translate import read_result
 from ostiary.gateway.errors import BadAnswer, GatewayError, ListTooLong, ServerTimedOut
-from ostiary.gateway.server import Server, account_of
-from ostiary.gateway.translate import read_result
+from ostiary.gateway.upstreams.server import Server, account_of
 from ostiary.identity.principal import Principal
 from ostiary.mcp.errors import InvalidParams, McpError, MethodNotFound
 from ostiary.mcp.merging import (
@@ -54,6 +55,10 @@ class MergedList:
     names: Names
     most_bytes: int
 
+    def target(self, message: Message) -> Target:
+        """All of the federation."""
+        return target_of(None, message.method)
+
     async def follow(
         self, message: Message, principal: Principal | None, request: Request
     ) -> Answer | StreamedAnswer:
@@ -73,7 +78,7 @@ class MergedList:
             size += len(own.text)
             if size > self.most_bytes:
                 size -= len(own.text)
-                missing.append(server.availability.missing(ListTooLong.step))
+                missing.append(server.health.missing(ListTooLong.step))
             else:
                 lists.append(own)
         return merge_lists(self.kind, lists, missing, SERVER_INFO)
@@ -84,6 +89,10 @@ class MergedDiscovery:
     """A route to all servers, for `server/discover`."""
 
     servers: Sequence[Server]
+
+    def target(self, message: Message) -> Target:
+        """All of the federation."""
+        return target_of(None, message.method)
 
     async def follow(
         self, message: Message, principal: Principal | None, request: Request
@@ -169,18 +178,18 @@ async def _gather(
     missing: list[Unavailable] = []
     loop = asyncio.get_running_loop()
     for server in servers:
-        skipped = server.availability.skip()
+        skipped = server.health.skip()
         if skipped is not None:
             missing.append(skipped)
         else:
             future = as_future(_said(server, ask))
-            asked.append((server, future, loop.call_later(server.upstream.limits.timeout, future.cancel)))
+            asked.append((server, future, loop.call_later(server.session.timeout, future.cancel)))
     try:
         for server, future, _ in asked:
             try:
                 value = await future
             except asyncio.CancelledError:
-                value = server.availability.missing(ServerTimedOut.step)
+                value = server.health.missing(ServerTimedOut.step)
             if isinstance(value, Unavailable):
                 missing.append(value)
             elif value is not None:
@@ -198,7 +207,7 @@ async def _said(server: Server, ask: Callable[[Server], Stepped[T | None]]) -> T
     except McpError as error:
         if isinstance(error, ListTooLong):
             record.server_failed(server.name, error)
-        return server.availability.missing(error.step if isinstance(error, GatewayError) else "answer")
+        return server.health.missing(error.step if isinstance(error, GatewayError) else "answer")
 
 
 def _refused(server: Server, method: str, error: Raw) -> McpError:

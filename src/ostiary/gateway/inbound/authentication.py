@@ -6,9 +6,10 @@ from typing import NoReturn
 
 from ostiary.gateway import record
 from ostiary.gateway.errors import Forbidden, GatewayError, TryLater, Unauthorized
-from ostiary.gateway.possession import Possession
 from ostiary.identity.authenticator import Authenticator
+from ostiary.identity.possession import Possession, Sender
 from ostiary.identity.principal import Principal
+from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.challenge import bearer_challenge, dpop_challenge
 from ostiary.oauth.confirmation import CNF
 from ostiary.oauth.errors import InsufficientScope, OAuthError, TemporarilyUnavailable, TokenRefused
@@ -20,7 +21,7 @@ from ostiary.transport.stepping import in_task
 BEARER, DPOP = b"bearer", b"dpop"
 
 
-class Guard:
+class InboundAuth:
     """Checks the callers of one endpoint."""
 
     def __init__(
@@ -28,11 +29,11 @@ class Guard:
         authenticator: Authenticator,
         *,
         possession: Possession,
-        resource: str,
+        resource: CanonicalUrl,
         metadata_url: str,
         scopes: tuple[str, ...],
     ) -> None:
-        """resource, metadata_url, scopes: for the challenge."""
+        """resource: this endpoint; metadata_url, scopes: for the challenge."""
         self._authenticator = authenticator
         self._possession = possession
         self._resource = resource
@@ -54,13 +55,20 @@ class Guard:
             self._refuse_without_token()
         try:
             principal = await in_task(self._authenticator.authenticate(token))
-            self._possession.require(principal, request, proven_by_key=scheme == DPOP)
+            await self._possession.require(
+                principal.claims, token, self._sender(request), by_key=scheme == DPOP
+            )
         except OAuthError as error:
             self._refuse(error, scheme)
         return principal
 
+    def _sender(self, request: Request) -> Sender:
+        proof = None if b"dpop" in request.repeated else request.headers.get(b"dpop")
+        dpop = None if proof is None else proof.decode("latin-1")
+        return Sender("POST", self._resource, dpop, request.certificate)
+
     def _refuse_without_token(self) -> NoReturn:
-        record.refused(Refusal.NO_TOKEN, self._resource)
+        record.refused(Refusal.NO_TOKEN, str(self._resource))
         raise self._challenged(
             Unauthorized(f"{self._resource} wants a bearer token, and none was sent"),
             bearer_challenge(resource_metadata=self._metadata_url, scopes=self._scopes),
@@ -68,12 +76,12 @@ class Guard:
 
     def _refuse(self, error: OAuthError, scheme: bytes) -> NoReturn:
         if isinstance(error, TemporarilyUnavailable):
-            record.refused(error.reason, self._resource, error.detail)
+            record.refused(error.reason, str(self._resource), error.detail)
             later = TryLater(error.description)
             later.headers = b"retry-after: %d\r\n" % error.retry_after
             raise later from None
         reason = error.reason if isinstance(error, TokenRefused) else Refusal.NOT_PROVEN
-        record.refused(reason, self._resource, error.detail)
+        record.refused(reason, str(self._resource), error.detail)
         refusal = Forbidden(error.description) if error.status == 403 else Unauthorized(error.description)
         raise self._challenged(refusal, self._challenge(error, reason, scheme)) from None
 

@@ -8,10 +8,11 @@ from typing import Protocol
 
 import msgspec
 
-from ostiary.gateway.federate import MergedDiscovery, MergedList
-from ostiary.gateway.relay import Relay
-from ostiary.gateway.server import Server
-from ostiary.gateway.translate import Rename
+from ostiary.gateway.catalog.federation import MergedDiscovery, MergedList
+from ostiary.gateway.catalog.forward_route import ForwardRoute
+from ostiary.gateway.catalog.target import Target
+from ostiary.gateway.catalog.translate import Rename
+from ostiary.gateway.upstreams.server import Server
 from ostiary.identity.principal import Principal
 from ostiary.mcp.errors import InvalidParams, MethodNotFound
 from ostiary.mcp.headers import NAME_HEADER, encode_value
@@ -30,6 +31,9 @@ COMPLETED = {"ref/prompt": "name", "ref/resource": "uri"}
 
 class Route(Protocol):
     """Where a message goes."""
+
+    def target(self, message: Message) -> Target:
+        """What it is about there. Raises InvalidParams."""
 
     async def follow(
         self, message: Message, principal: Principal | None, request: Request
@@ -52,7 +56,7 @@ class SingleServer:
 
     def route(self, message: Message) -> Route:
         """To the server."""
-        return Relay(self._server, _name_line(message.name))
+        return ForwardRoute(self._server, _name_line(message.name))
 
 
 class Federation:
@@ -89,18 +93,20 @@ class Federation:
             return self._completion(message)
         raise MethodNotFound(f"{method} is not answered here")
 
-    def _find_named(self, raw_name: bytes) -> Relay:
+    def _find_named(self, raw_name: bytes) -> ForwardRoute:
         return self._relay("name", read_name(raw_name))
 
-    def _find_resource(self, raw_uri: bytes) -> Relay:
+    def _find_resource(self, raw_uri: bytes) -> ForwardRoute:
         return self._relay("uri", read_name(raw_uri, "uri"))
 
-    def _relay(self, key: str, meant: str) -> Relay:
+    def _relay(self, key: str, meant: str) -> ForwardRoute:
         server, own = self._names.split(key, meant)
         raw = msgspec.json.encode(own)
-        return Relay(self._servers[server], _name_line(raw), (key, raw), self._renames.get(server))
+        return ForwardRoute(
+            self._servers[server], _name_line(raw), (key, raw), self._renames.get(server), own
+        )
 
-    def _completion(self, message: Message) -> Relay:
+    def _completion(self, message: Message) -> ForwardRoute:
         if "ref" not in message.params:
             raise InvalidParams("params.ref is missing: it says what is completed")
         reference = read_members(message.params["ref"])
@@ -111,7 +117,7 @@ class Federation:
         meant = read_string(reference.get(key), f"params.ref.{key}")
         server, own = self._names.split("uriTemplate" if key == "uri" else key, meant)
         own_reference = write_object({**reference, key: msgspec.json.encode(own)})
-        return Relay(self._servers[server], change=("ref", own_reference))
+        return ForwardRoute(self._servers[server], change=("ref", own_reference), meant=own)
 
 
 def _name_line(raw_name: bytes | None) -> bytes:

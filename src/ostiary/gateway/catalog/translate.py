@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Callable
 
 from ostiary.gateway import record
 from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ListTooLong
-from ostiary.gateway.large_answers import in_pieces
-from ostiary.gateway.server import Server
+from ostiary.gateway.upstreams.large_answers import in_pieces
+from ostiary.gateway.upstreams.server import Server
 from ostiary.mcp.errors import McpError
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong, write_event
 from ostiary.mcp.links import LinkSplice, may_have_links, rename_links
@@ -83,11 +83,11 @@ async def read_result(
         return _read_whole(server, answer, message_id)
     _require_plain(server, answer)
     reader = EventReader(most_bytes)
-    give_up_at = asyncio.get_running_loop().time() + server.upstream.limits.timeout
+    give_up_at = asyncio.get_running_loop().time() + server.session.timeout
     try:
         async for chunk in stream:
             if asyncio.get_running_loop().time() > give_up_at:  # it talks on and on, and says nothing
-                raise server.upstream.failed(Step.TIMEOUT, "no answer in its stream within its timeout")
+                raise _too_slow(server)
             for data in reader.feed(chunk):
                 if data != KEEP_ALIVE and not (message := read_server_message(data)).has_method:
                     return message.answer_to(message_id)
@@ -123,12 +123,12 @@ def _require_plain(server: Server, answer: UpstreamAnswer) -> None:
 async def _events(
     server: Server, stream: Stream, message_id: bytes, caller_id: bytes, rename: Rename | None
 ) -> AsyncIterator[bytes]:
-    reader = EventReader(server.upstream.limits.answer_bytes)
+    reader = EventReader(server.session.answer_bytes)
     room: Room | None = None
     try:
         async for chunk in stream:
             if room is None and reader.held > LARGE:
-                room = await as_future(server.upstream.held.room(server.upstream.limits.answer_bytes))
+                room = await as_future(server.session.held.room(server.session.answer_bytes))
             for data in reader.feed(chunk):
                 event, is_last = await _event(server, data, message_id, caller_id, rename)
                 if reader.held <= LARGE:
@@ -200,14 +200,14 @@ async def _renamed_in_pieces(server: Server, value: bytes, rename: Rename) -> Ra
 def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
     if answer.status in {401, 403}:
         error: GatewayError = CredentialRefused(
-            f"server {server.name}: {server.upstream.url} refused credential {server.credential_type} with "
+            f"server {server.name}: {server.session.url} refused credential {server.credential_type} with "
             f"{answer.status}; `ostiary doctor --server {server.name}` finds out why"
         )
         record.server_failed(server.name, error)
         return error
     if answer.status in REDIRECTS:
         location = answer.headers.get(b"location", b"").decode("latin-1")
-        return _bad(server, f"it {moved(server.upstream.url, answer.status, location)}")
+        return _bad(server, f"it {moved(server.session.url, answer.status, location)}")
     if answer.status in BUSY and _SECONDS.fullmatch(seconds := answer.headers.get(b"retry-after", b"")):
         said = f"it takes no more calls for now ({answer.status}), and wants to be asked in {int(seconds)} s"
         error = _bad(server, said)
@@ -221,3 +221,7 @@ def _bad(server: Server, reason: str) -> GatewayError:
     error = BadAnswer(f"server {server.name}: {reason}")
     record.server_failed(server.name, error)
     return error
+
+
+def _too_slow(server: Server) -> UpstreamFailed:
+    return UpstreamFailed(server.name, Step.TIMEOUT, "no answer in its stream within its timeout")

@@ -9,7 +9,7 @@ from ostiary.transport.direct import Answer
 JSON = b"content-type: application/json\r\n"
 
 
-def refusal(error: McpError, message_id: bytes | None) -> Answer:
+def error_response(error: McpError, message_id: bytes | None) -> Answer:
     """The JSON-RPC error as an HTTP answer. message_id: as far as it was read."""
     headers = JSON + error.headers if isinstance(error, GatewayError) else JSON
     return Answer(error.status, error.to_json(message_id or b"null"), headers)

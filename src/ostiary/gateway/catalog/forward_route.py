@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ostiary.gateway.server import Server
-from ostiary.gateway.translate import Rename, translate, translate_large
+from ostiary.gateway.catalog.target import Target, target_of
+from ostiary.gateway.catalog.translate import Rename, translate, translate_large
+from ostiary.gateway.upstreams.server import Server
 from ostiary.identity.principal import Principal
-from ostiary.mcp.messages import Change, Message
+from ostiary.mcp.messages import Change, Message, read_name
 from ostiary.transport.direct import Answer, Request, StreamedAnswer
 from ostiary.transport.upstream import LARGE
 
 
 @dataclass(frozen=True, slots=True)
-class Relay:
-    """A route to one server.
-
-    name_line: its `Mcp-Name` header; change: the parameter that is another there;
-    rename: the server's resource URI → the URI here.
-    """
+class ForwardRoute:
+    """A route to one server."""
 
     server: Server
     name_line: bytes = b""
+    """The `Mcp-Name` header there, with its line break."""
     change: Change | None = None
+    """The parameter that is another there."""
     rename: Rename | None = None
+    """The server's resource URI → the URI here."""
+    meant: str | None = None
+    """What is named, as the server calls it; None where the message says that untouched."""
+
+    def target(self, message: Message) -> Target:
+        """What the message is about."""
+        meant = self.meant
+        if meant is None and message.name is not None:
+            meant = read_name(message.name, "uri" if message.method == b"resources/read" else "name")
+        return target_of(self.server.name, message.method, meant)
 
     async def follow(
         self, message: Message, principal: Principal | None, request: Request

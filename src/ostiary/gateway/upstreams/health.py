@@ -17,7 +17,7 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 
 
-class Availability:
+class Health:
     """What is known of one server. Calls always try it; lists skip it until `next_try`."""
 
     def __init__(self, server: str, clock: Callable[[], float]) -> None:

@@ -1,27 +1,26 @@
-"""One MCP server: its connections, the credential it wants, and a second try after a 401."""
+"""One MCP server: the credential that it wants, a second try after a 401, and how it fares."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import count
 
-from ostiary import __version__
 from ostiary.credentials.error import CredentialError
 from ostiary.credentials.headers.headers import MOST_TRIES, CredentialHeaders, Headers, Outgoing, Refusal
 from ostiary.gateway import record
-from ostiary.gateway.availability import Availability
 from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOut, ServerUnavailable, TryLater
-from ostiary.gateway.held_lists import HeldLists
-from ostiary.gateway.large_answers import OneAtATime
+from ostiary.gateway.upstreams.health import Health
+from ostiary.gateway.upstreams.held_lists import HeldLists
+from ostiary.gateway.upstreams.large_answers import OneAtATime
+from ostiary.gateway.upstreams.session import UpstreamSession
 from ostiary.identity.principal import Principal
-from ostiary.mcp.eras import MODERN
 from ostiary.mcp.headers import PARAMETER_HEADERS
 from ostiary.mcp.merging import ListBudget
 from ostiary.mcp.messages import Change, Message
 from ostiary.transport.addresses import network_of
 from ostiary.transport.direct import Request
 from ostiary.transport.stepping import in_task
-from ostiary.transport.upstream import CallerBusy, Step, Upstream, UpstreamAnswer, UpstreamFailed
+from ostiary.transport.upstream import CallerBusy, Step, UpstreamAnswer, UpstreamFailed
 
 ALWAYS_CARRIED = (b"traceparent", b"tracestate")
 """Headers that go on to every server: they identify a trace, not a person (W3C Trace Context)."""
@@ -40,32 +39,25 @@ class Server:
     def __init__(
         self,
         name: str,
-        upstream: Upstream,
+        session: UpstreamSession,
         credential: CredentialHeaders,
         *,
         credential_type: str,
         carried: Iterable[str] = (),
-        availability: Availability,
+        health: Health,
         list_budget: ListBudget,
     ) -> None:
         """credential_type: for errors; carried: further headers of the caller that go on to this server."""
         self.name = name
-        self.upstream = upstream
+        self.session = session
         self.credential = credential
         self.credential_type = credential_type
-        self.availability = availability
+        self.health = health
         self.large_answers = OneAtATime()
         self.lists = HeldLists(name, list_budget)
         self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in carried))
         self._passed_over = NEVER_CARRIED.difference(self._carried)
         self._ids = count(1)
-        self._own_lines = (
-            f"POST {upstream.url.target} HTTP/1.1\r\nhost: {upstream.url.authority}\r\n"
-            f"user-agent: ostiary/{__version__}\r\ncontent-type: application/json\r\n"
-            f"accept: application/json, text/event-stream\r\naccept-encoding: identity\r\n"
-            f"mcp-protocol-version: {MODERN}\r\n"
-        ).encode()
-        self._attached: tuple[Headers | None, bytes] = (None, self._own_lines)
 
     async def forward(
         self,
@@ -86,36 +78,31 @@ class Server:
         headers = asked.headers
         message_id = b"%d" % next(self._ids)
         body = message.written(message_id, change)
-        request = Outgoing("POST", self.upstream.url, body, principal)
+        request = Outgoing("POST", self.session.url, body, principal)
         if not headers.keys() <= self._passed_over:
             name_line += self._carry(headers)
-        rest = b"mcp-method: %s\r\n%scontent-length: %d\r\n\r\n%s" % (
-            message.method,
-            name_line,
-            len(body),
-            body,
-        )
+        lines = b"mcp-method: %s\r\n%s" % (message.method, name_line)
         try:
             attached = self.credential.ready(request)
             if attached is None:
                 attached = await in_task(self.credential.get(request))
-            answer = await self.upstream.exchange(self._first_lines(attached) + rest, caller, most_bytes)
+            answer = await self.session.exchange(attached, lines, body, caller, most_bytes)
             if Refusal.is_one(answer.status):
-                answer = await self._again(request, rest, attached, answer, caller, most_bytes)
+                answer = await self._again(request, lines, attached, answer, caller, most_bytes)
         except UpstreamFailed as error:
             raise self.failure(error) from None
         except CallerBusy as error:
             raise self._later(error) from None
         except CredentialError as error:
             raise self._noted(CredentialFailed(f"server {self.name}: {error}")) from None
-        if self.availability.state is not None:
-            self.availability.succeeded()
+        if self.health.state is not None:
+            self.health.succeeded()
         return answer, message_id
 
     async def _again(
         self,
         request: Outgoing,
-        rest: bytes,
+        lines: bytes,
         attached: Headers,
         answer: UpstreamAnswer,
         caller: Hashable,
@@ -126,7 +113,7 @@ class Server:
             if not self.credential.refused(request, attached, _refusal(answer)):
                 return answer
             attached = await in_task(self.credential.get(request))
-            answer = await self.upstream.exchange(self._first_lines(attached) + rest, caller, most_bytes)
+            answer = await self.session.exchange(attached, lines, request.body, caller, most_bytes)
             if not Refusal.is_one(answer.status):
                 if Refusal.is_none(answer.status):
                     self.credential.accepted(request, attached)
@@ -136,13 +123,7 @@ class Server:
 
     def close(self) -> None:
         """Drop all connections."""
-        self.upstream.close()
-
-    def _first_lines(self, attached: Headers) -> bytes:
-        if attached is not self._attached[0]:
-            lines = "".join(f"{name}: {value}\r\n" for name, value in attached)
-            self._attached = (attached, self._own_lines + lines.encode("latin-1"))
-        return self._attached[1]
+        self.session.close()
 
     def _carry(self, headers: Mapping[bytes, bytes]) -> bytes:
         return b"".join(
@@ -166,7 +147,7 @@ class Server:
         return later
 
     def _noted(self, error: GatewayError) -> GatewayError:
-        self.availability.failed(error.step)
+        self.health.failed(error.step)
         record.server_failed(self.name, error)
         return error
 

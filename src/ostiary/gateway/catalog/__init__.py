@@ -1,0 +1,8 @@
+"""What the servers have, as callers see it: names, lists, and where a call goes.
+
+routes         which server is meant, and by which name there; or which servers, for a list
+target         what a route leads to: server, kind and name
+forward_route  send a call on, translate the answer back
+federation     ask several servers, merge their lists
+translate      a server's answer → the caller's answer
+"""

@@ -1,0 +1,170 @@
+"""What a gateway makes of its settings: doors, documents, servers. It never changes; a reload makes another.
+
+Connections belong to the listener, and tokens and keys to the runtime: they live on when the plan is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ostiary.credentials.runtime import Runtime
+from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
+from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
+from ostiary.gateway.endpoint import Endpoint
+from ostiary.gateway.inbound.authentication import InboundAuth
+from ostiary.gateway.upstreams.health import Health
+from ostiary.gateway.upstreams.server import Server
+from ostiary.gateway.upstreams.streamable_http import StreamableHttp
+from ostiary.identity.authenticator import Authenticator
+from ostiary.identity.inbound import OidcInbound
+from ostiary.identity.key_sets import KeySets
+from ostiary.identity.possession import Possession, RememberedReplays
+from ostiary.mcp.merging import ListBudget
+from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.oauth.client.protected_resource import metadata_path
+from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
+from ostiary.oauth.resource_server.protected_resource import metadata_url, protected_resource
+from ostiary.transport.direct import Doors
+from ostiary.transport.limits import Limits
+from ostiary.transport.proxies import Proxies
+from ostiary.transport.upstream import Upstream, UpstreamLimits
+
+FEDERATED = "/mcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One gateway, made ready."""
+
+    doors: Doors
+    documents: Mapping[str, Mapping[str, Any]]
+    """Well-known path → resource metadata (RFC 9728)."""
+    servers: Mapping[str, Server]
+    limits: Limits
+
+    def close(self) -> None:
+        """Drop the connections to all servers."""
+        for server in self.servers.values():
+            server.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What plans are made with, and what outlives them. clock: seconds since the epoch."""
+
+    runtime: Runtime
+    key_sets: KeySets
+    proxies: Proxies
+    replays: RememberedReplays
+    clock: Callable[[], float]
+
+
+def make_plan(settings: GatewaySettings, means: Means) -> Plan:
+    """Connects to nobody yet."""
+    return _Planning(settings, means).plan()
+
+
+class _Planning:
+    def __init__(self, settings: GatewaySettings, means: Means) -> None:
+        self._settings = settings
+        self._means = means
+
+    def plan(self) -> Plan:
+        servers = {name: self._server(name, server) for name, server in self._settings.servers.items()}
+        endpoints = self._endpoints(servers)
+        origins = frozenset(origin.encode() for origin in self._settings.allowed_origins)
+        return Plan(
+            doors={
+                path.encode(): Endpoint(self._auth(path), routes, origins)
+                for path, routes in endpoints.items()
+            },
+            documents={metadata_path(self._resource(path)): self._metadata(path) for path in endpoints},
+            servers=servers,
+            limits=listener_limits(self._settings.limits),
+        )
+
+    def _endpoints(self, servers: Mapping[str, Server]) -> dict[str, Routes]:
+        prefixed = [(server, self._settings.prefix_of(name)) for name, server in servers.items()]
+        endpoints: dict[str, Routes] = {
+            FEDERATED: Federation(prefixed, list_bytes=self._settings.limits.merged_list_bytes)
+        }
+        for name, server in servers.items():
+            endpoints[f"/servers/{name}/mcp"] = SingleServer(server)
+        return endpoints
+
+    def _auth(self, path: str) -> InboundAuth | None:
+        if not self._settings.inbound:
+            return None
+        resource, means = self._resource(path), self._means
+        audiences = tuple(dict.fromkeys([str(resource), str(self._resource(FEDERATED))]))
+        return InboundAuth(
+            Authenticator(
+                self._settings.inbound, audiences=audiences, key_sets=means.key_sets, clock=means.clock
+            ),
+            possession=Possession(means.replays, means.clock),
+            resource=resource,
+            metadata_url=metadata_url(resource),
+            scopes=self._scopes(),
+        )
+
+    def _metadata(self, path: str) -> dict[str, Any]:
+        issuers = [entry.issuer for entry in self._settings.inbound if isinstance(entry, OidcInbound)]
+        return protected_resource(
+            self._resource(path),
+            authorization_servers=issuers,
+            scopes=self._scopes(),
+            dpop_algorithms=ALGORITHMS if issuers else (),
+        )
+
+    def _scopes(self) -> tuple[str, ...]:
+        entries = [entry for entry in self._settings.inbound if isinstance(entry, OidcInbound)]
+        return tuple(dict.fromkeys(scope for entry in entries for scope in entry.required_scopes))
+
+    def _resource(self, path: str) -> CanonicalUrl:
+        return replace(self._settings.public_url, path=self._settings.public_url.path + path)
+
+    def _server(self, name: str, settings: ServerSettings) -> Server:
+        limits = self._settings.limits
+        pool = Upstream(
+            name,
+            settings.url,
+            tls=settings.reach.trust.context if settings.url.scheme == "https" else None,
+            private_network=settings.private_network,
+            proxies=self._means.proxies,
+            limits=UpstreamLimits(
+                timeout=settings.timeout.total_seconds(),
+                connect_timeout=settings.connect_timeout.total_seconds(),
+                connections=limits.server_connections,
+                caller_connections=limits.caller_connections or max(1, limits.server_connections // 8),
+                waiting_bytes=limits.body_bytes,
+                answer_bytes=limits.answer_bytes,
+                held_bytes=limits.held_answer_bytes,
+            ),
+        )
+        return Server(
+            name,
+            StreamableHttp(pool),
+            settings.credential.attach(settings.url, runtime=self._means.runtime),
+            credential_type=settings.credential.type,
+            carried=settings.forward_headers,
+            health=Health(name, self._means.clock),
+            list_budget=ListBudget(self._settings.limits.list_bytes, self._settings.limits.list_items),
+        )
+
+
+def listener_limits(limits: LimitSettings) -> Limits:
+    """What one caller may make the listener hold."""
+    return Limits(
+        body_bytes=limits.body_bytes,
+        head_bytes=limits.head_bytes,
+        header_count=limits.header_count,
+        head_timeout=limits.head_timeout.total_seconds(),
+        body_timeout=limits.body_timeout.total_seconds(),
+        write_timeout=limits.write_timeout.total_seconds(),
+        idle_timeout=limits.idle_timeout.total_seconds(),
+        connections=limits.connections,
+        unproven_bytes=limits.unproven_bytes,
+        caller_bytes=limits.caller_bytes,
+    )

@@ -1,0 +1,9 @@
+"""The servers behind the gateway.
+
+server           one of them: the credential it wants, a second try after a 401, how it fares
+session          what carries messages there, in whatever era and over whatever transport
+streamable_http  over streamable HTTP, stateless: MCP 2026-07-28
+health           which servers lists leave out for a while
+held_lists       so many bytes of lists at once
+large_answers    so many bytes of long answers at once
+"""

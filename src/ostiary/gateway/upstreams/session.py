@@ -1,0 +1,45 @@
+"""What carries messages to one MCP server, in whatever era and over whatever transport it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Hashable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ostiary.credentials.headers.headers import Headers
+    from ostiary.oauth.canonical_url import CanonicalUrl
+    from ostiary.transport.upstream import UpstreamAnswer
+    from ostiary.transport.upstream.held import HeldAnswers
+
+
+class UpstreamSession(Protocol):
+    """One server, as far as bytes go. It knows neither callers' tokens nor whether the server is well."""
+
+    @property
+    def url(self) -> CanonicalUrl:
+        """The server's MCP endpoint."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds until an answer has to begin."""
+
+    @property
+    def answer_bytes(self) -> int:
+        """The longest answer."""
+
+    @property
+    def held(self) -> HeldAnswers:
+        """What is held at once of long answers."""
+
+    def exchange(
+        self, attached: Headers, lines: bytes, body: bytes, caller: Hashable, most_bytes: int | None
+    ) -> Awaitable[UpstreamAnswer]:
+        """Send one message and give its answer.
+
+        attached: the headers of the server's credential; lines: those of the message, each with its line
+        break; caller: on whose account; most_bytes: of the answer, None for what all may have. Raises
+        UpstreamFailed, CallerBusy. To be awaited in a stepped coroutine.
+        """
+
+    def close(self) -> None:
+        """Drop all connections."""

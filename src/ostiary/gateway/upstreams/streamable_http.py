@@ -1,0 +1,45 @@
+"""Messages to a server over streamable HTTP, stateless: MCP 2026-07-28."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Hashable
+from typing import TYPE_CHECKING
+
+from ostiary import __version__
+from ostiary.mcp.eras import MODERN
+
+if TYPE_CHECKING:
+    from ostiary.credentials.headers.headers import Headers
+    from ostiary.transport.upstream import Upstream, UpstreamAnswer
+
+
+class StreamableHttp:
+    """An UpstreamSession over a pool of connections."""
+
+    def __init__(self, pool: Upstream) -> None:
+        self.url = pool.url
+        self.timeout = pool.limits.timeout
+        self.answer_bytes = pool.limits.answer_bytes
+        self.held = pool.held
+        self._pool = pool
+        self._own_lines = (
+            f"POST {pool.url.target} HTTP/1.1\r\nhost: {pool.url.authority}\r\n"
+            f"user-agent: ostiary/{__version__}\r\ncontent-type: application/json\r\n"
+            f"accept: application/json, text/event-stream\r\naccept-encoding: identity\r\n"
+            f"mcp-protocol-version: {MODERN}\r\n"
+        ).encode()
+        self._attached: tuple[Headers | None, bytes] = (None, self._own_lines)
+
+    def exchange(
+        self, attached: Headers, lines: bytes, body: bytes, caller: Hashable, most_bytes: int | None
+    ) -> Awaitable[UpstreamAnswer]:
+        """As of every UpstreamSession."""
+        if attached is not self._attached[0]:
+            written = "".join(f"{name}: {value}\r\n" for name, value in attached)
+            self._attached = (attached, self._own_lines + written.encode("latin-1"))
+        request = b"%s%scontent-length: %d\r\n\r\n%s" % (self._attached[1], lines, len(body), body)
+        return self._pool.exchange(request, caller, most_bytes)
+
+    def close(self) -> None:
+        """Drop all connections."""
+        self._pool.close()

@@ -1,0 +1,65 @@
+"""A route says what it leads to: what policy, audit and limits read."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from ostiary.gateway.catalog.routes import Federation, SingleServer
+from ostiary.gateway.catalog.target import Target, TargetKind
+from ostiary.gateway.upstreams.server import Server
+from ostiary.mcp.messages import read_message
+
+
+class NamedServer:
+    """As much of a server as a route looks at."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def server(name: str) -> Server:
+    return cast("Server", NamedServer(name))
+
+
+def message(method: str, **params: Any) -> Any:
+    return read_message(msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+
+
+FEDERATION = Federation([(server("zoo"), "zoo_"), (server("notes"), "notes_")], list_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("asked", "target"),
+    [
+        (message("tools/call", name="zoo_get_animal"), Target("zoo", TargetKind.TOOL, "get_animal")),
+        (message("prompts/get", name="notes_greet"), Target("notes", TargetKind.PROMPT, "greet")),
+        (
+            message("resources/read", uri="zoo+note://one"),
+            Target("zoo", TargetKind.RESOURCE, "note://one"),
+        ),
+        (
+            message("completion/complete", ref={"type": "ref/prompt", "name": "zoo_greet"}),
+            Target("zoo", TargetKind.COMPLETION, "greet"),
+        ),
+        (message("tools/list"), Target(None, TargetKind.LIST)),
+        (message("server/discover"), Target(None, TargetKind.DISCOVERY)),
+    ],
+)
+def test_a_route_of_the_federation_says_what_it_leads_to(asked: Any, target: Target) -> None:
+    assert FEDERATION.route(asked).target(asked) == target
+
+
+@pytest.mark.parametrize(
+    ("asked", "target"),
+    [
+        (message("tools/call", name="zoo_get_animal"), Target("zoo", TargetKind.TOOL, "zoo_get_animal")),
+        (message("resources/read", uri="note://one"), Target("zoo", TargetKind.RESOURCE, "note://one")),
+        (message("tools/list"), Target("zoo", TargetKind.LIST)),
+        (message("tasks/get", taskId="t"), Target("zoo", TargetKind.OTHER)),
+    ],
+)
+def test_a_route_to_a_single_server_leaves_names_as_they_are(asked: Any, target: Target) -> None:
+    assert SingleServer(server("zoo")).route(asked).target(asked) == target
