@@ -40,7 +40,7 @@ from mcp.shared.auth import OAuthToken
 from ostiary.credentials import GoogleIdToken
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.adapters.server_credential import ServerCredential
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 
 ORIGIN = "https://mcp.example.com"
 URL = f"{ORIGIN}/mcp"
@@ -77,7 +77,7 @@ def stepped(auth: httpx2.Auth) -> Provider:
 def alone(credential: GoogleIdToken) -> Provider:
     """Our credential, without an HTTP library."""
     server = ServerCredential(credential, URL)
-    outgoing = Outgoing("POST", server.url, BODY)
+    outgoing = OutgoingRequest("POST", server.url, BODY)
 
     async def send(request: httpx2.Request, seconds: float) -> None:
         for name, value in await server.headers(outgoing):

@@ -16,7 +16,7 @@ import pytest
 
 from ostiary.credentials.blocking import BlockingCredential
 from ostiary.credentials.error import CredentialUnreachable
-from ostiary.credentials.headers.headers import Refusal
+from ostiary.credentials.headers.headers import ServerRefusal
 from ostiary.credentials.headers.token_headers import TokenHeaders
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.token import Token
@@ -81,7 +81,7 @@ def test_many_threads_wait_for_one_fetch() -> None:
 def test_a_burst_of_refusals_fetches_one() -> None:
     with credential() as blocking, ThreadPoolExecutor(20) as threads:
         headers = blocking.headers()
-        refused = list(threads.map(lambda _: blocking.refused(headers, Refusal(401)), range(20)))
+        refused = list(threads.map(lambda _: blocking.refused(headers, ServerRefusal(401)), range(20)))
         assert refused == [True] * 20
         assert {*threads.map(lambda _: blocking.headers(), range(20))} == {
             (("authorization", "Bearer token-2"),)

@@ -27,7 +27,7 @@ from tests.cli.conftest import in_background
 from tests.credentials.naming_server import naming
 from tests.credentials.token_server import TokenServer
 
-from ostiary.cli.target import Wish, choose
+from ostiary.cli.target import TargetOptions, choose
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.diagnosis.advice import takes
 from ostiary.diagnosis.causes import diagnose
@@ -842,7 +842,7 @@ async def test_a_service_behind_cloud_run_that_wants_a_token_of_its_own(
     wish = [{"type": "google_id_token", **key}, json.loads(BEARER)]
     async with Emulator(EmulatorSettings.model_validate(settings)) as google:
         url = f"{google.service_url('zoo')}/mcp"
-        async with Examination(choose(Wish(url, credential=json.dumps(wish)))) as examination:
+        async with Examination(choose(TargetOptions(url, credential=json.dumps(wish)))) as examination:
             outcomes = [told.outcome.value async for _, told in examination.run()]
     assert outcomes == ["ok", "ok", "skipped", "ok", "ok", "ok", "ok", "failed"]
     diagnosis = diagnose(examination.evidence)

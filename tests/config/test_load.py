@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ostiary.config import ConfigurationError, OstiaryFile, load, read
-from ostiary.config.presence import absent
+from ostiary.config.secret_presence import absent
 from ostiary.credentials import Bearer, GoogleIdToken
 from ostiary.secrets import Secret
 

@@ -11,7 +11,7 @@ from ostiary.cloudrun.emulator.config import EmulatorSettings
 from ostiary.cloudrun.emulator.emulator import Emulator
 from ostiary.credentials import GoogleIdToken
 from ostiary.credentials.google.iam import IAM_ENDPOINT_OVERRIDE
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import GoogleIdTokenInbound
@@ -20,7 +20,7 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.fetch import Fetcher
 
 SERVER = canonical_url("https://mcp.example.com/mcp")
-REQUEST = Outgoing("POST", SERVER)
+REQUEST = OutgoingRequest("POST", SERVER)
 
 
 @pytest.mark.parametrize("impersonate", [None, "runtime@demo-project.iam.gserviceaccount.com"])

@@ -25,14 +25,14 @@ from tests.credentials.token_server import Answer, TokenServer, never, refusing,
 
 from ostiary.credentials import ClientCredentials, CredentialError, GoogleIdToken
 from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreachable
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
 from ostiary.transport.fetch import Fetcher
 
 SERVER = canonical_url("https://mcp.example.com/mcp")
-REQUEST = Outgoing("POST", SERVER)
+REQUEST = OutgoingRequest("POST", SERVER)
 SECRET = "tiger:in/the+night"
 GOOD = {"access_token": "abc", "token_type": "Bearer", "expires_in": 60}
 WHAT_ANSWERS = "see whether token_url or issuer is right, and what answers there"

@@ -24,7 +24,7 @@ from ostiary.credentials import (
     NoCredential,
 )
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
-from ostiary.credentials.headers.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import OutgoingRequest, ServerRefusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.config import ServerSettings
 from ostiary.oauth.canonical_url import canonical_url
@@ -32,7 +32,7 @@ from ostiary.secrets import Secret
 
 CREDENTIAL: TypeAdapter[Any] = TypeAdapter(Credential)
 SERVER = canonical_url("https://mcp.example.com/mcp")
-REQUEST = Outgoing("POST", SERVER)
+REQUEST = OutgoingRequest("POST", SERVER)
 KEY = {"type": "header", "name": "X-Api-Key", "value": {"env": "KEY"}}
 
 
@@ -83,9 +83,9 @@ async def test_the_headers_are_the_same_object_while_each_part_is(runtime: Runti
     sent = await headers.get(REQUEST)
     assert sent == (("X-Api-Key", "k"), ("authorization", "Bearer one"))
     assert headers.ready(REQUEST) is sent
-    assert not headers.refused(REQUEST, sent, Refusal(401))
+    assert not headers.refused(REQUEST, sent, ServerRefusal(401))
     file.write_text("two")
-    assert headers.refused(REQUEST, sent, Refusal(401))
+    assert headers.refused(REQUEST, sent, ServerRefusal(401))
     assert headers.ready(REQUEST) == (("X-Api-Key", "k"), ("authorization", "Bearer two"))
 
 

@@ -17,13 +17,13 @@ from tests.credentials.token_server import TokenServer, refusing
 
 from ostiary.credentials import ClientCredentials, CredentialError
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
-from ostiary.credentials.headers.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import OutgoingRequest, ServerRefusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.dpop_proof import token_hash
 
 SERVER = canonical_url("https://mcp.example.com/mcp")
-REQUEST = Outgoing("POST", SERVER)
+REQUEST = OutgoingRequest("POST", SERVER)
 
 
 def proven(proof: str) -> dict[str, Any]:
@@ -80,7 +80,7 @@ async def test_each_request_has_a_proof_of_its_own(
 ) -> None:
     headers = credential(issuer, dpop=True).attach(SERVER, runtime=runtime)
     first = await headers.get(REQUEST)
-    second = headers.ready(Outgoing("GET", canonical_url("https://mcp.example.com/mcp?page=2")))
+    second = headers.ready(OutgoingRequest("GET", canonical_url("https://mcp.example.com/mcp?page=2")))
     assert second is not None
     assert first[0] == second[0] == ("authorization", "DPoP bound-1")
     proofs = [proven(dict(sent)["dpop"]) for sent in (first, second)]
@@ -136,7 +136,7 @@ async def test_a_server_that_challenges_for_dpop_alone_gets_a_bound_token(
     first = await headers.get(REQUEST)
     assert first == (("authorization", "Bearer token-1"),)
     issuer.answer = bound
-    assert headers.refused(REQUEST, first, Refusal(401, 'DPoP algs="ES256"'))
+    assert headers.refused(REQUEST, first, ServerRefusal(401, 'DPoP algs="ES256"'))
     assert (await headers.get(REQUEST))[0] == ("authorization", "DPoP bound-2")
 
 

@@ -16,14 +16,14 @@ from tests.credentials.token_server import TokenServer, refusing, saying
 
 from ostiary.credentials import Bearer, CredentialError, IdJag
 from ostiary.credentials.error import CallerUnknown
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.id_jag import IdpSettings
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
 
 SERVER = canonical_url("https://mcp.example.com/mcp")
-REQUEST = Outgoing("POST", SERVER)
+REQUEST = OutgoingRequest("POST", SERVER)
 ID_JAG = "urn:ietf:params:oauth:token-type:id-jag"
 
 
@@ -93,7 +93,7 @@ async def test_the_callers_id_token_becomes_an_access_token_of_the_servers_issue
 ) -> None:
     headers = company.credential(scopes=("read",)).attach(SERVER, runtime=runtime)
     ada = company.signer.principal(clock.now, "ada")
-    request = Outgoing("POST", SERVER, principal=ada)
+    request = OutgoingRequest("POST", SERVER, principal=ada)
     token = "ada-at-https://mcp.example.com/mcp-1"
     assert await headers.get(request) == (("authorization", f"Bearer {token}"),)
     assert headers.ready(request) == (("authorization", f"Bearer {token}"),)
@@ -134,7 +134,7 @@ async def test_an_expired_access_token_costs_a_new_id_jag(
     company: Company, runtime: Runtime, clock: Clock
 ) -> None:
     headers = company.credential().attach(SERVER, runtime=runtime)
-    request = Outgoing("POST", SERVER, principal=company.signer.principal(clock.now))
+    request = OutgoingRequest("POST", SERVER, principal=company.signer.principal(clock.now))
     await headers.get(request)
     clock.now += 3600
     await headers.get(request)
@@ -152,7 +152,7 @@ async def test_an_idp_that_gives_something_else_is_said_so(
     company.idp.answer = saying({"access_token": "x", "token_type": "N_A"})
     headers = company.credential().attach(SERVER, runtime=runtime)
     with pytest.raises(CredentialError) as refused:
-        await headers.get(Outgoing("POST", SERVER, principal=company.signer.principal(clock.now)))
+        await headers.get(OutgoingRequest("POST", SERVER, principal=company.signer.principal(clock.now)))
     assert str(refused.value) == (
         f"credential id_jag for https://mcp.example.com: token endpoint {company.idp.token_url}: "
         "it issued None, and no ID-JAG; "
@@ -169,7 +169,7 @@ async def test_whoever_refuses_is_named_in_its_own_words(
     refuses.answer = refusing("invalid_grant", "this user may not")
     headers = company.credential().attach(SERVER, runtime=runtime)
     with pytest.raises(CredentialError) as refused:
-        await headers.get(Outgoing("POST", SERVER, principal=company.signer.principal(clock.now)))
+        await headers.get(OutgoingRequest("POST", SERVER, principal=company.signer.principal(clock.now)))
     assert str(refused.value) == (
         f"credential id_jag for https://mcp.example.com: token endpoint {refuses.token_url}: "
         "it refused with invalid_grant (this user may not); "

@@ -22,7 +22,7 @@ from ostiary.credentials import (
     TokenExchange,
     WorkloadJwt,
 )
-from ostiary.credentials.headers.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import OutgoingRequest, ServerRefusal
 from ostiary.credentials.id_jag import IdpSettings
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
@@ -31,8 +31,8 @@ from ostiary.settings import BASE_DIRECTORY
 
 CREDENTIAL: TypeAdapter[Any] = TypeAdapter(Credential)
 SERVER = canonical_url("https://mcp.example.com/mcp")
-REQUEST = Outgoing("POST", SERVER)
-REFUSED = Refusal(401)
+REQUEST = OutgoingRequest("POST", SERVER)
+REFUSED = ServerRefusal(401)
 ROLE = "arn:aws:iam::123456789012:role/reader"
 
 

@@ -13,7 +13,7 @@ from tests.peers.certificates import CertificateAuthority
 from tests.peers.http_proxy import proxying
 
 from ostiary.credentials import CredentialError, GoogleIdToken
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.issuer.discovery import NotFound
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
@@ -69,7 +69,7 @@ async def test_googles_tokens_are_asked_for_by_the_proxy_too(tmp_path: Path) -> 
         rule = proxies_of("environment", {"https_proxy": f"http://user:tiger@127.0.0.1:{proxy.port}"})
         async with Runtime(proxies=rule) as runtime:
             with pytest.raises(CredentialError) as failed:
-                await credential.attach(SERVER, runtime=runtime).get(Outgoing("POST", SERVER))
+                await credential.attach(SERVER, runtime=runtime).get(OutgoingRequest("POST", SERVER))
     assert set(proxy.asked) == {"CONNECT oauth2.googleapis.com:443 HTTP/1.0"}
     assert "Proxy-Authorization: Basic dXNlcjp0aWdlcg==" in proxy.heads[0]
     assert "tiger" not in str(failed.value)

@@ -17,7 +17,7 @@ from tests.credentials.token_server import TokenServer, refusing, saying
 
 from ostiary.credentials import Bearer, CredentialError, TokenExchange, WorkloadJwt
 from ostiary.credentials.error import CallerUnknown
-from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.identity.principal import Principal
 from ostiary.oauth.canonical_url import canonical_url
@@ -71,8 +71,8 @@ async def service(idp: Signer) -> AsyncIterator[Exchange]:
         yield exchange
 
 
-def of(principal: Principal | None) -> Outgoing:
-    return Outgoing("POST", SERVER, principal=principal)
+def of(principal: Principal | None) -> OutgoingRequest:
+    return OutgoingRequest("POST", SERVER, principal=principal)
 
 
 def token(headers: Headers | None) -> str:
@@ -186,7 +186,7 @@ async def test_a_refused_token_is_exchanged_again_for_that_caller_alone(
     ada, bob = idp.principal(clock.now, "ada"), idp.principal(clock.now, "bob")
     sent = await headers.get(of(ada))
     kept = await headers.get(of(bob))
-    assert headers.refused(of(ada), sent, Refusal(401))
+    assert headers.refused(of(ada), sent, ServerRefusal(401))
     assert token(await headers.get(of(ada))) == "ada-3"
     assert headers.ready(of(bob)) is kept
 
@@ -194,7 +194,7 @@ async def test_a_refused_token_is_exchanged_again_for_that_caller_alone(
 async def test_without_a_caller_there_is_nobody_to_act_for(service: Exchange, runtime: Runtime) -> None:
     headers = TokenExchange(token_url=service.token_url).attach(SERVER, runtime=runtime)
     assert headers.ready(of(None)) is None
-    assert not headers.refused(of(None), (), Refusal(401))
+    assert not headers.refused(of(None), (), ServerRefusal(401))
     with pytest.raises(CallerUnknown) as refused:
         await headers.get(of(None))
     assert str(refused.value) == (

@@ -12,21 +12,21 @@ import pytest
 from ostiary.diagnosis.causes import diagnose
 from ostiary.diagnosis.diagnosis import Cause, Diagnosis
 from ostiary.diagnosis.evidence import Evidence, NoToken, Sent
-from ostiary.diagnosis.server_answer import Answer, ResourceMetadata
-from ostiary.diagnosis.wanted_credential import Wanted, wanted
+from ostiary.diagnosis.server_answer import ResourceMetadata, ServerAnswer
+from ostiary.diagnosis.wanted_credential import WantedCredential, wanted
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.inspection.token_explanation import explain
 
 NOW = 1_800_000_000.0
 ZOO = canonical_url("https://zoo-123456789012.europe-west1.run.app/mcp")
-REFUSED = Answer(
+REFUSED = ServerAnswer(
     401,
     {"content-type": "text/html; charset=UTF-8"},
     "<h2>Your client does not have permission to the requested URL <code>/mcp</code>.</h2>",
     NOW,
 )
-WORKS = Answer(200, {"content-type": "application/json"}, '{"jsonrpc":"2.0","id":1,"result":{}}', NOW)
-EVIDENCE = Evidence(ZOO, "google_id_token", Wanted.GOOGLE_ID_TOKEN, probe=REFUSED, call=REFUSED)
+WORKS = ServerAnswer(200, {"content-type": "application/json"}, '{"jsonrpc":"2.0","id":1,"result":{}}', NOW)
+EVIDENCE = Evidence(ZOO, "google_id_token", WantedCredential.GOOGLE_ID_TOKEN, probe=REFUSED, call=REFUSED)
 
 
 def sent(**claims: Any) -> Sent:
@@ -81,25 +81,25 @@ def test_a_good_token_that_cloud_run_refuses_is_told_as_it_is() -> None:
     assert diagnosis.cause is Cause.TOKEN_REFUSED
 
 
-BEARER = Answer(401, {"www-authenticate": "Bearer"}, "", NOW)
+BEARER = ServerAnswer(401, {"www-authenticate": "Bearer"}, "", NOW)
 
 
 @pytest.mark.parametrize(
     ("probe", "issuers", "kind"),
     [
-        (None, (), Wanted.UNTOLD),
-        (WORKS, (), Wanted.NOTHING),
-        (REFUSED, (), Wanted.GOOGLE_ID_TOKEN),
-        (BEARER, ("https://auth.example.com",), Wanted.OAUTH),
-        (BEARER, ("https://accounts.google.com",), Wanted.GOOGLE_ID_TOKEN),
-        (BEARER, (), Wanted.BEARER),
-        (replace(BEARER, headers={"www-authenticate": "Negotiate"}), (), Wanted.OTHER_SCHEME),
-        (replace(BEARER, headers={}), (), Wanted.UNKNOWN),
-        (replace(BEARER, headers={}, body="Invalid IAP credentials: empty token"), (), Wanted.IAP),
-        (replace(BEARER, status=404), (), Wanted.UNTOLD),
+        (None, (), WantedCredential.UNTOLD),
+        (WORKS, (), WantedCredential.NOTHING),
+        (REFUSED, (), WantedCredential.GOOGLE_ID_TOKEN),
+        (BEARER, ("https://auth.example.com",), WantedCredential.OAUTH),
+        (BEARER, ("https://accounts.google.com",), WantedCredential.GOOGLE_ID_TOKEN),
+        (BEARER, (), WantedCredential.BEARER),
+        (replace(BEARER, headers={"www-authenticate": "Negotiate"}), (), WantedCredential.OTHER_SCHEME),
+        (replace(BEARER, headers={}), (), WantedCredential.UNKNOWN),
+        (replace(BEARER, headers={}, body="Invalid IAP credentials: empty token"), (), WantedCredential.IAP),
+        (replace(BEARER, status=404), (), WantedCredential.UNTOLD),
     ],
 )
 def test_how_a_server_refuses_says_what_it_wants(
-    probe: Answer | None, issuers: tuple[str, ...], kind: Wanted
+    probe: ServerAnswer | None, issuers: tuple[str, ...], kind: WantedCredential
 ) -> None:
     assert wanted(probe, ResourceMetadata("https://mcp.example.com", issuers=issuers)) is kind

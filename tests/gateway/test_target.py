@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ostiary.gateway.catalog.routes import Federation, SingleServer
-from ostiary.gateway.catalog.target import Target, TargetKind
+from ostiary.gateway.catalog.target import RouteTarget, TargetKind
 from ostiary.gateway.upstreams.server import Server
 from ostiary.mcp.messages import read_message
 
@@ -34,32 +34,32 @@ FEDERATION = Federation([(server("zoo"), "zoo_"), (server("notes"), "notes_")], 
 @pytest.mark.parametrize(
     ("asked", "target"),
     [
-        (message("tools/call", name="zoo_get_animal"), Target("zoo", TargetKind.TOOL, "get_animal")),
-        (message("prompts/get", name="notes_greet"), Target("notes", TargetKind.PROMPT, "greet")),
+        (message("tools/call", name="zoo_get_animal"), RouteTarget("zoo", TargetKind.TOOL, "get_animal")),
+        (message("prompts/get", name="notes_greet"), RouteTarget("notes", TargetKind.PROMPT, "greet")),
         (
             message("resources/read", uri="zoo+note://one"),
-            Target("zoo", TargetKind.RESOURCE, "note://one"),
+            RouteTarget("zoo", TargetKind.RESOURCE, "note://one"),
         ),
         (
             message("completion/complete", ref={"type": "ref/prompt", "name": "zoo_greet"}),
-            Target("zoo", TargetKind.COMPLETION, "greet"),
+            RouteTarget("zoo", TargetKind.COMPLETION, "greet"),
         ),
-        (message("tools/list"), Target(None, TargetKind.LIST)),
-        (message("server/discover"), Target(None, TargetKind.DISCOVERY)),
+        (message("tools/list"), RouteTarget(None, TargetKind.LIST)),
+        (message("server/discover"), RouteTarget(None, TargetKind.DISCOVERY)),
     ],
 )
-def test_a_route_of_the_federation_says_what_it_leads_to(asked: Any, target: Target) -> None:
+def test_a_route_of_the_federation_says_what_it_leads_to(asked: Any, target: RouteTarget) -> None:
     assert FEDERATION.route(asked).target(asked) == target
 
 
 @pytest.mark.parametrize(
     ("asked", "target"),
     [
-        (message("tools/call", name="zoo_get_animal"), Target("zoo", TargetKind.TOOL, "zoo_get_animal")),
-        (message("resources/read", uri="note://one"), Target("zoo", TargetKind.RESOURCE, "note://one")),
-        (message("tools/list"), Target("zoo", TargetKind.LIST)),
-        (message("tasks/get", taskId="t"), Target("zoo", TargetKind.OTHER)),
+        (message("tools/call", name="zoo_get_animal"), RouteTarget("zoo", TargetKind.TOOL, "zoo_get_animal")),
+        (message("resources/read", uri="note://one"), RouteTarget("zoo", TargetKind.RESOURCE, "note://one")),
+        (message("tools/list"), RouteTarget("zoo", TargetKind.LIST)),
+        (message("tasks/get", taskId="t"), RouteTarget("zoo", TargetKind.OTHER)),
     ],
 )
-def test_a_route_to_a_single_server_leaves_names_as_they_are(asked: Any, target: Target) -> None:
+def test_a_route_to_a_single_server_leaves_names_as_they_are(asked: Any, target: RouteTarget) -> None:
     assert SingleServer(server("zoo")).route(asked).target(asked) == target

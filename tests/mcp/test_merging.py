@@ -10,9 +10,9 @@ import pytest
 from ostiary.mcp.errors import InvalidRequest
 from ostiary.mcp.merging import (
     LIST_KINDS,
+    ListPage,
     OwnList,
-    Page,
-    Unavailable,
+    UnavailableServer,
     discover_result,
     merge_capabilities,
     merge_lists,
@@ -23,20 +23,22 @@ from ostiary.mcp.names import Names
 TOOLS = LIST_KINDS["tools/list"]
 INFO = {"name": "ostiary", "version": "1"}
 INFO_META = {"io.modelcontextprotocol/serverInfo": INFO}
-DEAD = Unavailable("dead", "connect", 1.0, 2.0)
+DEAD = UnavailableServer("dead", "connect", 1.0, 2.0)
 
 
-def page(*names: str, **more: Any) -> Page:
+def page(*names: str, **more: Any) -> ListPage:
     return read_page(TOOLS, json.dumps({"tools": [{"name": name} for name in names], **more}).encode())
 
 
-def merged(*pages: tuple[str, Page], bare: str = "", unavailable: tuple[Unavailable, ...] = ()) -> Any:
+def merged(
+    *pages: tuple[str, ListPage], bare: str = "", unavailable: tuple[UnavailableServer, ...] = ()
+) -> Any:
     names = Names({server: "" if server == bare else f"{server}_" for server, _ in pages})
     lists = [own_list(server, page, names) for server, page in pages]
     return json.loads(merge_lists(TOOLS, lists, unavailable, INFO))
 
 
-def own_list(server: str, page: Page, names: Names) -> OwnList:
+def own_list(server: str, page: ListPage, names: Names) -> OwnList:
     own = OwnList(server)
     for _ in own.add(TOOLS, page, names):
         pass
@@ -102,7 +104,7 @@ def test_a_server_that_is_away_is_named() -> None:
     ],
 )
 def test_a_merged_list_is_cached_as_its_most_careful_part(
-    pages: list[dict[str, Any]], unavailable: tuple[Unavailable, ...], ttl: int, scope: str
+    pages: list[dict[str, Any]], unavailable: tuple[UnavailableServer, ...], ttl: int, scope: str
 ) -> None:
     parts = [(f"s{number}", page("x", **more)) for number, more in enumerate(pages)]
     result = merged(*parts, unavailable=unavailable)

@@ -23,7 +23,7 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.proxies import NONE, Proxies, proxies_of
 from ostiary.transport.stepping import as_future
 from ostiary.transport.trust import TrustSet
-from ostiary.transport.upstream import Step, Upstream, UpstreamAnswer, UpstreamFailed, UpstreamLimits
+from ostiary.transport.upstream import CallStep, Upstream, UpstreamAnswer, UpstreamFailed, UpstreamLimits
 from ostiary.transport.upstream.connection import READ_AT_ONCE
 
 HANGS = 5
@@ -135,7 +135,7 @@ def asked(upstream: Upstream, message: bytes = ASK) -> asyncio.Future[UpstreamAn
     return as_future(exchange())
 
 
-async def failure(upstream: Upstream) -> tuple[Step, str]:
+async def failure(upstream: Upstream) -> tuple[CallStep, str]:
     with pytest.raises(UpstreamFailed) as failed:
         async with asyncio.timeout(5):
             await asked(upstream)
@@ -203,9 +203,9 @@ async def test_an_idle_connection_that_the_server_closed_is_not_used_again(
         await asyncio.sleep(0.02)
 
 
-NOT_HTTP = (Step.HTTP, "server s: its answer is not HTTP")
-BAD_BODY = (Step.ANSWER, "server s: its answer is not HTTP")
-CLOSED = (Step.ANSWER, "server s: it closed the connection before its answer was complete")
+NOT_HTTP = (CallStep.HTTP, "server s: its answer is not HTTP")
+BAD_BODY = (CallStep.ANSWER, "server s: its answer is not HTTP")
+CLOSED = (CallStep.ANSWER, "server s: it closed the connection before its answer was complete")
 
 
 @pytest.mark.parametrize(
@@ -219,17 +219,17 @@ CLOSED = (Step.ANSWER, "server s: it closed the connection before its answer was
         (says(OK[:-1], close=True), CLOSED),
         (says(OK[:20], close=True), CLOSED),
         (says(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n", close=True), CLOSED),
-        (says(OK + OK), (Step.ANSWER, "server s: it sent more than one answer")),
-        (says(OK + b"x"), (Step.ANSWER, "server s: it sent more than one answer")),
-        (stays_silent, (Step.TIMEOUT, "server s: no answer within 0.3 s")),
-        (says(OK[:-1], pause=9), (Step.TIMEOUT, "server s: no answer within 0.3 s")),
+        (says(OK + OK), (CallStep.ANSWER, "server s: it sent more than one answer")),
+        (says(OK + b"x"), (CallStep.ANSWER, "server s: it sent more than one answer")),
+        (stays_silent, (CallStep.TIMEOUT, "server s: no answer within 0.3 s")),
+        (says(OK[:-1], pause=9), (CallStep.TIMEOUT, "server s: no answer within 0.3 s")),
         (
             says(b"HTTP/1.1 200 OK\r\nx: ", *([b"x" * 10_000] * 20)),
-            (Step.ANSWER, "server s: the head of its answer is longer than 65536 bytes"),
+            (CallStep.ANSWER, "server s: the head of its answer is longer than 65536 bytes"),
         ),
         (
             says(b"HTTP/1.1 200 OK\r\n\r\n", *([b"x" * 10_000] * 20)),
-            (Step.SIZE, "server s: its answer is longer than 100000 bytes"),
+            (CallStep.SIZE, "server s: its answer is longer than 100000 bytes"),
         ),
     ],
     ids=[
@@ -239,7 +239,7 @@ CLOSED = (Step.ANSWER, "server s: it closed the connection before its answer was
     ],
 )  # fmt: skip
 async def test_what_is_no_answer_is_named_with_the_server(
-    server: RawServer, connecting: Connecting, talk: Talk, failed: tuple[Step, str]
+    server: RawServer, connecting: Connecting, talk: Talk, failed: tuple[CallStep, str]
 ) -> None:
     server.talk = talk
     upstream = connecting(timeout=0.3, answer_bytes=100_000)
@@ -308,28 +308,28 @@ PRIVATE = "a private network: if it is meant, set private_network: true for it"
 @pytest.mark.parametrize(
     ("url", "step", "message"),
     [
-        ("http://127.0.0.1:1/mcp", Step.CONNECT, "127.0.0.1:1: connection refused"),
+        ("http://127.0.0.1:1/mcp", CallStep.CONNECT, "127.0.0.1:1: connection refused"),
         (
             "https://10.255.255.1/mcp",
-            Step.RESOLVE,
+            CallStep.RESOLVE,
             f"10.255.255.1 is at 10.255.255.1, on {PRIVATE}",
         ),
         (
             "https://169.254.169.254/mcp",
-            Step.RESOLVE,
+            CallStep.RESOLVE,
             f"169.254.169.254 is at 169.254.169.254, on {PRIVATE}",
         ),
     ],
 )
 async def test_a_server_that_cannot_be_reached_is_named_with_the_cause(
-    connecting: Connecting, url: str, step: Step, message: str
+    connecting: Connecting, url: str, step: CallStep, message: str
 ) -> None:
     assert await failure(connecting(url)) == (step, f"server s: {message}")
 
 
 async def test_a_name_that_does_not_resolve(connecting: Connecting) -> None:
     step, message = await failure(connecting("https://nobody.invalid/mcp"))
-    assert step is Step.RESOLVE
+    assert step is CallStep.RESOLVE
     assert message.startswith("server s: nobody.invalid does not resolve: ")
 
 
@@ -476,7 +476,7 @@ async def test_a_server_is_given_up_for_a_head_or_framing_without_end(
     upstream = connecting()
     with pytest.raises(UpstreamFailed) as failed:
         await asyncio.wait_for(read_whole(upstream), HANGS)
-    assert (failed.value.step, str(failed.value)) == (Step.ANSWER, reason)
+    assert (failed.value.step, str(failed.value)) == (CallStep.ANSWER, reason)
     server.talk = says(OK)
     assert (await asked(upstream)).body == b"{}"
 
@@ -512,7 +512,7 @@ async def test_a_101_of_a_server_is_a_typed_error(
 ) -> None:
     server.talk = says(head)
     upstream = connecting()
-    switched = (Step.ANSWER, "server s: it switched to another protocol (101), unasked")
+    switched = (CallStep.ANSWER, "server s: it switched to another protocol (101), unasked")
     assert await failure(upstream) == switched
     server.talk = says(OK)
     assert (await asked(upstream)).body == b"{}"
@@ -700,7 +700,7 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(
     secure: RawServer, connecting: Connecting
 ) -> None:
     step, message = await failure(connecting(f"https://127.0.0.1:{secure.port}/mcp", TrustSet().context))
-    assert step is Step.TLS
+    assert step is CallStep.TLS
     where = f"server s: 127.0.0.1:{secure.port}"
     assert message.startswith(f"{where}: its certificate is from an authority that is not trusted here: ")
     assert secure.requests == 0
@@ -712,7 +712,7 @@ async def test_a_certificate_for_another_name_is_refused(
     tls = TrustSet(authority / "ca.pem").context
     step, message = await failure(connecting(f"https://localhost:{secure.port}/mcp", tls))
     assert (step, message) == (
-        Step.TLS,
+        CallStep.TLS,
         (
             f"server s: localhost:{secure.port}: its certificate is for another name: "
             "write the URL with a name that it is for"
@@ -726,7 +726,7 @@ async def test_a_server_without_tls_is_named(server: RawServer, connecting: Conn
     step, message = await failure(
         connecting(f"https://127.0.0.1:{server.port}/mcp", TrustSet().context, connect_timeout=0.5)
     )
-    assert step in {Step.TLS, Step.CONNECT}
+    assert step in {CallStep.TLS, CallStep.CONNECT}
     assert message.startswith("server s: ")
 
 
@@ -751,7 +751,7 @@ async def test_tls_with_the_server_goes_through_a_tunnel(
         other = connecting("https://mcp.example.net/mcp", tls, by(proxy))
         step, message = await failure(other)
     assert (server.connections, server.requests) == (1, 2)
-    assert step is Step.TLS
+    assert step is CallStep.TLS
     named = f"by the proxy 127.0.0.1:{proxy.port} that https_proxy names"
     assert message.startswith(f"server s: mcp.example.net, {named}: its certificate is for another name: ")
     assert proxy.asked == ["CONNECT mcp.example.com:443 HTTP/1.1", "CONNECT mcp.example.net:443 HTTP/1.1"]
@@ -783,12 +783,15 @@ async def test_a_proxy_that_does_not_connect_us_is_named_without_its_password(
     async with proxying(server.port, status=403) as proxy:
         step, message = await failure(connecting(url, TrustSet().context, by(proxy)))
     named = f"server s: the proxy 127.0.0.1:{proxy.port} that https_proxy names"
-    assert (step, message) == (Step.CONNECT, f"{named} does not connect to mcp.example.com: it answered 403")
+    assert (step, message) == (
+        CallStep.CONNECT,
+        f"{named} does not connect to mcp.example.com: it answered 403",
+    )
     step, message = await failure(connecting(url, TrustSet().context, by(proxy)))
-    assert (step, message) == (Step.CONNECT, f"{named} cannot be reached: connection refused")
+    assert (step, message) == (CallStep.CONNECT, f"{named} cannot be reached: connection refused")
     socks = proxies_of("environment", {"ALL_PROXY": "socks5://p"})
     step, message = await failure(connecting(url, TrustSet().context, socks))
-    assert step is Step.CONNECT
+    assert step is CallStep.CONNECT
     assert message.startswith(
         "server s: ALL_PROXY names a proxy of the kind socks5, which is not spoken here"
     )
@@ -814,7 +817,7 @@ async def test_a_proxy_that_speaks_for_the_server_is_not_believed(
     rule = proxies_of("environment", {"http_proxy": named})
     step, message = await failure(connecting("http://mcp.example.com/mcp", None, rule))
     assert (step, message) == (
-        Step.CONNECT,
+        CallStep.CONNECT,
         f"server s: the proxy 127.0.0.1:{server.port} that http_proxy names {why}",
     )
 
@@ -825,7 +828,7 @@ async def test_a_silent_proxy_is_not_waited_for(server: RawServer, connecting: C
     step, message = await failure(connecting("http://mcp.example.com/mcp", None, rule, connect_timeout=0.2))
     named = f"by the proxy 127.0.0.1:{server.port} that http_proxy names"
     assert (step, message) == (
-        Step.CONNECT,
+        CallStep.CONNECT,
         f"server s: no connection to mcp.example.com within 0.2 s, {named}",
     )
     await asyncio.wait_for(server.left.wait(), HANGS)

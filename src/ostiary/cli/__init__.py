@@ -17,7 +17,7 @@
 
 Behind the commands that talk to a server:
     target           which server, and which credential for it
-    signing          for which server, and by which credential, a person signs in
+    sign_in_target   for which server, and by which credential, a person signs in
     challenge        a refusal, in a sentence
     listing          what servers list, as tables
     options          options that several commands have

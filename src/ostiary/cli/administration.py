@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.cli.failure import BadUsage
 from ostiary.config import ConfigurationError, OstiaryFile, read
-from ostiary.config.presence import absent
+from ostiary.config.secret_presence import absent
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
 from ostiary.telemetry.logs import set_up_logs

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ostiary.cli.failure import BadUsage
-from ostiary.config.nearest import suggestion
+from ostiary.config.suggestions import suggestion
 
 
 def read_arguments(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:

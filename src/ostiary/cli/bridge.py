@@ -21,11 +21,11 @@ def bridge(
 ) -> None:
     """Speak MCP on standard input and output, for clients that speak only that, with a server over HTTP."""
     from ostiary.cli.session import require_modern_sdk  # noqa: PLC0415
-    from ostiary.cli.target import Wish, choose  # noqa: PLC0415
+    from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
     from ostiary.telemetry.logs import set_up_logs  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
-    target = choose(Wish(url, server, config, credential, no_credential))
+    target = choose(TargetOptions(url, server, config, credential, no_credential))
     require_modern_sdk()
     set_up_logs()
     logging.getLogger("mcp").setLevel(logging.CRITICAL)  # what goes wrong is told to the client

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import mcp
     from mcp_types import CallToolResult, Tool
 
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.target import ServerTarget
 
 
 def call(
@@ -33,20 +33,20 @@ def call(
     as_json: options.AsJson = False,
 ) -> int:
     """Call one tool of an MCP server."""
-    from ostiary.cli.target import Wish, choose  # noqa: PLC0415
+    from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
     url, rest = (None, words) if server else (words[0], words[1:])
     if not rest:
         raise BadUsage("name the tool to call; `ostiary tools URL` lists them")
-    target = choose(Wish(url, server, config, credential, no_credential))
+    target = choose(TargetOptions(url, server, config, credential, no_credential))
     result = run(_call(target, rest[0], rest[1:]))
     if result is None:
         raise KeyboardInterrupt
     return _print(result, as_json=as_json)
 
 
-async def _call(target: Target, name: str, words: list[str]) -> CallToolResult:
+async def _call(target: ServerTarget, name: str, words: list[str]) -> CallToolResult:
     from ostiary.cli.arguments import read_arguments  # noqa: PLC0415
     from ostiary.cli.session import connected  # noqa: PLC0415
 
@@ -57,7 +57,7 @@ async def _call(target: Target, name: str, words: list[str]) -> CallToolResult:
 
 async def _tool(client: mcp.Client, name: str) -> Tool:
     from ostiary.cli.listing import every  # noqa: PLC0415
-    from ostiary.config.nearest import suggestion  # noqa: PLC0415
+    from ostiary.config.suggestions import suggestion  # noqa: PLC0415
     from ostiary.mcp.missing_servers import in_words  # noqa: PLC0415
 
     listed = await every(client.list_tools, "tools")

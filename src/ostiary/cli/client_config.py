@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ostiary.cli import options
-from ostiary.cli.client_settings import Bridge, Client, ClientSettings, settings_for
+from ostiary.cli.client_settings import Bridge, ClientProgram, ProgramSettings, settings_for
 from ostiary.cli.failure import BadUsage
 
 if TYPE_CHECKING:
-    from ostiary.cli.target import Wish
+    from ostiary.cli.target import TargetOptions
     from ostiary.credentials import Credential
     from ostiary.secrets import Secret
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-class Wanted(StrEnum):
+class ChosenClient(StrEnum):
     """One client, or all of them."""
 
     ALL = "all"
-    CLAUDE_CODE = Client.CLAUDE_CODE
-    GEMINI_CLI = Client.GEMINI_CLI
-    VSCODE = Client.VSCODE
-    CURSOR = Client.CURSOR
-    INSPECTOR = Client.INSPECTOR
+    CLAUDE_CODE = ClientProgram.CLAUDE_CODE
+    GEMINI_CLI = ClientProgram.GEMINI_CLI
+    VSCODE = ClientProgram.VSCODE
+    CURSOR = ClientProgram.CURSOR
+    INSPECTOR = ClientProgram.INSPECTOR
 
 
 def client_config(
@@ -40,7 +40,7 @@ def client_config(
     url: Annotated[
         str | None, typer.Argument(metavar="[URL]", help="The server (not with --server).")
     ] = None,
-    client: Annotated[Wanted, typer.Option(help="For this client.")] = Wanted.ALL,
+    client: Annotated[ChosenClient, typer.Option(help="For this client.")] = ChosenClient.ALL,
     config: options.Config = None,
     server: options.Server = None,
     credential: options.CredentialText = None,
@@ -48,14 +48,14 @@ def client_config(
 ) -> None:
     """Print the settings by which a client reaches a server through the bridge; no token is in them."""
     from ostiary.cli.console import print_json  # noqa: PLC0415
-    from ostiary.cli.target import Wish, choose  # noqa: PLC0415
+    from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
 
     if _NAME.fullmatch(name) is None:
         raise BadUsage(f"{name} is no name that every client takes: use letters, digits, - and _")
-    wish = Wish(url, server, config, credential)
+    wish = TargetOptions(url, server, config, credential)
     target = choose(wish)
     bridge = Bridge((*_ourselves(), "bridge", *_words(wish)))
-    chosen = list(Client) if client is Wanted.ALL else [Client(client.value)]
+    chosen = list(ClientProgram) if client is ChosenClient.ALL else [ClientProgram(client.value)]
     snippets = [settings_for(one, name, bridge) for one in chosen]
     variables = _variables(target.credential)
     if as_json:
@@ -70,7 +70,7 @@ def _ourselves() -> tuple[str, ...]:
     return (str(ours),) if ours.exists() else (sys.executable, "-m", "ostiary")
 
 
-def _words(wish: Wish) -> list[str]:
+def _words(wish: TargetOptions) -> list[str]:
     """The target, in words that mean the same wherever the client starts the command."""
     from ostiary.config import OstiaryFile  # noqa: PLC0415
 
@@ -108,7 +108,7 @@ def _secrets(value: object) -> Iterator[Secret]:
                 yield from _secrets(part)
 
 
-def _as_data(snippet: ClientSettings) -> dict[str, object]:
+def _as_data(snippet: ProgramSettings) -> dict[str, object]:
     return {
         "client": snippet.client.value,
         "file": snippet.file,
@@ -117,7 +117,7 @@ def _as_data(snippet: ClientSettings) -> dict[str, object]:
     }
 
 
-def _print(snippets: Sequence[ClientSettings], variables: Sequence[str]) -> None:
+def _print(snippets: Sequence[ProgramSettings], variables: Sequence[str]) -> None:
     from ostiary.cli.console import print_text  # noqa: PLC0415
 
     for snippet in snippets:

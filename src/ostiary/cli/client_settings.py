@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Client(StrEnum):
+class ClientProgram(StrEnum):
     """The clients we know."""
 
     CLAUDE_CODE = "claude-code"
@@ -35,10 +35,10 @@ class Bridge:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientSettings:
+class ProgramSettings:
     """What one client has to be told."""
 
-    client: Client
+    client: ClientProgram
     title: str
     file: str
     settings: dict[str, Any]
@@ -46,14 +46,14 @@ class ClientSettings:
     """A command that does the same, or that uses the file."""
 
 
-def settings_for(client: Client, name: str, bridge: Bridge) -> ClientSettings:
+def settings_for(client: ClientProgram, name: str, bridge: Bridge) -> ProgramSettings:
     """What goes where. name: how the client calls the server."""
     return _CLIENTS[client](name, bridge)
 
 
-def _claude_code(name: str, bridge: Bridge) -> ClientSettings:
-    return ClientSettings(
-        Client.CLAUDE_CODE,
+def _claude_code(name: str, bridge: Bridge) -> ProgramSettings:
+    return ProgramSettings(
+        ClientProgram.CLAUDE_CODE,
         "Claude Code",
         ".mcp.json in the project",
         {"mcpServers": {name: {"type": "stdio", **bridge.entry}}},
@@ -61,36 +61,36 @@ def _claude_code(name: str, bridge: Bridge) -> ClientSettings:
     )
 
 
-def _gemini_cli(name: str, bridge: Bridge) -> ClientSettings:
-    return ClientSettings(
-        Client.GEMINI_CLI,
+def _gemini_cli(name: str, bridge: Bridge) -> ProgramSettings:
+    return ProgramSettings(
+        ClientProgram.GEMINI_CLI,
         "Gemini CLI",
         ".gemini/settings.json in the project, or in your home directory",
         {"mcpServers": {name: bridge.entry}},
     )
 
 
-def _vscode(name: str, bridge: Bridge) -> ClientSettings:
-    return ClientSettings(
-        Client.VSCODE,
+def _vscode(name: str, bridge: Bridge) -> ProgramSettings:
+    return ProgramSettings(
+        ClientProgram.VSCODE,
         "VS Code",
         ".vscode/mcp.json in the project",
         {"servers": {name: {"type": "stdio", **bridge.entry}}},
     )
 
 
-def _cursor(name: str, bridge: Bridge) -> ClientSettings:
-    return ClientSettings(
-        Client.CURSOR,
+def _cursor(name: str, bridge: Bridge) -> ProgramSettings:
+    return ProgramSettings(
+        ClientProgram.CURSOR,
         "Cursor",
         ".cursor/mcp.json in the project, or in your home directory",
         {"mcpServers": {name: bridge.entry}},
     )
 
 
-def _inspector(name: str, bridge: Bridge) -> ClientSettings:
-    return ClientSettings(
-        Client.INSPECTOR,
+def _inspector(name: str, bridge: Bridge) -> ProgramSettings:
+    return ProgramSettings(
+        ClientProgram.INSPECTOR,
         "MCP Inspector",
         "mcp.json, or any file that you name",
         {"mcpServers": {name: {"type": "stdio", **bridge.entry}}},
@@ -98,10 +98,10 @@ def _inspector(name: str, bridge: Bridge) -> ClientSettings:
     )
 
 
-_CLIENTS: dict[Client, Callable[[str, Bridge], ClientSettings]] = {
-    Client.CLAUDE_CODE: _claude_code,
-    Client.GEMINI_CLI: _gemini_cli,
-    Client.VSCODE: _vscode,
-    Client.CURSOR: _cursor,
-    Client.INSPECTOR: _inspector,
+_CLIENTS: dict[ClientProgram, Callable[[str, Bridge], ProgramSettings]] = {
+    ClientProgram.CLAUDE_CODE: _claude_code,
+    ClientProgram.GEMINI_CLI: _gemini_cli,
+    ClientProgram.VSCODE: _vscode,
+    ClientProgram.CURSOR: _cursor,
+    ClientProgram.INSPECTOR: _inspector,
 }

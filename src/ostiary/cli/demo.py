@@ -27,7 +27,7 @@ from ostiary.settings import Listen
 from ostiary.transport.serving import address_of, bind_next_free
 
 if TYPE_CHECKING:
-    from ostiary.cli.demo_sign_in import SignIn
+    from ostiary.cli.demo_sign_in import DemoSignIn
 
 GOOGLE = Listen("127.0.0.1", 8085)
 CLOUD_RUN = Listen("127.0.0.1", 8087)
@@ -125,7 +125,7 @@ class _Stands(NamedTuple):
     does: str
 
 
-def _tell(google: Emulator, sign_in: SignIn, gateway: str) -> None:
+def _tell(google: Emulator, sign_in: DemoSignIn, gateway: str) -> None:
     stands = (
         _Stands("gateway", gateway, "/mcp", GATEWAY, "checks callers, has its own token"),
         _Stands("zoo", google.service_url("zoo"), "", CLOUD_RUN, "lets in the gateway alone"),

@@ -27,7 +27,7 @@ SCOPE = "mcp"
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class DemoSignIn:
     """Where that stands."""
 
     issuer: str
@@ -35,7 +35,7 @@ class SignIn:
 
 
 @contextlib.asynccontextmanager
-async def signing_people_in(directory: Path, *, resource: str) -> AsyncIterator[SignIn]:
+async def signing_people_in(directory: Path, *, resource: str) -> AsyncIterator[DemoSignIn]:
     """Run both while the block does. resource: the gateway, for which the tokens are."""
     sock, people = bind_next_free(AUTHSERVER), bind_next_free(PEOPLE)
     issuer = f"http://{address_of(sock)}"
@@ -67,7 +67,7 @@ async def signing_people_in(directory: Path, *, resource: str) -> AsyncIterator[
         AuthServer(settings, storage=storage, audit=directory / "audit.jsonl") as server,
         server.listening(sock),
     ):
-        yield SignIn(issuer, idp.issuer)
+        yield DemoSignIn(issuer, idp.issuer)
 
 
 def _development(idp: DevelopmentIdp, client: OnlyClient) -> dict[str, Any]:

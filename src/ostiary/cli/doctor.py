@@ -16,8 +16,8 @@ from ostiary.operator_error import JOB_FAILED
 if TYPE_CHECKING:
     from ostiary.diagnosis.diagnosis import Diagnosis
     from ostiary.diagnosis.evidence import Evidence
-    from ostiary.diagnosis.examination import Told
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.examination import StepResult
+    from ostiary.diagnosis.target import ServerTarget
 
 
 def doctor(
@@ -31,11 +31,11 @@ def doctor(
     as_json: options.AsJson = False,
 ) -> int:
     """Find out step by step why a call is refused, and say the fix."""
-    from ostiary.cli.target import Wish, choose  # noqa: PLC0415
+    from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
     from ostiary.diagnosis.causes import diagnose  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
-    target = choose(Wish(url, server, config, credential, no_credential, unnamed_issuers=True))
+    target = choose(TargetOptions(url, server, config, credential, no_credential, unnamed_issuers=True))
     logging.getLogger("ostiary").setLevel(logging.CRITICAL)  # what goes wrong is told by the step
     examined = run(_examine(target, may_choose=not no_credential, live=not as_json))
     if examined is None:
@@ -50,8 +50,8 @@ def doctor(
 
 
 async def _examine(
-    target: Target, *, may_choose: bool, live: bool
-) -> tuple[Evidence, list[tuple[str, Told]]]:
+    target: ServerTarget, *, may_choose: bool, live: bool
+) -> tuple[Evidence, list[tuple[str, StepResult]]]:
     from ostiary.diagnosis.examination import Examination  # noqa: PLC0415
 
     if live:
@@ -95,7 +95,7 @@ def _print(evidence: Evidence, diagnosis: Diagnosis | None) -> None:
 
 
 def _print_json(
-    target: Target, evidence: Evidence, steps: list[tuple[str, Told]], diagnosis: Diagnosis | None
+    target: ServerTarget, evidence: Evidence, steps: list[tuple[str, StepResult]], diagnosis: Diagnosis | None
 ) -> None:
     from ostiary.cli.console import print_json  # noqa: PLC0415
     from ostiary.cli.explain import as_data  # noqa: PLC0415

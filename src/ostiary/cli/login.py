@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ostiary.credentials import OAuthUser
     from ostiary.credentials.browser import Browser
     from ostiary.credentials.vault.records import Grant
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.target import ServerTarget
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
@@ -30,7 +30,7 @@ def login(
     as_json: options.AsJson = False,
 ) -> None:
     """Sign in at a server, for `--credential oauth_user`."""
-    from ostiary.cli.signing import choose_user  # noqa: PLC0415
+    from ostiary.cli.sign_in_target import choose_user  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
     target, user = choose_user(url, server, config, credential)
@@ -43,13 +43,13 @@ def login(
     _print(target.url, *kept, as_json=as_json)
 
 
-async def _sign_in(user: OAuthUser, target: Target, browser: Browser) -> tuple[Grant, str]:
-    from ostiary.credentials.oauth_user.sign_in import SignIn, Wanted, first_challenge  # noqa: PLC0415
+async def _sign_in(user: OAuthUser, target: ServerTarget, browser: Browser) -> tuple[Grant, str]:
+    from ostiary.credentials.oauth_user.sign_in import PersonSignIn, SignInNeed, first_challenge  # noqa: PLC0415
 
     url = target.url
     async with target.runtime(browser=browser) as runtime:
-        wanted = Wanted(await first_challenge(user, url, runtime))
-        return await SignIn(user, url, runtime, browser, wanted).grant(), runtime.vault.place
+        wanted = SignInNeed(await first_challenge(user, url, runtime))
+        return await PersonSignIn(user, url, runtime, browser, wanted).grant(), runtime.vault.place
 
 
 async def _open(url: str) -> None:

@@ -12,7 +12,7 @@ from ostiary.cli.failure import Failure
 if TYPE_CHECKING:
     from ostiary.credentials import OAuthUser
     from ostiary.credentials.oauth_user.sign_out import SignedOut
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.target import ServerTarget
 
 
 def logout(
@@ -25,7 +25,7 @@ def logout(
 ) -> None:
     """Sign out of a server: its tokens are revoked where the issuer does that, and forgotten."""
     from ostiary.cli.console import print_text  # noqa: PLC0415
-    from ostiary.cli.signing import choose_user  # noqa: PLC0415
+    from ostiary.cli.sign_in_target import choose_user  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
     target, user = choose_user(url, server, config, credential)
@@ -43,7 +43,7 @@ def logout(
         print_text(f"{ended.issuer} may take the tokens until they end: {ended.not_revoked}.")
 
 
-async def _sign_out(user: OAuthUser, target: Target) -> tuple[SignedOut | None]:
+async def _sign_out(user: OAuthUser, target: ServerTarget) -> tuple[SignedOut | None]:
     """In a tuple: `run` gives None when it was interrupted."""
     from ostiary.credentials.oauth_user.sign_out import sign_out  # noqa: PLC0415
 

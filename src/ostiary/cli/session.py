@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import mcp
     from mcp import MCPError
 
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.target import ServerTarget
 
 TIMEOUT = 60.0
 """Seconds that a server may stay silent."""
@@ -31,12 +31,12 @@ TIMEOUT = 60.0
 _SDK_CANNOT_READ = "Failed to parse "
 
 
-class Refused(Failure):
+class CallRefused(Failure):
     """The server let us not in."""
 
 
 @contextlib.asynccontextmanager
-async def connected(target: Target) -> AsyncIterator[mcp.Client]:
+async def connected(target: ServerTarget) -> AsyncIterator[mcp.Client]:
     """The SDK's client, connected to the target. Whatever goes wrong inside becomes a Failure."""
     require_modern_sdk()
     import mcp  # noqa: PLC0415
@@ -69,12 +69,12 @@ async def connected(target: Target) -> AsyncIterator[mcp.Client]:
             yield client
     except Exception as error:
         cause = _cause(error, target, answers.no, auth.sent)
-        if isinstance(cause, Refused) and not isinstance(target.credential, NoCredential):
-            cause = Refused(f"{cause}{await _what_to_mend(target)}")
+        if isinstance(cause, CallRefused) and not isinstance(target.credential, NoCredential):
+            cause = CallRefused(f"{cause}{await _what_to_mend(target)}")
         raise cause from error
 
 
-async def _what_to_mend(target: Target) -> str:
+async def _what_to_mend(target: ServerTarget) -> str:
     """What is wrong with the token that was sent, and the fix, where that can be told; else nothing."""
     from ostiary.diagnosis.causes import diagnose  # noqa: PLC0415
     from ostiary.diagnosis.diagnosis import IN_THE_TOKEN  # noqa: PLC0415
@@ -130,7 +130,7 @@ def _rpc_message(body: bytes) -> str:
         return ""
 
 
-def _cause(error: Exception, target: Target, no: _No | None, sent: Sequence[str]) -> Exception:
+def _cause(error: Exception, target: ServerTarget, no: _No | None, sent: Sequence[str]) -> Exception:
     """The error that a person can act on, out of the groups that task groups make of it.
 
     sent: secrets, which the server may repeat.
@@ -160,14 +160,14 @@ def _cause(error: Exception, target: Target, no: _No | None, sent: Sequence[str]
     return first
 
 
-def _answered(error: MCPError, target: Target, no: _No | None, sent: Sequence[str]) -> Failure:
+def _answered(error: MCPError, target: ServerTarget, no: _No | None, sent: Sequence[str]) -> Failure:
     said = without_echoes((no and no.message) or error.message, sent)
     if no is None and error.message.startswith(_SDK_CANNOT_READ):  # and then all that pydantic has to say
         return Failure(f"{target.url} gave an answer that is not valid: it is no JSON-RPC message")
     if no is None:
         return Failure(f"{target.url} answered: {said} (JSON-RPC error {error.code})")
     if no.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return Refused(_refusal(target, no, sent))
+        return CallRefused(_refusal(target, no, sent))
     if no.status in REDIRECTS:
         return Failure(f"{target.url} {moved(target.url, no.status, without_echoes(no.location, sent))}")
     status = f"{no.status} {no.phrase}".rstrip()
@@ -176,12 +176,12 @@ def _answered(error: MCPError, target: Target, no: _No | None, sent: Sequence[st
     return Failure(f"{target.url} answered {status}: {said}")
 
 
-def _refusal(target: Target, no: _No, secrets: Sequence[str]) -> str:
+def _refusal(target: ServerTarget, no: _No, secrets: Sequence[str]) -> str:
     sent = None if isinstance(target.credential, NoCredential) else target.credential.type
     return refusal(str(target.url), no.status, no.phrase, no.challenge, sent=sent, secrets=secrets)
 
 
-def _why(error: httpx2.TransportError, target: Target) -> str:
+def _why(error: httpx2.TransportError, target: ServerTarget) -> str:
     from ostiary.transport.road import unreached_with_advice  # noqa: PLC0415
 
     return unreached_with_advice(error, target.proxies.to(target.url))

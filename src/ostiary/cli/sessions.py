@@ -24,7 +24,9 @@ SHORT = 12
 """Characters of a session's name in the table; `revoke` takes them."""
 AT_ONCE = 500
 """Sessions that end in one transaction."""
-Client = Annotated[str | None, typer.Option("--client", metavar="ID", help="Those of this client alone.")]
+ClientOption = Annotated[
+    str | None, typer.Option("--client", metavar="ID", help="Those of this client alone.")
+]
 Person = Annotated[str | None, typer.Option("--person", metavar="ID", help="Those of this person alone.")]
 
 
@@ -36,7 +38,7 @@ def sessions() -> None:
 @app.command("list")
 def list_sessions(
     config: options.Config = None,
-    client: Client = None,
+    client: ClientOption = None,
     person: Person = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -59,7 +61,7 @@ def revoke(
         str | None, typer.Argument(metavar="[SESSION]", help="Its name, or how it begins.")
     ] = None,
     config: options.Config = None,
-    client: Client = None,
+    client: ClientOption = None,
     person: Person = None,
 ) -> None:
     """End a session, or all of a client or a person: refresh tokens at once, access tokens when they end."""

@@ -18,9 +18,9 @@ from ostiary.cli.demo_context import demo_credential
 from ostiary.cli.failure import BadUsage
 from ostiary.config import ConfigurationError, OstiaryFile, load
 from ostiary.config.load import parse
-from ostiary.config.nearest import suggestion
+from ostiary.config.suggestions import suggestion
 from ostiary.credentials import Credential, NoCredential
-from ostiary.diagnosis.target import Target
+from ostiary.diagnosis.target import ServerTarget
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.settings import Settings
 from ostiary.transport.proxies import proxies_of
@@ -33,7 +33,7 @@ DEMO = "the running demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class TargetOptions:
     """What the command line says about it."""
 
     url: str | None = None
@@ -45,7 +45,7 @@ class Wish:
     """Whether a credential may lack an issuer that has to be named, for who finds out which it is."""
 
 
-def choose(wish: Wish) -> Target:
+def choose(wish: TargetOptions) -> ServerTarget:
     """Decide. Raises BadUsage, or ConfigurationError for a file that is at fault."""
     if wish.credential and wish.no_credential:
         raise BadUsage("--credential and --no-credential exclude each other")
@@ -62,7 +62,7 @@ def choose(wish: Wish) -> Target:
     return target
 
 
-def _configured(name: str, wish: Wish) -> Target:
+def _configured(name: str, wish: TargetOptions) -> ServerTarget:
     file = wish.config or Path(OstiaryFile.default_name)
     loaded = load(file, unnamed_issuers=wish.unnamed_issuers)
     servers = loaded.gateway.servers if loaded.gateway else {}
@@ -71,8 +71,8 @@ def _configured(name: str, wish: Wish) -> Target:
     return _server(name, servers[name], file, loaded)
 
 
-def _server(name: str, server: ServerSettings, file: Path, loaded: OstiaryFile) -> Target:
-    return Target(
+def _server(name: str, server: ServerSettings, file: Path, loaded: OstiaryFile) -> ServerTarget:
+    return ServerTarget(
         server.url,
         server.credential,
         f"server {name} of {file}",
@@ -81,7 +81,7 @@ def _server(name: str, server: ServerSettings, file: Path, loaded: OstiaryFile) 
     )
 
 
-def _by_url(url: CanonicalUrl, wish: Wish) -> Target:
+def _by_url(url: CanonicalUrl, wish: TargetOptions) -> ServerTarget:
     file = wish.config or Path(OstiaryFile.default_name)
     if wish.config is not None or (file.exists() and not (wish.credential or wish.no_credential)):
         loaded = load(file, unnamed_issuers=wish.unnamed_issuers)
@@ -89,10 +89,10 @@ def _by_url(url: CanonicalUrl, wish: Wish) -> Target:
             if server.url == url:
                 return _server(name, server, file, loaded)
     if wish.credential or wish.no_credential:
-        return Target(url, NoCredential(), "")
+        return ServerTarget(url, NoCredential(), "")
     if (left := demo_credential(str(url))) is not None:
-        return Target(url, _credential({"credential": left}), DEMO)
-    return Target(url, NoCredential(), "none was found for this URL")
+        return ServerTarget(url, _credential({"credential": left}), DEMO)
+    return ServerTarget(url, NoCredential(), "none was found for this URL")
 
 
 def _read(url: str) -> CanonicalUrl:
@@ -110,7 +110,7 @@ def _credential(values: dict[str, Any]) -> Credential:
     return _Outright.model_validate(values).credential
 
 
-def _outright(text: str, wish: Wish) -> Credential:
+def _outright(text: str, wish: TargetOptions) -> Credential:
     """`google_id_token`, or a whole credential as JSON (or YAML's flow style)."""
     written = text if text.lstrip().startswith(("{", "[")) else f"{{type: {text}}}"
     try:

@@ -12,7 +12,7 @@ from ostiary.cli.failure import BadUsage
 
 if TYPE_CHECKING:
     from ostiary.credentials import Credential
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.target import ServerTarget
 
 MASKED = "***"
 _TOLD = ("iss", "aud", "sub", "email", "azp", "iat", "exp")
@@ -30,10 +30,10 @@ def token(
     as_json: options.AsJson = False,
 ) -> None:
     """Get the token that would be sent; it is masked unless --reveal is given."""
-    from ostiary.cli.target import Wish, choose  # noqa: PLC0415
+    from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
-    target = choose(Wish(url, server, config, credential))
+    target = choose(TargetOptions(url, server, config, credential))
     if audience is not None:
         target = replace(target, credential=_for_audience(target.credential, audience))
     headers = run(_headers(target))
@@ -51,15 +51,17 @@ def _for_audience(credential: Credential, audience: str) -> Credential:
     return type(credential).model_validate(settings | {"audience": audience})
 
 
-async def _headers(target: Target) -> tuple[tuple[str, str], ...]:
-    from ostiary.credentials.headers.headers import Outgoing  # noqa: PLC0415
+async def _headers(target: ServerTarget) -> tuple[tuple[str, str], ...]:
+    from ostiary.credentials.headers.headers import OutgoingRequest  # noqa: PLC0415
 
     async with target.runtime() as runtime:
         headers = target.credential.attach(target.url, runtime=runtime)
-        return await headers.get(Outgoing("POST", target.url))
+        return await headers.get(OutgoingRequest("POST", target.url))
 
 
-def _print(target: Target, headers: tuple[tuple[str, str], ...], *, reveal: bool, as_json: bool) -> None:
+def _print(
+    target: ServerTarget, headers: tuple[tuple[str, str], ...], *, reveal: bool, as_json: bool
+) -> None:
     from ostiary.cli.console import print_json, print_text  # noqa: PLC0415
     from ostiary.oauth.jwt_parts import unverified_claims  # noqa: PLC0415
 

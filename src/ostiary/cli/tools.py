@@ -10,7 +10,7 @@ import typer
 from ostiary.cli import options
 
 if TYPE_CHECKING:
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.target import ServerTarget
 
 _KINDS = (
     ("tools", "list_tools", "tools"),
@@ -34,10 +34,10 @@ def tools(
 ) -> None:
     """List a server's tools, prompts and resources."""
     from ostiary.cli.console import print_json  # noqa: PLC0415
-    from ostiary.cli.target import Wish, choose  # noqa: PLC0415
+    from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
     from ostiary.transport.serving import run  # noqa: PLC0415
 
-    found = run(_offer(choose(Wish(url, server, config, credential, no_credential))))
+    found = run(_offer(choose(TargetOptions(url, server, config, credential, no_credential))))
     if found is None:
         raise KeyboardInterrupt
     if as_json:
@@ -46,7 +46,7 @@ def tools(
         _print(found)
 
 
-async def _offer(target: Target) -> dict[str, Any]:
+async def _offer(target: ServerTarget) -> dict[str, Any]:
     from ostiary.cli.listing import Listed, every  # noqa: PLC0415
     from ostiary.cli.session import connected  # noqa: PLC0415
 

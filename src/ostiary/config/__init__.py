@@ -1,13 +1,13 @@
 """ostiary.yaml: one file, checked before anything runs.
 
     file              the whole file as one model, composed of the parts' own
-    together          what the parts of one file have to agree on
+    cross_checks      what the parts of one file have to agree on
     load              read, check, and give the model; or every fault at once
     document          YAML → plain values, and the line on which each stands
     faults            pydantic's errors → "ostiary.yaml:12: gateway.credental is not a setting ..."
-    nearest           what a name that does not exist was probably meant to be
+    suggestions       what a name that does not exist was probably meant to be
     patterns          what a pattern asks for, in words
-    presence          are the secrets and files that it names there?
+    secret_presence   are the secrets and files that it names there?
     exposure          who else may read or replace them?
     authorities       do the files that name authorities have any?
     ways_out          can the proxy be used by which requests leave?
@@ -15,7 +15,7 @@
     examined          the file and what it names, for `check` and `up`
     proxied           is everybody one address, because a proxy is not trusted to say more?
     leaves            each value, and its place
-    shape             what a model expects at a place
+    schema_walk       what a model expects at a place
     reference         the settings, as a page
     audit_reference   the audit's events, as a page
     schema            the JSON Schema, for editors

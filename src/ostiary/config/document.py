@@ -36,7 +36,7 @@ class NotYaml(Exception):
 
 
 @dataclass(slots=True)
-class Document:
+class YamlDocument:
     """What a YAML text says."""
 
     values: Any = None
@@ -52,7 +52,7 @@ class Document:
         return self.lines.get(place)
 
 
-def read_document(content: bytes) -> Document:
+def read_document(content: bytes) -> YamlDocument:
     """Read one YAML document. Raises NotYaml."""
     if len(content) > MAX_BYTES:
         raise NotYaml(f"it is longer than {MAX_BYTES} bytes")
@@ -75,10 +75,10 @@ def read_document(content: bytes) -> Document:
 class _Reader:
     def __init__(self, yaml: YAML) -> None:
         self._yaml = yaml
-        self._document = Document()
+        self._document = YamlDocument()
         self._budget = MAX_VALUES
 
-    def read(self, root: Node | None) -> Document:
+    def read(self, root: Node | None) -> YamlDocument:
         if root is not None:
             self._document.lines[()] = root.start_mark.line + 1
             self._document.values = self._value(root, ())

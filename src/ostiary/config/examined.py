@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ostiary.config.authorities import without_authorities
-from ostiary.config.document import Document, NotYaml, read_document
+from ostiary.config.document import NotYaml, YamlDocument, read_document
 from ostiary.config.exposure import writable
 from ostiary.config.faults import ConfigurationError, FileFault, dotted
 from ostiary.config.file import OstiaryFile
 from ostiary.config.load import Loaded, read
-from ostiary.config.presence import absent
+from ostiary.config.secret_presence import absent
 from ostiary.secrets import Secret, SecretUnavailable
 from ostiary.settings import Place
 
@@ -70,5 +70,5 @@ def _secrets(value: Any, place: Place, directory: Path) -> Iterator[tuple[Place,
                 yield from _secrets(inside, (*place, index), directory)
 
 
-def _fault(file: Path, document: Document, place: Place, what: str) -> FileFault:
+def _fault(file: Path, document: YamlDocument, place: Place, what: str) -> FileFault:
     return FileFault(file, document.line_of(place), f"{dotted(place)}: {what}")

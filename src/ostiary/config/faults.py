@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostiary.config.nearest import suggestion
 from ostiary.config.patterns import IN_WORDS
-from ostiary.config.shape import Shape
+from ostiary.config.schema_walk import Shape
+from ostiary.config.suggestions import suggestion
 from ostiary.operator_error import BAD_USAGE, OperatorError
 from ostiary.settings import Faults, Place
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from ostiary.config.document import Document
+    from ostiary.config.document import YamlDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def dotted(place: Place) -> str:
 
 
 def explained(
-    errors: Sequence[ErrorDetails], document: Document, shape: Shape
+    errors: Sequence[ErrorDetails], document: YamlDocument, shape: Shape
 ) -> Iterator[tuple[int | None, str]]:
     """Line and sentence for each of pydantic's errors."""
     for error in errors:

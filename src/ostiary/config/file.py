@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from ostiary.authserver.config import AuthServerSettings
-from ostiary.config.together import listeners_of, refuse_shared_address, refuse_tokens_that_nobody_gets
+from ostiary.config.cross_checks import listeners_of, refuse_shared_address, refuse_tokens_that_nobody_gets
 from ostiary.gateway.config import GatewaySettings
 from ostiary.settings import Proxy, Settings, Switch
 from ostiary.storage.config import StorageSettings

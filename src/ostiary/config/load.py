@@ -9,11 +9,11 @@ from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from ostiary.config.document import MAX_BYTES, Document, NotYaml, read_document
+from ostiary.config.document import MAX_BYTES, NotYaml, YamlDocument, read_document
 from ostiary.config.faults import ConfigurationError, FileFault, dotted, explained
 from ostiary.config.file import OstiaryFile
 from ostiary.config.schema import file_schema
-from ostiary.config.shape import Shape
+from ostiary.config.schema_walk import Shape
 from ostiary.settings import BASE_DIRECTORY, INLINE_SECRETS, UNNAMED_ISSUERS, Place, Settings
 
 M = TypeVar("M", bound=Settings)
@@ -27,7 +27,7 @@ class Loaded(Generic[M]):
 
     file: Path
     settings: M
-    document: Document
+    document: YamlDocument
 
     def fault(self, place: Place, what: str) -> FileFault:
         """A fault at one place of this file."""
@@ -85,7 +85,7 @@ def _content(file: Path) -> bytes:
     raise ConfigurationError([FileFault(file, None, what)])
 
 
-def _repetitions(file: Path, document: Document) -> Iterator[FileFault]:
+def _repetitions(file: Path, document: YamlDocument) -> Iterator[FileFault]:
     for place, line in document.repeated:
         first = document.lines[place]
         yield FileFault(file, line, f"{dotted(place)} stands here again; it is on line {first} already")

@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ostiary.credentials.credential import as_one
-from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 
@@ -54,7 +54,7 @@ class BlockingCredential:
     ) -> None:
         self.close()
 
-    def headers(self, request: Outgoing | None = None) -> Headers:
+    def headers(self, request: OutgoingRequest | None = None) -> Headers:
         """What to put on a request to the server. Raises CredentialError.
 
         request: what is sent, for the few kinds that look at it; by default a POST to the server's URL.
@@ -62,14 +62,16 @@ class BlockingCredential:
         attached = self._attached()
         return attached.background.run(_headers(attached.headers, request or self._usual_request()))
 
-    def refused(self, headers: Headers, refusal: Refusal, request: Outgoing | None = None) -> bool:
+    def refused(
+        self, headers: Headers, refusal: ServerRefusal, request: OutgoingRequest | None = None
+    ) -> bool:
         """Hear that the server refused a request with these headers; True when another try makes sense."""
         attached = self._attached()
         return attached.background.run(
             _refused(attached.headers, request or self._usual_request(), headers, refusal)
         )
 
-    def accepted(self, headers: Headers, request: Outgoing | None = None) -> None:
+    def accepted(self, headers: Headers, request: OutgoingRequest | None = None) -> None:
         """Hear that the server took these headers after it had refused others: a second try alone says so."""
         attached = self._attached()
         attached.background.run(_accepted(attached.headers, request or self._usual_request(), headers))
@@ -81,8 +83,8 @@ class BlockingCredential:
         if ended is not None:
             ended.close()
 
-    def _usual_request(self) -> Outgoing:
-        return Outgoing("POST", self._url)
+    def _usual_request(self) -> OutgoingRequest:
+        return OutgoingRequest("POST", self._url)
 
     def _attached(self) -> _OfProcess:
         """The credential as attached in this process: a fork has our memory, but not our thread."""
@@ -107,18 +109,18 @@ class _OfProcess:
         self.close = weakref.finalize(self, self.background.let_go, runtime if shared is None else None)
 
 
-async def _headers(attached: CredentialHeaders, request: Outgoing) -> Headers:
+async def _headers(attached: CredentialHeaders, request: OutgoingRequest) -> Headers:
     ready = attached.ready(request)
     return await attached.get(request) if ready is None else ready
 
 
 async def _refused(
-    attached: CredentialHeaders, request: Outgoing, headers: Headers, refusal: Refusal
+    attached: CredentialHeaders, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal
 ) -> bool:
     return attached.refused(request, headers, refusal)
 
 
-async def _accepted(attached: CredentialHeaders, request: Outgoing, headers: Headers) -> None:
+async def _accepted(attached: CredentialHeaders, request: OutgoingRequest, headers: Headers) -> None:
     attached.accepted(request, headers)
 
 

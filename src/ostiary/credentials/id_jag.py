@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ostiary.credentials.headers.headers import CredentialHeaders
-    from ostiary.credentials.headers.subject_token_source import Presented
+    from ostiary.credentials.headers.subject_token_source import SubjectTokenSource
     from ostiary.credentials.issuer.discovery import FoundEndpoint
     from ostiary.credentials.runtime import Runtime
     from ostiary.credentials.tokens.token import Token
@@ -78,7 +78,7 @@ class IdJag(IssuerSettings):
         """What a server at this URL is sent."""
         key = TokenKey(server_url, key_of(self))
 
-        def make(subject: Presented, whose: Hashable) -> CredentialHeaders:
+        def make(subject: SubjectTokenSource, whose: Hashable) -> CredentialHeaders:
             source = IdJagSource(self, subject, server_url, runtime)
             return TokenHeaders(source, key=TokenKey(key, whose), cache=runtime.tokens)
 
@@ -98,7 +98,7 @@ class IdJagSource:
     """One user's access tokens for one server."""
 
     settings: IdJag
-    subject: Presented
+    subject: SubjectTokenSource
     server_url: CanonicalUrl
     runtime: Runtime
     credential: ClassVar[str] = "id_jag"

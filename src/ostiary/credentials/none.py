@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
 from ostiary.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,17 +26,17 @@ class NoCredential(Settings):
 class NoHeaders:
     """Always ready, always empty."""
 
-    def ready(self, request: Outgoing) -> Headers:
+    def ready(self, request: OutgoingRequest) -> Headers:
         """Nothing."""
         return ()
 
-    async def get(self, request: Outgoing) -> Headers:
+    async def get(self, request: OutgoingRequest) -> Headers:
         """Nothing."""
         return ()
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """A second try would be the same."""
         return False
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """Nothing is learnt."""

@@ -11,9 +11,13 @@ from ostiary.credentials.bearer import Bearer
 from ostiary.credentials.client_credentials.credential import ClientCredentials
 from ostiary.credentials.google.access_token import GoogleAccessToken
 from ostiary.credentials.google.id_token import GoogleIdToken
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.headers.per_subject import HeadersOfSubject
-from ostiary.credentials.headers.subject_token_source import CallersToken, CredentialsToken, Presented
+from ostiary.credentials.headers.subject_token_source import (
+    CallersToken,
+    CredentialsToken,
+    SubjectTokenSource,
+)
 from ostiary.credentials.workload_jwt.credential import WorkloadJwt
 from ostiary.oauth.client.token_exchange import token_type_uri
 
@@ -39,7 +43,7 @@ Subject = Annotated[
 ]
 """`inbound`: the caller, by the token that it came with; or a credential: whom that one's token speaks of."""
 
-Make = Callable[[Presented, Hashable], "CredentialHeaders"]
+Make = Callable[[SubjectTokenSource, Hashable], "CredentialHeaders"]
 """Headers for a subject; the second is what tells its tokens from those of other subjects."""
 
 
@@ -73,7 +77,7 @@ def token_of_credential(
     """Another credential's token, to be presented at this URL."""
     headers = credential.attach(at, runtime=runtime)
     kind = token_type_uri(token_type or _type_of(credential))
-    return CredentialsToken(headers, Outgoing("POST", at), kind, role, credential.type)
+    return CredentialsToken(headers, OutgoingRequest("POST", at), kind, role, credential.type)
 
 
 def _type_of(credential: TokenCredential) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ostiary.credentials.headers.headers import CredentialHeaders
-    from ostiary.credentials.headers.subject_token_source import Presented
+    from ostiary.credentials.headers.subject_token_source import SubjectTokenSource
     from ostiary.credentials.issuer.discovery import FoundEndpoint
     from ostiary.credentials.runtime import Runtime
     from ostiary.credentials.tokens.token import Token
@@ -97,7 +97,7 @@ class TokenExchange(IssuerSettings):
             )
         key = TokenKey(server_url, key_of(self))
 
-        def make(subject: Presented, whose: Hashable) -> CredentialHeaders:
+        def make(subject: SubjectTokenSource, whose: Hashable) -> CredentialHeaders:
             source = ExchangeSource(self, subject, actor, server_url, runtime)
             return TokenHeaders(source, key=TokenKey(key, whose), cache=runtime.tokens)
 
@@ -117,8 +117,8 @@ class ExchangeSource:
     """The tokens that one subject's is exchanged for."""
 
     settings: TokenExchange
-    subject: Presented
-    actor: Presented | None
+    subject: SubjectTokenSource
+    actor: SubjectTokenSource | None
     server_url: CanonicalUrl
     runtime: Runtime
     credential: ClassVar[str] = "token_exchange"

@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ostiary.diagnosis.server_answer import Answer, ResourceMetadata
-    from ostiary.diagnosis.wanted_credential import Wanted
+    from ostiary.diagnosis.server_answer import ResourceMetadata, ServerAnswer
+    from ostiary.diagnosis.wanted_credential import WantedCredential
     from ostiary.mcp.missing_servers import MissingServer
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.oauth.inspection.token_explanation import Explanation
@@ -70,16 +70,16 @@ class Evidence:
     url: CanonicalUrl
     credential: str
     """Its type."""
-    wanted: Wanted
+    wanted: WantedCredential
     chosen_by_us: bool = False
     """Whether nobody named the credential, and it was tried because the server seems to want it."""
     dead: Dead | None = None
-    probe: Answer | None = None
+    probe: ServerAnswer | None = None
     """The answer without a credential."""
     metadata: ResourceMetadata | None = None
     no_token: NoToken | None = None
     sent: Sent | None = None
-    call: Answer | None = None
+    call: ServerAnswer | None = None
     """The answer with the credential; that without one, when there is none to send."""
     proxy: str | None = None
     """The proxy by which it was asked, and who names it."""

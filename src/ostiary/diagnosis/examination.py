@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from ostiary.credentials import Chain, CredentialError, GoogleIdToken, NoCredential
 from ostiary.credentials.adapters.secrets_sent import RememberingAuth
-from ostiary.credentials.headers.headers import Headers, Outgoing
+from ostiary.credentials.headers.headers import Headers, OutgoingRequest
 from ostiary.credentials.issuer.addressee import AddressedClient
 from ostiary.diagnosis import connect
 from ostiary.diagnosis.connect import DeadEnd
@@ -20,7 +20,7 @@ from ostiary.diagnosis.evidence import Evidence, NoToken, Sent
 from ostiary.diagnosis.http_probe import PATIENCE, Wire, spoken
 from ostiary.diagnosis.resource import find_metadata
 from ostiary.diagnosis.server_answer import NO_SUCH_PLACE
-from ostiary.diagnosis.wanted_credential import Wanted, is_from_cloud_run, wanted
+from ostiary.diagnosis.wanted_credential import WantedCredential, is_from_cloud_run, wanted
 from ostiary.oauth.inspection.token_explanation import Explanation, explain
 from ostiary.transport.road import RoadClient
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ostiary.credentials import Credential
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.target import ServerTarget
 
 FIXED = frozenset({"bearer", "header", "workload_jwt"})
 """Credentials whose token was made some time ago, by somebody else."""
@@ -43,14 +43,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepResult:
     """What a step says in one line."""
 
     outcome: Outcome
     found: str
 
 
-Step = Callable[[], Awaitable[Told]]
+ExaminationStep = Callable[[], Awaitable[StepResult]]
 
 
 class Examination:
@@ -60,11 +60,11 @@ class Examination:
     """
 
     def __init__(
-        self, target: Target, *, may_choose: bool = True, clock: Callable[[], float] = time.time
+        self, target: ServerTarget, *, may_choose: bool = True, clock: Callable[[], float] = time.time
     ) -> None:
         self._proxy = target.proxies.to(target.url)
         by = None if self._proxy is None else f"{self._proxy}, named by {self._proxy.said_by}"
-        self.evidence = Evidence(target.url, target.credential.type, Wanted.UNTOLD, proxy=by)
+        self.evidence = Evidence(target.url, target.credential.type, WantedCredential.UNTOLD, proxy=by)
         self._credential: Credential = target.credential
         self._clock = clock
         self._may_choose = may_choose and isinstance(target.credential, NoCredential)
@@ -83,7 +83,7 @@ class Examination:
         await self._running.aclose()
 
     @property
-    def steps(self) -> tuple[tuple[str, Step], ...]:
+    def steps(self) -> tuple[tuple[str, ExaminationStep], ...]:
         """Name and step, in order."""
         return (
             ("resolve", self._resolve),
@@ -96,55 +96,57 @@ class Examination:
             ("call", self._call),
         )
 
-    async def run(self) -> AsyncIterator[tuple[str, Told]]:
+    async def run(self) -> AsyncIterator[tuple[str, StepResult]]:
         """Take every step; once the way has ended, the rest is skipped."""
         for name, step in self.steps:
             yield name, await self.take(step)
 
-    async def take(self, step: Step) -> Told:
+    async def take(self, step: ExaminationStep) -> StepResult:
         """Take one step."""
         if self.evidence.dead is not None:
-            return Told(Outcome.SKIPPED, "the way ends before")
+            return StepResult(Outcome.SKIPPED, "the way ends before")
         try:
             return await step()
         except DeadEnd as ended:
             self._saw(dead=ended.dead)
-            return Told(Outcome.FAILED, f"{ended.dead.end}: {ended.dead.detail}")
+            return StepResult(Outcome.FAILED, f"{ended.dead.end}: {ended.dead.detail}")
 
-    async def _resolve(self) -> Told:
+    async def _resolve(self) -> StepResult:
         if self._proxy:
-            return Told(Outcome.SKIPPED, f"the proxy does it ({self.evidence.proxy})")
-        return Told(Outcome.OK, ", ".join(await connect.resolve(self.evidence.url)))
+            return StepResult(Outcome.SKIPPED, f"the proxy does it ({self.evidence.proxy})")
+        return StepResult(Outcome.OK, ", ".join(await connect.resolve(self.evidence.url)))
 
-    async def _connect(self) -> Told:
+    async def _connect(self) -> StepResult:
         if self._proxy:
-            return Told(Outcome.SKIPPED, f"by the proxy {self.evidence.proxy}")
-        return Told(Outcome.OK, f"{await connect.connect(self.evidence.url)} port {self.evidence.url.port}")
+            return StepResult(Outcome.SKIPPED, f"by the proxy {self.evidence.proxy}")
+        return StepResult(
+            Outcome.OK, f"{await connect.connect(self.evidence.url)} port {self.evidence.url.port}"
+        )
 
-    async def _shake_hands(self) -> Told:
+    async def _shake_hands(self) -> StepResult:
         if self.evidence.url.scheme == "http":
-            return Told(Outcome.SKIPPED, "plain http")
+            return StepResult(Outcome.SKIPPED, "plain http")
         if self._proxy:
-            return Told(Outcome.SKIPPED, f"by the proxy {self.evidence.proxy}")
+            return StepResult(Outcome.SKIPPED, f"by the proxy {self.evidence.proxy}")
         version = await connect.shake_hands(self.evidence.url, self._target.reach.trust)
-        return Told(Outcome.OK, f"{version}, certificate trusted")
+        return StepResult(Outcome.OK, f"{version}, certificate trusted")
 
-    async def _ask_without_a_token(self) -> Told:
+    async def _ask_without_a_token(self) -> StepResult:
         wire = await self._wire(None)
         probe = await wire.ask(self.evidence.url)
         self._saw(probe=probe)
         if probe.works:
-            return Told(Outcome.OK, f"let in: {spoken(probe)}")
+            return StepResult(Outcome.OK, f"let in: {spoken(probe)}")
         said = f": {probe.said}" if probe.said else ""
-        return Told(Outcome.OK if probe.is_refusal else Outcome.FAILED, f"{probe.status_line}{said}")
+        return StepResult(Outcome.OK if probe.is_refusal else Outcome.FAILED, f"{probe.status_line}{said}")
 
-    async def _read_what_it_wants(self) -> Told:
+    async def _read_what_it_wants(self) -> StepResult:
         probe = self.evidence.probe
         if probe is not None and probe.is_refusal:
             self._saw(metadata=await find_metadata(self._target, probe, self._runtime.fetcher))
         metadata = self.evidence.metadata
         self._saw(wanted=wanted(probe, metadata))
-        if self._may_choose and self.evidence.wanted is Wanted.GOOGLE_ID_TOKEN:
+        if self._may_choose and self.evidence.wanted is WantedCredential.GOOGLE_ID_TOKEN:
             # It is for this one origin alone: whoever gets it can use it nowhere else.
             self._credential = GoogleIdToken()
             self._saw(credential="google_id_token", chosen_by_us=True)
@@ -153,24 +155,30 @@ class Examination:
             found += f" of {', '.join(metadata.issuers)}"
         if metadata is not None and metadata.scopes:
             found += f" with scopes {' '.join(metadata.scopes)}"
-        return Told(Outcome.FAILED if self.evidence.wanted is Wanted.UNTOLD else Outcome.OK, found)
+        return StepResult(
+            Outcome.FAILED if self.evidence.wanted is WantedCredential.UNTOLD else Outcome.OK, found
+        )
 
-    async def _get_token(self) -> Told:
+    async def _get_token(self) -> StepResult:
         if isinstance(self._credential, NoCredential):
-            return Told(Outcome.SKIPPED, "no credential is named for this server")
+            return StepResult(Outcome.SKIPPED, "no credential is named for this server")
         url = self.evidence.url
         try:
             await self._require_addressees()
-            headers = await self._credential.attach(url, runtime=self._runtime).get(Outgoing("POST", url))
+            headers = await self._credential.attach(url, runtime=self._runtime).get(
+                OutgoingRequest("POST", url)
+            )
         except CredentialError as error:
             self._saw(no_token=NoToken(error.problem, error.fix, error.endpoint))
-            return Told(Outcome.FAILED, f"credential {error.credential}: {error.problem}")
+            return StepResult(Outcome.FAILED, f"credential {error.credential}: {error.problem}")
         names = tuple(name.lower() for name, _ in headers)
         self._inner_token = self._explained(headers, "authorization")
         fetched = not FIXED.issuperset(self._credential.type.split(" + "))
         self._saw(sent=Sent(names, fetched, self._clock(), self._outer_token(headers)))
         chosen = ", chosen as the server seems to want it" if self.evidence.chosen_by_us else ""
-        return Told(Outcome.OK, f"credential {self._credential.type}{chosen}, sent as {', '.join(names)}")
+        return StepResult(
+            Outcome.OK, f"credential {self._credential.type}{chosen}, sent as {', '.join(names)}"
+        )
 
     async def _require_addressees(self) -> None:
         """The issuer that is missing comes before whatever else is: a caller, a person."""
@@ -179,21 +187,21 @@ class Examination:
             if isinstance(one, AddressedClient):
                 await one.require_addressee(self.evidence.url, self._runtime, one.type)
 
-    async def _decode(self) -> Told:
+    async def _decode(self) -> StepResult:
         sent = self.evidence.sent
         if sent is None or sent.token is None:
-            return Told(Outcome.SKIPPED, "there is no token to read")
+            return StepResult(Outcome.SKIPPED, "there is no token to read")
         jwt = sent.token.jwt
         audience = f" for {', '.join(jwt.audiences)}" if jwt and jwt.audiences else ""
         whose = (jwt.text("email") or jwt.text("sub")) if jwt else None
         found = f"{sent.token.kind}{audience}" + (f", of {whose}" if whose else "")
         if sent.token.oddities:
-            return Told(Outcome.FAILED, f"{found}. {sent.token.oddities[0]}")
-        return Told(Outcome.OK, found)
+            return StepResult(Outcome.FAILED, f"{found}. {sent.token.oddities[0]}")
+        return StepResult(Outcome.OK, found)
 
-    async def _call(self) -> Told:
+    async def _call(self) -> StepResult:
         if self.evidence.no_token is not None:
-            return Told(Outcome.SKIPPED, "there is no token to call with")
+            return StepResult(Outcome.SKIPPED, "there is no token to call with")
         if self.evidence.sent is None:
             self._saw(call=self.evidence.probe)
             wire = await self._wire(None)
@@ -204,7 +212,7 @@ class Examination:
                 self._saw(call=await wire.ask(self.evidence.url))
             except CredentialError as error:
                 self._saw(no_token=NoToken(error.problem, error.fix, error.endpoint))
-                return Told(Outcome.FAILED, f"credential {error.credential}: {error.problem}")
+                return StepResult(Outcome.FAILED, f"credential {error.credential}: {error.problem}")
         await self._look_behind_the_front_end()
         await self._look_elsewhere(wire)
         await self._look_at_the_list(wire)
@@ -245,14 +253,14 @@ class Examination:
             listed = await wire.ask_for_tools(self.evidence.url)
             self._saw(missing=listed.missing or call.missing)
 
-    def _tell_call(self) -> Told:
+    def _tell_call(self) -> StepResult:
         call = self.evidence.call
         if call is None:
-            return Told(Outcome.SKIPPED, "nothing to call with")
+            return StepResult(Outcome.SKIPPED, "nothing to call with")
         if call.works:
-            return Told(Outcome.OK, spoken(call))
+            return StepResult(Outcome.OK, spoken(call))
         said = f": {call.said}" if call.said else ""
-        return Told(Outcome.FAILED, f"{call.status_line}{said}")
+        return StepResult(Outcome.FAILED, f"{call.status_line}{said}")
 
     def _outer_token(self, headers: Headers) -> Explanation | None:
         """The token that is looked at first: Cloud Run prefers its own header."""

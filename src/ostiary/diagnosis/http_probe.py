@@ -11,7 +11,7 @@ import httpx2
 
 from ostiary.diagnosis.connect import DeadEnd
 from ostiary.diagnosis.evidence import Unreachable
-from ostiary.diagnosis.server_answer import UNKNOWN_METHOD, Answer, read_message
+from ostiary.diagnosis.server_answer import UNKNOWN_METHOD, ServerAnswer, read_message
 from ostiary.mcp.eras import CAPABILITIES_KEY, CLIENT_INFO_KEY, MODERN, VERSION_KEY
 from ostiary.mcp.events import EventReader
 from ostiary.transport.road import Compressed, RoadClient, unreached
@@ -46,7 +46,7 @@ class Wire:
     def _by(self) -> str:
         return "" if self._http.by_proxy is None else f", by {self._http.by_proxy.named}"
 
-    async def ask(self, url: CanonicalUrl) -> Answer:
+    async def ask(self, url: CanonicalUrl) -> ServerAnswer:
         """The answer that says most: of the modern question, else of the legacy one. Raises DeadEnd."""
         modern = await self._post(
             url, _DISCOVER, {"mcp-protocol-version": MODERN, "mcp-method": "server/discover"}
@@ -58,7 +58,7 @@ class Wire:
             await self._end_session(url, legacy.headers[_SESSION])
         return legacy if _says_more(legacy, modern) else modern
 
-    async def ask_for_tools(self, url: CanonicalUrl) -> Answer:
+    async def ask_for_tools(self, url: CanonicalUrl) -> ServerAnswer:
         """The answer to `tools/list`, of a modern server. Raises DeadEnd."""
         return await self._post(url, _LIST, {"mcp-protocol-version": MODERN, "mcp-method": "tools/list"})
 
@@ -81,7 +81,9 @@ class Wire:
             return False
         return begun.startswith((b"event: endpoint", b"event:endpoint"))
 
-    async def _post(self, url: CanonicalUrl, message: dict[str, Any], headers: Mapping[str, str]) -> Answer:
+    async def _post(
+        self, url: CanonicalUrl, message: dict[str, Any], headers: Mapping[str, str]
+    ) -> ServerAnswer:
         accepted = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
         try:
             async with (
@@ -109,12 +111,12 @@ class Wire:
         except Compressed as error:
             raise DeadEnd(Unreachable.SILENCE, str(error)) from None
 
-    async def _read(self, response: httpx2.Response) -> Answer:
+    async def _read(self, response: httpx2.Response) -> ServerAnswer:
         headers = {name.lower(): value for name, value in response.headers.items()}
         is_stream = headers.get("content-type", "").lower().startswith("text/event-stream")
         body = await (_answer_in if is_stream else _beginning)(response)
         text, sent = body.decode(errors="replace"), self._auth.sent if self._auth else ()
-        return Answer(response.status_code, headers, text, self._clock(), sent)
+        return ServerAnswer(response.status_code, headers, text, self._clock(), sent)
 
     async def _end_session(self, url: CanonicalUrl, session: str) -> None:
         headers = {_SESSION: session, "mcp-protocol-version": LEGACY}
@@ -147,20 +149,20 @@ async def _answer_in(response: httpx2.Response) -> bytes:
     return b""
 
 
-def spoken(answer: Answer) -> str:
+def spoken(answer: ServerAnswer) -> str:
     """Which MCP the answer is in: `MCP 2026-07-28 (modern)`."""
     result = (answer.message or {}).get("result")
     version = result.get("protocolVersion") if isinstance(result, dict) else None
     return f"MCP {MODERN} (modern)" if version is None else f"MCP {version} (legacy)"
 
 
-def _may_be_legacy(answer: Answer) -> bool:
+def _may_be_legacy(answer: ServerAnswer) -> bool:
     return HTTPStatus.OK <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and not (
         answer.is_refusal or 300 <= answer.status < 400 or answer.status == HTTPStatus.TOO_MANY_REQUESTS
     )
 
 
-def _says_more(legacy: Answer, modern: Answer) -> bool:
+def _says_more(legacy: ServerAnswer, modern: ServerAnswer) -> bool:
     """Whether an answer to the legacy question tells more of the server than that to the modern one."""
     if MODERN in legacy.versions:
         return False

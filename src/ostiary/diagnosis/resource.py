@@ -13,12 +13,14 @@ from ostiary.transport.fetch import Fetcher, FetchError
 from ostiary.transport.reach import PUBLIC, strangers
 
 if TYPE_CHECKING:
-    from ostiary.diagnosis.server_answer import Answer
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.server_answer import ServerAnswer
+    from ostiary.diagnosis.target import ServerTarget
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
-async def find_metadata(target: Target, refusal: Answer, fetcher: Fetcher) -> ResourceMetadata | None:
+async def find_metadata(
+    target: ServerTarget, refusal: ServerAnswer, fetcher: Fetcher
+) -> ResourceMetadata | None:
     """The first document that can be had and is one."""
     url = target.url
     for place in _places(url, refusal):
@@ -37,7 +39,7 @@ async def find_metadata(target: Target, refusal: Answer, fetcher: Fetcher) -> Re
     return None
 
 
-def _places(url: CanonicalUrl, refusal: Answer) -> list[CanonicalUrl]:
+def _places(url: CanonicalUrl, refusal: ServerAnswer) -> list[CanonicalUrl]:
     places: list[CanonicalUrl] = []
     if named := refusal.challenge.get("resource_metadata"):
         with contextlib.suppress(MetadataRefused):

@@ -30,7 +30,7 @@ def read_message(text: str | bytes) -> dict[str, Any] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServerAnswer:
     """One answer, with our time when it came."""
 
     status: int

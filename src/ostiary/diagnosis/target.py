@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ServerTarget:
     """One MCP server, and what it is sent."""
 
     url: CanonicalUrl

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ostiary.oauth.resource_server.access_token import GOOGLE
 
 if TYPE_CHECKING:
-    from ostiary.diagnosis.server_answer import Answer, ResourceMetadata
+    from ostiary.diagnosis.server_answer import ResourceMetadata, ServerAnswer
 
 _CLOUD_RUN = re.compile(r"Your client does not have permission to (the requested URL|get URL)")
 _SIGN_IN = re.compile(
@@ -22,7 +22,7 @@ _IAP_HEADER = "x-goog-iap-generated-response"
 _IAP_SIGN_IN = re.compile(r"https://accounts\.google\.com/o/oauth2/.*client_id=")
 
 
-class Wanted(StrEnum):
+class WantedCredential(StrEnum):
     """Kinds of credentials, in words."""
 
     NOTHING = "no credential"
@@ -35,36 +35,36 @@ class Wanted(StrEnum):
     UNTOLD = "nothing that can be told: it did not answer as an MCP server"
 
 
-def wanted(probe: Answer | None, metadata: ResourceMetadata | None) -> Wanted:
+def wanted(probe: ServerAnswer | None, metadata: ResourceMetadata | None) -> WantedCredential:
     """Decide. probe: the answer to a call without a credential; metadata: the server's, by RFC 9728."""
     if probe is None:
-        return Wanted.UNTOLD
+        return WantedCredential.UNTOLD
     if is_from_iap(probe):
-        return Wanted.IAP
+        return WantedCredential.IAP
     if is_front_ends_page(probe):
-        return Wanted.UNTOLD
+        return WantedCredential.UNTOLD
     if not probe.is_refusal:
-        return Wanted.UNTOLD if probe.message is None else Wanted.NOTHING
+        return WantedCredential.UNTOLD if probe.message is None else WantedCredential.NOTHING
     return _wanted_by(probe, metadata)
 
 
-def _wanted_by(probe: Answer, metadata: ResourceMetadata | None) -> Wanted:
+def _wanted_by(probe: ServerAnswer, metadata: ResourceMetadata | None) -> WantedCredential:
     issuers = metadata.issuers if metadata else ()
     if is_from_cloud_run(probe) or (issuers and GOOGLE.issuperset(issuers)):
-        return Wanted.GOOGLE_ID_TOKEN
+        return WantedCredential.GOOGLE_ID_TOKEN
     if issuers:
-        return Wanted.OAUTH
+        return WantedCredential.OAUTH
     if probe.scheme in {"bearer", "dpop"}:
-        return Wanted.BEARER
-    return Wanted.OTHER_SCHEME if probe.scheme else Wanted.UNKNOWN
+        return WantedCredential.BEARER
+    return WantedCredential.OTHER_SCHEME if probe.scheme else WantedCredential.UNKNOWN
 
 
-def is_from_cloud_run(answer: Answer) -> bool:
+def is_from_cloud_run(answer: ServerAnswer) -> bool:
     """Whether Cloud Run's front end refused, and not the service behind it."""
     return answer.is_refusal and answer.is_html and _CLOUD_RUN.search(answer.body) is not None
 
 
-def is_front_ends_page(answer: Answer) -> bool:
+def is_front_ends_page(answer: ServerAnswer) -> bool:
     """Whether a page for people refuses: a firewall's or a proxy's, for an MCP server would name a scheme."""
     return (
         answer.status == HTTPStatus.FORBIDDEN
@@ -74,7 +74,7 @@ def is_front_ends_page(answer: Answer) -> bool:
     )
 
 
-def is_sign_in(answer: Answer) -> bool:
+def is_sign_in(answer: ServerAnswer) -> bool:
     """Whether it sends people to where they sign in, with a browser."""
     return (
         300 <= answer.status < 400
@@ -83,7 +83,7 @@ def is_sign_in(answer: Answer) -> bool:
     )
 
 
-def is_from_iap(answer: Answer) -> bool:
+def is_from_iap(answer: ServerAnswer) -> bool:
     """Whether Identity-Aware Proxy refused: its header, its words, or its way to the sign-in page."""
     return (
         answer.headers.get(_IAP_HEADER, "").lower() == "true"

@@ -47,7 +47,7 @@ LIST_KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Unavailable:
+class UnavailableServer:
     """A server that a list had to leave out. Times are seconds since the epoch."""
 
     server: str
@@ -57,7 +57,7 @@ class Unavailable:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """One page of a server's list, its items still raw. ttl in milliseconds."""
 
     items: list[msgspec.Raw]
@@ -90,7 +90,7 @@ class OwnList:
         """How many items there are, with those that are hidden."""
         return len(self.names) + len(self.hidden)
 
-    def add(self, kind: ListKind, page: Page, names: Names) -> Iterator[None]:
+    def add(self, kind: ListKind, page: ListPage, names: Names) -> Iterator[None]:
         """Take a page, pausing after each item. Raises InvalidRequest for an item that is none of this kind.
 
         A name with which a call would reach another server is hidden; so is one that comes again, and one
@@ -112,7 +112,7 @@ class OwnList:
             yield
 
 
-def read_page(kind: ListKind, result: Raw) -> Page:
+def read_page(kind: ListKind, result: Raw) -> ListPage:
     """One page as a server sent it. Raises InvalidRequest when it is not a list of this kind."""
     if bytes(result).count(b",") > MOST_MEMBERS:
         raise InvalidRequest(f"its answer to {kind.method} has more than {MOST_MEMBERS} members")
@@ -122,7 +122,7 @@ def read_page(kind: ListKind, result: Raw) -> Page:
     except (KeyError, msgspec.DecodeError):
         raise InvalidRequest(f"its answer to {kind.method} has no list of {kind.items}") from None
     cursor = members.get("nextCursor")
-    return Page(
+    return ListPage(
         items=items,
         next_cursor=None if cursor is None or bytes(cursor) == b"null" else read_string(cursor, "nextCursor"),
         ttl_ms=_whole_number(members.get("ttlMs")),
@@ -131,7 +131,10 @@ def read_page(kind: ListKind, result: Raw) -> Page:
 
 
 def merge_lists(
-    kind: ListKind, lists: Sequence[OwnList], unavailable: Iterable[Unavailable], server_info: dict[str, str]
+    kind: ListKind,
+    lists: Sequence[OwnList],
+    unavailable: Iterable[UnavailableServer],
+    server_info: dict[str, str],
 ) -> bytes:
     """The result of a federated list."""
     missing = list(unavailable)
@@ -162,7 +165,7 @@ def merge_capabilities(results: Sequence[Raw]) -> dict[str, Any]:
 def discover_result(
     capabilities: dict[str, Any],
     instructions: str | None,
-    unavailable: Iterable[Unavailable],
+    unavailable: Iterable[UnavailableServer],
     server_info: dict[str, str],
 ) -> bytes:
     """The result of `server/discover` for a federation."""
@@ -193,7 +196,7 @@ def _caching(lists: Sequence[OwnList], *, complete: bool) -> dict[str, bytes]:
 
 
 def _meta(
-    server_info: dict[str, str], unavailable: list[Unavailable], hidden: list[dict[str, str]]
+    server_info: dict[str, str], unavailable: list[UnavailableServer], hidden: list[dict[str, str]]
 ) -> dict[str, Any]:
     meta: dict[str, Any] = {SERVER_INFO_KEY: server_info}
     if unavailable:

@@ -22,7 +22,7 @@ from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.listener import BETWEEN, BODY, TURN_SECONDS, GuardedProtocol
 from ostiary.transport.outbox import Outbox
-from ostiary.transport.request_head import Refused
+from ostiary.transport.request_head import RequestRefused
 from ostiary.transport.stepping import Reply, Stepped, Stepper
 
 log = structlog.get_logger("ostiary.transport")
@@ -211,7 +211,7 @@ class DirectProtocol(GuardedProtocol):
 
     def _begin(self, door: Door, headers: dict[bytes, bytes]) -> None:
         if self.cycle and not self.cycle.response_complete:
-            raise Refused(
+            raise RequestRefused(
                 HTTPStatus.BAD_REQUEST, "a call may not be pipelined behind another kind of request"
             )
         repeated = NOTHING_REPEATED if len(headers) == len(self.headers) else self._repeated()
@@ -267,7 +267,7 @@ class DirectProtocol(GuardedProtocol):
 
     def _pass_on(self, headers: dict[bytes, bytes]) -> None:
         if self.current is not None:
-            raise Refused(HTTPStatus.BAD_REQUEST, "only calls may be pipelined behind a call")
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "only calls may be pipelined behind a call")
         self.client = (self.proxies.client(self.peer, headers.get(b"x-forwarded-for")), 0)
         self.hand_on(headers)
 
@@ -411,7 +411,7 @@ class DirectProtocol(GuardedProtocol):
         self.waiting.clear()
         self.reading, self.body, self.arrival = None, b"", None
 
-    def refuse(self, refused: Refused) -> None:
+    def refuse(self, refused: RequestRefused) -> None:
         if self.transport.is_closing():
             return
         self.outbox.flush()

@@ -72,7 +72,7 @@ class NotTrusted(NotReached):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class FetchedDocument:
     """An answer, whole. Header names are lower case; one that came several times is joined by commas."""
 
     status: int
@@ -174,13 +174,13 @@ class Fetcher:
 
     async def get(
         self, url: CanonicalUrl, *, headers: Mapping[str, str] = {}, reach: Reach = PUBLIC
-    ) -> Document:
+    ) -> FetchedDocument:
         """Whatever is answered, a redirect too. Raises FetchError."""
         return await self._ask(url, _Question("GET", headers=headers), reach)
 
     async def post(
         self, url: CanonicalUrl, body: bytes, *, headers: Mapping[str, str] = {}, reach: Reach = PUBLIC
-    ) -> Document:
+    ) -> FetchedDocument:
         """Whatever is answered to a body, whose type `headers` tells. Raises FetchError."""
         return await self._ask(url, _Question("POST", body, headers), reach)
 
@@ -192,7 +192,7 @@ class Fetcher:
         headers: Mapping[str, str] = {},
         reach: Reach = PUBLIC,
         client_certificate: tuple[Path, Path] | None = None,
-    ) -> Document:
+    ) -> FetchedDocument:
         """Whatever is answered to a form. Raises FetchError.
 
         client_certificate: PEM files of a certificate and its key, for mutual TLS.
@@ -202,7 +202,7 @@ class Fetcher:
             url, _Question("POST", urlencode(form).encode("ascii"), typed, client_certificate), reach
         )
 
-    async def _ask(self, url: CanonicalUrl, question: _Question, reach: Reach) -> Document:
+    async def _ask(self, url: CanonicalUrl, question: _Question, reach: Reach) -> FetchedDocument:
         check_reach(url, reach)
         proxy = self._proxy(url, reach)
         by = "" if proxy is None else f", by {proxy.named}"
@@ -234,7 +234,7 @@ class Fetcher:
 
     async def _exchange(
         self, url: CanonicalUrl, question: _Question, reach: Reach, proxy: Proxy | None
-    ) -> Document:
+    ) -> FetchedDocument:
         async with (
             self._session(_sockets(url, reach) if proxy is None else _any_socket) as session,
             session.request(
@@ -255,7 +255,7 @@ class Fetcher:
                 body = unpacked(body, headers.get("content-encoding", ""), max_bytes=self._max_bytes)
             except NotUnpacked as error:
                 raise FetchError(url, str(error)) from None
-            return Document(response.status, headers, body)
+            return FetchedDocument(response.status, headers, body)
 
     def _session(self, sockets: aiohttp.connector.SocketFactoryType) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(force_close=True, socket_factory=sockets)

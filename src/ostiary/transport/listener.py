@@ -29,7 +29,7 @@ from uvicorn.server import ServerState
 from ostiary.transport.byte_budget import ByteBudget
 from ostiary.transport.limits import Limits
 from ostiary.transport.request_head import (
-    Refused,
+    RequestRefused,
     check_coding,
     check_expectation,
     check_repeated,
@@ -126,7 +126,9 @@ class GuardedProtocol(HttpToolsProtocol):
         transport.set_write_buffer_limits(UNSENT_BYTES)
         self.since = self.loop.time()
         if len(self.connections) > self.limits.connections and not self._make_room():
-            self.refuse(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later"))
+            self.refuse(
+                RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later")
+            )
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -148,9 +150,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _expire_sender(self, waited: float) -> None:
         if self.phase is HEAD and waited > self.limits.head_timeout:
-            self.refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "the request head took too long"))
+            self.refuse(RequestRefused(HTTPStatus.REQUEST_TIMEOUT, "the request head took too long"))
         elif self.phase is BODY and waited > self.limits.body_timeout:
-            self.refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "the request body took too long"))
+            self.refuse(RequestRefused(HTTPStatus.REQUEST_TIMEOUT, "the request body took too long"))
         elif (self.phase is BETWEEN and waited > self.limits.idle_timeout) or (
             self.phase is LEAVING and waited > LINGER_SECONDS
         ):
@@ -255,7 +257,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse_for(error)
             return
         except httptools.HttpParserError:
-            self.refuse(Refused(HTTPStatus.BAD_REQUEST, "this is not a well-formed HTTP request"))
+            self.refuse(RequestRefused(HTTPStatus.BAD_REQUEST, "this is not a well-formed HTTP request"))
             return
         if self.phase is HEAD and self.head_bytes - SLICE > self.limits.head_bytes:
             self.refuse(too_long_head(self.limits.head_bytes))
@@ -268,14 +270,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self.bytes_without_body = 0 if self.slice_body_bytes else self.bytes_without_body + size
         if self.bytes_without_body - SLICE > self.limits.head_bytes:
             self.refuse(
-                Refused(
+                RequestRefused(
                     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                     f"a chunk extension or the trailers are longer than {self.limits.head_bytes} bytes",
                 )
             )
         elif self.framing_bytes > FRAMING_BYTES + FRAMING_PER_BODY_BYTE * self.body_bytes:
             self.refuse(
-                Refused(
+                RequestRefused(
                     HTTPStatus.BAD_REQUEST, "the request has far more framing than body; send longer chunks"
                 )
             )
@@ -320,7 +322,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.get_write_buffer_size():
             self.loop.call_soon(self.transport.abort)
             return
-        crowded = Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too much is being sent at once; try again later")
+        crowded = RequestRefused(
+            HTTPStatus.SERVICE_UNAVAILABLE, "too much is being sent at once; try again later"
+        )
         self.loop.call_soon(self.refuse, crowded)  # what holds too much may be in the middle of a step
 
     def on_message_begin(self) -> None:
@@ -351,7 +355,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(headers) != len(self.headers):
             check_repeated(self.headers)
         if self.parser.should_upgrade():  # the parser would take the body for another protocol, or request
-            raise Refused(HTTPStatus.BAD_REQUEST, "nothing is upgraded here; leave out Upgrade")
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "nothing is upgraded here; leave out Upgrade")
         coding = headers.get(b"transfer-encoding")
         self.declared_bytes = 0
         if coding is not None:
@@ -377,10 +381,10 @@ class GuardedProtocol(HttpToolsProtocol):
         """Read a whole URL as the path it is here; its authority counts, and not Host (RFC 9112 3.2.2)."""
         parts = split_absolute_form(self.url)
         if parts is None:
-            raise Refused(HTTPStatus.BAD_REQUEST, "the request names no readable target")
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "the request names no readable target")
         authority, self.url = parts
         if self.hosts is not None and authority not in self.hosts:
-            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "the request is for another host")
+            raise RequestRefused(HTTPStatus.MISDIRECTED_REQUEST, "the request is for another host")
         headers[b"host"] = authority
         self.headers = [(name, authority if name == b"host" else value) for name, value in self.headers]
 
@@ -393,7 +397,7 @@ class GuardedProtocol(HttpToolsProtocol):
         try:
             HttpToolsProtocol.on_headers_complete(self)
         except httptools.HttpParserInvalidURLError:
-            raise Refused(HTTPStatus.BAD_REQUEST, "the request names no readable target") from None
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, "the request names no readable target") from None
         if self.is_draining:
             self.cycle.keep_alive = False
 
@@ -435,7 +439,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         if self.is_half_read():
-            self.refuse(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping; send it again"))
+            self.refuse(
+                RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping; send it again")
+            )
         elif not self.transport.is_closing():
             self.shutdown()  # what was half read is whole, and may have had its answer before
 
@@ -465,7 +471,7 @@ class GuardedProtocol(HttpToolsProtocol):
         is_busy = self.cycle is not None and not self.cycle.response_complete
         return is_busy and (bool(self.pipeline) or not self.cycle.more_body)
 
-    def refuse(self, refused: Refused) -> None:
+    def refuse(self, refused: RequestRefused) -> None:
         """Answer and close, after the answers to whole requests that came before."""
         if self.transport.is_closing() or self.phase is LEAVING:
             return
@@ -485,7 +491,7 @@ class GuardedProtocol(HttpToolsProtocol):
             )
         self.linger()
 
-    def _refuse_in_turn(self, refused: Refused) -> None:
+    def _refuse_in_turn(self, refused: RequestRefused) -> None:
         """Answer what was whole, then what is refused if it was to be a page; else the end tells it."""
         self.stop_reading()
         if self.cycle.more_body:
@@ -516,7 +522,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse_for(self, error: httptools.HttpParserCallbackError) -> None:
         cause = error.__context__
-        if not isinstance(cause, Refused):
+        if not isinstance(cause, RequestRefused):
             self.stop_reading()
             self.transport.close()
             raise error

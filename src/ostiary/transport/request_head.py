@@ -15,7 +15,7 @@ ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"co
 """What nobody may say twice."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is answered without being read further, and after which the connection closes."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
@@ -28,7 +28,7 @@ def check_size(url: bytes, fields: Sequence[Field], *, most_bytes: int, most_fie
     """Raise Refused for more of a head than is taken."""
     if len(fields) > most_fields:
         reason = f"the request has more than {most_fields} headers"
-        raise Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
+        raise RequestRefused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
     if len(url) + sum(len(name) + len(value) + 4 for name, value in fields) > most_bytes:
         raise too_long_head(most_bytes)
 
@@ -38,17 +38,21 @@ def check_repeated(fields: Sequence[Field]) -> None:
     names = [name for name, _ in fields]
     for name in ONCE:
         if names.count(name) > 1:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"the request has more than one {name.decode()} header")
+            raise RequestRefused(
+                HTTPStatus.BAD_REQUEST, f"the request has more than one {name.decode()} header"
+            )
 
 
 def check_coding(coding: bytes, version: str, *, has_length: bool) -> None:
     """Raise Refused unless Transfer-Encoding alone says where the body ends (RFC 9112 section 6.3)."""
     if has_length:
-        raise Refused(HTTPStatus.BAD_REQUEST, "the request has both Content-Length and Transfer-Encoding")
+        raise RequestRefused(
+            HTTPStatus.BAD_REQUEST, "the request has both Content-Length and Transfer-Encoding"
+        )
     if coding.lower() != b"chunked":
-        raise Refused(HTTPStatus.BAD_REQUEST, "the only Transfer-Encoding taken is chunked")
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "the only Transfer-Encoding taken is chunked")
     if version == "1.0":  # who passed it on may not have read it (RFC 9112 6.1)
-        raise Refused(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding")
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding")
 
 
 def check_expectation(headers: dict[bytes, bytes], version: str) -> None:
@@ -56,7 +60,9 @@ def check_expectation(headers: dict[bytes, bytes], version: str) -> None:
     if version == "1.0":
         del headers[b"expect"]
     elif headers[b"expect"].lower() != b"100-continue":
-        raise Refused(HTTPStatus.EXPECTATION_FAILED, "the only expectation that is met is 100-continue")
+        raise RequestRefused(
+            HTTPStatus.EXPECTATION_FAILED, "the only expectation that is met is 100-continue"
+        )
 
 
 def split_absolute_form(target: bytes) -> tuple[bytes, bytes] | None:
@@ -68,18 +74,20 @@ def split_absolute_form(target: bytes) -> tuple[bytes, bytes] | None:
     return authority.lower(), origin_form if origin_form.startswith(b"/") else b"/" + origin_form
 
 
-def too_long_head(limit: int) -> Refused:
+def too_long_head(limit: int) -> RequestRefused:
     """limit: bytes."""
-    return Refused(
+    return RequestRefused(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the request head is longer than {limit} bytes"
     )
 
 
-def too_long_body(limit: int) -> Refused:
+def too_long_body(limit: int) -> RequestRefused:
     """limit: bytes."""
-    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request body is longer than {limit} bytes")
+    return RequestRefused(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request body is longer than {limit} bytes"
+    )
 
 
-def foreign_host() -> Refused:
+def foreign_host() -> RequestRefused:
     """Of DNS rebinding, among others."""
-    return Refused(HTTPStatus.BAD_REQUEST, "the request names no Host, or another one")
+    return RequestRefused(HTTPStatus.BAD_REQUEST, "the request names no Host, or another one")

@@ -26,7 +26,7 @@ from ostiary.authserver.config.trusted_issuers import TrustedIssuer
 from ostiary.authserver.upstream_account import Connected, UpstreamTokens
 from ostiary.authserver.upstream_grants.upsert import keep
 from ostiary.credentials import Bearer, IdJag
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.id_jag import IdpSettings
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
@@ -544,7 +544,7 @@ async def test_our_own_credential_gets_in_with_a_companys_word(
         )
         resource = canonical_url(RESOURCE)
         headers = credential.attach(resource, runtime=runtime)
-        [(name, value)] = await headers.get(Outgoing("POST", resource))
+        [(name, value)] = await headers.get(OutgoingRequest("POST", resource))
     claims = jwt_parts(value.removeprefix("Bearer ")).claims
     assert name == "authorization"
     assert (claims["aud"], claims["scope"], claims["client_id"]) == (RESOURCE, "mcp", "cli")

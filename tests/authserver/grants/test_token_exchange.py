@@ -17,7 +17,7 @@ from tests.authserver.foreign_issuer import ForeignIssuer
 
 from ostiary.authserver import AuthServerSettings
 from ostiary.credentials import Bearer, TokenExchange
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.dpop_proof import dpop_proof
@@ -622,7 +622,9 @@ async def test_our_own_credential_acts_for_its_caller(start: Start, sso: Foreign
             scopes=("mcp",),
         )
         resource = canonical_url(RESOURCE)
-        [(name, value)] = await credential.attach(resource, runtime=runtime).get(Outgoing("POST", resource))
+        [(name, value)] = await credential.attach(resource, runtime=runtime).get(
+            OutgoingRequest("POST", resource)
+        )
     claims = jwt_parts(value.removeprefix("Bearer ")).claims
     assert name == "authorization"
     assert (claims["aud"], claims["scope"], claims["act"]["sub"]) == (RESOURCE, "mcp", "agent")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.transport.fetch import Document, Fetcher
+from ostiary.transport.fetch import FetchedDocument, Fetcher
 from ostiary.transport.reach import Reach
 
 
@@ -25,7 +25,7 @@ class NamingService(Fetcher):
         self._host = host
         idp.url = f"https://{host}"
 
-    async def _ask(self, url: CanonicalUrl, question: Any, reach: Reach) -> Document:
+    async def _ask(self, url: CanonicalUrl, question: Any, reach: Reach) -> FetchedDocument:
         if url.host == self._host:
             url, reach = replace(self._there, path=url.path, query=url.query), Reach()
         return await super()._ask(url, question, reach)

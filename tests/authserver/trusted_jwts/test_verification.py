@@ -18,7 +18,7 @@ from tests.authserver.foreign_issuer import ForeignIssuer, base64url, new_key, u
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
 from ostiary.authserver.trusted_jwts.verification import key_location
 from ostiary.credentials import WorkloadJwt
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.jwt_parts import jwt_parts
@@ -424,7 +424,9 @@ async def test_our_own_credential_shows_a_workloads_token(
         )
         credential = WorkloadJwt(file=file, use="client_assertion", issuer=server.issuer, scopes=("mcp",))
         resource = canonical_url(RESOURCE)
-        [(name, value)] = await credential.attach(resource, runtime=runtime).get(Outgoing("POST", resource))
+        [(name, value)] = await credential.attach(resource, runtime=runtime).get(
+            OutgoingRequest("POST", resource)
+        )
     claims = jwt_parts(value.removeprefix("Bearer ")).claims
     assert name == "authorization"
     assert (claims["sub"], claims["aud"], claims["scope"]) == ("ci", RESOURCE, "mcp")

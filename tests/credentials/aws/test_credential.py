@@ -17,7 +17,7 @@ from tests.credentials.token_server import TokenServer
 
 from ostiary.credentials import AwsSigV4, CredentialError, WorkloadJwt
 from ostiary.credentials.aws.sigv4 import AwsKeys, signed_headers
-from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 
@@ -84,7 +84,7 @@ def credential(sts: Sts, **settings: Any) -> AwsSigV4:
     return AwsSigV4(region="eu-central-1", sts_url=sts.token_url, **({"role": READER} | settings))
 
 
-def signed(number: int, request: Outgoing, clock: Clock) -> Headers:
+def signed(number: int, request: OutgoingRequest, clock: Clock) -> Headers:
     keys = AwsKeys(f"ASIA{number}", f"secret-{number}", f"session-{number}")
     return signed_headers(
         request.method,
@@ -102,12 +102,12 @@ async def test_each_request_is_signed_with_the_callers_own_session(
 ) -> None:
     headers = credential(sts).attach(SERVER, runtime=runtime)
     ada, bob = (idp.principal(clock.now, name) for name in ("ada", "bob"))
-    one = Outgoing("POST", SERVER, b"{}", ada)
-    another = Outgoing("POST", SERVER, b"[]", ada)
+    one = OutgoingRequest("POST", SERVER, b"{}", ada)
+    another = OutgoingRequest("POST", SERVER, b"[]", ada)
     assert headers.ready(one) is None
     assert await headers.get(one) == signed(1, one, clock)
     assert headers.ready(another) == signed(1, another, clock)
-    of_bob = Outgoing("POST", SERVER, b"{}", bob)
+    of_bob = OutgoingRequest("POST", SERVER, b"{}", bob)
     assert await headers.get(of_bob) == signed(2, of_bob, clock)
     assert sts.without_token() == [
         {
@@ -129,10 +129,10 @@ async def test_a_role_goes_by_a_claim_and_the_first_that_fits_is_taken(
     headers = by_group.attach(SERVER, runtime=runtime)
     for subject, groups in (("ada", ["staff", "admins"]), ("bob", "staff")):
         principal = idp.principal(clock.now, subject, groups=groups)
-        await headers.get(Outgoing("POST", SERVER, principal=principal))
+        await headers.get(OutgoingRequest("POST", SERVER, principal=principal))
     assert [form["RoleArn"] for form in sts.forms] == [ADMIN, READER]
     with pytest.raises(CredentialError) as refused:
-        await headers.get(Outgoing("POST", SERVER, principal=idp.principal(clock.now, "eve")))
+        await headers.get(OutgoingRequest("POST", SERVER, principal=idp.principal(clock.now, "eve")))
     assert str(refused.value) == (
         "credential aws_sigv4 for https://tools.aws.example: "
         "no role is for what the JWT's claim groups says; add one to roles, or set role for all others"
@@ -145,7 +145,7 @@ async def test_the_jwt_may_be_another_credentials(
     file = tmp_path / "token"
     file.write_text(idp.sign(clock.now, sub="system:serviceaccount:ci:runner"))
     headers = credential(sts, subject=WorkloadJwt(file=file)).attach(SERVER, runtime=runtime)
-    request = Outgoing("GET", SERVER)
+    request = OutgoingRequest("GET", SERVER)
     assert await headers.get(request) == signed(1, request, clock)
     assert sts.forms[0]["RoleSessionName"] == "system-serviceaccount-ci-runner"
 
@@ -154,14 +154,14 @@ async def test_keys_that_aws_knows_no_more_are_dropped_once(
     sts: Sts, runtime: Runtime, idp: Signer, clock: Clock
 ) -> None:
     headers = credential(sts).attach(SERVER, runtime=runtime)
-    request = Outgoing("POST", SERVER, b"{}", idp.principal(clock.now))
+    request = OutgoingRequest("POST", SERVER, b"{}", idp.principal(clock.now))
     sent = await headers.get(request)
-    assert not headers.refused(request, sent, Refusal(500))
-    assert headers.refused(request, sent, Refusal(403))
+    assert not headers.refused(request, sent, ServerRefusal(500))
+    assert headers.refused(request, sent, ServerRefusal(403))
     assert await headers.get(request) == signed(2, request, clock)
-    assert headers.refused(request, sent, Refusal(403))  # of a call that was under way
+    assert headers.refused(request, sent, ServerRefusal(403))  # of a call that was under way
     assert headers.ready(request) == signed(2, request, clock)
-    assert not headers.refused(request, signed(2, request, clock), Refusal(403))
+    assert not headers.refused(request, signed(2, request, clock), ServerRefusal(403))
     assert sts.issued == 2
 
 
@@ -201,7 +201,7 @@ async def test_what_sts_says_is_told(
     sts.answer = lambda request, form: answer
     headers = credential(sts).attach(SERVER, runtime=runtime)
     with pytest.raises(CredentialError) as refused:
-        await headers.get(Outgoing("POST", SERVER, principal=idp.principal(clock.now)))
+        await headers.get(OutgoingRequest("POST", SERVER, principal=idp.principal(clock.now)))
     assert str(refused.value) == (
         f"credential aws_sigv4 for https://tools.aws.example: STS at {sts.token_url}: {problem}; {fix}"
     )
@@ -213,7 +213,11 @@ async def test_a_refusal_that_repeats_the_jwt_does_not_show_it(
     eve = idp.principal(clock.now, "eve", groups=["g" * 400])
     sts.answer = lambda request, form: sts_error("InvalidIdentityToken", f"bad {form['WebIdentityToken']}")
     with pytest.raises(CredentialError) as refused:
-        await credential(sts).attach(SERVER, runtime=runtime).get(Outgoing("POST", SERVER, principal=eve))
+        await (
+            credential(sts)
+            .attach(SERVER, runtime=runtime)
+            .get(OutgoingRequest("POST", SERVER, principal=eve))
+        )
     assert str(refused.value) == (
         f"credential aws_sigv4 for https://tools.aws.example: STS at {sts.token_url}: it refused with "
         f"InvalidIdentityToken (bad ***); let {READER} trust the JWT's issuer, audience and subject"

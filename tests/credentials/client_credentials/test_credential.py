@@ -21,13 +21,13 @@ from tests.peers.certificates import CertificateAuthority
 from ostiary.credentials import ClientCredentials, CredentialError
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.client_credentials.headers import MOST_STEP_UPS, ClientCredentialsHeaders
-from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.secrets import Secret
 
 SERVER = canonical_url("https://mcp.example.com/mcp")
-REQUEST = Outgoing("POST", SERVER)
+REQUEST = OutgoingRequest("POST", SERVER)
 MORE = 'Bearer error="insufficient_scope", scope="{}"'
 
 
@@ -240,13 +240,15 @@ async def test_a_server_that_misses_a_scope_gets_a_token_with_both(
 ) -> None:
     headers = attached(issuer, runtime, scopes=["read"])
     first = await headers.get(REQUEST)
-    assert headers.refused(REQUEST, first, Refusal(403, MORE.format("write")))
+    assert headers.refused(REQUEST, first, ServerRefusal(403, MORE.format("write")))
     second = await headers.get(REQUEST)
     assert [form["scope"] for form in issuer.forms] == ["read", "read write"]
     assert bearer(second) == "Bearer token-2"
     assert headers.ready(REQUEST) is second
-    assert not headers.refused(REQUEST, second, Refusal(403, MORE.format("write")))
-    assert headers.refused(REQUEST, first, Refusal(403, MORE.format("write")))  # sent before the step-up
+    assert not headers.refused(REQUEST, second, ServerRefusal(403, MORE.format("write")))
+    assert headers.refused(
+        REQUEST, first, ServerRefusal(403, MORE.format("write"))
+    )  # sent before the step-up
 
 
 async def test_a_call_that_needs_more_succeeds_at_its_second_try(
@@ -275,7 +277,7 @@ async def test_a_403_for_another_reason_changes_nothing(issuer: TokenServer, run
     headers = attached(issuer, runtime)
     first = await headers.get(REQUEST)
     for challenge in ("", 'Bearer error="access_denied"', 'Bearer error="insufficient_scope"'):
-        assert not headers.refused(REQUEST, first, Refusal(403, challenge))
+        assert not headers.refused(REQUEST, first, ServerRefusal(403, challenge))
     assert headers.ready(REQUEST) is first
 
 
@@ -285,16 +287,18 @@ async def test_scopes_that_the_issuer_does_not_give_leave_the_other_calls_alone(
     headers = attached(issuer, runtime, scopes=["read"])
     first = await headers.get(REQUEST)
     issuer.answer = refusing("invalid_scope")
-    assert headers.refused(REQUEST, first, Refusal(403, MORE.format("admin")))
+    assert headers.refused(REQUEST, first, ServerRefusal(403, MORE.format("admin")))
     assert await headers.get(REQUEST) is first
-    assert not headers.refused(REQUEST, first, Refusal(403, MORE.format("admin")))
+    assert not headers.refused(REQUEST, first, ServerRefusal(403, MORE.format("admin")))
     assert len(issuer.forms) == 2
 
 
 async def test_a_server_can_make_us_ask_for_more_only_so_often(issuer: TokenServer, runtime: Runtime) -> None:
     headers = attached(issuer, runtime)
     asked = [
-        headers.refused(REQUEST, await headers.get(REQUEST), Refusal(403, MORE.format(f"scope-{number}")))
+        headers.refused(
+            REQUEST, await headers.get(REQUEST), ServerRefusal(403, MORE.format(f"scope-{number}"))
+        )
         for number in range(MOST_STEP_UPS + 3)
     ]
     assert asked == [True] * MOST_STEP_UPS + [False] * 3

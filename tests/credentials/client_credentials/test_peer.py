@@ -27,7 +27,7 @@ from tests.peers.oidc_provider.peer import oidc_provider, running
 from ostiary.credentials import ClientCredentials
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.error import CredentialMisconfigured
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway import Gateway, GatewaySettings
 from ostiary.oauth.canonical_url import canonical_url
@@ -200,7 +200,7 @@ async def test_a_wrong_secret_is_said_once_and_not_tried_again(
         headers = settings.attach(server, runtime=runtime)
         for _ in range(3):
             with pytest.raises(CredentialMisconfigured) as refused:
-                await headers.get(Outgoing("POST", server))
+                await headers.get(OutgoingRequest("POST", server))
     assert str(refused.value) == (
         f"credential client_credentials for https://mcp.example.com: token endpoint {provider}/token: "
         "it refused with invalid_client (client authentication failed); "
@@ -215,7 +215,7 @@ async def test_a_token_is_bound_to_a_key_that_each_request_proves(
     settings = ClientCredentials(issuer=provider, dpop=True, **settings_for("bound", authority, tmp_path))
     async with Runtime() as runtime:
         (_, authorization), (_, proof) = await settings.attach(server, runtime=runtime).get(
-            Outgoing("POST", server)
+            OutgoingRequest("POST", server)
         )
         keys = await runtime.fetcher.get_json(canonical_url(f"{provider}/jwks"), reach=Reach(authority.file))
     scheme, token = authorization.split()

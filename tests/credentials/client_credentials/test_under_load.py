@@ -19,12 +19,12 @@ from tests.credentials.token_server import TokenServer
 from ostiary.credentials import ClientCredentials
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.credentials.client_credentials.headers import ClientCredentialsHeaders
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 
 SERVER = canonical_url("https://mcp.example.com/mcp")
-REQUEST = Outgoing("POST", SERVER)
+REQUEST = OutgoingRequest("POST", SERVER)
 CREDENTIALS, USERS, LIFETIME = 64, 200, 3600
 
 

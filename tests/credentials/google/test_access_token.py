@@ -14,13 +14,13 @@ from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.credentials import CredentialError, GoogleAccessToken, GoogleIdToken
 from ostiary.credentials.google.iam import IAM_ENDPOINT_OVERRIDE
 from ostiary.credentials.google.login import TOKEN_HOST_OVERRIDE, default_file
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 
 SERVER = canonical_url("https://bigquery.googleapis.com/mcp")
 ORIGIN = "https://bigquery.googleapis.com"
-REQUEST = Outgoing("POST", SERVER)
+REQUEST = OutgoingRequest("POST", SERVER)
 EVERYTHING = "https://www.googleapis.com/auth/cloud-platform"
 BIGQUERY = "https://www.googleapis.com/auth/bigquery"
 DEPUTY = "deputy@demo.iam.gserviceaccount.com"

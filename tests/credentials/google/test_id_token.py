@@ -9,12 +9,12 @@ from tests.credentials.little_google import LittleGoogle, fetch_in_a_new_process
 
 from ostiary.credentials import CredentialError, GoogleIdToken
 from ostiary.credentials.google.iam import IAM_ENDPOINT_OVERRIDE
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 
 SERVER = canonical_url("https://zoo-123.europe-west1.run.app/mcp")
-REQUEST = Outgoing("POST", SERVER)
+REQUEST = OutgoingRequest("POST", SERVER)
 ORIGIN = "https://zoo-123.europe-west1.run.app"
 
 

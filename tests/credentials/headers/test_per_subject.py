@@ -8,7 +8,7 @@ from tests.credentials.signed import Signer
 
 from ostiary.credentials import TokenExchange
 from ostiary.credentials.bearer import Bearer
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.headers.per_subject import HeadersOfSubject
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.settings_key import key_of
@@ -30,7 +30,8 @@ async def test_who_has_not_called_for_longest_is_forgotten_first(
 
     idp = Signer("https://sso.example.com")
     ada, bob, eve = (
-        Outgoing("POST", SERVER, principal=idp.principal(clock.now, name)) for name in ("ada", "bob", "eve")
+        OutgoingRequest("POST", SERVER, principal=idp.principal(clock.now, name))
+        for name in ("ada", "bob", "eve")
     )
     headers = HeadersOfSubject(make, credential="test", endpoint=SERVER.origin)  # type: ignore[arg-type]
     for request in (ada, bob, ada, eve, ada):

@@ -16,7 +16,7 @@ from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer
 
 from ostiary.credentials import Credential, CredentialError
-from ostiary.credentials.headers.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import OutgoingRequest, ServerRefusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.secrets import Secret
@@ -60,7 +60,7 @@ async def server(issuer: TokenServer) -> AsyncIterator[CanonicalUrl]:
 
 async def refusal(credential: Credential, server: CanonicalUrl, runtime: Runtime) -> CredentialError:
     with pytest.raises(CredentialError) as refused:
-        await credential.attach(server, runtime=runtime).get(Outgoing("POST", server))
+        await credential.attach(server, runtime=runtime).get(OutgoingRequest("POST", server))
     return refused.value
 
 
@@ -87,10 +87,12 @@ async def test_a_hostile_server_s_issuer_gets_no_client_secret(
         runtime.browser = _nobody
     headers = unaddressed.attach(server, runtime=runtime)
     if kind == "oauth_user":
-        assert await headers.get(Outgoing("POST", server)) == ()  # to be challenged
-        assert headers.refused(Outgoing("POST", server), (), Refusal(401, 'Bearer error="invalid_token"'))
+        assert await headers.get(OutgoingRequest("POST", server)) == ()  # to be challenged
+        assert headers.refused(
+            OutgoingRequest("POST", server), (), ServerRefusal(401, 'Bearer error="invalid_token"')
+        )
     with pytest.raises(CredentialError) as refused:
-        await headers.get(Outgoing("POST", server))
+        await headers.get(OutgoingRequest("POST", server))
     assert refused.value.problem == (
         f"the server names the issuer {issuer.issuer}, and does not choose who gets client_secret"
     )
@@ -109,7 +111,7 @@ async def test_a_hostile_issuer_gets_a_statement_that_is_for_itself_alone(
         (tmp_path / "key.pem").write_text(ec_key)
         key = {"client_id": "ostiary", "private_key": {"file": str(tmp_path / "key.pem")}}
         credential = CREDENTIAL.validate_python({"type": "client_credentials", **key})
-        await credential.attach(server, runtime=runtime).get(Outgoing("POST", server))
+        await credential.attach(server, runtime=runtime).get(OutgoingRequest("POST", server))
         [form] = honest.forms
     assertion = jwt.decode(form["client_assertion"], ECKey.import_key(ec_key), algorithms=["ES256"])
     assert assertion.claims["aud"] == issuer.issuer

@@ -13,7 +13,7 @@ from tests.credentials.token_server import TokenServer
 
 from ostiary.credentials import ClientCredentials, CredentialError
 from ostiary.credentials.client_credentials.headers import ClientCredentialsHeaders
-from ostiary.credentials.headers.headers import Headers, Outgoing
+from ostiary.credentials.headers.headers import Headers, OutgoingRequest
 from ostiary.credentials.issuer.discovery import NotFound
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import CanonicalUrl
@@ -49,7 +49,7 @@ async def issuer_of(url: CanonicalUrl, runtime: Runtime) -> str:
 
 async def failure(url: CanonicalUrl, runtime: Runtime) -> CredentialError:
     with pytest.raises(CredentialError) as raised:
-        await attached(runtime, url).get(Outgoing("POST", url))
+        await attached(runtime, url).get(OutgoingRequest("POST", url))
     return raised.value
 
 
@@ -96,7 +96,7 @@ async def test_the_server_says_where_and_for_what(issuer: TokenServer, runtime: 
     document = {**names(issuer.issuer), "scopes_supported": ["a", "b"]}
     async with mcp_server({f"{WELL_KNOWN}/mcp": document}) as (url, asked):
         headers = attached(runtime, url)
-        assert bearer(await headers.get(Outgoing("POST", url))) == "Bearer token-1"
+        assert bearer(await headers.get(OutgoingRequest("POST", url))) == "Bearer token-1"
         assert asked == ["POST /mcp", f"GET {WELL_KNOWN}/mcp"]
         assert issuer.forms[0]["resource"] == str(url)
         assert issuer.forms[0]["scope"] == "a b"
@@ -109,11 +109,11 @@ async def test_what_was_found_is_kept_for_an_hour(
     challenge = 'Bearer scope="b c", resource_metadata="{origin}/elsewhere"'
     async with mcp_server(where, challenge) as (url, asked):
         headers = attached(runtime, url)
-        await headers.get(Outgoing("POST", url))
+        await headers.get(OutgoingRequest("POST", url))
         assert asked == ["POST /mcp", "GET /elsewhere"]
         assert issuer.forms[0]["scope"] == "b c"
         clock.now += 3595
-        assert bearer(await headers.get(Outgoing("POST", url))) == "Bearer token-2"
+        assert bearer(await headers.get(OutgoingRequest("POST", url))) == "Bearer token-2"
         assert asked == ["POST /mcp", "GET /elsewhere"]
 
 
@@ -181,7 +181,7 @@ async def test_a_dead_first_authorization_server_is_passed_over(
     issuer: TokenServer, runtime: Runtime
 ) -> None:
     async with mcp_server({WELL_KNOWN: names(NOBODY, issuer.issuer)}) as (url, _):
-        assert bearer(await attached(runtime, url).get(Outgoing("POST", url))) == "Bearer token-1"
+        assert bearer(await attached(runtime, url).get(OutgoingRequest("POST", url))) == "Bearer token-1"
 
 
 async def test_one_that_was_away_is_looked_for_again_before_the_hour_is_over(
@@ -226,10 +226,10 @@ async def test_an_issuer_that_differs_by_one_slash_at_its_root_is_the_same(
         assert await issuer_of(url, runtime) == itself
     configured = ClientCredentials(client_id="ostiary", issuer=named).attach(url, runtime=runtime)
     with pytest.raises(CredentialError) as refused:
-        await configured.get(Outgoing("POST", url))
+        await configured.get(OutgoingRequest("POST", url))
     assert refused.value.fix == f"if that is the one, write `issuer: {itself}`"
     mended = ClientCredentials(client_id="ostiary", issuer=itself).attach(url, runtime=runtime)
-    assert bearer(await mended.get(Outgoing("POST", url))) == "Bearer token-1"
+    assert bearer(await mended.get(OutgoingRequest("POST", url))) == "Bearer token-1"
 
 
 # MCP 2025-03-26

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from ostiary.credentials.oauth_user.loopback_redirect import LoopbackListener, PortTaken, listening
+from ostiary.credentials.oauth_user.loopback_redirect import LoopbackListener, RedirectPortTaken, listening
 from ostiary.oauth.client.redirect_uri import LoopbackRedirect
 
 
@@ -81,6 +81,6 @@ async def test_garbage_does_not_end_the_wait(listener: LoopbackListener) -> None
 async def test_a_port_that_is_taken_says_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(PortTaken, match=f"port {port} of 127.0.0.1 cannot be listened on: "):
+        with pytest.raises(RedirectPortTaken, match=f"port {port} of 127.0.0.1 cannot be listened on: "):
             async with listening(LoopbackRedirect(), state="mine", port=port):
                 pass

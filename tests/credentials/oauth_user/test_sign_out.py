@@ -9,7 +9,7 @@ import pytest
 from tests.credentials.persons_issuer import Person, PersonsIssuer, persons_issuer
 
 from ostiary.credentials import OAuthUser
-from ostiary.credentials.oauth_user.sign_in import SignIn, Wanted, first_challenge
+from ostiary.credentials.oauth_user.sign_in import PersonSignIn, SignInNeed, first_challenge
 from ostiary.credentials.oauth_user.sign_out import SignedOut, sign_out
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.vault.file_vault import FileVault
@@ -30,8 +30,8 @@ async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
 
 async def sign_in(issuer: PersonsIssuer, runtime: Runtime) -> None:
     url, user = canonical_url(issuer.server), OAuthUser()
-    wanted = Wanted(await first_challenge(user, url, runtime))
-    await SignIn(user, url, runtime, Person(), wanted).grant()
+    wanted = SignInNeed(await first_challenge(user, url, runtime))
+    await PersonSignIn(user, url, runtime, Person(), wanted).grant()
 
 
 async def out(issuer: PersonsIssuer, runtime: Runtime) -> SignedOut | None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured, CredentialUnreachable
-from ostiary.credentials.headers.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import OutgoingRequest, ServerRefusal
 from ostiary.credentials.headers.token_headers import TokenHeaders
 from ostiary.credentials.tokens.cache import TokenCache, TokenKey
 from ostiary.credentials.tokens.held_token import TokenStatus
@@ -17,8 +17,8 @@ from ostiary.credentials.tokens.token import Token
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
 
-REQUEST = Outgoing("POST", canonical_url("https://mcp.example.com/mcp"))
-REFUSED = Refusal(401)
+REQUEST = OutgoingRequest("POST", canonical_url("https://mcp.example.com/mcp"))
+REFUSED = ServerRefusal(401)
 
 
 def value(token: Token | None) -> str:

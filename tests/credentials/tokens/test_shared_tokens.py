@@ -22,7 +22,7 @@ from tests.credentials.token_server import TokenServer
 from tests.peers.postgresql import PostgreSql
 
 from ostiary.credentials import ClientCredentials, CredentialError, TokenExchange
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.cache import TokenCache, TokenKey
 from ostiary.credentials.tokens.dpop_key import DpopKey
@@ -209,7 +209,7 @@ async def test_no_token_and_no_secret_stands_in_the_files(
     stored = StoredTokens.of(StorageSettings.model_validate(file_storage), Clock())
     credential = credential_at(issuer)
     async with Runtime(shared=stored) as runtime:
-        headers = await credential.attach(SERVER, runtime=runtime).get(Outgoing("POST", SERVER))
+        headers = await credential.attach(SERVER, runtime=runtime).get(OutgoingRequest("POST", SERVER))
         files = [path for path in tmp_path.iterdir() if path.name.startswith("ostiary.db")]
         contents = [path.read_bytes() for path in files]
     await stored.close()
@@ -356,7 +356,7 @@ async def test_clients_with_different_secrets_do_not_share(
         stored = StoredTokens.of(StorageSettings.model_validate(file_storage), clock)
         async with Runtime(shared=stored, clock=clock) as runtime:
             headers = credential_at(issuer, secret).attach(SERVER, runtime=runtime)
-            assert dict(await headers.get(Outgoing("POST", SERVER))) == {
+            assert dict(await headers.get(OutgoingRequest("POST", SERVER))) == {
                 "authorization": f"Bearer token-{number}"
             }
         await stored.close()
@@ -393,7 +393,7 @@ async def test_an_exchanged_token_is_shared_for_its_caller_alone(
         async with Runtime(shared=stored, clock=clock) as runtime:
             headers = exchange.attach(SERVER, runtime=runtime)
             for caller in (caller_named("ada"), caller_named("bob")):
-                request = Outgoing("POST", SERVER, principal=caller)
+                request = OutgoingRequest("POST", SERVER, principal=caller)
                 sent.append(dict(await headers.get(request)))
         await stored.close()
     assert sent == [{"authorization": "Bearer for-ada"}, {"authorization": "Bearer for-bob"}] * 2

@@ -14,14 +14,14 @@ from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer, refusing
 
 from ostiary.credentials import CredentialError, WorkloadJwt
-from ostiary.credentials.headers.headers import Outgoing, Refusal
+from ostiary.credentials.headers.headers import OutgoingRequest, ServerRefusal
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.workload_jwt.jwt_file import LONGEST
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 
 SERVER = canonical_url("https://mcp.example.com/mcp")
-REQUEST = Outgoing("POST", SERVER)
-REFUSED = Refusal(401)
+REQUEST = OutgoingRequest("POST", SERVER)
+REFUSED = ServerRefusal(401)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def test_a_refused_token_is_looked_at_again_at_once(
     sent = await headers.get(REQUEST)
     assert not headers.refused(REQUEST, sent, REFUSED)
     file.write_text(cluster.sign(clock.now + 60, sub="somebody else"))
-    assert not headers.refused(REQUEST, sent, Refusal(403))
+    assert not headers.refused(REQUEST, sent, ServerRefusal(403))
     assert headers.refused(REQUEST, sent, REFUSED)
     assert headers.ready(REQUEST) != sent
 

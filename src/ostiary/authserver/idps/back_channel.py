@@ -23,7 +23,7 @@ from ostiary.oauth.client.token_response import (
     read_token_response,
 )
 from ostiary.secrets import SecretUnavailable
-from ostiary.transport.fetch import Document, Fetcher, FetchError
+from ostiary.transport.fetch import FetchedDocument, Fetcher, FetchError
 from ostiary.transport.reach import Reach
 from ostiary.transport.retry_after import retry_after
 
@@ -113,7 +113,7 @@ class BackChannel:
             if not 200 <= document.status < 300:
                 log.warning("upstream_not_revoked", idp=self.idp, hint=hint, status=document.status)
 
-    async def _post(self, form: Mapping[str, str]) -> tuple[Document, tuple[str, ...]]:
+    async def _post(self, form: Mapping[str, str]) -> tuple[FetchedDocument, tuple[str, ...]]:
         """The answer, and the secrets that were sent for it."""
         proof = await self.client.prove(self.metadata)
         whole = {**form, **proof.form}

@@ -34,7 +34,7 @@ from ostiary.transport.road import Compressed, RoadClient, unreached_with_advice
 
 if TYPE_CHECKING:
     from ostiary.credentials.runtime import Runtime
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.target import ServerTarget
 
 UNREACHABLE, BAD_ANSWER, CREDENTIAL_FAILED, CREDENTIAL_REFUSED = -32010, -32012, -32013, -32014
 """The codes that the gateway has for the same."""
@@ -48,7 +48,7 @@ PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 class TellingClient(RoadClient):
     """Answers in the server's place when the server can't."""
 
-    def __init__(self, target: Target, runtime: Runtime) -> None:
+    def __init__(self, target: ServerTarget, runtime: Runtime) -> None:
         super().__init__(
             target.url,
             reach=target.reach,

@@ -28,7 +28,7 @@ from ostiary.cli.bridging.stdio import MessageOutput, lines_of_stdin
 if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
 
-    from ostiary.diagnosis.target import Target
+    from ostiary.diagnosis.target import ServerTarget
 
 DRAIN_SECONDS = 5.0
 """How long answers may still come once standard input has ended."""
@@ -37,7 +37,7 @@ ENDLESS = "subscriptions/listen"
 log = logging.getLogger("ostiary.bridge")
 
 
-async def bridge(target: Target) -> None:
+async def bridge(target: ServerTarget) -> None:
     """Carry messages between standard input and output and the server, until standard input ends."""
     output = MessageOutput()
     async with (

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ostiary.cloudrun.emulator.invokers import Caller, is_public, may_invoke
+from ostiary.cloudrun.emulator.invokers import TokenHolder, is_public, may_invoke
 from ostiary.cloudrun.emulator.keys import BadSignature
 from ostiary.cloudrun.emulator.tokens import ACCESS_TOKEN_PREFIX, ISSUER
 
@@ -32,25 +32,25 @@ LEEWAY = 30
 ISSUERS = frozenset({ISSUER, ISSUER.removeprefix("https://")})
 
 
-class Refused(Exception):
+class AdmissionRefused(Exception):
     """Refused: NotAuthenticated 403 · TokenRefused 401 · NotAnInvoker 403. The message is for the log."""
 
     status: ClassVar[int]
 
 
-class NotAuthenticated(Refused):
+class NotAuthenticated(AdmissionRefused):
     """There is no token."""
 
     status = 403
 
 
-class TokenRefused(Refused):
+class TokenNotAdmitted(AdmissionRefused):
     """The token proves nothing to this service."""
 
     status = 401
 
 
-class NotAnInvoker(Refused):
+class NotAnInvoker(AdmissionRefused):
     """The token is good, and its owner may not call this service."""
 
     status = 403
@@ -69,7 +69,7 @@ class AccessPolicy:
 def admit(
     headers: RawHeaders, policy: AccessPolicy, *, verify: Callable[[str], dict[str, Any]], now: float
 ) -> RawHeaders:
-    """The headers that the container gets. Raises Refused.
+    """The headers that the container gets. Raises AdmissionRefused.
 
     verify: gives the claims of a token that Google signed, or raises BadSignature.
     """
@@ -91,11 +91,11 @@ def presented_token(headers: RawHeaders) -> tuple[bytes, str]:
     for name in (SERVERLESS, AUTHORIZATION):
         values = [value for header, value in headers if header == name]
         if len(values) > 1:
-            raise TokenRefused(f"{name.decode()} was sent {len(values)} times")
+            raise TokenNotAdmitted(f"{name.decode()} was sent {len(values)} times")
         if values:
             scheme, _, token = values[0].decode("latin-1").partition(" ")
             if scheme.lower() != "bearer" or not token.strip():
-                raise TokenRefused(f"{name.decode()} has no bearer token")
+                raise TokenNotAdmitted(f"{name.decode()} has no bearer token")
             return name, token.strip()
     raise NotAuthenticated("there is no token")
 
@@ -103,37 +103,37 @@ def presented_token(headers: RawHeaders) -> tuple[bytes, str]:
 def require_valid(claims: Mapping[str, Any], audiences: frozenset[str], now: float) -> None:
     """Check issuer, times and audience of a token whose signature is good."""
     if claims.get("iss") not in ISSUERS:
-        raise TokenRefused("its issuer is not Google")
+        raise TokenNotAdmitted("its issuer is not Google")
     expires = claims.get("exp")
     if not isinstance(expires, int | float) or isinstance(expires, bool):
-        raise TokenRefused("it has no expiry")
+        raise TokenNotAdmitted("it has no expiry")
     if expires <= now:
-        raise TokenRefused(f"it expired {now - expires:.0f} s ago")
+        raise TokenNotAdmitted(f"it expired {now - expires:.0f} s ago")
     issued = claims.get("iat")
     if isinstance(issued, int | float) and issued > now + LEEWAY:
-        raise TokenRefused(f"it is from {issued - now:.0f} s ahead of our clock")
+        raise TokenNotAdmitted(f"it is from {issued - now:.0f} s ahead of our clock")
     audience = claims.get("aud")
     if not isinstance(audience, str) or audience not in audiences:
-        raise TokenRefused(
+        raise TokenNotAdmitted(
             f"its audience is {audience!r}, and this service takes {', '.join(sorted(audiences))}"
         )
 
 
-def caller_of(claims: Mapping[str, Any], emails: Mapping[str, str]) -> Caller:
+def caller_of(claims: Mapping[str, Any], emails: Mapping[str, str]) -> TokenHolder:
     """Whom the claims name: an account that Google knows, or somebody whose address it verified."""
     email = emails.get(str(claims.get("sub")))
     if email is None and claims.get("email_verified") is True and isinstance(claims.get("email"), str):
         email = claims["email"]
-    return Caller(email, is_service_account=email is not None and email.endswith(".gserviceaccount.com"))
+    return TokenHolder(email, is_service_account=email is not None and email.endswith(".gserviceaccount.com"))
 
 
 def _claims(token: str, verify: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     if token.startswith(ACCESS_TOKEN_PREFIX) or token.count(".") != 2:
-        raise TokenRefused("it is not an ID token but an opaque one, such as an access token")
+        raise TokenNotAdmitted("it is not an ID token but an opaque one, such as an access token")
     try:
         return verify(token)
     except BadSignature as error:
-        raise TokenRefused(f"its signature is not Google's ({error})") from None
+        raise TokenNotAdmitted(f"its signature is not Google's ({error})") from None
 
 
 def _without_signature(headers: RawHeaders, name: bytes, token: str) -> RawHeaders:

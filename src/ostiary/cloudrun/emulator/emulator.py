@@ -12,7 +12,7 @@ from ostiary.cloudrun.emulator.discovery import JWKS_PATH
 from ostiary.cloudrun.emulator.front_end import FrontEnd
 from ostiary.cloudrun.emulator.google import Google
 from ostiary.cloudrun.emulator.google_api import google_api
-from ostiary.cloudrun.emulator.keys import SigningKey
+from ostiary.cloudrun.emulator.keys import EmulatorKey
 from ostiary.cloudrun.emulator.metadata_server import METADATA_URLS
 from ostiary.cloudrun.emulator.proxy import container_session
 from ostiary.cloudrun.emulator.service_accounts import key_document, make_accounts, write_key_file
@@ -98,7 +98,7 @@ class Emulator:
 
     async def _start(self, running: AsyncExitStack) -> None:
         sock = running.enter_context(self._bind(self.settings.listen))
-        key = SigningKey()
+        key = EmulatorKey()
         google = self._google = Google(
             settings=self.settings,
             url=_origin(sock),

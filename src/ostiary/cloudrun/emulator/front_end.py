@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from ostiary.cloudrun.emulator import pages
-from ostiary.cloudrun.emulator.admission import AccessPolicy, Refused, TokenRefused, admit
+from ostiary.cloudrun.emulator.admission import AccessPolicy, AdmissionRefused, TokenNotAdmitted, admit
 from ostiary.cloudrun.emulator.proxy import pass_on
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class FrontEnd:
         path = scope["raw_path"].decode("latin-1")
         try:
             headers = admit(scope["headers"], self._policy, verify=self._verify, now=self._clock())
-        except Refused as refusal:
+        except AdmissionRefused as refusal:
             self._log.warning("request_refused", status=refusal.status, path=path, reason=str(refusal))
-            page = pages.unauthorized if isinstance(refusal, TokenRefused) else pages.forbidden
+            page = pages.unauthorized if isinstance(refusal, TokenNotAdmitted) else pages.forbidden
             await page(path)(scope, receive, send)
             return
         failure = await pass_on(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from ostiary.cloudrun.emulator.clock import EmulatorClock
     from ostiary.cloudrun.emulator.config import EmulatorSettings
-    from ostiary.cloudrun.emulator.keys import SigningKey
+    from ostiary.cloudrun.emulator.keys import EmulatorKey
     from ostiary.cloudrun.emulator.service_accounts import ServiceAccount
     from ostiary.cloudrun.emulator.tokens import Mint
 
@@ -23,7 +23,7 @@ class Google:
     url: str
     """The origin of the listener that all APIs share."""
     clock: EmulatorClock
-    key: SigningKey
+    key: EmulatorKey
     """Signs ID tokens."""
     mint: Mint
     accounts: Mapping[str, ServiceAccount]

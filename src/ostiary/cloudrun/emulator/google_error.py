@@ -43,7 +43,7 @@ class PermissionDenied(GoogleError):
     status, code = 403, "PERMISSION_DENIED"
 
 
-class TokenRefused(GoogleError):
+class GrantRefused(GoogleError):
     """The token endpoint gives nothing for this; `error` is RFC 6749's code."""
 
     status, code = 400, "INVALID_ARGUMENT"

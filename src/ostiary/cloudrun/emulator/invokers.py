@@ -16,7 +16,7 @@ _MEMBER = re.compile(r"(serviceAccount|user):[^@\s:]+@[a-z0-9.-]+|domain:[a-z0-9
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class TokenHolder:
     """Whom a verified ID token names. `email` is what Google vouches for, so never an unverified one."""
 
     email: str | None
@@ -37,7 +37,7 @@ def is_public(invokers: Sequence[str]) -> bool:
     return EVERYBODY in invokers
 
 
-def may_invoke(caller: Caller, invokers: Sequence[str]) -> bool:
+def may_invoke(caller: TokenHolder, invokers: Sequence[str]) -> bool:
     """Whether one of the members is this caller, or has it among its own."""
     members = {EVERYBODY, EVERYBODY_WITH_A_TOKEN}
     if caller.email is not None:

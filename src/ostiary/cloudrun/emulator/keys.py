@@ -19,7 +19,7 @@ class BadSignature(Exception):
     """The token is not one that this key signed with RS256."""
 
 
-class SigningKey:
+class EmulatorKey:
     """An RSA key made for this run, with its thumbprint as its name."""
 
     def __init__(self) -> None:

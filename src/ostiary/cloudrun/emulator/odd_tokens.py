@@ -18,10 +18,10 @@ from joserfc.errors import JoseError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ostiary.cloudrun.emulator.keys import SigningKey
+    from ostiary.cloudrun.emulator.keys import EmulatorKey
 
 
-def odd_token(key: SigningKey, claims: Mapping[str, Any], header: Mapping[str, Any]) -> str:
+def odd_token(key: EmulatorKey, claims: Mapping[str, Any], header: Mapping[str, Any]) -> str:
     """A token with exactly these claims. Raises ValueError when the header cannot be had."""
     match header.get("alg", "RS256"):
         case "RS256":
@@ -35,14 +35,14 @@ def odd_token(key: SigningKey, claims: Mapping[str, Any], header: Mapping[str, A
     raise ValueError("alg is RS256, HS256 or none")
 
 
-def _signed(key: SigningKey, claims: Mapping[str, Any], header: Mapping[str, Any]) -> str:
+def _signed(key: EmulatorKey, claims: Mapping[str, Any], header: Mapping[str, Any]) -> str:
     try:
         return key.sign(claims, header)
     except JoseError as error:
         raise ValueError(f"no token can be made with this header: {error}") from None
 
 
-def _signing_input(key: SigningKey, claims: Mapping[str, Any], header: Mapping[str, Any]) -> str:
+def _signing_input(key: EmulatorKey, claims: Mapping[str, Any], header: Mapping[str, Any]) -> str:
     parts = ({"kid": key.key_id, "typ": "JWT", **header}, claims)
     return ".".join(_base64url(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ostiary.cloudrun.emulator.keys import SigningKey
+from ostiary.cloudrun.emulator.keys import EmulatorKey
 from ostiary.operator_error import OperatorError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ServiceAccount:
     """An identity of the project."""
 
     email: str
-    key: SigningKey | None = None
+    key: EmulatorKey | None = None
     """The key of its key file, when it has one."""
     token_creators: frozenset[str] = frozenset()
     """E-mail addresses of the accounts that may act as this one."""
@@ -49,7 +49,7 @@ def make_accounts(settings: EmulatorSettings) -> dict[str, ServiceAccount]:
     for name, account in settings.service_accounts.items():
         email = settings.email(name)
         creators = frozenset(settings.email(creator) for creator in account.token_creators)
-        key = SigningKey() if account.key_file is not None else None
+        key = EmulatorKey() if account.key_file is not None else None
         accounts[email] = ServiceAccount(email, key, creators)
     return accounts
 
@@ -73,7 +73,7 @@ def write_key_file(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def key_document(
-    account: ServiceAccount, key: SigningKey, *, project: str, google_url: str
+    account: ServiceAccount, key: EmulatorKey, *, project: str, google_url: str
 ) -> dict[str, Any]:
     """The content of a key file, with the emulator as the place to take it to."""
     return {

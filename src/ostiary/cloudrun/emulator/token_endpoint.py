@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ostiary.cloudrun.emulator.google_error import TokenRefused
+from ostiary.cloudrun.emulator.google_error import GrantRefused
 from ostiary.cloudrun.emulator.keys import BadSignature
 from ostiary.cloudrun.emulator.tokens import LIFETIME
 
@@ -41,7 +41,7 @@ def routes(google: Google) -> list[Route]:
         async with request.form() as form:
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
         if fields.get("grant_type") != GRANT_TYPE:
-            raise TokenRefused("unsupported_grant_type", f"Invalid grant_type: it must be {GRANT_TYPE}.")
+            raise GrantRefused("unsupported_grant_type", f"Invalid grant_type: it must be {GRANT_TYPE}.")
         # The holder of the key does not know that our time was moved: its assertion is made just now.
         account, claims = read_assertion(
             fields.get("assertion", ""), google.accounts, audiences, now=time.time()
@@ -54,21 +54,21 @@ def routes(google: Google) -> list[Route]:
 def read_assertion(
     assertion: str, accounts: Mapping[str, ServiceAccount], audiences: Collection[str], *, now: float
 ) -> tuple[ServiceAccount, dict[str, Any]]:
-    """Whose assertion this is, and what it claims. Raises TokenRefused."""
+    """Whose assertion this is, and what it claims. Raises GrantRefused."""
     account = accounts.get(_unverified_issuer(assertion))
     if account is None or account.key is None:
-        raise TokenRefused("invalid_grant", "Invalid grant: account not found")
+        raise GrantRefused("invalid_grant", "Invalid grant: account not found")
     try:
         claims = account.key.verify(assertion)
     except BadSignature:
-        raise TokenRefused("invalid_grant", "Invalid JWT Signature.") from None
+        raise GrantRefused("invalid_grant", "Invalid JWT Signature.") from None
     if claims.get("aud") not in audiences:
-        raise TokenRefused("invalid_grant", "Invalid JWT: Failed audience check.")
+        raise GrantRefused("invalid_grant", "Invalid JWT: Failed audience check.")
     issued, expires = claims.get("iat"), claims.get("exp")
     if not (isinstance(issued, int) and isinstance(expires, int)):
-        raise TokenRefused("invalid_grant", "Invalid JWT: iat and exp must be numbers.")
+        raise GrantRefused("invalid_grant", "Invalid JWT: iat and exp must be numbers.")
     if issued > now + LEEWAY or expires <= now - LEEWAY or expires - issued > LONGEST_LIFE:
-        raise TokenRefused(
+        raise GrantRefused(
             "invalid_grant",
             "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
             "Check your iat and exp values in the JWT claim.",
@@ -80,7 +80,7 @@ def _unverified_issuer(assertion: str) -> str:
     try:
         return str(json.loads(jws.extract_compact(assertion.encode()).payload)["iss"])
     except (JoseError, ValueError, KeyError, TypeError):
-        raise TokenRefused("invalid_grant", "Invalid JWT: it is not a signed JWT with an issuer.") from None
+        raise GrantRefused("invalid_grant", "Invalid JWT: it is not a signed JWT with an issuer.") from None
 
 
 def _issue(google: Google, account: ServiceAccount, claims: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,4 +90,4 @@ def _issue(google: Google, account: ServiceAccount, claims: Mapping[str, Any]) -
         case {"scope": str(scope)} if scope:
             token = google.mint.access_token(account, scope.split())
             return {"access_token": token.value, "expires_in": LIFETIME, "token_type": "Bearer"}
-    raise TokenRefused("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
+    raise GrantRefused("invalid_scope", "Invalid OAuth scope or ID token audience provided.")

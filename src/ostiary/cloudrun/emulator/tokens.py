@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ostiary.cloudrun.emulator.keys import SigningKey
+    from ostiary.cloudrun.emulator.keys import EmulatorKey
     from ostiary.cloudrun.emulator.service_accounts import ServiceAccount
 
 ISSUER = "https://accounts.google.com"
@@ -36,7 +36,7 @@ class AccessToken:
 class Mint:
     """Makes every token of the local Google."""
 
-    def __init__(self, key: SigningKey, clock: Callable[[], float]) -> None:
+    def __init__(self, key: EmulatorKey, clock: Callable[[], float]) -> None:
         self.minted: Counter[str] = Counter()
         self._key = key
         self._clock = clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.credentials.adapters.server_credential import ServerCredential, url_as_sent
-from ostiary.credentials.headers.headers import MOST_TRIES, Outgoing, Refusal
+from ostiary.credentials.headers.headers import MOST_TRIES, OutgoingRequest, ServerRefusal
 
 if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -35,7 +35,7 @@ class CredentialAuth:
         url = url_as_sent(str(request.url.origin()), request.url.raw_path_qs)
         if url is None or url.origin != self._server.origin:
             return await handler(request)
-        outgoing = Outgoing(request.method, url, await _read(request))
+        outgoing = OutgoingRequest(request.method, url, await _read(request))
         headers: Headers = ()
         for tries in range(MOST_TRIES):
             for name, _ in headers:
@@ -43,8 +43,8 @@ class CredentialAuth:
             headers = await self._server.headers(outgoing)
             request.headers.update(headers)
             response = await handler(request)
-            if not Refusal.is_one(response.status):
-                if tries and Refusal.is_none(response.status):
+            if not ServerRefusal.is_one(response.status):
+                if tries and ServerRefusal.is_none(response.status):
                     self._server.accepted(outgoing, headers)
                 break
             again = self._server.refused(outgoing, headers, _refusal(response))
@@ -59,6 +59,6 @@ async def _read(request: ClientRequest) -> bytes:
     return request.body if isinstance(request.body, bytes) else await request.body.as_bytes()
 
 
-def _refusal(response: ClientResponse) -> Refusal:
+def _refusal(response: ClientResponse) -> ServerRefusal:
     challenge = ", ".join(response.headers.getall("www-authenticate", ()))
-    return Refusal(response.status, challenge, response.headers.get("dpop-nonce"))
+    return ServerRefusal(response.status, challenge, response.headers.get("dpop-nonce"))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured
-from ostiary.credentials.headers.headers import Refusal
+from ostiary.credentials.headers.headers import ServerRefusal
 from ostiary.transport.road import RoadClient
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class AnsweringClient(RoadClient):
         except CredentialError as failure:
             self._tell(failure)
             return await _answer(request, failure) or httpx2.Response(503, text=str(failure), request=request)
-        if not Refusal.is_one(response.status_code):
+        if not ServerRefusal.is_one(response.status_code):
             return response
         refused = self._refused(request, response)
         self._tell(refused)

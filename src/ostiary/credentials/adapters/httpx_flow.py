@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ostiary.credentials.adapters.server_credential import ServerCredential, url_as_sent
 from ostiary.credentials.blocking import BlockingCredential
 from ostiary.credentials.credential import as_one
-from ostiary.credentials.headers.headers import MOST_TRIES, Outgoing, Refusal
+from ostiary.credentials.headers.headers import MOST_TRIES, OutgoingRequest, ServerRefusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -53,7 +53,7 @@ class CredentialFlow:
 
     async def prepare(self) -> None:
         """Have at hand what requests need, before the first one. Raises CredentialError."""
-        await self._server.headers(Outgoing("POST", self._server.url))
+        await self._server.headers(OutgoingRequest("POST", self._server.url))
 
     async def async_auth_flow(self, request: Request) -> AsyncGenerator[Request, Response]:
         """Send with the credential; refused, once more with a new one."""
@@ -62,12 +62,12 @@ class CredentialFlow:
             yield request
             return
         for tries in range(MOST_TRIES):
-            outgoing = Outgoing(request.method, url, await request.aread())
+            outgoing = OutgoingRequest(request.method, url, await request.aread())
             headers = await self._server.headers(outgoing)
             worn = self.worn_headers(request.headers, headers)
             response = yield _AsyncDressing(request).put_on(worn)
-            if not Refusal.is_one(response.status_code):
-                if tries and Refusal.is_none(response.status_code):
+            if not ServerRefusal.is_one(response.status_code):
+                if tries and ServerRefusal.is_none(response.status_code):
                     self._server.accepted(outgoing, headers)
                 return
             if response.request is request and not self._server.refused(
@@ -86,12 +86,12 @@ class CredentialFlow:
             yield request
             return
         for tries in range(MOST_TRIES):
-            outgoing = Outgoing(request.method, url, request.read())
+            outgoing = OutgoingRequest(request.method, url, request.read())
             headers = self._blocking.headers(outgoing)
             worn = self.worn_headers(request.headers, headers)
             response = yield _Dressing(request).put_on(worn)
-            if not Refusal.is_one(response.status_code):
-                if tries and Refusal.is_none(response.status_code):
+            if not ServerRefusal.is_one(response.status_code):
+                if tries and ServerRefusal.is_none(response.status_code):
                     self._blocking.accepted(headers, outgoing)
                 return
             if response.request is request and not self._blocking.refused(
@@ -112,9 +112,9 @@ class CredentialFlow:
         return sent if sent is not None and sent.origin == self._server.origin else None
 
 
-def _refusal(response: Response) -> Refusal:
+def _refusal(response: Response) -> ServerRefusal:
     challenge = ", ".join(response.headers.get_list("www-authenticate"))
-    return Refusal(response.status_code, challenge, response.headers.get("dpop-nonce"))
+    return ServerRefusal(response.status_code, challenge, response.headers.get("dpop-nonce"))
 
 
 class _Dressing:

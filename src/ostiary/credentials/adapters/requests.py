@@ -11,7 +11,7 @@ from requests.auth import AuthBase
 
 from ostiary.credentials.adapters.server_credential import url_as_sent
 from ostiary.credentials.blocking import BlockingCredential
-from ostiary.credentials.headers.headers import MOST_TRIES, Outgoing, Refusal
+from ostiary.credentials.headers.headers import MOST_TRIES, OutgoingRequest, ServerRefusal
 
 if TYPE_CHECKING:
     from ostiary.credentials import Credential
@@ -57,7 +57,7 @@ class CredentialAuth(AuthBase):
             first.headers.pop(name, None)
         for _ in range(MOST_TRIES - 1):
             outgoing = self._own(response.request)
-            if outgoing is None or not Refusal.is_one(response.status_code):
+            if outgoing is None or not ServerRefusal.is_one(response.status_code):
                 break
             if headers is not None and not self._server.refused(headers, _refusal(response), outgoing):
                 break
@@ -65,18 +65,18 @@ class CredentialAuth(AuthBase):
                 break
             headers = self._server.headers(outgoing)
             response = _send_again(response, headers, options)
-            if Refusal.is_none(response.status_code):
+            if ServerRefusal.is_none(response.status_code):
                 self._server.accepted(headers, outgoing)
         return response
 
-    def _own(self, request: requests.PreparedRequest) -> Outgoing | None:
+    def _own(self, request: requests.PreparedRequest) -> OutgoingRequest | None:
         """What is sent, when it goes to the credential's own server."""
         parts = urlsplit(str(request.url))
         url = url_as_sent(f"{parts.scheme}://{parts.netloc}", request.path_url)
         if url is None or url.origin != self._server.origin:
             return None
         body = request.body.encode() if isinstance(request.body, str) else request.body
-        return Outgoing(str(request.method), url, body if isinstance(body, bytes) else b"")
+        return OutgoingRequest(str(request.method), url, body if isinstance(body, bytes) else b"")
 
 
 def _is_a_stream(body: object) -> bool:
@@ -93,6 +93,6 @@ def _send_again(refused: requests.Response, headers: Headers, options: dict[str,
     return answered
 
 
-def _refusal(response: requests.Response) -> Refusal:
+def _refusal(response: requests.Response) -> ServerRefusal:
     challenge = response.headers.get("www-authenticate", "")
-    return Refusal(response.status_code, challenge, response.headers.get("dpop-nonce"))
+    return ServerRefusal(response.status_code, challenge, response.headers.get("dpop-nonce"))

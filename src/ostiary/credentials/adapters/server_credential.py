@@ -11,7 +11,7 @@ from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 
 if TYPE_CHECKING:
     from ostiary.credentials import Credential
-    from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
 
 
 class ServerCredential:
@@ -24,16 +24,16 @@ class ServerCredential:
         self.origin = self.url.origin
         self._headers = as_one(credential).attach(self.url, runtime=runtime or Runtime())
 
-    async def headers(self, request: Outgoing) -> Headers:
+    async def headers(self, request: OutgoingRequest) -> Headers:
         """What to put on it. Raises CredentialError."""
         ready = self._headers.ready(request)
         return await self._headers.get(request) if ready is None else ready
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """Hear that the server did not take these; True when another try makes sense."""
         return self._headers.refused(request, headers, refusal)
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """Hear that the server took these after it had refused others."""
         self._headers.accepted(request, headers)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from ostiary.credentials.headers.headers import CredentialHeaders
-    from ostiary.credentials.headers.subject_token_source import Presented
+    from ostiary.credentials.headers.subject_token_source import SubjectTokenSource
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
 
@@ -28,7 +28,7 @@ class AwsSigV4(AwsSigV4Settings):
         words = ("region", "service")
         key = key_of({name: value for name, value in self if name not in words})
 
-        def make(subject: Presented, whose: Hashable) -> CredentialHeaders:
+        def make(subject: SubjectTokenSource, whose: Hashable) -> CredentialHeaders:
             source = WebIdentitySource(self, subject, server_url, runtime)
             return AwsSigV4Headers(
                 source,

@@ -11,7 +11,7 @@ from ostiary.credentials.aws.web_identity import AwsToken
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
     from ostiary.credentials.runtime import Runtime
     from ostiary.credentials.tokens.token import Token, TokenSource
 
@@ -32,16 +32,16 @@ class AwsSigV4Headers:
         self._region = region
         self._service = service
 
-    def ready(self, request: Outgoing) -> Headers | None:
+    def ready(self, request: OutgoingRequest) -> Headers | None:
         """The signature, when keys are at hand."""
         token = self._cache.ready(self._key, self._source)
         return None if token is None else self._sign(request, token)
 
-    async def get(self, request: Outgoing) -> Headers:
+    async def get(self, request: OutgoingRequest) -> Headers:
         """The signature; keys are fetched when needed. Raises CredentialError."""
         return self._sign(request, await self._cache.get(self._key, self._source))
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """Drop the keys that signed these headers, unless newer ones are in use."""
         token = self._cache.ready(self._key)
         if refusal.status not in SAID_OF_OLD_KEYS:
@@ -50,13 +50,13 @@ class AwsSigV4Headers:
             return True
         return self._cache.drop(self._key, token)
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """After a refusal, hear that the new keys are good."""
         token = self._cache.ready(self._key)
         if token is not None and _signed_with(token, headers):
             self._cache.worked(self._key, token)
 
-    def _sign(self, request: Outgoing, token: Token) -> Headers:
+    def _sign(self, request: OutgoingRequest, token: Token) -> Headers:
         assert isinstance(token, AwsToken)  # noqa: S101 - for the type checker: our source gives no other
         return signed_headers(
             request.method,

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from ostiary.credentials.aws.sigv4 import AwsKeys
 
 if TYPE_CHECKING:
-    from ostiary.transport.fetch import Document
+    from ostiary.transport.fetch import FetchedDocument
 
 VERSION = "2011-06-15"
 FOR_GOOD = frozenset(
@@ -54,7 +54,7 @@ def assume_role_form(*, role: str, session_name: str, jwt: str, seconds: int) ->
     }
 
 
-def read_session(document: Document) -> AwsSession:
+def read_session(document: FetchedDocument) -> AwsSession:
     """Raises StsRefused or StsUnreadable."""
     values = _values(document)
     if document.status != 200:
@@ -70,7 +70,7 @@ def read_session(document: Document) -> AwsSession:
         raise StsUnreadable("its answer has an Expiration that is no time") from None
 
 
-def _values(document: Document) -> dict[str, str]:
+def _values(document: FetchedDocument) -> dict[str, str]:
     """The text of each element, by its name without the namespace."""
     if b"<!" in document.body:  # entities are declared there, and STS has no use for them
         raise StsUnreadable(f"it answered {document.status} with something that is not from STS")

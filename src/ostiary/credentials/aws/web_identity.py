@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from ostiary.credentials.aws.settings import AwsSigV4Settings
-    from ostiary.credentials.headers.subject_token_source import Presented
+    from ostiary.credentials.headers.subject_token_source import SubjectTokenSource
     from ostiary.credentials.runtime import Runtime
     from ostiary.oauth.canonical_url import CanonicalUrl
 
@@ -47,7 +47,7 @@ class WebIdentitySource:
     """Sessions for one subject."""
 
     settings: AwsSigV4Settings
-    subject: Presented
+    subject: SubjectTokenSource
     server_url: CanonicalUrl
     runtime: Runtime
     credential: ClassVar[str] = "aws_sigv4"

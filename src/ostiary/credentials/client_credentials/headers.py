@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ostiary.credentials.client_credentials.settings import ClientCredentialsSettings
-    from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
     from ostiary.credentials.runtime import Runtime
     from ostiary.credentials.tokens.held_token import TokenStatus
     from ostiary.oauth.canonical_url import CanonicalUrl
@@ -50,11 +50,11 @@ class ClientCredentialsHeaders:
         self._narrower: TokenHeaders | None = None
         self._headers = self._with(settings.scopes)
 
-    def ready(self, request: Outgoing) -> Headers | None:
+    def ready(self, request: OutgoingRequest) -> Headers | None:
         """The headers when a token is at hand."""
         return self._headers.ready(request)
 
-    async def get(self, request: Outgoing) -> Headers:
+    async def get(self, request: OutgoingRequest) -> Headers:
         """The headers, their token fetched when needed. Raises CredentialError."""
         headers = self._headers
         narrower = self._narrower
@@ -70,7 +70,7 @@ class ClientCredentialsHeaders:
             self._narrower = None
         return ready
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """Drop what was refused, or ask for what the server misses. True when another try makes sense."""
         challenges = read_challenges(refusal.challenge)
         if refusal.status == HTTPStatus.FORBIDDEN:
@@ -82,7 +82,7 @@ class ClientCredentialsHeaders:
             return True
         return self._headers.refused(request, headers, refusal)
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """After a refusal, hear that the new token is good."""
         self._headers.accepted(request, headers)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ostiary.credentials.headers.headers import CredentialHeaders, Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import CredentialHeaders, Headers, OutgoingRequest, ServerRefusal
 
 
 class ChainHeaders:
@@ -17,7 +17,7 @@ class ChainHeaders:
         self._last: tuple[Headers, ...] = ()
         self._headers: Headers = ()
 
-    def ready(self, request: Outgoing) -> Headers | None:
+    def ready(self, request: OutgoingRequest) -> Headers | None:
         """All headers, when each part has its own at hand."""
         found = []
         for part, _ in self._parts:
@@ -27,16 +27,16 @@ class ChainHeaders:
             found.append(headers)
         return self._joined(found)
 
-    async def get(self, request: Outgoing) -> Headers:
+    async def get(self, request: OutgoingRequest) -> Headers:
         """All headers, fetched when needed. Raises CredentialError of the first that can't be had."""
         return self._joined([await part.get(request) for part, _ in self._parts])
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """Tell each part of its own headers, since a refusal rarely says whose they were."""
         answers = [part.refused(request, own, refusal) for part, own in self._shares(headers)]
         return any(answers)
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """Tell each part of its own headers."""
         for part, own in self._shares(headers):
             part.accepted(request, own)

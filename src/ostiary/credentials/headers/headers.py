@@ -13,7 +13,7 @@ MOST_TRIES = 3
 """How often one request is sent at most: refused once for its token, once more for a nonce or a scope."""
 
 
-class Outgoing:
+class OutgoingRequest:
     """A request that is about to be sent. principal: the caller whom we act for, None when for ourselves."""
 
     __slots__ = ("body", "method", "principal", "url")
@@ -27,7 +27,7 @@ class Outgoing:
         self.principal = principal
 
 
-class Refusal:
+class ServerRefusal:
     """How a server refused a request: 401, or 403 for want of scope.
 
     challenge: its WWW-Authenticate header, several joined by commas; dpop_nonce: its DPoP-Nonce header.
@@ -54,22 +54,22 @@ class Refusal:
 class CredentialHeaders(Protocol):
     """A credential attached to a server: asked for the headers of each request, and told of refusals."""
 
-    def ready(self, request: Outgoing) -> Headers | None:
+    def ready(self, request: OutgoingRequest) -> Headers | None:
         """What is at hand now, or None when `get` must be awaited.
 
         Called for every request inside the event loop. The same tuple object as long as the headers are the
         same.
         """
 
-    async def get(self, request: Outgoing) -> Headers:
+    async def get(self, request: OutgoingRequest) -> Headers:
         """Fetch what is needed, once for however many wait. Raises CredentialError."""
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """Hear that the server refused a request with these headers.
 
         What they were made of is dropped, unless it has been renewed since. True when another try makes
         sense.
         """
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """Hear that the server took these headers where it had refused others. Said of second tries only."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ostiary.credentials.error import CallerUnknown
 
 if TYPE_CHECKING:
-    from ostiary.credentials.headers.headers import CredentialHeaders, Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import CredentialHeaders, Headers, OutgoingRequest, ServerRefusal
     from ostiary.identity.principal import Principal
 
 ENTRAS = frozenset({"aio", "rh", "uti", "xms_ftd"})
@@ -41,11 +41,11 @@ class HeadersOfSubject:
         self._endpoint = endpoint
         self._of: OrderedDict[bytes, CredentialHeaders] = OrderedDict()
 
-    def ready(self, request: Outgoing) -> Headers | None:
+    def ready(self, request: OutgoingRequest) -> Headers | None:
         """The caller's headers when they are at hand."""
         return None if request.principal is None else self._headers(request.principal).ready(request)
 
-    async def get(self, request: Outgoing) -> Headers:
+    async def get(self, request: OutgoingRequest) -> Headers:
         """The caller's headers. Raises CallerUnknown, or another CredentialError."""
         if request.principal is None:
             raise CallerUnknown(
@@ -56,13 +56,13 @@ class HeadersOfSubject:
             )
         return await self._headers(request.principal).get(request)
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """Hear it for the caller whose headers they were."""
         return request.principal is not None and self._headers(request.principal).refused(
             request, headers, refusal
         )
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """Hear it for the caller whose headers they were."""
         if request.principal is not None:
             self._headers(request.principal).accepted(request, headers)

@@ -13,7 +13,7 @@ from ostiary.credentials.headers.header_value import is_header_value
 from ostiary.secrets import Secret, SecretMalformed, SecretUnavailable
 
 if TYPE_CHECKING:
-    from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
 
 
 class StaticHeaders:
@@ -27,17 +27,17 @@ class StaticHeaders:
         self._endpoint = endpoint
         self._headers: Headers | None = None
 
-    def ready(self, request: Outgoing) -> Headers | None:
+    def ready(self, request: OutgoingRequest) -> Headers | None:
         """The header, once it has been read."""
         return self._headers
 
-    async def get(self, request: Outgoing) -> Headers:
+    async def get(self, request: OutgoingRequest) -> Headers:
         """The header. Raises CredentialMisconfigured when its secret is not where it should be."""
         if self._headers is None:
             self._headers = self._read()
         return self._headers
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """Read the secret again after a 401; another try makes sense when it has changed."""
         if refusal.status != HTTPStatus.UNAUTHORIZED:
             return False
@@ -48,7 +48,7 @@ class StaticHeaders:
             return False
         return self._headers != headers
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """It is what was configured, taken or not."""
 
     def _read(self) -> Headers:

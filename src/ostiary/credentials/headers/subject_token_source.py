@@ -12,11 +12,11 @@ from ostiary.oauth.client.token_exchange import TypedToken
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from ostiary.credentials.headers.headers import CredentialHeaders, Outgoing
+    from ostiary.credentials.headers.headers import CredentialHeaders, OutgoingRequest
     from ostiary.identity.principal import Principal
 
 
-class Presented(Protocol):
+class SubjectTokenSource(Protocol):
     """A token to present, as it is now."""
 
     async def token(self) -> TypedToken:
@@ -47,7 +47,7 @@ class CredentialsToken:
     """The token that another credential would send with this request."""
 
     headers: CredentialHeaders
-    request: Outgoing
+    request: OutgoingRequest
     type: str
     role: str
     """What it is presented as: subject or actor."""

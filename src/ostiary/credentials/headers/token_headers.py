@@ -17,7 +17,7 @@ from ostiary.secrets import SecretUnavailable
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
     from ostiary.credentials.tokens.cache import TokenCache
     from ostiary.credentials.tokens.dpop_key import DpopKey
     from ostiary.credentials.tokens.held_token import TokenStatus
@@ -40,18 +40,18 @@ class TokenHeaders:
         self._token: Token | None = None
         self._headers: Headers = ()
 
-    def ready(self, request: Outgoing) -> Headers | None:
+    def ready(self, request: OutgoingRequest) -> Headers | None:
         """The headers when a token is at hand."""
         token = self._cache.ready(self._key, self._source)
         if token is None:
             return None
         return self._of(token, request)
 
-    async def get(self, request: Outgoing) -> Headers:
+    async def get(self, request: OutgoingRequest) -> Headers:
         """The headers, their token fetched when needed. Raises CredentialError."""
         return self._of(await self._cache.get(self._key, self._source), request)
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """After a 401, drop the token that these headers carried, unless a newer one is in use."""
         if refusal.status != HTTPStatus.UNAUTHORIZED:
             return False
@@ -64,7 +64,7 @@ class TokenHeaders:
                 return True  # the token is good; its proof lacked the nonce
         return self._cache.drop(self._key, token)
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """After a refusal, hear that the new token is good."""
         if self._token is not None and self.made(headers):
             self._cache.worked(self._key, self._token)
@@ -82,7 +82,7 @@ class TokenHeaders:
         """How it stands with the token; None before it was first needed."""
         return self._cache.status(self._key)
 
-    def _of(self, token: Token, request: Outgoing) -> Headers:
+    def _of(self, token: Token, request: OutgoingRequest) -> Headers:
         headers = self._headers if token is self._token else self._write(token)
         return headers if token.dpop_key is None else self._proven(headers, token, token.dpop_key, request)
 
@@ -103,7 +103,7 @@ class TokenHeaders:
         return self._headers
 
     @staticmethod
-    def _proven(headers: Headers, token: Token, key: DpopKey, request: Outgoing) -> Headers:
+    def _proven(headers: Headers, token: Token, key: DpopKey, request: OutgoingRequest) -> Headers:
         proof = key.proof(
             request.method, request.url, nonce_of=request.url.origin, access_token=token.value.reveal()
         )

@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 
 from ostiary.credentials.issuer.addressee import AddressedClient
 from ostiary.credentials.issuer.discovery import FoundEndpoint, find_token_endpoint
-from ostiary.credentials.issuer.token_endpoint import TokenEndpoint
+from ostiary.credentials.issuer.token_endpoint import IssuerEndpoint
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import Url
 
@@ -57,9 +57,9 @@ class IssuerSettings(AddressedClient):
         credential: str,
         *,
         dpop: DpopKey | None = None,
-    ) -> TokenEndpoint:
+    ) -> IssuerEndpoint:
         """What asks there, as this client. dpop: the key to bind tokens to, if any."""
-        return TokenEndpoint(
+        return IssuerEndpoint(
             url=found.url,
             issuer=found.issuer,
             client=self,

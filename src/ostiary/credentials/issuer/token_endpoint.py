@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ostiary.credentials.tokens.dpop_key import DpopKey
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.oauth.client.client_authentication import ClientAuthentication
-    from ostiary.transport.fetch import Document
+    from ostiary.transport.fetch import FetchedDocument
     from ostiary.transport.reach import Reach
 
 ASSUMED_LIFETIME = 300.0
@@ -51,7 +51,7 @@ SETTINGS_TO_MEND = {
 logger = logging.getLogger("ostiary.credentials")
 
 
-class ClientRefused(CredentialMisconfigured):
+class IssuerRefusedClient(CredentialMisconfigured):
     """The issuer does not know the client, or not by this proof (`invalid_client`)."""
 
 
@@ -74,7 +74,7 @@ class RefreshTokenReplaced(CredentialUnreachable):
         """The new one; None when it can't be used either."""
 
 
-class TokenEndpoint:
+class IssuerEndpoint:
     """One endpoint, for one credential.
 
     issuer: whom assertions are for, the endpoint itself when unknown; credential, endpoint: for errors, the
@@ -135,7 +135,7 @@ class TokenEndpoint:
             raise error from None
         return await self.request(form, wanted_type=wanted_type)
 
-    async def _post(self, form: Mapping[str, str]) -> tuple[Document, tuple[str, ...]]:
+    async def _post(self, form: Mapping[str, str]) -> tuple[FetchedDocument, tuple[str, ...]]:
         """The answer, and the secrets that were sent for it."""
         document, sent = await self._post_once(form)
         nonce = document.headers.get("dpop-nonce")
@@ -145,7 +145,7 @@ class TokenEndpoint:
                 return await self._post_once(form)
         return document, sent
 
-    async def _post_once(self, form: Mapping[str, str]) -> tuple[Document, tuple[str, ...]]:
+    async def _post_once(self, form: Mapping[str, str]) -> tuple[FetchedDocument, tuple[str, ...]]:
         who = await self._authenticate()
         headers, sent = dict(who.headers), {**form, **who.form}
         if self._dpop is not None:
@@ -172,14 +172,14 @@ class TokenEndpoint:
         except ProofUnavailable as error:
             raise self._misconfigured(str(error), error.fix) from None
 
-    def _refused(self, refused: TokenRequestRefused, document: Document) -> CredentialError:
+    def _refused(self, refused: TokenRequestRefused, document: FetchedDocument) -> CredentialError:
         problem = f"it refused with {in_brief(refused.error, refused.description)}"
         if refused.error in SETTINGS_TO_MEND and refused.status < 500:
             proof = " and ".join(NEEDED[self._client.method]) or "its registration"
             return self._misconfigured(
                 f"token endpoint {self.url}: {problem}",
                 SETTINGS_TO_MEND[refused.error].format(proof=proof),
-                ClientRefused if refused.error == "invalid_client" else CredentialMisconfigured,
+                IssuerRefusedClient if refused.error == "invalid_client" else CredentialMisconfigured,
             )
         if self._dpop is None and refused.error in {"use_dpop_nonce", "invalid_dpop_proof"}:
             return self._unreachable(
@@ -196,7 +196,7 @@ class TokenEndpoint:
         self,
         problem: str,
         fix: str,
-        document: Document | None = None,
+        document: FetchedDocument | None = None,
         kind: type[CredentialUnreachable] = CredentialUnreachable,
     ) -> CredentialUnreachable:
         header = None if document is None else document.headers.get("retry-after")
@@ -231,7 +231,7 @@ def expiry_of_jwt(token: str) -> float | None:
         return None
 
 
-def _wants_nonce(document: Document) -> bool:
+def _wants_nonce(document: FetchedDocument) -> bool:
     try:
         read_token_response(document.status, "", document.body, wanted_type="DPoP")
     except TokenRequestRefused as refused:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ostiary.credentials.error import CredentialMisconfigured, CredentialUnreachable
-from ostiary.credentials.oauth_user.loopback_redirect import PortTaken
+from ostiary.credentials.oauth_user.loopback_redirect import RedirectPortTaken
 from ostiary.credentials.vault.vault import VaultError
 from ostiary.oauth.canonical_url import UrlRefused
 from ostiary.oauth.client.authorization_response import AuthorizationRefused, NotOurs
@@ -30,7 +30,7 @@ _FIXES: tuple[tuple[type[Exception], str], ...] = (
     (MetadataRefused, "tell who runs the authorization server"),
     (UrlRefused, "tell who runs the authorization server"),
     (RegistrationRefused, "register a client there by hand, and set client_id"),
-    (PortTaken, "end the program that listens there, or set redirect_uri to one with another port"),
+    (RedirectPortTaken, "end the program that listens there, or set redirect_uri to one with another port"),
     (VaultError, "then sign in again"),
     (TimeoutError, "sign in again, and finish in the browser"),
 )

@@ -17,7 +17,7 @@ from ostiary.credentials.oauth_user.source import Demands, OAuthUserSource
 from ostiary.oauth.challenge import read_challenges
 
 if TYPE_CHECKING:
-    from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
     from ostiary.credentials.oauth_user.settings import OAuthUserSettings
     from ostiary.credentials.runtime import Runtime
     from ostiary.credentials.tokens.held_token import TokenStatus
@@ -40,11 +40,11 @@ class OAuthUserHeaders:
         self._source, self._tokens = self._with_scopes(())
         self._before: tuple[OAuthUserSource, TokenHeaders] | None = None
 
-    def ready(self, request: Outgoing) -> Headers | None:
+    def ready(self, request: OutgoingRequest) -> Headers | None:
         """The headers when a token is at hand."""
         return self._tokens.ready(request)
 
-    async def get(self, request: Outgoing) -> Headers:
+    async def get(self, request: OutgoingRequest) -> Headers:
         """The headers; none when the server has yet to say what it wants. Raises CredentialError."""
         unheard = self._demands.challenge is None and self._runtime.browser is not None
         if unheard and not await self._source.is_known():
@@ -59,7 +59,7 @@ class OAuthUserHeaders:
         self._before = None
         return headers
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """Hear what the server wants instead."""
         challenges = tuple(read_challenges(refusal.challenge))
         challenge = token_challenge(challenges)
@@ -74,7 +74,7 @@ class OAuthUserHeaders:
             self._demands.refused = _token(headers)
         return again
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """After a refusal, hear that the new token is good."""
         self._tokens.accepted(request, headers)
 

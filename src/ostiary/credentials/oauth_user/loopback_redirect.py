@@ -35,7 +35,7 @@ _HEADERS = (
 )
 
 
-class PortTaken(Exception):
+class RedirectPortTaken(Exception):
     """The port that the client is registered with is in use."""
 
 
@@ -63,13 +63,13 @@ class LoopbackListener:
         return await self._answer
 
     async def start(self, port: int) -> asyncio.Server:
-        """Listen on this port; 0 takes any that is free. Raises PortTaken."""
+        """Listen on this port; 0 takes any that is free. Raises RedirectPortTaken."""
         try:
             server = await asyncio.start_server(
                 self._serve, self._redirect.bind_host, port, limit=HEAD_LIMIT, reuse_address=True
             )
         except OSError as error:
-            raise PortTaken(
+            raise RedirectPortTaken(
                 f"port {port} of {self._redirect.bind_host} cannot be listened on: {error}"
             ) from None
         self._port = server.sockets[0].getsockname()[1]
@@ -109,7 +109,7 @@ class LoopbackListener:
 async def listening(
     redirect: LoopbackRedirect, *, state: str, port: int = 0
 ) -> AsyncIterator[LoopbackListener]:
-    """Listen while the block runs, on the redirect's own port, else on `port`. Raises PortTaken."""
+    """Listen while the block runs, on the redirect's own port, else on `port`. Raises RedirectPortTaken."""
     listener = LoopbackListener(redirect, state)
     server = await listener.start(redirect.port or port)
     try:

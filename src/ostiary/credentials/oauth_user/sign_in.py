@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.credentials.issuer.discovery import find_token_endpoint
 from ostiary.credentials.issuer.settings import resource_of
-from ostiary.credentials.issuer.token_endpoint import ClientRefused, TokenEndpoint, token_of
+from ostiary.credentials.issuer.token_endpoint import IssuerEndpoint, IssuerRefusedClient, token_of
 from ostiary.credentials.oauth_user.client import (
     client_settings,
     configured_client,
@@ -24,7 +24,7 @@ from ostiary.credentials.oauth_user.client import (
 )
 from ostiary.credentials.oauth_user.dpop_key import KeptDpopKey
 from ostiary.credentials.oauth_user.errors import KIND, told_to_the_person
-from ostiary.credentials.oauth_user.loopback_redirect import LoopbackListener, PortTaken, listening
+from ostiary.credentials.oauth_user.loopback_redirect import LoopbackListener, RedirectPortTaken, listening
 from ostiary.credentials.vault.records import Grant, KeptClient, UserRecords
 from ostiary.oauth.challenge import Challenge
 from ostiary.oauth.client.authorization_request import (
@@ -51,7 +51,7 @@ PATIENCE = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SignInNeed:
     """What to sign in for."""
 
     challenge: Challenge | None = None
@@ -61,14 +61,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class PersonSignIn:
     """A sign-in for one server."""
 
     user: OAuthUserSettings
     server_url: CanonicalUrl
     runtime: Runtime
     browser: Browser
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: SignInNeed = field(default_factory=SignInNeed)
 
     async def grant(self) -> Grant:
         """What the person granted; it is kept, too. Raises CredentialError."""
@@ -102,7 +102,7 @@ class SignIn:
         endpoint = token_endpoint(self.server_url, found, client, runtime=self.runtime, dpop=key)
         try:
             response = await endpoint.request(form)
-        except ClientRefused:  # a registration that is no more: the next sign-in makes a new one
+        except IssuerRefusedClient:  # a registration that is no more: the next sign-in makes a new one
             await UserRecords(self.runtime.vault).forget_client(issuer)
             raise
         return self._granted(found, issuer, asked, response, key)
@@ -139,7 +139,7 @@ class SignIn:
         """On the port that we are registered with; when it is taken, on another, to be registered anew."""
         redirect = self.user.redirect
         if kept is not None and redirect.port in {None, kept.port}:
-            with contextlib.suppress(PortTaken):
+            with contextlib.suppress(RedirectPortTaken):
                 listener = await stack.enter_async_context(listening(redirect, state=state, port=kept.port))
                 return listener, kept
         return await stack.enter_async_context(listening(redirect, state=state)), None
@@ -239,10 +239,10 @@ def token_endpoint(
     *,
     runtime: Runtime,
     dpop: KeptDpopKey | None,
-) -> TokenEndpoint:
+) -> IssuerEndpoint:
     """What redeems codes at an issuer that was found."""
     methods = found.metadata.get("token_endpoint_auth_methods_supported")
-    return TokenEndpoint(
+    return IssuerEndpoint(
         url=found.url,
         issuer=found.issuer,
         client=client,

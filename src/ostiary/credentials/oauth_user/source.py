@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from ostiary.credentials.error import CredentialMisconfigured
 from ostiary.credentials.issuer.token_endpoint import (
-    ClientRefused,
+    IssuerEndpoint,
+    IssuerRefusedClient,
     RefreshTokenReplaced,
-    TokenEndpoint,
     token_of,
 )
 from ostiary.credentials.oauth_user.client import client_of, grants_reach
 from ostiary.credentials.oauth_user.dpop_key import KeptDpopKey
 from ostiary.credentials.oauth_user.errors import KIND, needs_sign_in, told_to_the_person
-from ostiary.credentials.oauth_user.sign_in import SignIn, Wanted, find_issuer
+from ostiary.credentials.oauth_user.sign_in import PersonSignIn, SignInNeed, find_issuer
 from ostiary.credentials.tokens.token import Token
 from ostiary.credentials.vault.records import Grant, UserRecords
 from ostiary.credentials.vault.vault import VaultError
@@ -161,7 +161,7 @@ class OAuthUserSource:
             await self._keep(replace(grant, refresh_token=error.refresh_token), in_place_of=grant)
             raise
         except CredentialMisconfigured as error:
-            if isinstance(error, ClientRefused):
+            if isinstance(error, IssuerRefusedClient):
                 await self._records.forget_client(grant.issuer)
             if self._runtime.browser is not None and not self._is_good(grant):
                 return None
@@ -169,7 +169,7 @@ class OAuthUserSource:
 
     async def _refreshed(self, grant: Grant, refresh_token: str, client: ClientSettings) -> Grant:
         key = None if grant.dpop_key is None else KeptDpopKey(self._runtime.clock, grant.dpop_key)
-        endpoint = TokenEndpoint(
+        endpoint = IssuerEndpoint(
             url=canonical_url(grant.token_endpoint),
             issuer=grant.issuer,
             client=client,
@@ -198,8 +198,8 @@ class OAuthUserSource:
             ended = await self._records.grant(issuer, self.endpoint)
         if self._runtime.browser is None:
             raise needs_sign_in(REFUSED if demands.refused else OVER if ended else NOBODY, self._server_url)
-        wanted = Wanted(demands.challenge, demands.scopes or (ended.scopes if ended else ()))
-        sign_in = SignIn(self._user, self._server_url, self._runtime, self._runtime.browser, wanted)
+        wanted = SignInNeed(demands.challenge, demands.scopes or (ended.scopes if ended else ()))
+        sign_in = PersonSignIn(self._user, self._server_url, self._runtime, self._runtime.browser, wanted)
         grant = await sign_in.grant()
         demands.scopes = ()
         return grant

@@ -13,7 +13,7 @@ TRY_EVERY = 0.02
 
 
 @contextlib.asynccontextmanager
-async def file_turn(file: Path) -> AsyncIterator[None]:
+async def file_lock(file: Path) -> AsyncIterator[None]:
     """Hold the lock while the block runs. A process that dies lets go of it. The file stays behind, empty."""
     import fcntl  # noqa: PLC0415 - not on Windows, where only a person's own tokens want it
 

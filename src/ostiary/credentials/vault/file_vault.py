@@ -19,7 +19,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ostiary.credentials.vault.file_lock import file_turn
+from ostiary.credentials.vault.file_lock import file_lock
 from ostiary.credentials.vault.vault import VaultError
 
 KEY_BYTES = 32
@@ -86,7 +86,7 @@ class FileVault:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise VaultError(f"{self._directory} cannot be made: {error.strerror}") from None
-        async with file_turn(self._directory / name):
+        async with file_lock(self._directory / name):
             yield
 
     def _read(self) -> _Records:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ostiary.credentials.error import CredentialError
 
 if TYPE_CHECKING:
-    from ostiary.credentials.headers.headers import Headers, Outgoing, Refusal
+    from ostiary.credentials.headers.headers import Headers, OutgoingRequest, ServerRefusal
     from ostiary.credentials.tokens.token import Token
     from ostiary.credentials.workload_jwt.jwt_file import JwtFile
 
@@ -21,24 +21,24 @@ class JwtFileHeaders:
         self._token: Token | None = None
         self._headers: Headers = ()
 
-    def ready(self, request: Outgoing) -> Headers | None:
+    def ready(self, request: OutgoingRequest) -> Headers | None:
         """The header, while the file has a good token."""
         try:
             return self._current()
         except CredentialError:
             return None  # for `get` to say why
 
-    async def get(self, request: Outgoing) -> Headers:
+    async def get(self, request: OutgoingRequest) -> Headers:
         """The header; nothing is ever fetched. Raises CredentialError."""
         return self._current()
 
-    def refused(self, request: Outgoing, headers: Headers, refusal: Refusal) -> bool:
+    def refused(self, request: OutgoingRequest, headers: Headers, refusal: ServerRefusal) -> bool:
         """After a 401, look at the file at once; another try makes sense when it has changed."""
         if refusal.status != HTTPStatus.UNAUTHORIZED:
             return False
         return self._file.has_changed() or headers != self._headers
 
-    def accepted(self, request: Outgoing, headers: Headers) -> None:
+    def accepted(self, request: OutgoingRequest, headers: Headers) -> None:
         """It is what the file holds, taken or not."""
 
     def _current(self) -> Headers:

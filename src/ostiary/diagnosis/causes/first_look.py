@@ -6,14 +6,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from ostiary.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.diagnosis.wanted_credential import Wanted, is_from_iap, is_front_ends_page, is_sign_in
+from ostiary.diagnosis.wanted_credential import WantedCredential, is_from_iap, is_front_ends_page, is_sign_in
 from ostiary.oauth.inspection.humanize import span_in_words
 from ostiary.oauth.inspection.token_kind import TokenKind
 from ostiary.transport.moved import moved_to
 
 if TYPE_CHECKING:
     from ostiary.diagnosis.evidence import Evidence
-    from ostiary.diagnosis.server_answer import Answer
+    from ostiary.diagnosis.server_answer import ServerAnswer
 
 
 def people_sign_in_there(evidence: Evidence) -> Diagnosis | None:
@@ -99,7 +99,11 @@ def server_is_broken(evidence: Evidence) -> Diagnosis | None:
 def identity_aware_proxy_is_in_front(evidence: Evidence) -> Diagnosis | None:
     """IAP wants a token for itself, or for its OAuth client, not for the service."""
     answer = evidence.call or evidence.probe
-    if answer is None or evidence.wanted is not Wanted.IAP or not (is_from_iap(answer) or answer.is_refusal):
+    if (
+        answer is None
+        or evidence.wanted is not WantedCredential.IAP
+        or not (is_from_iap(answer) or answer.is_refusal)
+    ):
         return None
     jwt = evidence.sent.token.jwt if evidence.sent and evidence.sent.token else None
     ours = "no token was sent"
@@ -118,5 +122,5 @@ def identity_aware_proxy_is_in_front(evidence: Evidence) -> Diagnosis | None:
     )
 
 
-def _when(answer: Answer) -> str:
+def _when(answer: ServerAnswer) -> str:
     return "later" if answer.retry_after is None else f"in {span_in_words(answer.retry_after)}"

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ostiary.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.diagnosis.wanted_credential import Wanted
+from ostiary.diagnosis.wanted_credential import WantedCredential
 from ostiary.oauth.inspection.token_explanation import origin_on_cloud_run
 
 if TYPE_CHECKING:
@@ -68,24 +68,24 @@ def no_credential_was_sent(evidence: Evidence) -> Diagnosis | None:
 
 def _by_whom(evidence: Evidence) -> str:
     metadata = evidence.metadata
-    if evidence.wanted is not Wanted.OAUTH or metadata is None or not metadata.issuers:
+    if evidence.wanted is not WantedCredential.OAUTH or metadata is None or not metadata.issuers:
         return ""
     return f" of {' or '.join(metadata.issuers)}"
 
 
 def _what_to_send(evidence: Evidence) -> str:
     match evidence.wanted:
-        case Wanted.GOOGLE_ID_TOKEN:
+        case WantedCredential.GOOGLE_ID_TOKEN:
             audience = origin_on_cloud_run(str(evidence.url)) or evidence.url.origin
             return f"Use a credential google_id_token; its audience is {audience}."
-        case Wanted.OAUTH:
+        case WantedCredential.OAUTH:
             scopes = evidence.metadata.scopes if evidence.metadata else ()
             wish = f", with scopes: [{', '.join(scopes)}]" if scopes else ""
             return (
                 f"A program registers a client there and uses a credential client_credentials{wish}; "
                 f"a person signs in with `ostiary login {evidence.url}` and uses oauth_user."
             )
-        case Wanted.OTHER_SCHEME if evidence.call is not None:
+        case WantedCredential.OTHER_SCHEME if evidence.call is not None:
             return (
                 f"It asks for the scheme {evidence.call.scheme}: use a credential header with what it takes."
             )

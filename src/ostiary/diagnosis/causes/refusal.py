@@ -12,7 +12,7 @@ from ostiary.oauth.inspection.humanize import span_in_words
 
 if TYPE_CHECKING:
     from ostiary.diagnosis.evidence import Evidence
-    from ostiary.diagnosis.server_answer import Answer
+    from ostiary.diagnosis.server_answer import ServerAnswer
 
 MOST_DIFFERENCE = 60.0
 """Seconds between two clocks that most servers forgive."""
@@ -77,7 +77,7 @@ def token_is_not_taken(evidence: Evidence) -> Diagnosis | None:
     )
 
 
-def _server_is_ahead(answer: Answer) -> float | None:
+def _server_is_ahead(answer: ServerAnswer) -> float | None:
     try:
         return parsedate_to_datetime(answer.headers["date"]).timestamp() - answer.received_at
     except (KeyError, ValueError, OverflowError):
@@ -94,7 +94,7 @@ def _subject(evidence: Evidence) -> str | None:
     return jwt.text("sub") if jwt else None
 
 
-def _in_its_words(answer: Answer) -> str:
+def _in_its_words(answer: ServerAnswer) -> str:
     return f", and says: {answer.said.rstrip('.')}" if answer.said else ""
 
 

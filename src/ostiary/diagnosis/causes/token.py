@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.diagnosis.advice import takes
 from ostiary.diagnosis.diagnosis import Cause, Diagnosis
-from ostiary.diagnosis.wanted_credential import Wanted
+from ostiary.diagnosis.wanted_credential import WantedCredential
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.oauth.inspection.humanize import relative, span_in_words
 from ostiary.oauth.inspection.token_explanation import LEEWAY, SIGNATURE_REMOVED, is_a_persons
@@ -16,12 +16,12 @@ from ostiary.oauth.resource_server.access_token import GOOGLE
 
 if TYPE_CHECKING:
     from ostiary.diagnosis.evidence import Evidence, Sent
-    from ostiary.diagnosis.server_answer import Answer
+    from ostiary.diagnosis.server_answer import ServerAnswer
     from ostiary.oauth.jwt_parts import JwtParts
 
 _ACCESS_TOKENS = {TokenKind.GOOGLE_ACCESS_TOKEN, TokenKind.ACCESS_TOKEN, TokenKind.JWT_ACCESS_TOKEN}
 _ID_TOKENS = {TokenKind.ID_TOKEN, TokenKind.GOOGLE_ID_TOKEN}
-_GOOGLES = {Wanted.GOOGLE_ID_TOKEN, Wanted.IAP}
+_GOOGLES = {WantedCredential.GOOGLE_ID_TOKEN, WantedCredential.IAP}
 
 
 def scope_is_missing(evidence: Evidence) -> Diagnosis | None:
@@ -47,7 +47,7 @@ def it_is_in_the_wrong_header(evidence: Evidence) -> Diagnosis | None:
     """An API key, where the server reads bearer tokens."""
     if (refused := _refused(evidence)) is None or refused[1].carries_a_bearer_token:
         return None
-    if evidence.wanted not in {Wanted.BEARER, Wanted.OAUTH, *_GOOGLES}:
+    if evidence.wanted not in {WantedCredential.BEARER, WantedCredential.OAUTH, *_GOOGLES}:
         return None
     return Diagnosis(
         Cause.WRONG_HEADER,
@@ -59,7 +59,7 @@ def it_is_in_the_wrong_header(evidence: Evidence) -> Diagnosis | None:
 
 def server_reads_no_bearer_token(evidence: Evidence) -> Diagnosis | None:
     """Such as Basic."""
-    if (refused := _refused(evidence)) is None or evidence.wanted is not Wanted.OTHER_SCHEME:
+    if (refused := _refused(evidence)) is None or evidence.wanted is not WantedCredential.OTHER_SCHEME:
         return None
     return Diagnosis(
         Cause.NOT_A_BEARER_SERVER,
@@ -156,7 +156,11 @@ def it_is_an_access_token(evidence: Evidence) -> Diagnosis | None:
 
 def it_is_an_id_token(evidence: Evidence) -> Diagnosis | None:
     """The other way round: an OAuth-protected server takes access tokens."""
-    if not _refused(evidence) or evidence.wanted is not Wanted.OAUTH or _kind(evidence) not in _ID_TOKENS:
+    if (
+        not _refused(evidence)
+        or evidence.wanted is not WantedCredential.OAUTH
+        or _kind(evidence) not in _ID_TOKENS
+    ):
         return None
     issuers = evidence.metadata.issuers if evidence.metadata else ()
     return Diagnosis(
@@ -172,7 +176,7 @@ def it_is_a_persons(evidence: Evidence) -> Diagnosis | None:
     jwt = _jwt(evidence)
     if jwt is None or jwt.issuer not in GOOGLE or not is_a_persons(jwt):
         return None
-    if evidence.wanted is Wanted.IAP:
+    if evidence.wanted is WantedCredential.IAP:
         return None
     return Diagnosis(
         Cause.USER_TOKEN,
@@ -188,7 +192,7 @@ def it_is_from_another_issuer(evidence: Evidence) -> Diagnosis | None:
     """The server's metadata names those that it trusts."""
     jwt = _jwt(evidence)
     issuers = evidence.metadata.issuers if evidence.metadata else ()
-    if evidence.wanted is Wanted.GOOGLE_ID_TOKEN:
+    if evidence.wanted is WantedCredential.GOOGLE_ID_TOKEN:
         issuers = tuple(GOOGLE)
     if jwt is None or jwt.issuer is None or not issuers or jwt.issuer in issuers:
         return None
@@ -205,7 +209,7 @@ def it_is_for_another_audience(evidence: Evidence) -> Diagnosis | None:
     jwt = _jwt(evidence)
     if jwt is None or not jwt.audiences:
         return None
-    if evidence.wanted is Wanted.IAP:
+    if evidence.wanted is WantedCredential.IAP:
         return None
     due = _due(evidence)
     if not due or not due.isdisjoint(jwt.audiences):
@@ -261,15 +265,17 @@ def _due(evidence: Evidence) -> set[str]:
         resource = evidence.metadata.resource
         blamed = evidence.call is not None and "audience" in evidence.call.said.lower()
         return {resource} if blamed else {resource, resource.rstrip("/"), url.origin, str(url)}
-    return {url.origin} if evidence.wanted is Wanted.GOOGLE_ID_TOKEN else set()
+    return {url.origin} if evidence.wanted is WantedCredential.GOOGLE_ID_TOKEN else set()
 
 
 def _audience_in_words(evidence: Evidence, wish: str) -> str:
-    custom = ", or a custom audience of the service" if evidence.wanted is Wanted.GOOGLE_ID_TOKEN else ""
+    custom = (
+        ", or a custom audience of the service" if evidence.wanted is WantedCredential.GOOGLE_ID_TOKEN else ""
+    )
     return f"{wish}{custom}"
 
 
-def _refused(evidence: Evidence) -> tuple[Answer, Sent] | None:
+def _refused(evidence: Evidence) -> tuple[ServerAnswer, Sent] | None:
     if evidence.call is None or evidence.sent is None or not evidence.call.is_refusal:
         return None
     return evidence.call, evidence.sent

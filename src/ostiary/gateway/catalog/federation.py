@@ -13,7 +13,7 @@ import msgspec
 
 from ostiary import __version__
 from ostiary.gateway import record
-from ostiary.gateway.catalog.target import Target, target_of
+from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.translate import read_result
 from ostiary.gateway.errors import BadAnswer, GatewayError, ListTooLong, ServerTimedOut
 from ostiary.gateway.upstreams.server import Server, account_of
@@ -21,9 +21,9 @@ from ostiary.identity.principal import Principal
 from ostiary.mcp.errors import InvalidParams, McpError, MethodNotFound
 from ostiary.mcp.merging import (
     ListKind,
+    ListPage,
     OwnList,
-    Page,
-    Unavailable,
+    UnavailableServer,
     discover_result,
     merge_capabilities,
     merge_lists,
@@ -55,7 +55,7 @@ class MergedList:
     names: Names
     most_bytes: int
 
-    def target(self, message: Message) -> Target:
+    def target(self, message: Message) -> RouteTarget:
         """All of the federation."""
         return target_of(None, message.method)
 
@@ -72,7 +72,7 @@ class MergedList:
             )
             return Answer(200, write_answer(message.id or b"null", "result", self._merged(found, missing)))
 
-    def _merged(self, found: Sequence[tuple[Server, OwnList]], missing: list[Unavailable]) -> bytes:
+    def _merged(self, found: Sequence[tuple[Server, OwnList]], missing: list[UnavailableServer]) -> bytes:
         lists, size = [], 0
         for server, own in found:
             size += len(own.text)
@@ -90,7 +90,7 @@ class MergedDiscovery:
 
     servers: Sequence[Server]
 
-    def target(self, message: Message) -> Target:
+    def target(self, message: Message) -> RouteTarget:
         """All of the federation."""
         return target_of(None, message.method)
 
@@ -160,7 +160,7 @@ class _Asking:
             cursors.add(cursor)
 
 
-async def _add(own: OwnList, kind: ListKind, page: Page, names: Names) -> None:
+async def _add(own: OwnList, kind: ListKind, page: ListPage, names: Names) -> None:
     for number, _ in enumerate(own.add(kind, page, names), start=1):
         if number % ITEMS_AT_ONCE == 0:
             await next_turn()
@@ -168,14 +168,14 @@ async def _add(own: OwnList, kind: ListKind, page: Page, names: Names) -> None:
 
 async def _gather(
     servers: Sequence[Server], ask: Callable[[Server], Stepped[T | None]]
-) -> tuple[list[tuple[Server, T]], list[Unavailable]]:
+) -> tuple[list[tuple[Server, T]], list[UnavailableServer]]:
     """What each server says, in their order, and which said nothing. An answer of None is left out.
 
     Each has its own timeout for all that it says, however many pages that is.
     """
-    asked: list[tuple[Server, asyncio.Future[T | Unavailable | None], asyncio.TimerHandle]] = []
+    asked: list[tuple[Server, asyncio.Future[T | UnavailableServer | None], asyncio.TimerHandle]] = []
     found: list[tuple[Server, T]] = []
-    missing: list[Unavailable] = []
+    missing: list[UnavailableServer] = []
     loop = asyncio.get_running_loop()
     for server in servers:
         skipped = server.health.skip()
@@ -190,7 +190,7 @@ async def _gather(
                 value = await future
             except asyncio.CancelledError:
                 value = server.health.missing(ServerTimedOut.step)
-            if isinstance(value, Unavailable):
+            if isinstance(value, UnavailableServer):
                 missing.append(value)
             elif value is not None:
                 found.append((server, value))
@@ -201,7 +201,7 @@ async def _gather(
     return found, missing
 
 
-async def _said(server: Server, ask: Callable[[Server], Stepped[T | None]]) -> T | Unavailable | None:
+async def _said(server: Server, ask: Callable[[Server], Stepped[T | None]]) -> T | UnavailableServer | None:
     try:
         return await ask(server)
     except McpError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ostiary.gateway.catalog.target import Target, target_of
+from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.translate import Rename, translate, translate_large
 from ostiary.gateway.upstreams.server import Server
 from ostiary.identity.principal import Principal
@@ -27,7 +27,7 @@ class ForwardRoute:
     meant: str | None = None
     """What is named, as the server calls it; None where the message says that untouched."""
 
-    def target(self, message: Message) -> Target:
+    def target(self, message: Message) -> RouteTarget:
         """What the message is about."""
         meant = self.meant
         if meant is None and message.name is not None:

@@ -10,7 +10,7 @@ import msgspec
 
 from ostiary.gateway.catalog.federation import MergedDiscovery, MergedList
 from ostiary.gateway.catalog.forward_route import ForwardRoute
-from ostiary.gateway.catalog.target import Target
+from ostiary.gateway.catalog.target import RouteTarget
 from ostiary.gateway.catalog.translate import Rename
 from ostiary.gateway.upstreams.server import Server
 from ostiary.identity.principal import Principal
@@ -32,7 +32,7 @@ COMPLETED = {"ref/prompt": "name", "ref/resource": "uri"}
 class Route(Protocol):
     """Where a message goes."""
 
-    def target(self, message: Message) -> Target:
+    def target(self, message: Message) -> RouteTarget:
         """What it is about there. Raises InvalidParams."""
 
     async def follow(

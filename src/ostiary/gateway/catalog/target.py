@@ -32,7 +32,7 @@ KIND_OF_METHOD: Mapping[bytes, TargetKind] = {
 }
 
 
-class Target(NamedTuple):
+class RouteTarget(NamedTuple):
     """server: None for all of a federation; name: the server's own, None where none is meant."""
 
     server: str | None
@@ -40,6 +40,6 @@ class Target(NamedTuple):
     name: str | None = None
 
 
-def target_of(server: str | None, method: bytes, name: str | None = None) -> Target:
+def target_of(server: str | None, method: bytes, name: str | None = None) -> RouteTarget:
     """By the method; one that is none of these goes on to a single server as it is."""
-    return Target(server, KIND_OF_METHOD.get(method, TargetKind.OTHER), name)
+    return RouteTarget(server, KIND_OF_METHOD.get(method, TargetKind.OTHER), name)

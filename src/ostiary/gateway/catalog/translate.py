@@ -24,7 +24,7 @@ from ostiary.transport.content_coding import compression, refusal
 from ostiary.transport.direct import Answer, StreamedAnswer
 from ostiary.transport.moved import REDIRECTS, moved
 from ostiary.transport.stepping import as_future, next_turn
-from ostiary.transport.upstream import LARGE, Room, Step, Stream, UpstreamAnswer, UpstreamFailed
+from ostiary.transport.upstream import LARGE, CallStep, Room, Stream, UpstreamAnswer, UpstreamFailed
 
 Rename = Callable[[str], str]
 
@@ -224,4 +224,4 @@ def _bad(server: Server, reason: str) -> GatewayError:
 
 
 def _too_slow(server: Server) -> UpstreamFailed:
-    return UpstreamFailed(server.name, Step.TIMEOUT, "no answer in its stream within its timeout")
+    return UpstreamFailed(server.name, CallStep.TIMEOUT, "no answer in its stream within its timeout")

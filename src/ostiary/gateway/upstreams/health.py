@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ostiary.mcp.merging import Unavailable
-from ostiary.transport.upstream import Step
+from ostiary.mcp.merging import UnavailableServer
+from ostiary.transport.upstream import CallStep
 
-OWN_STEPS = frozenset({Step.RESOLVE, Step.CONNECT, Step.TLS, Step.HTTP})
+OWN_STEPS = frozenset({CallStep.RESOLVE, CallStep.CONNECT, CallStep.TLS, CallStep.HTTP})
 """Where it fails for everybody alike."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
@@ -24,7 +24,7 @@ class Health:
         self._server = server
         self._clock = clock
         self._pause = FIRST_PAUSE
-        self.state: Unavailable | None = None
+        self.state: UnavailableServer | None = None
 
     def succeeded(self) -> None:
         """It answered."""
@@ -37,17 +37,17 @@ class Health:
             return
         now = self._clock()
         since = now if self.state is None else self.state.since
-        self.state = Unavailable(self._server, step, since, now + self._pause)
+        self.state = UnavailableServer(self._server, step, since, now + self._pause)
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
-    def missing(self, step: str) -> Unavailable:
+    def missing(self, step: str) -> UnavailableServer:
         """How one list names it that failed at this step: as unreachable, or for this list alone."""
         if self.state is not None and self.state.step == step:
             return self.state
         now = self._clock()
-        return Unavailable(self._server, step, now, now)
+        return UnavailableServer(self._server, step, now, now)
 
-    def skip(self) -> Unavailable | None:
+    def skip(self) -> UnavailableServer | None:
         """Why a list should not ask now; None when it should."""
         if self.state is None or self.state.next_try <= self._clock():
             return None

@@ -6,7 +6,13 @@ from collections.abc import Hashable, Iterable, Mapping
 from itertools import count
 
 from ostiary.credentials.error import CredentialError
-from ostiary.credentials.headers.headers import MOST_TRIES, CredentialHeaders, Headers, Outgoing, Refusal
+from ostiary.credentials.headers.headers import (
+    MOST_TRIES,
+    CredentialHeaders,
+    Headers,
+    OutgoingRequest,
+    ServerRefusal,
+)
 from ostiary.gateway import record
 from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOut, ServerUnavailable, TryLater
 from ostiary.gateway.upstreams.health import Health
@@ -20,7 +26,7 @@ from ostiary.mcp.messages import Change, Message
 from ostiary.transport.addresses import network_of
 from ostiary.transport.direct import Request
 from ostiary.transport.stepping import in_task
-from ostiary.transport.upstream import CallerBusy, Step, UpstreamAnswer, UpstreamFailed
+from ostiary.transport.upstream import CallerBusy, CallStep, UpstreamAnswer, UpstreamFailed
 
 ALWAYS_CARRIED = (b"traceparent", b"tracestate")
 """Headers that go on to every server: they identify a trace, not a person (W3C Trace Context)."""
@@ -78,7 +84,7 @@ class Server:
         headers = asked.headers
         message_id = b"%d" % next(self._ids)
         body = message.written(message_id, change)
-        request = Outgoing("POST", self.session.url, body, principal)
+        request = OutgoingRequest("POST", self.session.url, body, principal)
         if not headers.keys() <= self._passed_over:
             name_line += self._carry(headers)
         lines = b"mcp-method: %s\r\n%s" % (message.method, name_line)
@@ -87,7 +93,7 @@ class Server:
             if attached is None:
                 attached = await in_task(self.credential.get(request))
             answer = await self.session.exchange(attached, lines, body, caller, most_bytes)
-            if Refusal.is_one(answer.status):
+            if ServerRefusal.is_one(answer.status):
                 answer = await self._again(request, lines, attached, answer, caller, most_bytes)
         except UpstreamFailed as error:
             raise self.failure(error) from None
@@ -101,7 +107,7 @@ class Server:
 
     async def _again(
         self,
-        request: Outgoing,
+        request: OutgoingRequest,
         lines: bytes,
         attached: Headers,
         answer: UpstreamAnswer,
@@ -114,8 +120,8 @@ class Server:
                 return answer
             attached = await in_task(self.credential.get(request))
             answer = await self.session.exchange(attached, lines, request.body, caller, most_bytes)
-            if not Refusal.is_one(answer.status):
-                if Refusal.is_none(answer.status):
+            if not ServerRefusal.is_one(answer.status):
+                if ServerRefusal.is_none(answer.status):
                     self.credential.accepted(request, attached)
                 return answer
         self.credential.refused(request, attached, _refusal(answer))
@@ -134,7 +140,7 @@ class Server:
 
     def failure(self, error: UpstreamFailed) -> GatewayError:
         """Note that it gave no answer: the error for the caller."""
-        kind = ServerTimedOut if error.step is Step.TIMEOUT else ServerUnavailable
+        kind = ServerTimedOut if error.step is CallStep.TIMEOUT else ServerUnavailable
         told = kind(str(error))
         told.step = error.step
         return self._noted(told)
@@ -157,7 +163,7 @@ def account_of(principal: Principal | None, asked: Request) -> Hashable:
     return network_of(asked.peer) if principal is None else principal.identity
 
 
-def _refusal(answer: UpstreamAnswer) -> Refusal:
+def _refusal(answer: UpstreamAnswer) -> ServerRefusal:
     challenge = answer.headers.get(b"www-authenticate", b"").decode("latin-1")
     nonce = answer.headers.get(b"dpop-nonce")
-    return Refusal(answer.status, challenge, None if nonce is None else nonce.decode("latin-1"))
+    return ServerRefusal(answer.status, challenge, None if nonce is None else nonce.decode("latin-1"))

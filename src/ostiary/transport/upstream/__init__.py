@@ -15,16 +15,16 @@ parser for its answer, no task in between.
 """
 
 from ostiary.transport.upstream.answer import Stream, UpstreamAnswer
-from ostiary.transport.upstream.errors import CallerBusy, Step, UpstreamFailed
+from ostiary.transport.upstream.errors import CallerBusy, CallStep, UpstreamFailed
 from ostiary.transport.upstream.held import LARGE, Room
 from ostiary.transport.upstream.limits import UpstreamLimits
 from ostiary.transport.upstream.pool import Upstream
 
 __all__ = [
     "LARGE",
+    "CallStep",
     "CallerBusy",
     "Room",
-    "Step",
     "Stream",
     "Upstream",
     "UpstreamAnswer",

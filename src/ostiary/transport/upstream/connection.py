@@ -18,7 +18,7 @@ import httptools
 from ostiary.transport.outbox import Outbox
 from ostiary.transport.stepping import Reply
 from ostiary.transport.upstream.answer import Stream, UpstreamAnswer, by_name
-from ostiary.transport.upstream.errors import Step, UpstreamFailed
+from ostiary.transport.upstream.errors import CallStep, UpstreamFailed
 from ostiary.transport.upstream.held import LARGE, HeldAnswers, Room
 from ostiary.transport.upstream.limits import FRAME_BYTES, UpstreamLimits
 from ostiary.transport.upstream.loop_share import LoopShare
@@ -49,7 +49,7 @@ class Owner(Protocol):
     def touch(self, connection: Connection) -> None:
         """Its stream is alive."""
 
-    def failed(self, step: Step, reason: str) -> UpstreamFailed:
+    def failed(self, step: CallStep, reason: str) -> UpstreamFailed:
         """An error of this server at this step."""
 
 
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
         """Close now; what is under way fails with the error."""
         if self.state is not CLOSED:
             self.transport.abort()
-            self._closed(error or self.owner.failed(Step.ANSWER, "the call was cancelled"))
+            self._closed(error or self.owner.failed(CallStep.ANSWER, "the call was cancelled"))
 
     def pause(self) -> None:
         """The reader of the stream is behind."""
@@ -149,13 +149,13 @@ class Connection(asyncio.Protocol):
             self._completed()
             return
         reason = "the connection was lost" if exc else "it closed the connection"
-        self._closed(self.owner.failed(Step.ANSWER, f"{reason} before its answer was complete"))
+        self._closed(self.owner.failed(CallStep.ANSWER, f"{reason} before its answer was complete"))
 
     # told by the parser
 
     def on_message_begin(self) -> None:
         if self.complete:
-            raise self.owner.failed(Step.ANSWER, "it sent more than one answer")
+            raise self.owner.failed(CallStep.ANSWER, "it sent more than one answer")
         self.head_begins = len(self.fields)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -166,7 +166,7 @@ class Connection(asyncio.Protocol):
         if len(self.fields) > self.most_headers:
             raise self._too_many_fields()
         if status == SWITCHING_PROTOCOLS:
-            raise self.owner.failed(Step.ANSWER, "it switched to another protocol (101), unasked")
+            raise self.owner.failed(CallStep.ANSWER, "it switched to another protocol (101), unasked")
         if status < 200:
             return
         fields = self.fields[self.head_begins :] if self.head_begins else self.fields
@@ -225,7 +225,7 @@ class Connection(asyncio.Protocol):
         elif len(self.fields) > self.most_headers:
             self.drop(self._too_many_fields())
         elif self.complete and more:
-            self.drop(self.owner.failed(Step.ANSWER, "it sent more than one answer"))
+            self.drop(self.owner.failed(CallStep.ANSWER, "it sent more than one answer"))
         elif self.complete:
             self._completed()
         elif self.state is STREAMING:
@@ -276,18 +276,20 @@ class Connection(asyncio.Protocol):
     def _fault(self, error: Exception) -> UpstreamFailed | None:
         if isinstance(error, httptools.HttpParserCallbackError):
             return error.__context__ if isinstance(error.__context__, UpstreamFailed) else None
-        step = Step.HTTP if self.answer is None else Step.ANSWER
+        step = CallStep.HTTP if self.answer is None else CallStep.ANSWER
         return self.owner.failed(step, "its answer is not HTTP")
 
     def _too_many_fields(self) -> UpstreamFailed:
-        return self.owner.failed(Step.ANSWER, f"its answer has more than {self.most_headers} header fields")
+        return self.owner.failed(
+            CallStep.ANSWER, f"its answer has more than {self.most_headers} header fields"
+        )
 
     def _too_long_besides(self) -> UpstreamFailed:
         where = "the head of its answer" if self.answer is None else "what its answer has besides content"
-        return self.owner.failed(Step.ANSWER, f"{where} is longer than {self.most_besides} bytes")
+        return self.owner.failed(CallStep.ANSWER, f"{where} is longer than {self.most_besides} bytes")
 
     def _too_long(self) -> UpstreamFailed:
-        return self.owner.failed(Step.SIZE, f"its answer is longer than {self.most_bytes} bytes")
+        return self.owner.failed(CallStep.SIZE, f"its answer is longer than {self.most_bytes} bytes")
 
     def _completed(self) -> None:
         answer, reply = self.answer, self.reply

@@ -6,7 +6,7 @@ import os
 from enum import StrEnum
 
 
-class Step(StrEnum):
+class CallStep(StrEnum):
     """How far a request to a server came."""
 
     RESOLVE = "resolve"
@@ -28,7 +28,7 @@ class CallerBusy(Exception):
 class UpstreamFailed(Exception):
     """A server gave no usable answer. `str()` names server and reason, and may be shown to callers."""
 
-    def __init__(self, server: str, step: Step, reason: str) -> None:
+    def __init__(self, server: str, step: CallStep, reason: str) -> None:
         super().__init__(f"server {server}: {reason}")
         self.server = server
         self.step = step

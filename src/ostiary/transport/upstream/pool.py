@@ -15,7 +15,7 @@ from ostiary.transport.stepping import Reply, in_task
 from ostiary.transport.trust import tls_failure
 from ostiary.transport.upstream.answer import UpstreamAnswer
 from ostiary.transport.upstream.connection import STREAMING, Connection
-from ostiary.transport.upstream.errors import CallerBusy, Step, UpstreamFailed, in_the_systems_words
+from ostiary.transport.upstream.errors import CallerBusy, CallStep, UpstreamFailed, in_the_systems_words
 from ostiary.transport.upstream.held import HeldAnswers
 from ostiary.transport.upstream.limits import UpstreamLimits
 from ostiary.transport.upstream.loop_share import LoopShare
@@ -76,14 +76,14 @@ class Upstream:
     def close(self) -> None:
         """Drop every connection; who waits for one waits no more."""
         for _, waiter in self._turns.overdue(math.inf):
-            waiter.fail(self.failed(Step.CONNECT, "the gateway has stopped"))
+            waiter.fail(self.failed(CallStep.CONNECT, "the gateway has stopped"))
         for connection in [*self._idle, *self._busy]:
             connection.drop()
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
 
-    def failed(self, step: Step, reason: str) -> UpstreamFailed:
+    def failed(self, step: CallStep, reason: str) -> UpstreamFailed:
         """An error of this server at this step."""
         return UpstreamFailed(self.name, step, reason)
 
@@ -189,17 +189,17 @@ class Upstream:
         except TimeoutError:
             seconds = f"{self.limits.connect_timeout:g} s"
             raise self.failed(
-                Step.CONNECT, f"no connection to {self.url.authority} within {seconds}{by}"
+                CallStep.CONNECT, f"no connection to {self.url.authority} within {seconds}{by}"
             ) from None
         except AddressRefused as error:
-            raise self.failed(Step.RESOLVE, str(error)) from None
+            raise self.failed(CallStep.RESOLVE, str(error)) from None
         except (ProxyUnusable, TunnelRefused) as error:
-            raise self.failed(Step.CONNECT, str(error)) from None
+            raise self.failed(CallStep.CONNECT, str(error)) from None
         except ssl.SSLError as error:
-            raise self.failed(Step.TLS, f"{self.url.authority}{by}: {tls_failure(error)}") from None
+            raise self.failed(CallStep.TLS, f"{self.url.authority}{by}: {tls_failure(error)}") from None
         except OSError as error:
             said = in_the_systems_words(error)
-            raise self.failed(Step.CONNECT, f"{self.url.authority}{by}: {said}") from None
+            raise self.failed(CallStep.CONNECT, f"{self.url.authority}{by}: {said}") from None
 
     async def _open_through(self, proxy: Proxy) -> Connection:
         transport = await open_tunnel(proxy, self.url)
@@ -252,7 +252,7 @@ class Upstream:
             if connection.paused and connection.state is STREAMING:  # its reader is slow, not the server
                 self.touch(connection)
                 continue
-            connection.drop(self.failed(Step.TIMEOUT, f"no answer within {self.limits.timeout:g} s"))
+            connection.drop(self.failed(CallStep.TIMEOUT, f"no answer within {self.limits.timeout:g} s"))
         for calls, waiter in self._turns.overdue(now):
             waiter.fail(self._no_turn(calls))
         for connection in [idle for idle in self._idle if idle.idle_since + IDLE_SECONDS < now]:
@@ -265,4 +265,4 @@ class Upstream:
         """Nothing came free in time: because of the caller's own calls, or because of everybody's."""
         if calls.under_way >= self._share:
             return CallerBusy(self.name)
-        return self.failed(Step.TIMEOUT, f"no free connection within {self.limits.timeout:g} s")
+        return self.failed(CallStep.TIMEOUT, f"no free connection within {self.limits.timeout:g} s")

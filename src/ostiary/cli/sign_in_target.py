@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.cli.failure import BadUsage
-from ostiary.cli.target import DEMO, Wish, choose
+from ostiary.cli.target import DEMO, TargetOptions, choose
 from ostiary.credentials import Chain, NoCredential, OAuthUser
-from ostiary.diagnosis.target import Target
+from ostiary.diagnosis.target import ServerTarget
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def choose_user(
     url: str | None, server: str | None, config: Path | None, credential: str | None
-) -> tuple[Target, OAuthUser]:
+) -> tuple[ServerTarget, OAuthUser]:
     """The server, and its oauth_user.
 
     It is one with all defaults for a server that no credential is known for, and for the demo, whose own
     credential is the visitor's.
     """
-    target = choose(Wish(url, server, config, credential))
+    target = choose(TargetOptions(url, server, config, credential))
     chosen = target.credential
     for one in chosen.root if isinstance(chosen, Chain) else (chosen,):
         if isinstance(one, OAuthUser):

@@ -10,8 +10,8 @@ import pytest
 from tests.config.conftest import Write
 
 from ostiary.config import OstiaryFile, read
-from ostiary.config.presence import absent
 from ostiary.config.schema import file_schema
+from ostiary.config.secret_presence import absent
 
 Load = Callable[[str], OstiaryFile]
 Faults = Callable[[str], list[str]]
