@@ -21,8 +21,8 @@ from tests.peers.oidc_provider.peer import PACKAGE, oidc_provider
 
 from benchmarks import peers
 from ostiary.authserver import codes
-from ostiary.authserver.authorization_grant import Authorized
-from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
+from ostiary.authserver.authorization_grant import AuthorizationGrant
+from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 from ostiary.config import OstiaryFile, read
 from ostiary.oauth.client.pkce import s256
 from ostiary.storage.store import Store
@@ -140,21 +140,21 @@ async def _insert_codes(file: Path, count: int) -> list[str]:
     return made
 
 
-def _authorized(subject: str, now: float) -> Authorized:
+def _authorized(subject: str, now: float) -> AuthorizationGrant:
     """One person who never came before, with the account at which they signed in."""
     issuer = "https://corp.example.com"
     identity = Identity(issuer, subject, name=f"Person {subject}", email=f"{subject}@example.com")
     tokens = UpstreamTokens(
         access_token="a" * 200, refresh_token="r" * 100, expires_at=now + 3600, scopes=("openid", "email")
     )
-    return Authorized(
+    return AuthorizationGrant(
         CLIENT_ID,
         identity,
         RESOURCE,
         owner="default/gateway",
         scopes=("mcp",),
         auth_time=int(now),
-        connected=(Connected("corp", issuer, subject, "ostiary", tokens, identity=identity),),
+        accounts=(UpstreamAccount("corp", issuer, subject, "ostiary", tokens, identity=identity),),
         redirect_uri=REDIRECT_URI,
         code_challenge=s256(VERIFIER),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from tests.house import (
     open_floors,
     rooms,
 )
+
+from ostiary.storage import schema
 
 PACKAGES = sorted(name for name, file in MODULES.items() if file.name == "__init__.py")
 IMPORTS = {name: imports_of(file.read_text("utf-8")) for name, file in MODULES.items()}
@@ -143,3 +146,56 @@ def doubled(text: str) -> list[str]:
 def test_the_readme_says_nothing_twice() -> None:
     assert doubled("# A\n[x](a.md) [y](a.md)\n## B\n[x](a.md)\n## B\n") == ["B", "a.md"]
     assert doubled((ROOT / "README.md").read_text("utf-8")) == []
+
+
+TABLES = set(schema.__all__) - {"metadata"}
+TOUCHED_FROM_AFAR = {
+    ("authserver/upstream_grants/disconnect.py", "token_sessions"): (
+        "one statement looks whether a live session points to a grant, and deletes it"
+    ),
+    ("authserver/clients/registration_limit.py", "token_sessions"): (
+        "one statement looks whether a client has a session, and says that it was let in"
+    ),
+}
+"""What touches another folder's table, and why that is one statement."""
+
+
+def tables_of(text: str) -> set[str]:
+    """Tables of the store that it imports, wherever it does."""
+    found = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom))
+    return {
+        alias.name
+        for node in found
+        if node.module is not None and node.module.startswith("ostiary.storage.schema")
+        for alias in node.names
+    } & TABLES
+
+
+def shared_tables(files: Mapping[str, str]) -> dict[str, set[str]]:
+    """The tables that more than one folder touches, and the folders. files: texts, by path in `ostiary/`.
+
+    A file beside the folders of a part is a folder of its own.
+    """
+    folders: dict[str, set[str]] = defaultdict(set)
+    for path, text in files.items():
+        for table in tables_of(text):
+            if (path, table) not in TOUCHED_FROM_AFAR:
+                folders[table].add("/".join(Path(path).parts[:2]))
+    return {table: touching for table, touching in folders.items() if len(touching) > 1}
+
+
+def test_each_table_is_touched_in_one_folder() -> None:
+    files = {file.relative_to(SOURCE).as_posix(): file.read_text("utf-8") for file in MODULES.values()}
+    outside = {path: text for path, text in files.items() if not path.startswith("storage/")}
+    assert shared_tables(outside) == {}
+    assert {(path, table) for path, table in TOUCHED_FROM_AFAR if table in tables_of(outside[path])} == set(
+        TOUCHED_FROM_AFAR
+    )
+
+
+def test_a_table_that_a_second_folder_touches_is_found() -> None:
+    touching = "def find() -> None:\n    from ostiary.storage.schema import walks\n"
+    files = {"authserver/interaction/a.py": touching, "authserver/interaction/b.py": touching}
+    assert shared_tables(files) == {}
+    files["authserver/codes.py"] = "from ostiary.storage.schema import codes, walks"
+    assert shared_tables(files) == {"walks": {"authserver/interaction", "authserver/codes.py"}}

@@ -1,4 +1,4 @@
-"""What a person agreed to, as the walk leaves it: the code, and what comes after it, without a browser."""
+"""What a person agreed to, as a sign-in leaves it: the code, and what comes after it, without a browser."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from tests.authserver.conftest import RESOURCE, SECRET, Server, basic_settings
 
 from ostiary.authserver import codes, devices
-from ostiary.authserver.authorization_grant import Authorized
-from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
+from ostiary.authserver.authorization_grant import AuthorizationGrant
+from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.dpop_proof import dpop_proof
 from ostiary.oauth.client.pkce import s256
@@ -44,9 +44,9 @@ ALICE = Identity(
 TOKENS = UpstreamTokens("upstream-access-token", "upstream-refresh-token", expires_at=1_800_003_600.0)
 
 
-def corp(tokens: UpstreamTokens = TOKENS) -> Connected:
-    """The leg at the identity provider."""
-    return Connected("corp", ALICE.issuer, ALICE.subject, "ostiary", tokens, "alice@example.com", ALICE)
+def corp(tokens: UpstreamTokens = TOKENS) -> UpstreamAccount:
+    """The login at the identity provider."""
+    return UpstreamAccount("corp", ALICE.issuer, ALICE.subject, "ostiary", tokens, "alice@example.com", ALICE)
 
 
 def settings(**more: Any) -> dict[str, Any]:
@@ -56,30 +56,30 @@ def settings(**more: Any) -> dict[str, Any]:
     return basic | more
 
 
-def agreed(**changes: Any) -> Authorized:
+def agreed(**changes: Any) -> AuthorizationGrant:
     """What Alice lets `app` do."""
-    authorized = Authorized(
+    grant = AuthorizationGrant(
         client_id="app",
         identity=ALICE,
         resource=RESOURCE,
         owner="default/gateway",
         scopes=("mcp",),
         auth_time=1_799_999_990,
-        connected=(corp(),),
+        accounts=(corp(),),
         redirect_uri=CALLBACK,
         code_challenge=s256(VERIFIER),
     )
-    return msgspec.structs.replace(authorized, **changes)
+    return msgspec.structs.replace(grant, **changes)
 
 
 async def give_code(server: Server, **changes: Any) -> str:
     """A code for it."""
-    parts = server.server.parts
-    lifetime = parts.settings.tokens.code.total_seconds()
-    authorized = agreed(**changes)
-    return await parts.store.transaction(
+    services = server.server.services
+    lifetime = services.settings.tokens.code.total_seconds()
+    grant = agreed(**changes)
+    return await services.store.transaction(
         lambda connection: codes.new_code(
-            connection, parts.store, authorized, now=parts.clock(), lifetime=lifetime
+            connection, services.store, grant, now=services.clock(), lifetime=lifetime
         )
     )
 
@@ -118,16 +118,16 @@ def renewal(token: str) -> dict[str, str]:
 
 async def approve(server: Server, user_code: str, **changes: Any) -> bool:
     """Alice lets the device in that shows this code."""
-    parts = server.server.parts
-    authorized = agreed(client_id="tv", redirect_uri=None, code_challenge=None, **changes)
+    services = server.server.services
+    grant = agreed(client_id="tv", redirect_uri=None, code_challenge=None, **changes)
 
     def decide(connection: Connection) -> bool:
-        waiting = devices.find_waiting(connection, parts.store, user_code, now=parts.clock())
+        waiting = devices.find_waiting(connection, services.store, user_code, now=services.clock())
         return waiting is not None and devices.approve(
-            connection, parts.store, waiting.device_hash, authorized, now=parts.clock()
+            connection, services.store, waiting.device_hash, grant, now=services.clock()
         )
 
-    return await parts.store.transaction(decide)
+    return await services.store.transaction(decide)
 
 
 def proof(

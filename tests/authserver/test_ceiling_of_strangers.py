@@ -89,7 +89,7 @@ async def test_the_operator_s_own_clients_have_what_the_resource_has(start: Star
 
 
 async def kept(server: Server) -> list[str]:
-    return await server.server.parts.store.read(
+    return await server.server.services.store.read(
         lambda connection: list(connection.execute(select(clients.c.metadata)).scalars())
     )
 

@@ -238,6 +238,6 @@ async def test_a_device_whose_resource_is_gone_waits_no_more(start: Start, clock
         person = await here.person()
         given = await begun(here.server)
         asked = await confirm(here, person, given)
-        here.server.server.parts.resources._entries.clear()
+        here.server.server.services.resources._entries.clear()
         refused = await person.press(asked, decision="allow")
         assert (refused.status, refused.heading) == (404, "This device waits no more")

@@ -69,7 +69,7 @@ async def test_one_use_across_replicas(replicas: Pair) -> None:
             refused = await refresh(servers[1], good.json()["refresh_token"])
             assert refused.json() == refusal("the refresh token was revoked")
         living = select(func.count()).where(token_sessions.c.ended_at.is_(None))
-        store = servers[0].server.parts.store
+        store = servers[0].server.services.store
         assert await store.read(lambda connection: connection.execute(living).scalar_one()) == 0
 
 

@@ -11,11 +11,11 @@ from tests.authserver.agreed import corp
 from ostiary.authserver.devices import NewDevice
 from ostiary.authserver.grants.refresh_token import _Renewed
 from ostiary.authserver.http.form_request import FormRequest
-from ostiary.authserver.idps.idp import LegMemory
+from ostiary.authserver.idps.idp import LoginMemory
 from ostiary.authserver.interaction.browser import Browser
 from ostiary.authserver.sessions.refresh_tokens import Successor
 from ostiary.authserver.sessions.session import SessionSecret
-from ostiary.authserver.token_response import Issued
+from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.access_tokens import AccessTokenFor
 from ostiary.authserver.tokens.session_tokens import SessionTokens
 from ostiary.authserver.upstream_account import UpstreamTokens
@@ -34,8 +34,8 @@ CLIENT = Client("app", ClientKind.REGISTERED)
         AccessTokenFor("alice", CLIENT, "https://mcp.example.com/mcp", ("mcp",), tsid=OPENS),
         Browser(OPENS, is_new=True),
         FormRequest("https://a", "127.0.0.1", read_parameters(b"code=" + OPENS.encode()), OPENS, OPENS),
-        Issued(OPENS, 900, refresh_token=OPENS, id_token=OPENS),
-        LegMemory("https://corp", "ostiary", "https://a/callback", code_verifier=OPENS, nonce=OPENS),
+        AccessTokenResponse(OPENS, 900, refresh_token=OPENS, id_token=OPENS),
+        LoginMemory("https://corp", "ostiary", "https://a/callback", code_verifier=OPENS, nonce=OPENS),
         NewDevice(OPENS, OPENS),
         PresentedAssertion("app", OPENS),
         PresentedSecret("app", OPENS, "client_secret_post"),

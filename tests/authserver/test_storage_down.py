@@ -69,7 +69,7 @@ class Failing:
 
 async def rows(server: Server) -> dict[str, Any]:
     """What is in the store, as far as it can be compared."""
-    return await server.server.parts.store.read(
+    return await server.server.services.store.read(
         lambda connection: {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in metadata.tables.values()

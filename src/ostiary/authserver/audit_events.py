@@ -36,7 +36,7 @@ class AuditEvent(StrEnum):
     SESSION_ENDED = "session_ended"
     """A session ended: `reason`."""
     SIGN_IN_REFUSED = "sign_in_refused"
-    """An authorization request, or a leg of its walk, ended without a code: `error`, `idp`, `reason`."""
+    """An authorization request, or a login on its way, ended without a code: `error`, `idp`, `reason`."""
     SIGNED_IN = "signed_in"
     """A person proved who they are at an identity provider: `idp`."""
     CONSENTED = "consented"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from ostiary.authserver.upstream_account import Connected, Identity
+from ostiary.authserver.upstream_account import Identity, UpstreamAccount
 
 
-class Authorized(msgspec.Struct, frozen=True, omit_defaults=True):
+class AuthorizationGrant(msgspec.Struct, frozen=True, omit_defaults=True):
     """Sealed until the code is redeemed; the tokens in it are swept with it when it never is."""
 
     client_id: str
@@ -18,8 +18,8 @@ class Authorized(msgspec.Struct, frozen=True, omit_defaults=True):
     scopes: tuple[str, ...]
     auth_time: int
     """Seconds since the epoch: when the person proved themselves."""
-    connected: tuple[Connected, ...] = ()
-    """Every leg of the walk, the identity's first."""
+    accounts: tuple[UpstreamAccount, ...] = msgspec.field(default=(), name="connected")
+    """What every login on the way brought, the identity's first."""
     redirect_uri: str | None = None
     """As the client sent it; None for a device."""
     code_challenge: str | None = None

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from ostiary.authserver.authorization_grant import Authorized
+from ostiary.authserver.authorization_grant import AuthorizationGrant
+from ostiary.storage.expiry import Expiry
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import codes
 from ostiary.storage.store import Store, digest
 
 REMEMBERED = 24 * 3600.0
 """Seconds for which a redeemed code is known, and its replay ends what it gave."""
+
+EXPIRY = Expiry(codes.c.kept_until)
 
 _row = codes.c
 _INSERT = Prepared(insert(codes))
@@ -45,7 +48,7 @@ class StoredCode:
     """A code of ours that somebody presents. Whether it is theirs is the grant's to check."""
 
     code_hash: str
-    authorized: Authorized = field(repr=False)
+    grant: AuthorizationGrant = field(repr=False)
     """Without tokens when it was redeemed."""
     expires_at: float
     is_redeemed: bool
@@ -54,15 +57,15 @@ class StoredCode:
 
 
 def new_code(
-    connection: Connection, store: Store, authorized: Authorized, *, now: float, lifetime: float
+    connection: Connection, store: Store, grant: AuthorizationGrant, *, now: float, lifetime: float
 ) -> str:
     """A code for what a person agreed to. now: seconds since the epoch; lifetime: seconds."""
     code = secrets.token_urlsafe(32)
     code_hash = digest(code)
     row = {
         "code_hash": code_hash,
-        "client_id": authorized.client_id,
-        "sealed": store.seal(authorized, table=codes, key=code_hash),
+        "client_id": grant.client_id,
+        "sealed": store.seal(grant, table=codes, key=code_hash),
         "expires_at": now + lifetime,
         "kept_until": now + lifetime,
     }
@@ -76,13 +79,13 @@ def find_code(connection: Connection, store: Store, code: str) -> StoredCode | N
     row = _FIND.first(connection, {"which": code_hash})
     if row is None:
         return None
-    authorized = store.open(row.sealed, Authorized, table=codes, key=code_hash)
-    return StoredCode(code_hash, authorized, row.expires_at, row.redeemed_at is not None, row.tsid_hash)
+    grant = store.open(row.sealed, AuthorizationGrant, table=codes, key=code_hash)
+    return StoredCode(code_hash, grant, row.expires_at, row.redeemed_at is not None, row.tsid_hash)
 
 
 def consume(connection: Connection, store: Store, code: StoredCode, *, tsid_hash: str, now: float) -> bool:
     """Redeem it for a session, once. False when somebody else did so just now."""
-    what_is_left = msgspec.structs.replace(code.authorized, connected=())
+    what_is_left = msgspec.structs.replace(code.grant, accounts=())
     marked = {
         "which": code.code_hash,
         "at": now,

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from ostiary.authserver.authorization_grant import Authorized
+from ostiary.authserver.authorization_grant import AuthorizationGrant
 from ostiary.oauth.server.device_code import (
     INTERVAL,
     DeviceState,
@@ -21,6 +21,7 @@ from ostiary.oauth.server.device_code import (
     user_code,
 )
 from ostiary.oauth.server.errors import InvalidGrant, OAuthError
+from ostiary.storage.expiry import Expiry
 from ostiary.storage.schema import device_codes
 from ostiary.storage.store import Store, digest
 
@@ -28,6 +29,8 @@ PENDING = "pending"
 APPROVED = "approved"
 DENIED = "denied"
 SPENT = "spent"
+
+EXPIRY = Expiry(device_codes.c.expires_at)
 
 _row = device_codes.c
 _UNSEEN = update(device_codes).where(
@@ -103,11 +106,11 @@ def find_waiting(connection: Connection, store: Store, typed: str, *, now: float
 
 
 def approve(
-    connection: Connection, store: Store, device_hash: str, authorized: Authorized, *, now: float
+    connection: Connection, store: Store, device_hash: str, grant: AuthorizationGrant, *, now: float
 ) -> bool:
     """A person lets a device in. False when it waits no more, or is another client's."""
-    sealed = store.seal(authorized, table=device_codes, key=device_hash)
-    statement = _decision(device_hash, now).where(_row.client_id == authorized.client_id)
+    sealed = store.seal(grant, table=device_codes, key=device_hash)
+    statement = _decision(device_hash, now).where(_row.client_id == grant.client_id)
     return connection.execute(statement.values(state=APPROVED, sealed=sealed)).first() is not None
 
 
@@ -126,7 +129,7 @@ def _decision(device_hash: str, now: float) -> ReturningUpdate[tuple[str]]:
 
 def poll(
     connection: Connection, store: Store, code: str, *, client_id: str, now: float
-) -> Authorized | OAuthError:
+) -> AuthorizationGrant | OAuthError:
     """What a device that asks now gets: what its person agreed to, once; or the refusal.
 
     What was read is changed only as it was read: of two questions at once, one is too early, and one is given
@@ -142,7 +145,7 @@ def poll(
         seen = {"which": device_hash, "seen_state": row.state, "seen_at": row.polled_at}
         if answer.poll is Poll.READY:
             if connection.execute(_SPEND, seen).first() is not None:
-                return store.open(row.sealed, Authorized, table=device_codes, key=device_hash)
+                return store.open(row.sealed, AuthorizationGrant, table=device_codes, key=device_hash)
         elif answer.poll not in {Poll.PENDING, Poll.SLOW_DOWN} or _counted(connection, seen, answer, now):
             return answer.refusal or InvalidGrant("the device code is no good")
 

@@ -81,18 +81,18 @@ class ClientRate:
         self.proven = RateLimit(rate)
         self.strangers = RateLimit(rate)
 
-    def ask(self, client_id: str | None, address: str, *, now: float) -> Asked:
+    def ask(self, client_id: str | None, address: str, *, now: float) -> CountedRequest:
         """Count a request. client_id: as it names itself. Raises TooManyRequests."""
         is_stranger = client_id is None or not self.proven.has(client_id, address)
         if client_id is None or is_stranger:
             self.strangers.take(address, now=now)
         else:
             self.proven.take(client_id, address, now=now)
-        return Asked(self, address, is_stranger=is_stranger)
+        return CountedRequest(self, address, is_stranger=is_stranger)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CountedRequest:
     """A request that was counted."""
 
     rate: ClientRate

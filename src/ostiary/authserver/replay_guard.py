@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from ostiary.storage.expiry import Expiry
 from ostiary.storage.schema import used_once
 from ostiary.storage.store import digest, insert_or_ignore
+
+EXPIRY = Expiry(used_once.c.expires_at)
 
 
 def take(connection: Connection, value: str, *, expires_at: float) -> bool:

@@ -10,7 +10,7 @@ from ostiary.authserver.background import Background
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.resources import Resources
 from ostiary.authserver.signing.signing_keys import SigningKeys
-from ostiary.authserver.verified_token_cache import ProvenTokens
+from ostiary.authserver.verified_token_cache import VerifiedTokenCache
 from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.server.endpoint_url import endpoint
 from ostiary.storage.store import Store
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """One authorization server's parts. clock: seconds since the epoch."""
+class Services:
+    """One authorization server's services. clock: seconds since the epoch."""
 
     settings: AuthServerSettings
     store: Store
@@ -44,7 +44,7 @@ class Parts:
     common_scopes: frozenset[str] = field(default=frozenset())
     """Scopes that are not of a resource."""
     background: Background = field(default_factory=Background)
-    proven: ProvenTokens = field(default_factory=ProvenTokens)
+    verified_tokens: VerifiedTokenCache = field(default_factory=VerifiedTokenCache)
 
     @property
     def issuer(self) -> str:

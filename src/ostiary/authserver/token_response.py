@@ -10,7 +10,7 @@ from ostiary.oauth.server.scope import write_scope
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class AccessTokenResponse:
     """Tokens. They never show in a `repr`."""
 
     access_token: str = field(repr=False)
@@ -22,7 +22,7 @@ class Issued:
     id_token: str | None = field(default=None, repr=False)
     issued_token_type: str | None = None
     """Of an exchange."""
-    told: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    audit_fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What the audit says of the access token."""
 
     def answer(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What one leg at an identity provider brought: an account there, and what opens it."""
+"""What one login at an identity provider brought: an account there, and what opens it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     """When the person proved themselves there, if it says so."""
 
 
-class Connected(msgspec.Struct, frozen=True, omit_defaults=True):
+class UpstreamAccount(msgspec.Struct, frozen=True, omit_defaults=True):
     """One account, connected."""
 
     idp: str

@@ -17,7 +17,7 @@ MOST = 10_000
 """Tokens; the oldest goes first."""
 
 
-class ProvenTokens:
+class VerifiedTokenCache:
     """Those of one server."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from ostiary.transport.serving import run
 
 if TYPE_CHECKING:
     from ostiary.authserver import AuthServerSettings
-    from ostiary.authserver.services import Parts
+    from ostiary.authserver.services import Services
     from ostiary.config import Loaded
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ async def administering(config: Path | None) -> AsyncIterator[Administration]:
 
 
 @contextlib.asynccontextmanager
-async def with_all_parts(config: Path | None) -> AsyncIterator[Parts]:
+async def with_services(config: Path | None) -> AsyncIterator[Services]:
     """Reach all of it, for what its providers have to be told as well. It does not listen."""
     from ostiary.authserver import AuthServer  # noqa: PLC0415 - far more than most commands need
 
@@ -70,11 +70,11 @@ async def with_all_parts(config: Path | None) -> AsyncIterator[Parts]:
     path = file.telemetry.audit
     server = AuthServer(settings, storage=file.storage, audit=None if path is None else path.path)
     try:
-        await server.parts.store.database.prepare()
-        yield server.parts
+        await server.services.store.database.prepare()
+        yield server.services
     finally:
-        await server.parts.store.close()
-        server.parts.audit.close()
+        await server.services.store.close()
+        server.services.audit.close()
 
 
 def done(work: Coroutine[Any, Any, T]) -> T:

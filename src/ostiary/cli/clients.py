@@ -163,17 +163,17 @@ async def _added(config: Path | None, metadata: dict[str, Any]) -> AddedClient:
 async def _removed(config: Path | None, client_id: str) -> int:
     from ostiary.authserver.administration.clients import remove_client  # noqa: PLC0415
     from ostiary.authserver.audit_events import AuditEvent  # noqa: PLC0415
-    from ostiary.authserver.sessions.ending import let_go  # noqa: PLC0415
-    from ostiary.cli.administration import with_all_parts  # noqa: PLC0415
+    from ostiary.authserver.sessions.ending import release_grants  # noqa: PLC0415
+    from ostiary.cli.administration import with_services  # noqa: PLC0415
 
-    async with with_all_parts(config) as parts:
-        if any(one.client_id == client_id for one in parts.settings.clients):
+    async with with_services(config) as services:
+        if any(one.client_id == client_id for one in services.settings.clients):
             raise Failure(f"client {client_id} is in the file: take it out there")
-        ended = await remove_client(parts.store, client_id, now=parts.clock())
+        ended = await remove_client(services.store, client_id, now=services.clock())
         if ended is None:
             raise Failure(f"there is no client {client_id}; `ostiary clients list` shows them")
-        parts.audit.write(AuditEvent.CLIENT_REMOVED, client=client_id)
-        await let_go(parts, ended)
+        services.audit.write(AuditEvent.CLIENT_REMOVED, client=client_id)
+        await release_grants(services, ended)
         return len(ended)
 
 

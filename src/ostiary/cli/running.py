@@ -113,8 +113,8 @@ async def _telemetry(
     checks: Mapping[str, Check] = {}
     if authserver is not None:
         counted = AuditCounts(idp.name for idp in authserver.settings.upstream_idps)
-        authserver.parts.audit.hear(counted.heard)
-        counts, checks = counted.counts, readiness(authserver.parts)
+        authserver.services.audit.hear(counted.heard)
+        counts, checks = counted.counts, readiness(authserver.services)
     hosts = own_hosts(listen)
     app = SameOrigin(telemetry_app(Metrics(counts), checks), hosts or ())
     await stack.enter_async_context(serving(app, sockets[listen], hosts=hosts))

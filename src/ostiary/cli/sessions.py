@@ -12,7 +12,7 @@ from ostiary.cli.failure import BadUsage, Failure
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection
 
     from ostiary.authserver.sessions.ending import EndedSession
     from ostiary.authserver.sessions.listing import ListedSession
@@ -119,44 +119,44 @@ def _chosen(connection: Connection, client: str | None, person: str | None) -> l
 
 
 async def _revoked(config: Path | None, session: str | None, client: str | None, person: str | None) -> int:
-    from ostiary.authserver.sessions.ending import EndReason, end_all, let_go  # noqa: PLC0415
-    from ostiary.cli.administration import with_all_parts  # noqa: PLC0415
+    from ostiary.authserver.sessions.ending import release_grants  # noqa: PLC0415
+    from ostiary.cli.administration import with_services  # noqa: PLC0415
 
     def some(connection: Connection) -> list[EndedSession]:
-        which = _named(connection, session) if session is not None else _of(client, person)
-        return end_all(connection, which, reason=EndReason.ENDED_BY_OPERATOR, now=parts.clock(), most=AT_ONCE)
+        return _end_some(connection, session, client, person, now=services.clock())
 
     count = 0
-    async with with_all_parts(config) as parts:
-        while ended := await parts.store.transaction(some):
-            await let_go(parts, ended)
+    async with with_services(config) as services:
+        while ended := await services.store.transaction(some):
+            await release_grants(services, ended)
             count += len(ended)
             if session is not None:
                 break
     return count
 
 
-def _of(client: str | None, person: str | None) -> ColumnElement[bool]:
-    from ostiary.storage.schema import token_sessions  # noqa: PLC0415
+def _end_some(
+    connection: Connection, session: str | None, client: str | None, person: str | None, *, now: float
+) -> list[EndedSession]:
+    from ostiary.authserver.sessions import ending  # noqa: PLC0415
 
+    reason = ending.EndReason.ENDED_BY_OPERATOR
+    if session is not None:
+        ended = ending.end(connection, _named(connection, session), reason=reason, now=now)
+        return [] if ended is None else [ended]
     if client is not None:
-        return token_sessions.c.client_id == client
-    return token_sessions.c.user_id == person
+        return ending.end_all_of_client(connection, client, reason=reason, now=now, most=AT_ONCE)
+    assert person is not None  # noqa: S101 - for the type checker: one of the three was said
+    return ending.end_all_of_user(connection, person, reason=reason, now=now, most=AT_ONCE)
 
 
-def _named(connection: Connection, beginning: str) -> ColumnElement[bool]:
-    from sqlalchemy import select  # noqa: PLC0415
+def _named(connection: Connection, beginning: str) -> str:
+    from ostiary.authserver.sessions.listing import find_by_beginning  # noqa: PLC0415
 
-    from ostiary.storage.schema import token_sessions  # noqa: PLC0415
-
-    row = token_sessions.c
-    living = select(row.tsid_hash).where(row.ended_at.is_(None))
-    beginnings = living.where(row.tsid_hash.startswith(beginning, autoescape=True))
-    names = connection.execute(beginnings.limit(2)).scalars().all()
+    names = find_by_beginning(connection, beginning, most=2)
     if len(names) != 1:
         raise Failure(
             f"{'no session begins' if not names else 'several sessions begin'} with {beginning}; "
             "`ostiary sessions list` shows them"
         )
-    that: ColumnElement[bool] = row.tsid_hash == names[0]
-    return that
+    return names[0]

@@ -7,6 +7,7 @@
     database        SQLite or PostgreSQL, brought up to date before its first use
     prepared        statements that are made once and executed often
     schema          the tables as they are now
+    expiry          rows whose time is over
     migrations/     how they came to be so (Alembic)
     shared_tokens   tokens that one replica fetched for all
     errors          what can be wrong with a store

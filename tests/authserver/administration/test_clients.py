@@ -30,12 +30,12 @@ FORM = {"grant_type": "client_credentials"}
 
 async def test_a_client_is_registered_while_the_server_runs(start: Start, clock: Clock) -> None:
     async with start() as server:
-        store = server.server.parts.store
+        store = server.server.services.store
         added = await add_client(store, MACHINE, now=clock())
         assert added.secret is not None
         answered = await server.token(FORM, auth=(added.client_id, added.secret.reveal()))
         rows = str(await store.read(lambda c: c.execute(select(clients)).all()))
-        client = await server.server.parts.clients.find("robot")
+        client = await server.server.services.clients.find("robot")
     assert answered.json()["scope"] == "mcp"
     assert added.secret.reveal() not in rows
     assert added.secret.reveal() not in repr(added)
@@ -66,8 +66,8 @@ async def test_a_client_is_found_as_it_was_registered(
     start: Start, clock: Clock, metadata: dict[str, Any]
 ) -> None:
     async with start() as server:
-        added = await add_client(server.server.parts.store, metadata, now=clock())
-        found = await server.server.parts.clients.find(added.client_id)
+        added = await add_client(server.server.services.store, metadata, now=clock())
+        found = await server.server.services.clients.find(added.client_id)
     assert added.secret is None
     in_the_file = {"client_id": added.client_id, **metadata}
     assert found == configured_client(ClientSettings.model_validate(in_the_file), [])
@@ -75,9 +75,9 @@ async def test_a_client_is_found_as_it_was_registered(
 
 async def test_a_name_is_given_once(start: Start, clock: Clock) -> None:
     async with start() as server:
-        await add_client(server.server.parts.store, MACHINE, now=clock())
+        await add_client(server.server.services.store, MACHINE, now=clock())
         with pytest.raises(ClientRefused) as refused:
-            await add_client(server.server.parts.store, MACHINE, now=clock())
+            await add_client(server.server.services.store, MACHINE, now=clock())
     assert str(refused.value) == "there is a client robot already: remove it, or choose another name"
 
 
@@ -99,25 +99,25 @@ async def test_what_only_a_file_can_have_is_refused(
 ) -> None:
     async with start() as server:
         with pytest.raises(ClientRefused) as refused:
-            await add_client(server.server.parts.store, metadata, now=clock())
+            await add_client(server.server.services.store, metadata, now=clock())
     assert str(refused.value) == reason
 
 
 async def test_a_typing_error_is_refused(start: Start, clock: Clock) -> None:
     async with start() as server:
         with pytest.raises(ValidationError):
-            await add_client(server.server.parts.store, MACHINE | {"redirect_uri": REDIRECT}, now=clock())
+            await add_client(server.server.services.store, MACHINE | {"redirect_uri": REDIRECT}, now=clock())
 
 
 async def test_the_list_has_who_registered_and_no_secret(start: Start, clock: Clock) -> None:
     settings = basic_settings(registration={"dynamic": True, "dynamic_lifetime": "10d"})
     async with start(settings) as server:
-        await add_client(server.server.parts.store, MACHINE, now=clock())
+        await add_client(server.server.services.store, MACHINE, now=clock())
         clock.advance(60)
         await server.http.post(f"{server.issuer}/oauth/register", json={"redirect_uris": [REDIRECT]})
-        listed = await list_clients(server.server.parts.store, now=clock())
+        listed = await list_clients(server.server.services.store, now=clock())
         clock.advance(10 * 86400)
-        later = await list_clients(server.server.parts.store, now=clock())
+        later = await list_clients(server.server.services.store, now=clock())
     assert [(one.client.kind, one.expires_at) for one in listed] == [
         (ClientKind.DYNAMIC, 1_800_000_060 + 10 * 86400),
         (ClientKind.REGISTERED, None),
@@ -128,7 +128,7 @@ async def test_the_list_has_who_registered_and_no_secret(start: Start, clock: Cl
 
 async def test_a_removed_client_and_its_sessions_end(start: Start, clock: Clock) -> None:
     async with start() as server:
-        store = server.server.parts.store
+        store = server.server.services.store
         await add_client(store, MACHINE, now=clock())
         user = {"id": "u", "issuer": "i", "subject": "s", "sealed": b"", "created_at": 0, "seen_at": 0}
         session = {
@@ -148,7 +148,7 @@ async def test_a_removed_client_and_its_sessions_end(start: Start, clock: Clock)
         await store.transaction(lambda c: c.execute(insert(token_sessions).values(session)) and None)
         ended = await remove_client(store, "robot", now=clock())
         again = await remove_client(store, "robot", now=clock())
-        found = await server.server.parts.clients.find("robot")
+        found = await server.server.services.clients.find("robot")
     assert ended is not None
     assert [(one.tsid_hash, str(one.reason)) for one in ended] == [("h", "client_removed")]
     assert again is None

@@ -21,10 +21,10 @@ from tests.authserver.foreign_issuer import ForeignIssuer
 from tests.peers.postgresql import PostgreSql
 
 from ostiary.authserver import AuthServerSettings
-from ostiary.authserver.assertions.assertion_policy import require_may_bring
+from ostiary.authserver.assertions.assertion_policy import require_client_allowed
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
-from ostiary.authserver.upstream_account import Connected, UpstreamTokens
-from ostiary.authserver.upstream_grants.upsert import keep
+from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens
+from ostiary.authserver.upstream_grants.upsert import upsert
 from ostiary.credentials import Bearer, IdJag
 from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.id_jag import IdpSettings
@@ -141,7 +141,7 @@ async def test_it_is_the_person_who_signs_in_at_that_issuer(start: Start, sso: F
         ada = await claims_of(server, id_jag(sso, server))
         again = await claims_of(server, id_jag(sso, server, resource=OTHER))
         bob = await claims_of(server, id_jag(sso, server, sub="bob"))
-        people = await server.server.parts.store.read(
+        people = await server.server.services.store.read(
             lambda connection: connection.execute(select(users.c.id, users.c.issuer, users.c.subject)).all()
         )
     assert ada["sub"] == again["sub"] != bob["sub"]
@@ -157,7 +157,7 @@ async def test_the_next_assertion_goes_on_with_the_session(
         second = await claims_of(server, id_jag(sso, server))
         narrower = await claims_of(server, id_jag(sso, server, scope="mcp"))
         elsewhere = await claims_of(server, id_jag(sso, server, resource=OTHER))
-        rows = await server.server.parts.store.read(
+        rows = await server.server.services.store.read(
             lambda connection: connection.execute(select(token_sessions)).all()
         )
     assert second["tsid"] == first["tsid"]
@@ -187,19 +187,19 @@ async def test_what_the_person_connected_belongs_to_the_session(
     """At the page of connected accounts, when they signed in there themselves; and of this owner alone."""
 
     def connect(connection: Connection, store: Store, user_id: str) -> str:
-        account = Connected(
+        account = UpstreamAccount(
             idp="corp",
             issuer=sso.url,
             account="ada",
             client_id="ostiary",
             tokens=UpstreamTokens(access_token="at-corp"),
         )
-        return keep(
-            connection, store, user_id=user_id, owner="default/gateway", connected=account, now=clock.now
+        return upsert(
+            connection, store, user_id=user_id, owner="default/gateway", account=account, now=clock.now
         )
 
     async with start(settings(sso)) as server:
-        store = server.server.parts.store
+        store = server.server.services.store
         elsewhere = await claims_of(server, id_jag(sso, server, resource=OTHER))
         bob = await claims_of(server, id_jag(sso, server, sub="bob"))
         grant_id = await store.transaction(lambda connection: connect(connection, store, elsewhere["sub"]))
@@ -428,7 +428,7 @@ async def test_only_the_clients_of_the_entry_may_bring_assertions(start: Start, 
 def test_a_client_that_proves_nothing_brings_nothing(sso: ForeignIssuer) -> None:
     trusted = TrustedIssuer.model_validate(sso.settings | {"use": ["id_jag"]})
     with pytest.raises(UnauthorizedClient) as refused:
-        require_may_bring(Client("https://app.example/client", ClientKind.DOCUMENT), trusted)
+        require_client_allowed(Client("https://app.example/client", ClientKind.DOCUMENT), trusted)
     assert str(refused.value) == "a client that does not prove who it is may not bring an assertion"
 
 

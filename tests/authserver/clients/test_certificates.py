@@ -134,8 +134,8 @@ async def test_a_client_with_a_secret_has_its_tokens_bound_to_its_certificate(
     }
 
 
-def dn(*parts: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
-    return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
+def dn(*services: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in services])
 
 
 CN = NameOID.COMMON_NAME

@@ -31,13 +31,13 @@ AWAY = "the client's document, which says where its codes may go, cannot be fetc
 
 async def refusal(server: Server, client_id: str, **options: Any) -> OAuthError:
     with pytest.raises(OAuthError) as refused:
-        await server.server.parts.clients.find(client_id, **options)
+        await server.server.services.clients.find(client_id, **options)
     return refused.value
 
 
 async def test_a_client_is_what_its_document_says(start: Start, site: Site) -> None:
     async with start(site.settings()) as server:
-        client = await server.server.parts.clients.find(site.client_id)
+        client = await server.server.services.clients.find(site.client_id)
     assert client is not None
     assert (client.kind, client.name, client.redirect_uris) == (
         ClientKind.DOCUMENT,
@@ -57,7 +57,7 @@ async def test_a_document_is_read_as_editors_and_hosts_give_it(
         site.headers["content-encoding"] = "gzip"
     for _ in range(2):
         async with start(site.settings()) as server:
-            client = await server.server.parts.clients.find(site.client_id)
+            client = await server.server.services.clients.find(site.client_id)
         assert client is not None
         assert client.name == "Zoo Keeper"
 
@@ -82,7 +82,7 @@ async def test_a_document_is_fetched_again_when_its_time_is_over(
     start: Start, site: Site, clock: Clock
 ) -> None:
     async with start(site.settings()) as server:
-        find = server.server.parts.clients.find
+        find = server.server.services.clients.find
         await find(site.client_id)
         clock.advance(599)
         await find(site.client_id)
@@ -98,7 +98,7 @@ async def test_a_document_is_fetched_again_when_its_time_is_over(
 async def test_many_who_ask_at_once_are_one_fetch(start: Start, site: Site) -> None:
     site.waits = asyncio.Event()
     async with start(site.settings()) as server:
-        asking = [asyncio.create_task(server.server.parts.clients.find(site.client_id)) for _ in range(20)]
+        asking = [asyncio.create_task(server.server.services.clients.find(site.client_id)) for _ in range(20)]
         await site.reached.wait()
         site.waits.set()
         found = await asyncio.gather(*asking)
@@ -108,9 +108,9 @@ async def test_many_who_ask_at_once_are_one_fetch(start: Start, site: Site) -> N
 
 async def test_a_document_outlives_a_restart(start: Start, site: Site) -> None:
     async with start(site.settings()) as server:
-        await server.server.parts.clients.find(site.client_id)
+        await server.server.services.clients.find(site.client_id)
     async with start(site.settings()) as server:
-        assert await server.server.parts.clients.find(site.client_id) is not None
+        assert await server.server.services.clients.find(site.client_id) is not None
     assert len(site.asked) == 1
 
 
@@ -118,13 +118,13 @@ async def test_a_document_out_of_reach_still_holds_for_who_was_let_in_for_a_day(
     start: Start, site: Site, clock: Clock
 ) -> None:
     async with start(site.settings()) as server:
-        await server.server.parts.clients.find(site.client_id)
+        await server.server.services.clients.find(site.client_id)
         site.status = 500
         clock.advance(600)
         refused = await refusal(server, site.client_id)
         assert type(refused) is Unavailable
         assert refused.description == AWAY
-        assert await server.server.parts.clients.find(site.client_id, stale_ok=True) is not None
+        assert await server.server.services.clients.find(site.client_id, stale_ok=True) is not None
         clock.advance(86400)
         assert (await refusal(server, site.client_id, stale_ok=True)).description == AWAY
 
@@ -133,7 +133,7 @@ async def test_a_document_that_is_gone_ends_the_client_for_everybody(
     start: Start, site: Site, clock: Clock
 ) -> None:
     async with start(site.settings()) as server:
-        await server.server.parts.clients.find(site.client_id)
+        await server.server.services.clients.find(site.client_id)
         site.status = 404
         clock.advance(600)
         refused = await refusal(server, site.client_id, stale_ok=True)
@@ -145,7 +145,7 @@ async def test_a_document_that_takes_a_redirect_uri_away_is_believed_at_once(
     start: Start, site: Site, clock: Clock
 ) -> None:
     async with start(site.settings()) as server:
-        await server.server.parts.clients.find(site.client_id)
+        await server.server.services.clients.find(site.client_id)
         clock.advance(600)
         site.document = {**site.document, "redirect_uris": ["http://evil.example/"]}
         refused = await refusal(server, site.client_id, stale_ok=True)
@@ -160,7 +160,7 @@ async def test_a_failure_is_forgotten_after_some_seconds(start: Start, site: Sit
         assert len(site.asked) == 1
         site.status = 200
         clock.advance(10)
-        assert await server.server.parts.clients.find(site.client_id) is not None
+        assert await server.server.services.clients.find(site.client_id) is not None
 
 
 async def test_strangers_cannot_have_us_hammer_a_host(start: Start, site: Site) -> None:
@@ -178,11 +178,11 @@ async def test_documents_in_the_store_are_bounded_and_what_somebody_uses_stays(
 ) -> None:
     monkeypatch.setattr(documents, "MOST_STORED", 3)
     async with start(site.settings()) as server:
-        store = server.server.parts.store
+        store = server.server.services.store
         for number in range(6):
             client_id = f"{site.origin}/{number}"
             site.document = {**site.document, "client_id": client_id}
-            assert await server.server.parts.clients.find(client_id) is not None
+            assert await server.server.services.clients.find(client_id) is not None
             if number == 0:
                 await store.transaction(partial(room.let_in, client_id=client_id, now=clock()))
             clock.advance(1)
@@ -193,7 +193,7 @@ async def test_documents_in_the_store_are_bounded_and_what_somebody_uses_stays(
 
 async def test_documents_can_be_switched_off(start: Start, site: Site) -> None:
     async with start(site.settings(client_id_metadata_documents=False)) as server:
-        assert await server.server.parts.clients.find(site.client_id) is None
+        assert await server.server.services.clients.find(site.client_id) is None
     assert site.asked == []
 
 
@@ -203,7 +203,7 @@ async def test_documents_can_be_switched_off(start: Start, site: Site) -> None:
 @contextlib.asynccontextmanager
 async def asking(server: Server, asked: Iterable[tuple[str, str]]) -> AsyncIterator[int]:
     """Ask for documents from addresses, all at once. Gives how many are refused; the others wait."""
-    find = server.server.parts.clients.find
+    find = server.server.services.clients.find
     tasks = [asyncio.create_task(find(client_id, asked_from=address)) for client_id, address in asked]
     before = under_way(server)
     while under_way(server) - before + sum(task.done() for task in tasks) < len(tasks):  # noqa: ASYNC110 - two things
@@ -216,7 +216,7 @@ async def asking(server: Server, asked: Iterable[tuple[str, str]]) -> AsyncItera
 
 def under_way(server: Server) -> int:
     """Documents that are being fetched."""
-    known = server.server.parts.clients.documents
+    known = server.server.services.clients.documents
     assert known is not None
     return known.pending.count
 
@@ -231,7 +231,7 @@ async def test_64_slow_documents_of_one_host_shut_out_nobody_else_s(
     ]
     async with start(site.settings()) as server, asking(server, slow) as refused:
         assert refused == 64 - pending_fetches.MOST_OF_HOST
-        assert await server.server.parts.clients.find(site.client_id, asked_from="203.0.113.1") is not None
+        assert await server.server.services.clients.find(site.client_id, asked_from="203.0.113.1") is not None
 
 
 @pytest.mark.parametrize("address", ["198.51.100.7", "2001:db8:0:1::{number:x}"])
@@ -244,7 +244,7 @@ async def test_64_slow_documents_for_one_address_shut_out_nobody_else(
     ]
     async with start(site.settings()) as server, asking(server, slow) as refused:
         assert refused == 64 - pending_fetches.MOST_OF_ADDRESS
-        assert await server.server.parts.clients.find(site.client_id, asked_from="203.0.113.1") is not None
+        assert await server.server.services.clients.find(site.client_id, asked_from="203.0.113.1") is not None
 
 
 async def test_one_address_alone_does_not_use_up_a_host_s_share(
@@ -278,7 +278,7 @@ async def test_who_joins_a_look_is_not_refused_for_whoever_began_it(
 ) -> None:
     slow = [(f"https://evil{number}.example:{silence[0]}/client.json", "198.51.100.7") for number in range(8)]
     async with start(site.settings()) as server, asking(server, slow):
-        find = server.server.parts.clients.find
+        find = server.server.services.clients.find
         refused, found = await asyncio.gather(
             find(site.client_id, asked_from="198.51.100.7"),
             find(site.client_id, asked_from="203.0.113.1"),
@@ -348,7 +348,7 @@ async def test_cimd_ipv4_mapped_ipv6(start: Start, trap: Trap, host: str) -> Non
 async def test_cimd_decimal_and_octal_hosts(start: Start, trap: Trap, host: str) -> None:
     """Such an id is no URL that everybody reads alike, so it is nobody's."""
     async with start(strict()) as server:
-        assert await server.server.parts.clients.find(f"https://{host}:{trap.port}/client.json") is None
+        assert await server.server.services.clients.find(f"https://{host}:{trap.port}/client.json") is None
     assert trap.reached == 0
 
 
@@ -382,8 +382,10 @@ async def test_cimd_dns_rebinding(
             "fresh_until": clock() + 60,
             "expires_at": clock() + 86460,
         }
-        await server.server.parts.store.transaction(lambda c: c.execute(insert(clients).values(had)) and None)
-        assert await server.server.parts.clients.find(client_id) is not None
+        await server.server.services.store.transaction(
+            lambda c: c.execute(insert(clients).values(had)) and None
+        )
+        assert await server.server.services.clients.find(client_id) is not None
         clock.advance(60)
         resolves("127.0.0.1")
         refused = await refusal(server, client_id)

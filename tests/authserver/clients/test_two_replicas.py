@@ -54,7 +54,7 @@ async def test_a_client_that_registered_at_one_is_known_at_the_other(pair: Pair,
             said = {"redirect_uris": [REDIRECT]}
             answered = await server.http.post(f"{server.issuer}/oauth/register", json=said)
             registered.append(answered.json()["client_id"])
-        known = [await other.server.parts.clients.find(client_id) for client_id in registered]
+        known = [await other.server.services.clients.find(client_id) for client_id in registered]
     assert [client is not None for client in known] == [False, True, True, True]
 
 
@@ -73,15 +73,15 @@ async def test_a_client_that_is_let_in_at_one_while_the_other_makes_room_stays(
 
     async with pair(basic_settings(registration={"dynamic": True, "dynamic_most": 2})) as (one, other):
         oldest, _ = await register(one), await register(one)
-        letting_in = asyncio.create_task(one.server.parts.store.transaction(let_in_slowly))
+        letting_in = asyncio.create_task(one.server.services.store.transaction(let_in_slowly))
         await asyncio.sleep(0.2)
         await register(other)
         await letting_in
-        assert await other.server.parts.clients.find(oldest) is not None
+        assert await other.server.services.clients.find(oldest) is not None
 
 
 async def test_a_document_that_one_fetched_is_known_at_the_other(pair: Pair, site: Site) -> None:
     async with pair(site.settings()) as (one, other):
         for server in (one, other):
-            assert await server.server.parts.clients.find(site.client_id) is not None
+            assert await server.server.services.clients.find(site.client_id) is not None
     assert site.asked == ["/client.json"]

@@ -65,14 +65,14 @@ def notice(seen: Seen) -> str:
 
 async def count(server: Server, table: Table) -> int:
     """Rows."""
-    parts = server.server.parts
+    services = server.server.services
     query = select(func.count()).select_from(table)
-    return int(await parts.store.read(lambda connection: connection.execute(query).scalar_one()))
+    return int(await services.store.read(lambda connection: connection.execute(query).scalar_one()))
 
 
 async def everything(server: Server, table: Table) -> list[dict[str, Any]]:
     """All rows of a table."""
-    read = server.server.parts.store.read
+    read = server.server.services.store.read
     return await read(lambda connection: [dict(row) for row in connection.execute(select(table)).mappings()])
 
 

@@ -149,7 +149,7 @@ async def test_a_session_that_begins_later_has_the_account(start: Start, clock: 
         assert hub["id"] in {row["grant_id"] for row in await everything(here.server, session_grants)}
 
 
-async def test_connect_leg_from_another_browser(start: Start, clock: Clock) -> None:
+async def test_connect_login_from_another_browser(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="on_demand") as here:
         attacker, victim = await here.person(), await here.person()
         departure = await leave(attacker)
@@ -163,7 +163,7 @@ async def test_connect_leg_from_another_browser(start: Start, clock: Clock) -> N
         assert notice(seen).startswith("The account is connected.")
 
 
-async def test_connect_leg_of_somebody_who_is_not_signed_in_any_more(start: Start, clock: Clock) -> None:
+async def test_connect_login_of_somebody_who_is_not_signed_in_any_more(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="on_demand") as here:
         person = await here.person()
         departure = await leave(person)
@@ -171,7 +171,7 @@ async def test_connect_leg_of_somebody_who_is_not_signed_in_any_more(start: Star
         await _comes_back_in_vain(here, person, departure, "nobody is signed in")
 
 
-async def test_connect_leg_of_another_person_in_the_same_browser(start: Start, clock: Clock) -> None:
+async def test_connect_login_of_another_person_in_the_same_browser(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="on_demand") as here:
         person = await here.person()
         departure = await leave(person)
@@ -181,7 +181,7 @@ async def test_connect_leg_of_another_person_in_the_same_browser(start: Start, c
         await _comes_back_in_vain(here, person, departure, "somebody else is signed in")
 
 
-async def test_csrf_a_leg_begins_with_a_form_of_this_person_alone(start: Start, clock: Clock) -> None:
+async def test_csrf_a_login_begins_with_a_form_of_this_person_alone(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="on_demand") as here:
         attacker, victim = await here.person(), await here.person()
         theirs = (await attacker.open(connect_url(here.server))).hidden
@@ -352,7 +352,7 @@ async def test_an_account_that_is_not_connected_there_any_more_is_refused(start:
     async with world(start, clock, resources=resources) as here:
         person = await here.person()
         departure = await leave(person)
-        entry = here.server.server.parts.resources.entries[0]
+        entry = here.server.server.services.resources.entries[0]
         entry.idps.pop()  # as a replica with a newer configuration has it
         refused = await person.open(departure)
         assert (refused.status, refused.heading) == (400, "The account was not connected")

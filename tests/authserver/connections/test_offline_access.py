@@ -116,9 +116,9 @@ async def test_an_account_that_works_no_more_is_offered_to_nobody(start: Start, 
         person = await here.person()
         await connected(person)
         seen = await page(person)
-        parts = here.server.server.parts
+        services = here.server.server.services
         dead = upstream_grants.update().values(state="needs_reconnect")
-        await parts.store.transaction(lambda connection: connection.execute(dead) and None)
+        await services.store.transaction(lambda connection: connection.execute(dead) and None)
         assert forms(await page(person), AWAY) == []
         refused = await press(person, seen, AWAY, client="nightly", days="7")
         assert refused.status == 404

@@ -94,9 +94,9 @@ async def test_an_account_that_works_no_more_is_not_replaced_without_asking(
     async with world(start, clock, hub="on_demand") as here:
         person = await here.person()
         await connected(person)
-        parts = here.server.server.parts
+        services = here.server.server.services
         dead = upstream_grants.update().values(state="needs_reconnect")
-        await parts.store.transaction(lambda connection: connection.execute(dead) and None)
+        await services.store.transaction(lambda connection: connection.execute(dead) and None)
         assert rows(await page(person))[0] == "Hub alice-hub Connect it again openid repo"
         here.hub.person = dict(MALLORY)
         asked = await press(person, await page(person), "/connect/hub")

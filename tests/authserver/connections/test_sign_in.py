@@ -70,7 +70,7 @@ async def test_a_provider_that_is_no_identity_any_more_signs_nobody_in(start: St
     async with world(start, clock, resources=TWO_PROVIDERS) as here:
         person = await here.person()
         departure = await person.leave(await page(person), idp="hub")
-        here.server.server.parts.resources._entries.popitem()  # as a newer configuration has it
+        here.server.server.services.resources._entries.popitem()  # as a newer configuration has it
         refused = await person.open(departure)
         assert refused.status == 500
         assert await count(here.server, browser_sessions) == 0

@@ -153,7 +153,7 @@ async def test_what_is_no_access_token_of_ours_is_inactive(start: Start) -> None
 
 async def test_a_token_of_a_withdrawn_key_is_inactive_however_often_it_was_asked_about(start: Start) -> None:
     async with start(with_gateway()) as server:
-        signing = server.server.parts.signing
+        signing = server.server.services.signing
         token = (await sign_in(server))["access_token"]
         assert (await introspect(server, token))["active"] is True
         assert await signing.retire(signing.signer().kid)

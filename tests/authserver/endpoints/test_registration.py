@@ -37,7 +37,7 @@ async def test_a_public_client_registers_itself(start: Start) -> None:
     async with start(settings()) as server:
         answered = await register(server, PUBLIC)
         said = answered.json()
-        client = await server.server.parts.clients.find(said["client_id"])
+        client = await server.server.services.clients.find(said["client_id"])
     assert answered.status_code == 201
     assert answered.headers["cache-control"] == "no-store"
     assert re.fullmatch(r"[0-9a-f-]{36}", said.pop("client_id"))
@@ -69,7 +69,7 @@ async def test_a_confidential_client_gets_the_method_that_it_asked_for(start: St
             server.token(form | post) if method == "client_secret_basic" else server.token(form, **basic)
         )
         wrong = await server.token(form, auth=(said["client_id"], "wrong"))
-        kept = await server.server.parts.store.read(lambda c: c.execute(select(clients)).one())
+        kept = await server.server.services.store.read(lambda c: c.execute(select(clients)).one())
     assert said["token_endpoint_auth_method"] == method
     assert len(secret) == 43
     assert said["client_secret_expires_at"] == 1_800_000_000 + 90 * DAY
@@ -169,7 +169,9 @@ async def test_ten_thousand_registrations(start: Start, clock: Clock) -> None:
 async def known(server: Server) -> list[str]:
     """The clients in the store, oldest first."""
     wanted = select(clients.c.client_id).order_by(clients.c.created_at)
-    return await server.server.parts.store.read(lambda connection: list(connection.execute(wanted).scalars()))
+    return await server.server.services.store.read(
+        lambda connection: list(connection.execute(wanted).scalars())
+    )
 
 
 async def test_registrations_that_nobody_let_in_make_room_and_never_one_that_is_used(
@@ -197,7 +199,7 @@ async def test_a_client_that_a_replica_of_an_earlier_version_let_in_gives_no_roo
     async with world(start, clock, registration={"dynamic": True, "dynamic_most": 5}, limits=MANY) as here:
         used = await here.stranger(grant_types=["authorization_code", "refresh_token"])
         tokens = await (await here.person()).tokens(client_id=used)
-        store = here.server.server.parts.store
+        store = here.server.server.services.store
         await store.transaction(
             lambda connection: connection.execute(clients.update().values(let_in_at=None))
         )
@@ -242,7 +244,7 @@ async def test_registrations_are_limited_by_address(start: Start) -> None:
 
 async def test_a_client_that_is_used_stays_and_one_that_is_not_ends(start: Start, clock: Clock) -> None:
     async with start(settings(dynamic_lifetime="10d")) as server:
-        find = server.server.parts.clients.find
+        find = server.server.services.clients.find
         used, unused = [(await register(server, PUBLIC)).json()["client_id"] for _ in range(2)]
         clock.advance(9 * DAY)
         assert await find(used) is not None
@@ -254,9 +256,9 @@ async def test_a_client_that_is_used_stays_and_one_that_is_not_ends(start: Start
 async def test_a_registration_outlives_a_restart(start: Start) -> None:
     async with start(settings()) as server:
         client_id = (await register(server, PUBLIC | {"scope": "mcp"})).json()["client_id"]
-        before = await server.server.parts.clients.find(client_id)
+        before = await server.server.services.clients.find(client_id)
     async with start(settings()) as server:
-        assert await server.server.parts.clients.find(client_id) == before
+        assert await server.server.services.clients.find(client_id) == before
 
 
 async def test_the_audit_says_who_registered(start: Start) -> None:

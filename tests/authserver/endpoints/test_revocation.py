@@ -95,10 +95,10 @@ async def test_the_account_at_the_provider_ends_with_the_last_session(start: Sta
         person = await here.person()
         one, other = await person.tokens(), await person.tokens()
         await revoke(here.server, one["refresh_token"])
-        await here.server.server.parts.background.finish()
+        await here.server.server.services.background.finish()
         assert here.corp.revoked == []
         await revoke(here.server, other["refresh_token"])
-        await here.server.server.parts.background.finish()
+        await here.server.server.services.background.finish()
         assert [form["token_type_hint"] for form in here.corp.revoked] == ["refresh_token", "access_token"]
         (disconnected,) = events(here.server, "account_disconnected")
     assert disconnected["idp"] == "corp"

@@ -22,7 +22,7 @@ from tests.authserver.agreed import (
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start
 
 from ostiary.authserver.sessions.session import find
-from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
+from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 from ostiary.oauth.client.id_token import half_hash
 from ostiary.oauth.client.pkce import s256
 from ostiary.storage.schema import (
@@ -42,7 +42,7 @@ EVERYTHING = (users, upstream_grants, token_sessions, session_grants, refresh_to
 
 async def counts(server: Server) -> dict[str, int]:
     """Rows in the tables that a redemption writes."""
-    return await server.server.parts.store.read(
+    return await server.server.services.store.read(
         lambda connection: {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in EVERYTHING
@@ -92,7 +92,7 @@ async def test_the_same_address_at_two_issuers_is_two_people(start: Start) -> No
     other = Identity("https://other.example.com", "248289761001", email="alice@example.com")
     async with start(settings()) as server:
         alice = await sign_in(server)
-        namesake = await sign_in(server, identity=other, connected=())
+        namesake = await sign_in(server, identity=other, accounts=())
         subjects = {(await claims_of(server, tokens["access_token"]))["sub"] for tokens in (alice, namesake)}
     assert len(subjects) == 2
 
@@ -295,24 +295,24 @@ async def test_a_redeemed_code_holds_no_upstream_token_any_more(start: Start) ->
     async with start(settings()) as server:
         code = await give_code(server)
         await server.token(redemption(code))
-        parts = server.server.parts
-        sealed = await parts.store.read(
+        services = server.server.services
+        sealed = await services.store.read(
             lambda connection: connection.execute(select(codes.c.sealed)).scalar_one()
         )
-        left = parts.store.open(sealed, type(agreed()), table=codes, key=digest(code))
-    assert left == agreed(connected=())
+        left = services.store.open(sealed, type(agreed()), table=codes, key=digest(code))
+    assert left == agreed(accounts=())
 
 
 async def test_a_session_may_use_what_was_connected_for_its_owner_before(start: Start) -> None:
-    hub = Connected("hub", "http://127.0.0.1:9/hub", "4711", "ostiary", UpstreamTokens("hub-token"))
+    hub = UpstreamAccount("hub", "http://127.0.0.1:9/hub", "4711", "ostiary", UpstreamTokens("hub-token"))
     values = settings()
     values["upstream_idps"].append({"name": "hub", "issuer": "http://127.0.0.1:9/hub", "client_id": "o"})
     values["resources"][0]["idps"] = ["corp", {"name": "hub", "use": "optional"}]
     async with start(values) as server:
-        await sign_in(server, connected=(corp(), hub))
+        await sign_in(server, accounts=(corp(), hub))
         later = await sign_in(server)
         tsid = (await claims_of(server, later["access_token"]))["tsid"]
-        pointed = await server.server.parts.store.read(
+        pointed = await server.server.services.store.read(
             lambda connection: (
                 connection.execute(
                     select(upstream_grants.c.idp)
@@ -327,8 +327,10 @@ async def test_a_session_may_use_what_was_connected_for_its_owner_before(start: 
 
 
 async def test_an_account_takes_the_place_of_another_when_its_person_agreed(start: Start) -> None:
-    def hub(account: str) -> Connected:
-        return Connected("hub", "http://127.0.0.1:9/hub", account, "ostiary", UpstreamTokens("hub-token"))
+    def hub(account: str) -> UpstreamAccount:
+        return UpstreamAccount(
+            "hub", "http://127.0.0.1:9/hub", account, "ostiary", UpstreamTokens("hub-token")
+        )
 
     values = settings()
     values["upstream_idps"].append(
@@ -337,10 +339,10 @@ async def test_an_account_takes_the_place_of_another_when_its_person_agreed(star
     )
     values["resources"][0]["idps"] = ["corp", {"name": "hub", "use": "optional"}]
     async with start(values) as server:
-        before = await sign_in(server, connected=(corp(), hub("4711")))
-        await sign_in(server, connected=(corp(), hub("4712")), replaced=("hub",))
+        before = await sign_in(server, accounts=(corp(), hub("4711")))
+        await sign_in(server, accounts=(corp(), hub("4712")), replaced=("hub",))
         tsid = (await claims_of(server, before["access_token"]))["tsid"]
-        pointed = await server.server.parts.store.read(
+        pointed = await server.server.services.store.read(
             lambda connection: (
                 connection.execute(
                     select(upstream_grants.c.account)
@@ -351,7 +353,7 @@ async def test_an_account_takes_the_place_of_another_when_its_person_agreed(star
                 .all()
             )
         )
-        await server.server.parts.background.finish()
+        await server.server.services.background.finish()
         (replaced,) = events(server, "account_replaced")
         (disconnected,) = events(server, "account_disconnected")
     assert sorted(pointed) == ["248289761001", "4712"]
@@ -413,8 +415,8 @@ async def test_no_tsid_in_logs(start: Start, capfd: pytest.CaptureFixture[str]) 
         await refresh(server, "no-" + first["refresh_token"])
         await server.token(redemption(code))
         tsid = (await claims_of(server, first["access_token"]))["tsid"]
-        session = await server.server.parts.store.read(
-            lambda connection: find(connection, server.server.parts.store, digest(tsid))
+        session = await server.server.services.store.read(
+            lambda connection: find(connection, server.server.services.store, digest(tsid))
         )
         assert session is not None
         assert session.secret.tsid == tsid

@@ -95,15 +95,17 @@ async def test_what_a_person_decided_is_heard_at_once(start: Start) -> None:
 
 async def test_a_person_says_no(start: Start) -> None:
     async with start(with_tv()) as server:
-        asked, parts = await ask(server), server.server.parts
+        asked, services = await ask(server), server.server.services
 
         def deny(connection: Any) -> tuple[bool, bool]:
-            waiting = devices.find_waiting(connection, parts.store, asked["user_code"], now=parts.clock())
+            waiting = devices.find_waiting(
+                connection, services.store, asked["user_code"], now=services.clock()
+            )
             assert waiting is not None
-            first = devices.deny(connection, waiting.device_hash, now=parts.clock())
-            return first, devices.deny(connection, waiting.device_hash, now=parts.clock())
+            first = devices.deny(connection, waiting.device_hash, now=services.clock())
+            return first, devices.deny(connection, waiting.device_hash, now=services.clock())
 
-        assert await parts.store.transaction(deny) == (True, False)
+        assert await services.store.transaction(deny) == (True, False)
         assert not await approve(server, asked["user_code"])
         refused = await poll(server, asked["device_code"])
     assert refused.json() == refusal("the person said no", "access_denied")
@@ -131,20 +133,22 @@ async def test_another_client_cannot_use_a_device_code(start: Start) -> None:
 
 async def test_what_was_agreed_for_another_client_lets_no_device_in(start: Start) -> None:
     async with start(with_tv()) as server:
-        asked, parts = await ask(server), server.server.parts
+        asked, services = await ask(server), server.server.services
 
         def decide(connection: Any) -> bool:
-            waiting = devices.find_waiting(connection, parts.store, asked["user_code"], now=parts.clock())
+            waiting = devices.find_waiting(
+                connection, services.store, asked["user_code"], now=services.clock()
+            )
             assert waiting is not None
             return devices.approve(
                 connection,
-                parts.store,
+                services.store,
                 waiting.device_hash,
                 agreed(client_id="other"),
-                now=parts.clock(),
+                now=services.clock(),
             )
 
-        assert not await parts.store.transaction(decide)
+        assert not await services.store.transaction(decide)
         assert (await poll(server, asked["device_code"])).json() == PENDING
 
 

@@ -25,7 +25,7 @@ from tests.authserver.agreed import (
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start
 from tests.authserver.person import world
 
-from ostiary.authserver.sessions.stale_sessions import end_misfits
+from ostiary.authserver.sessions.stale_sessions import end_stale_sessions
 from ostiary.oauth.confirmation import jwk_thumbprint
 from ostiary.storage.schema import token_sessions
 
@@ -38,7 +38,7 @@ DAY = 24 * 3600.0
 
 async def reason_of_end(server: Server) -> str | None:
     query = select(token_sessions.c.ended_because)
-    found = await server.server.parts.store.read(lambda connection: connection.execute(query).scalar_one())
+    found = await server.server.services.store.read(lambda connection: connection.execute(query).scalar_one())
     return None if found is None else str(found)
 
 
@@ -217,7 +217,7 @@ async def test_a_client_that_was_removed_has_no_sessions(start: Start) -> None:
         token = (await sign_in(server))["refresh_token"]
     async with start(settings(clients=[WEB])) as server:
         refused = await refresh(server, token)
-        await end_misfits(server.server.parts, now=0.0)
+        await end_stale_sessions(server.server.services, now=0.0)
         assert await reason_of_end(server) == "client_removed"
     assert refused.json()["error"] == "invalid_client"
     async with start(settings()) as server:

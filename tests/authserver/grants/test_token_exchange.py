@@ -161,7 +161,7 @@ async def test_delegation_without_upstream_right_gets_none(start: Start, sso: Fo
     """No `tsid`, no session, no refresh token: nothing leads from here to the person's accounts."""
     async with start(settings(sso)) as server:
         answered = await exchange(server, token(sso))
-        sessions = await server.server.parts.store.read(
+        sessions = await server.server.services.store.read(
             lambda connection: connection.execute(
                 select(func.count()).select_from(token_sessions)
             ).scalar_one()

@@ -11,10 +11,10 @@ from tests.authserver.conftest import Clock
 from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp, little_idp
 
 from ostiary.authserver.config.idps import OidcIdp
-from ostiary.authserver.idps.idp import LegWishes, UpstreamIdp
+from ostiary.authserver.idps.idp import LoginOptions, UpstreamIdp
 from ostiary.authserver.idps.oidc import OidcProvider
 from ostiary.authserver.idps.tools import Tools
-from ostiary.authserver.upstream_account import Connected
+from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.identity.key_sets import KeySets
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.store import Store
@@ -52,11 +52,11 @@ def provider(idp: LittleIdp, tools: Tools, tmp_path: Path) -> Provider:
 
 
 async def signed_in(
-    provider: UpstreamIdp, idp: LittleIdp, clock: Clock, *, wishes: LegWishes | None = None, **answer: str
-) -> Connected:
-    """A whole leg. answer: what the browser brings back else."""
-    left = await provider.depart(state="the-state", redirect_uri=CALLBACK, wishes=wishes or LegWishes())
-    return await provider.arrive(idp.approve(left.url, **answer), left.memory, now=clock())
+    provider: UpstreamIdp, idp: LittleIdp, clock: Clock, *, options: LoginOptions | None = None, **answer: str
+) -> UpstreamAccount:
+    """A whole login. answer: what the browser brings back else."""
+    left = await provider.begin(state="the-state", redirect_uri=CALLBACK, options=options or LoginOptions())
+    return await provider.complete(idp.approve(left.url, **answer), left.memory, now=clock())
 
 
 @pytest.fixture

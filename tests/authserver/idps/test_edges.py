@@ -15,13 +15,13 @@ from tests.authserver.idps.recorded import recorded
 from tests.peers.certificates import CertificateAuthority
 
 from ostiary.authserver.config.idps import IdpSettings
-from ostiary.authserver.idps.idp import IdpUnavailable, LegWishes, UpstreamIdp
+from ostiary.authserver.idps.idp import IdpUnavailable, LoginOptions, UpstreamIdp
 from ostiary.authserver.idps.mcp import McpProvider
 from ostiary.authserver.idps.oauth2 import OAuth2Provider
 from ostiary.authserver.idps.oidc import OidcProvider
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
-from ostiary.authserver.upstream_account import Connected
+from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.identity.key_sets import KeySets
 from ostiary.storage.store import Store
 
@@ -30,9 +30,9 @@ NOT_TRUSTED = "its certificate is from an authority that is not trusted here"
 TOKENS = {"access_token": "the-token", "token_type": "Bearer"}
 
 
-async def arrived(at: UpstreamIdp, clock: Clock) -> Connected:
-    left = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
-    return await at.arrive(b"code=c&state=s", left.memory, now=clock())
+async def arrived(at: UpstreamIdp, clock: Clock) -> UpstreamAccount:
+    left = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
+    return await at.complete(b"code=c&state=s", left.memory, now=clock())
 
 
 async def test_connect_with_a_private_ca(provider: Provider, clock: Clock, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ async def test_a_private_ca_is_trusted_for_its_own_entry_alone(
 async def test_a_ca_file_that_is_none_is_told(provider: Provider, clock: Clock, tmp_path: Path) -> None:
     at = provider(issuer="https://127.0.0.1:1", ca_file="missing.pem")
     with pytest.raises(IdpUnavailable, match=f"ca_file {tmp_path}/missing.pem cannot be used"):
-        await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
+        await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
 
 
 async def test_metadata_may_lead_inside_where_the_operator_says_so(idp: LittleIdp, clock: Clock) -> None:

@@ -26,12 +26,12 @@ async def test_repointed_idp_inherits_no_users(start: Start, idp: LittleIdp, clo
 
         async def user(settings: dict[str, Any], at: LittleIdp) -> str:
             async with start(settings) as server:
-                parts = server.server.parts
-                connected = await signed_in(parts.idps["corp"], at, clock)
+                services = server.server.services
+                connected = await signed_in(services.idps["corp"], at, clock)
                 identity = connected.identity
                 assert identity is not None
-                return await parts.store.transaction(
-                    lambda connection: sign_in(connection, parts.store, identity, now=clock())
+                return await services.store.transaction(
+                    lambda connection: sign_in(connection, services.store, identity, now=clock())
                 )
 
         before = await user(corp(idp.url), idp)
@@ -69,7 +69,7 @@ async def test_an_oauth2_provider_is_known_by_its_token_endpoint(start: Start) -
     settings["upstream_idps"].append(hub)
     async with start(settings) as server:
         query = select(idp_issuers.c.name, idp_issuers.c.issuer).order_by(idp_issuers.c.name)
-        rows = await server.server.parts.store.read(lambda connection: connection.execute(query).all())
+        rows = await server.server.services.store.read(lambda connection: connection.execute(query).all())
     assert [tuple(row) for row in rows] == [
         ("corp", "https://one.example.com"),
         ("hub", "https://hub.example.com/token"),

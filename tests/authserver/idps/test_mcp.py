@@ -17,11 +17,11 @@ from tests.credentials.persons_issuer import PersonsIssuer, persons_issuer
 
 from ostiary.authserver.config.idps import IdpSettings
 from ostiary.authserver.idps.client_document import client_document_url
-from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpDenied, IdpUnavailable, LegWishes
+from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpDenied, IdpUnavailable, LoginOptions
 from ostiary.authserver.idps.mcp import McpProvider
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
-from ostiary.authserver.upstream_account import Connected, UpstreamTokens
+from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens
 from ostiary.identity.key_sets import KeySets
 from ostiary.storage.schema import upstream_clients
 from ostiary.storage.store import Store
@@ -57,15 +57,15 @@ def provider(there: PersonsIssuer, store: Store, tools: Tools) -> Provider:
 
 async def connected(
     provider: McpProvider, clock: Clock, *, callback: str = CALLBACK, prompt: tuple[str, ...] = ()
-) -> Connected:
-    """A whole leg, as a browser walks it."""
-    wishes = LegWishes(prompt=prompt)
-    left = await provider.depart(state="the-state", redirect_uri=callback, wishes=wishes)
+) -> UpstreamAccount:
+    """A whole login, as a browser interactions it."""
+    options = LoginOptions(prompt=prompt)
+    left = await provider.begin(state="the-state", redirect_uri=callback, options=options)
     async with httpx2.AsyncClient(trust_env=False) as browser:
         answered = await browser.get(left.url)
     back = answered.headers["location"]
     assert back.startswith(f"{callback}?")
-    return await provider.arrive(back.partition("?")[2].encode(), left.memory, now=clock())
+    return await provider.complete(back.partition("?")[2].encode(), left.memory, now=clock())
 
 
 async def test_an_account_is_connected_at_a_server_that_registers_us(
@@ -73,7 +73,7 @@ async def test_an_account_is_connected_at_a_server_that_registers_us(
 ) -> None:
     at = provider()
     found = await connected(at, clock)
-    assert found == Connected(
+    assert found == UpstreamAccount(
         idp="notes",
         issuer=there.url,
         account="",
@@ -186,7 +186,7 @@ async def test_a_server_that_knows_us_no_more_registers_us_anew(
 
 
 async def left_with(at: McpProvider) -> str:
-    left = await at.depart(state="the-state", redirect_uri=CALLBACK, wishes=LegWishes())
+    left = await at.begin(state="the-state", redirect_uri=CALLBACK, options=LoginOptions())
     return left.memory.client_id
 
 
@@ -375,8 +375,8 @@ async def test_metadata_of_another_issuer_is_refused(
 
 async def test_a_server_that_is_down_is_unavailable(provider: Provider, clock: Clock) -> None:
     with pytest.raises(IdpUnavailable) as down:
-        await provider(url="http://127.0.0.1:1/mcp").depart(
-            state="s", redirect_uri=CALLBACK, wishes=LegWishes()
+        await provider(url="http://127.0.0.1:1/mcp").begin(
+            state="s", redirect_uri=CALLBACK, options=LoginOptions()
         )
     assert not down.value.may_have_spent
 
@@ -416,13 +416,13 @@ async def test_idp_metadata_cannot_reach_inside(
         there.metadata = {endpoint: place.format(port=port) + "/token"}
         at = public(there, store, fetcher, clock)
 
-        async def leg() -> None:
-            left = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
+        async def login() -> None:
+            left = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
             query = b"code=the-code&state=s&iss=https%3A%2F%2Fmcp.example.com"
-            await at.arrive(query, left.memory, now=clock())
+            await at.complete(query, left.memory, now=clock())
 
         with pytest.raises(IdpUnavailable, match=why):
-            await leg()
+            await login()
         assert (inside.registered, inside.redeemed) == ([], [])
 
 
@@ -433,8 +433,8 @@ async def test_a_public_server_cannot_name_an_authorization_server_inside(
         fetcher = NamingService(there, "mcp.example.com")
         there.authorization_servers = [inside.url]
         with pytest.raises(IdpUnavailable, match="it names this machine, and who wrote it is on another"):
-            await public(there, store, fetcher, clock).depart(
-                state="s", redirect_uri=CALLBACK, wishes=LegWishes()
+            await public(there, store, fetcher, clock).begin(
+                state="s", redirect_uri=CALLBACK, options=LoginOptions()
             )
 
 

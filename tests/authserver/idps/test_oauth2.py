@@ -18,11 +18,11 @@ from ostiary.authserver.idps.idp import (
     IdpAnswerRefused,
     IdpDenied,
     IdpUnavailable,
-    LegWishes,
+    LoginOptions,
 )
 from ostiary.authserver.idps.oauth2 import OAuth2Provider
 from ostiary.authserver.idps.tools import Tools
-from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
+from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 
 TOKENS = {"access_token": "the-token", "token_type": "bearer", "scope": "read"}
 
@@ -59,16 +59,16 @@ def provider(there: Recorded, tools: Tools) -> Provider:
 
 async def arrived(
     provider: OAuth2Provider, clock: Clock, query: bytes = b"code=the-code&state=s"
-) -> Connected:
-    left = await provider.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
-    return await provider.arrive(query, left.memory, now=clock())
+) -> UpstreamAccount:
+    left = await provider.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
+    return await provider.complete(query, left.memory, now=clock())
 
 
 async def test_a_person_signs_in(provider: Provider, there: Recorded, clock: Clock) -> None:
     there.says("/token", TOKENS)
     there.says("/user", {"id": 42, "name": "Alice", "email": "alice@example.com"})
     at = provider()
-    left = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes(prompt=("consent",)))
+    left = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions(prompt=("consent",)))
     asked = parse_qs(urlsplit(left.url).query)
     assert {name: asked[name] for name in ("scope", "state", "prompt", "code_challenge_method")} == {
         "scope": ["read"],
@@ -76,8 +76,8 @@ async def test_a_person_signs_in(provider: Provider, there: Recorded, clock: Clo
         "prompt": ["consent"],
         "code_challenge_method": ["S256"],
     }
-    connected = await at.arrive(b"code=the-code&state=s", left.memory, now=clock())
-    assert connected == Connected(
+    connected = await at.complete(b"code=the-code&state=s", left.memory, now=clock())
+    assert connected == UpstreamAccount(
         idp="hub",
         issuer=f"{there.url}/token",
         account="42",
@@ -256,8 +256,8 @@ async def test_without_pkce_there_is_no_challenge(provider: Provider, there: Rec
     there.says("/token", TOKENS)
     there.says("/user", {"id": 1})
     at = provider(pkce=False)
-    left = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
-    await at.arrive(b"code=c&state=s", left.memory, now=clock())
+    left = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
+    await at.complete(b"code=c&state=s", left.memory, now=clock())
     assert "code_challenge" not in left.url
     assert "code_verifier" not in there.asked[0]
 

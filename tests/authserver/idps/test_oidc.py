@@ -11,14 +11,14 @@ from tests.authserver.conftest import Clock
 from tests.authserver.idps.conftest import CALLBACK, Provider, signed_in
 from tests.authserver.idps.little_idp import CLIENT_SECRET, LittleIdp, s256
 
-from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpUnavailable, LegWishes
-from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
+from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpUnavailable, LoginOptions
+from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 
 
 async def test_a_person_signs_in(provider: Provider, idp: LittleIdp, clock: Clock) -> None:
     connected = await signed_in(provider(), idp, clock)
     tokens = connected.tokens
-    assert connected == Connected(
+    assert connected == UpstreamAccount(
         idp="corp",
         issuer=idp.url,
         account="248289761001",
@@ -42,8 +42,8 @@ async def test_the_browser_carries_state_nonce_and_a_challenge_of_its_own(
     provider: Provider, idp: LittleIdp
 ) -> None:
     at = provider(authorization_params={"access_type": "offline", "prompt": "consent"})
-    left = await at.depart(state="the-state", redirect_uri=CALLBACK, wishes=LegWishes())
-    again = await at.depart(state="the-state", redirect_uri=CALLBACK, wishes=LegWishes())
+    left = await at.begin(state="the-state", redirect_uri=CALLBACK, options=LoginOptions())
+    again = await at.begin(state="the-state", redirect_uri=CALLBACK, options=LoginOptions())
     asked = parse_qs(urlsplit(left.url).query)
     assert left.url.startswith(f"{idp.url}/authorize?")
     assert asked == {
@@ -63,8 +63,8 @@ async def test_the_browser_carries_state_nonce_and_a_challenge_of_its_own(
 
 
 async def test_what_the_client_wishes_is_passed_on(provider: Provider, idp: LittleIdp, clock: Clock) -> None:
-    wishes = LegWishes(prompt=("login", "consent"), max_age=60, login_hint="alice@example.com")
-    await signed_in(provider(), idp, clock, wishes=wishes)
+    options = LoginOptions(prompt=("login", "consent"), max_age=60, login_hint="alice@example.com")
+    await signed_in(provider(), idp, clock, options=options)
     asked = idp.departures[0]
     assert (asked["prompt"], asked["max_age"], asked["login_hint"]) == (
         "login consent",
@@ -145,7 +145,7 @@ async def test_metadata_is_asked_for_once_an_hour(provider: Provider, idp: Littl
     assert idp.paths.count("/.well-known/openid-configuration") == 1
     clock.advance(3601)
     idp.metadata = {"authorization_endpoint": f"{idp.url}/elsewhere"}
-    left = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
+    left = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
     assert left.url.startswith(f"{idp.url}/elsewhere?")
 
 
@@ -156,16 +156,16 @@ async def test_metadata_that_cannot_be_had_again_is_believed_for_a_day(
     await signed_in(at, idp, clock)
     idp.metadata = {"issuer": "https://somebody-else.example.com"}
     clock.advance(3601)
-    assert (await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())).url.startswith(idp.url)
+    assert (await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())).url.startswith(idp.url)
     clock.advance(24 * 3600)
     with pytest.raises(IdpAnswerRefused):
-        await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
+        await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
 
 
 async def test_metadata_of_another_issuer_is_refused(provider: Provider, idp: LittleIdp) -> None:
     idp.metadata = {"issuer": f"{idp.url}/"}
     with pytest.raises(IdpAnswerRefused) as refused:
-        await provider().depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
+        await provider().begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
     assert str(refused.value) == (
         f"identity provider corp: the metadata is of issuer '{idp.url}/', not '{idp.url}', "
         f"letter for letter; if that is the one, write `issuer: {idp.url}/`"
@@ -174,8 +174,8 @@ async def test_metadata_of_another_issuer_is_refused(provider: Provider, idp: Li
 
 async def test_a_provider_that_is_down_is_unavailable(provider: Provider) -> None:
     with pytest.raises(IdpUnavailable) as refused:
-        await provider(issuer="http://127.0.0.1:1").depart(
-            state="s", redirect_uri=CALLBACK, wishes=LegWishes()
+        await provider(issuer="http://127.0.0.1:1").begin(
+            state="s", redirect_uri=CALLBACK, options=LoginOptions()
         )
     assert str(refused.value) == (
         "identity provider corp: http://127.0.0.1:1/.well-known/openid-configuration: "
@@ -359,7 +359,7 @@ async def test_a_provider_that_cannot_revoke_is_left_alone(
 
 async def test_nothing_secret_shows(provider: Provider, idp: LittleIdp, clock: Clock) -> None:
     at = provider()
-    left = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
+    left = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
     connected = await signed_in(at, idp, clock)
     shown = f"{at!r} {left.memory!r} {connected!r}"
     for secret in ("access-", "refresh-", CLIENT_SECRET, left.memory.nonce, left.memory.code_verifier):

@@ -17,7 +17,7 @@ from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp
 from tests.authserver.idps.naming_service import NamingService
 
 from ostiary.authserver.config.idps import OidcIdp
-from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpDenied, IdpUnavailable, LegWishes
+from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpDenied, IdpUnavailable, LoginOptions
 from ostiary.authserver.idps.oidc import OidcProvider
 from ostiary.authserver.idps.tools import Tools
 from ostiary.identity.key_sets import KeySets
@@ -26,7 +26,7 @@ from ostiary.transport.fetch import Fetcher
 
 
 async def refusal(provider: OidcProvider, idp: LittleIdp, clock: Clock, **options: Any) -> str:
-    """Why a leg is refused."""
+    """Why a login is refused."""
     with pytest.raises(IdpAnswerRefused) as refused:
         await signed_in(provider, idp, clock, **options)
     return str(refused.value).removeprefix("identity provider corp: ")
@@ -127,10 +127,10 @@ async def test_a_sign_in_that_is_older_than_the_client_allows(
     provider: Provider, idp: LittleIdp, clock: Clock
 ) -> None:
     idp.claims = {"auth_time": int(clock()) - 91}
-    why = await refusal(provider(), idp, clock, wishes=LegWishes(max_age=60))
+    why = await refusal(provider(), idp, clock, options=LoginOptions(max_age=60))
     assert why == "the person signed in longer ago than max_age allows"
     idp.claims = {"auth_time": None}
-    why = await refusal(provider(), idp, clock, wishes=LegWishes(max_age=60))
+    why = await refusal(provider(), idp, clock, options=LoginOptions(max_age=60))
     assert why == "the ID token does not say when the person signed in, which max_age asks for"
 
 
@@ -160,9 +160,9 @@ async def test_a_parameter_that_stands_twice(
     doubled: bytes, provider: Provider, idp: LittleIdp, clock: Clock
 ) -> None:
     at = provider()
-    left = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
+    left = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
     with pytest.raises(IdpAnswerRefused, match="stands more than once"):
-        await at.arrive(idp.approve(left.url) + doubled, left.memory, now=clock())
+        await at.complete(idp.approve(left.url) + doubled, left.memory, now=clock())
     assert idp.redeemed == []
 
 
@@ -173,7 +173,7 @@ async def test_neither_a_code_nor_an_error(provider: Provider, idp: LittleIdp, c
 async def test_upstream_error(provider: Provider, idp: LittleIdp, clock: Clock) -> None:
     denied = {"code": "", "error": "access_denied", "error_description": "no\r\nSet-Cookie: a=b\x1b[2J"}
     with pytest.raises(IdpDenied) as refused:
-        await signed_in(provider(), idp, clock, wishes=None, **denied)
+        await signed_in(provider(), idp, clock, options=None, **denied)
     assert refused.value.error == "access_denied"
     assert str(refused.value) == "identity provider corp says access_denied (no Set-Cookie: a=b [2J)"
     with pytest.raises(IdpUnavailable) as down:
@@ -190,12 +190,12 @@ async def test_an_error_of_another_provider_is_not_even_quoted(
     assert why == f"the answer is from another issuer than {idp.url}, which was asked"
 
 
-async def test_a_code_with_another_leg_s_verifier(provider: Provider, idp: LittleIdp, clock: Clock) -> None:
+async def test_a_code_with_another_login_s_verifier(provider: Provider, idp: LittleIdp, clock: Clock) -> None:
     at = provider()
-    left = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
-    other = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
+    left = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
+    other = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
     with pytest.raises(IdpAnswerRefused) as refused:
-        await at.arrive(idp.approve(left.url), other.memory, now=clock())
+        await at.complete(idp.approve(left.url), other.memory, now=clock())
     assert str(refused.value) == "identity provider corp gives no tokens: invalid_grant"
 
 

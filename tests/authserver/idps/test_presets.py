@@ -19,11 +19,11 @@ from tests.authserver.idps.recorded import Recorded, recorded
 
 from ostiary.authserver.config.idps import IdpSettings, OAuth2Idp, OidcIdp
 from ostiary.authserver.config.presets import PRESETS
-from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, LegWishes
+from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, LoginOptions
 from ostiary.authserver.idps.oauth2 import OAuth2Provider
 from ostiary.authserver.idps.oidc import OidcProvider
 from ostiary.authserver.idps.tools import Tools
-from ostiary.authserver.upstream_account import Connected, UpstreamTokens
+from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens
 
 ENTRY: TypeAdapter[Any] = TypeAdapter(IdpSettings)
 CLIENT = {"client_id": "ostiary", "client_secret": "hunter2"}
@@ -57,9 +57,9 @@ def oidc(preset: str, idp: LittleIdp, tools: Tools, **more: Any) -> OidcProvider
     return OidcProvider(settings, tools)
 
 
-async def arrived(provider: OAuth2Provider, clock: Clock) -> Connected:
-    left = await provider.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
-    return await provider.arrive(b"code=c&state=s", left.memory, now=clock())
+async def arrived(provider: OAuth2Provider, clock: Clock) -> UpstreamAccount:
+    left = await provider.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
+    return await provider.complete(b"code=c&state=s", left.memory, now=clock())
 
 
 def test_each_preset_names_itself_for_people() -> None:
@@ -213,7 +213,7 @@ async def test_slack(there: Recorded, tools: Tools, clock: Clock) -> None:
 
 async def test_slack_is_asked_for_a_person_s_scopes(tools: Tools) -> None:
     at = OAuth2Provider(entry("slack", scopes=["chat:write", "search:read"]), tools)
-    left = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
+    left = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
     asked = parse_qs(urlsplit(left.url).query)
     assert left.url.startswith("https://slack.com/oauth/v2/authorize?")
     assert asked["user_scope"] == ["chat:write,search:read"]
@@ -284,8 +284,8 @@ async def test_atlassian(there: Recorded, tools: Tools, clock: Clock) -> None:
     there.says("/token", ATLASSIAN_TOKENS)
     there.says("/userinfo", ATLASSIAN_ME)
     at = oauth2("atlassian", there, tools)
-    left = await at.depart(state="s", redirect_uri=CALLBACK, wishes=LegWishes())
-    connected = await at.arrive(b"code=c&state=s", left.memory, now=clock())
+    left = await at.begin(state="s", redirect_uri=CALLBACK, options=LoginOptions())
+    connected = await at.complete(b"code=c&state=s", left.memory, now=clock())
     assert (connected.account, connected.label) == ("112233aa-bb11-cc22-33dd-445566abcabc", "mia@example.com")
     asked = parse_qs(urlsplit(left.url).query)
     assert (asked["audience"], asked["prompt"], asked["scope"]) == (

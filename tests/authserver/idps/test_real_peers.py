@@ -18,12 +18,12 @@ from tests.peers.identity_provider import ALICE, IdentityProvider
 from tests.peers.oidc_provider import idp as oidc_provider
 
 from ostiary.authserver.config.idps import IdpSettings
-from ostiary.authserver.idps.idp import GrantDead, LegWishes, UpstreamIdp
+from ostiary.authserver.idps.idp import GrantDead, LoginOptions, UpstreamIdp
 from ostiary.authserver.idps.mcp import McpProvider
 from ostiary.authserver.idps.oidc import OidcProvider
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
-from ostiary.authserver.upstream_account import Connected
+from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.identity.key_sets import KeySets
 from ostiary.storage.store import Store
 from ostiary.transport.fetch import Fetcher
@@ -53,12 +53,12 @@ def tools() -> Tools:
     return Tools(fetcher, KeySets(fetcher), time.time)
 
 
-async def connected(at: UpstreamIdp, there: IdentityProvider, page: Page, tools: Tools) -> Connected:
-    left = await at.depart(state="the-state", redirect_uri=CALLBACK, wishes=LegWishes())
+async def connected(at: UpstreamIdp, there: IdentityProvider, page: Page, tools: Tools) -> UpstreamAccount:
+    left = await at.begin(state="the-state", redirect_uri=CALLBACK, options=LoginOptions())
     await page.goto(left.url)
     await there.sign_in(page, ALICE.login)
     await page.wait_for_url(f"{CALLBACK}*")
-    return await at.arrive(page.url.partition("?")[2].encode(), left.memory, now=tools.clock())
+    return await at.complete(page.url.partition("?")[2].encode(), left.memory, now=tools.clock())
 
 
 @pytest.mark.parametrize("name", IDPS)

@@ -91,7 +91,7 @@ async def test_a_redirect_uri_that_was_registered_before_a_rule_is_judged_by_it(
             .where(clients.c.client_id == client_id)
             .values(metadata=func.replace(clients.c.metadata, CALLBACK, uri))
         )
-        await here.server.server.parts.store.transaction(
+        await here.server.server.services.store.transaction(
             lambda connection: connection.execute(registered) and None
         )
         person = await here.person()

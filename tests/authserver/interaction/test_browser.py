@@ -69,7 +69,7 @@ def test_neither_the_cookie_nor_what_the_store_knows_leads_to_the_other() -> Non
     assert browser.csrf("walk") not in (SECRET, browser.hash)
 
 
-async def test_one_browser_keeps_one_cookie_for_all_its_walks(start: Start, clock: Clock) -> None:
+async def test_one_browser_keeps_one_cookie_for_all_its_interactions(start: Start, clock: Clock) -> None:
     async with world(start, clock) as here:
         person = await here.person()
         answers = [await person.ask("GET", authorize_url(here.server)) for _ in range(2)]

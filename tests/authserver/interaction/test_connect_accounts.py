@@ -1,4 +1,4 @@
-"""The legs of a walk: which accounts are asked for, and what becomes of those that are not connected."""
+"""Which accounts are asked for on the way, and what becomes of those that are not connected."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from tests.authserver.conftest import Clock, Start
 from tests.authserver.database_file import rows
 from tests.authserver.person import HUB_PERSON, Person, Seen, World, world
 
-from ostiary.authserver.interaction.authorization_request import Asked
-from ostiary.authserver.interaction.interaction_state import WalkRecord
-from ostiary.authserver.interaction.interaction_store import change_walk, make_walk, take_walk
+from ostiary.authserver.interaction.authorization_request import AuthorizationRequest
+from ostiary.authserver.interaction.interaction_state import InteractionState
+from ostiary.authserver.interaction.interaction_store import (
+    create_interaction,
+    finish_interaction,
+    replace_state,
+)
 from ostiary.authserver.upstream_grants.grant import GrantState
 from ostiary.oauth.server.client import ClientKind
 from ostiary.storage.schema import idp_choices, upstream_grants
@@ -25,7 +29,7 @@ from ostiary.storage.schema import idp_choices, upstream_grants
 async def choices(here: World) -> list[tuple[str, str, str]]:
     """What is remembered: provider, choice, reason."""
     columns = idp_choices.c
-    found = await here.server.server.parts.store.read(
+    found = await here.server.server.services.store.read(
         lambda connection: connection.execute(select(columns.idp, columns.choice, columns.reason)).all()
     )
     return [(row.idp, row.choice, row.reason) for row in found]
@@ -35,7 +39,7 @@ async def accounts(here: World, idp: str) -> list[str]:
     """What is connected at a provider."""
     columns = upstream_grants.c
     query = select(columns.account).where(columns.idp == idp).order_by(columns.account)
-    return await here.server.server.parts.store.read(
+    return await here.server.server.services.store.read(
         lambda connection: list(connection.execute(query).scalars())
     )
 
@@ -43,7 +47,7 @@ async def accounts(here: World, idp: str) -> list[str]:
 async def dies(here: World, idp: str) -> None:
     """The provider takes the tokens of an account no more."""
     dead = update(upstream_grants).where(upstream_grants.c.idp == idp)
-    await here.server.server.parts.store.transaction(
+    await here.server.server.services.store.transaction(
         lambda connection: connection.execute(dead.values(state=GrantState.NEEDS_RECONNECT))
     )
 
@@ -104,7 +108,7 @@ async def test_a_required_account_cannot_be_skipped(start: Start, clock: Clock) 
         assert here.hub.departures == []
 
 
-async def test_an_account_on_demand_is_not_part_of_the_walk(start: Start, clock: Clock) -> None:
+async def test_an_account_on_demand_is_not_part_of_the_interaction(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="on_demand") as here:
         person = await here.person()
         assert "code" in (await person.authorize()).answer
@@ -129,7 +133,7 @@ async def test_a_skipped_account_is_remembered_and_asked_for_again_only_by_conse
         assert len(here.hub.departures) == 1
 
 
-async def test_what_was_skipped_in_a_walk_that_came_to_nothing_is_not_remembered(
+async def test_what_was_skipped_in_an_interaction_that_came_to_nothing_is_not_remembered(
     start: Start, clock: Clock, tmp_path: Path
 ) -> None:
     async with world(start, clock, hub="optional") as here:
@@ -141,7 +145,7 @@ async def test_what_was_skipped_in_a_walk_that_came_to_nothing_is_not_remembered
         assert rows(tmp_path, "users") == rows(tmp_path, "walks") == 0
 
 
-async def test_cancel_ends_the_walk_and_the_client_hears_of_it(
+async def test_cancel_ends_the_interaction_and_the_client_hears_of_it(
     start: Start, clock: Clock, tmp_path: Path
 ) -> None:
     async with world(start, clock, hub="required") as here:
@@ -157,7 +161,7 @@ async def test_cancel_ends_the_walk_and_the_client_hears_of_it(
         assert rows(tmp_path, "walks") == rows(tmp_path, "codes") == 0
 
 
-async def test_a_required_account_that_is_refused_ends_the_walk(start: Start, clock: Clock) -> None:
+async def test_a_required_account_that_is_refused_ends_the_interaction(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="required") as here:
         person = await here.person()
         page = await person.authorize()
@@ -171,7 +175,7 @@ async def test_a_required_account_that_is_refused_ends_the_walk(start: Start, cl
         assert await choices(here) == []
 
 
-async def test_an_optional_account_that_is_refused_is_remembered_and_the_walk_goes_on(
+async def test_an_optional_account_that_is_refused_is_remembered_and_the_interaction_goes_on(
     start: Start, clock: Clock
 ) -> None:
     async with world(start, clock, hub="optional") as here:
@@ -202,7 +206,7 @@ async def test_an_optional_account_that_fails_is_asked_for_next_time(start: Star
 
 
 @pytest.mark.parametrize(("use", "error"), [("optional", None), ("required", "temporarily_unavailable")])
-async def test_a_provider_that_is_down_costs_an_optional_account_or_the_whole_walk(
+async def test_a_provider_that_is_down_costs_an_optional_account_or_the_whole_interaction(
     use: str, error: str | None, start: Start, clock: Clock
 ) -> None:
     async with world(start, clock, hub=use) as here:
@@ -245,7 +249,7 @@ async def test_an_account_is_replaced_when_its_person_says_so(start: Start, cloc
         assert shown(page)[1] == "Hub Connected as alice-at-work"
         assert await accounts(here, "hub") == ["4711"]  # until the code is redeemed
         await redeemed(person, page)
-        await here.server.server.parts.background.finish()
+        await here.server.server.services.background.finish()
         assert await accounts(here, "hub") == ["8"]
 
 
@@ -321,17 +325,21 @@ async def test_what_a_tab_did_not_show_is_not_decided_on_there(start: Start, clo
         ]
 
 
-async def test_a_walk_ends_only_as_it_was_seen(start: Start, clock: Clock) -> None:
-    asked = Asked("app", "App", ClientKind.REGISTERED, "https://mcp.example.com/mcp", "default/gateway", ())
+async def test_an_interaction_ends_only_as_it_was_seen(start: Start, clock: Clock) -> None:
+    authorization = AuthorizationRequest(
+        "app", "App", ClientKind.REGISTERED, "https://mcp.example.com/mcp", "default/gateway", ()
+    )
     async with world(start, clock) as here:
-        store, record = here.server.server.parts.store, WalkRecord(asked)
+        store, state = here.server.server.services.store, InteractionState(authorization)
 
         def work(connection: Connection) -> list[bool]:
-            seen = make_walk(connection, store, record, browser_hash="b" * 64, expires_at=clock() + 600)
-            after = change_walk(connection, store, seen, record)
+            seen = create_interaction(
+                connection, store, state, browser_hash="b" * 64, expires_at=clock() + 600
+            )
+            after = replace_state(connection, store, seen, state)
             assert after is not None
-            overtaken = change_walk(connection, store, seen, record)
-            ends = [take_walk(connection, one) for one in (seen, after, after)]
+            overtaken = replace_state(connection, store, seen, state)
+            ends = [finish_interaction(connection, one) for one in (seen, after, after)]
             return [overtaken is not None, *ends]
 
         assert await store.transaction(work) == [False, False, True, False]
@@ -347,7 +355,7 @@ async def test_two_tabs_never_get_two_codes(start: Start, clock: Clock, tmp_path
         assert rows(tmp_path, "codes") == 1
 
 
-async def test_a_leg_that_two_tabs_walk_is_connected_once(start: Start, clock: Clock) -> None:
+async def test_a_login_that_two_tabs_go_through_is_connected_once(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="required") as here:
         person = await here.person()
         page = await person.authorize()
@@ -362,7 +370,7 @@ async def test_a_leg_that_two_tabs_walk_is_connected_once(start: Start, clock: C
         assert tokens["scope"] == "mcp"
 
 
-async def test_nobody_begins_legs_without_end(start: Start, clock: Clock, tmp_path: Path) -> None:
+async def test_nobody_begins_logins_without_end(start: Start, clock: Clock, tmp_path: Path) -> None:
     async with world(start, clock, hub="required", limits={"authorize": "5/m"}) as here:
         person = await here.person()
         page = await person.authorize()
@@ -391,7 +399,7 @@ def next_decision(page: Seen) -> dict[str, str]:
 
 
 async def redeemed(person: Person, page: Seen) -> dict[str, str]:
-    """The tokens of a walk that is gone through to its end."""
+    """The tokens of an interaction that is gone through to its end."""
     answer = (await person.go_through(page)).answer
     answered = await person.server.token(redemption(answer["code"]))
     body: dict[str, str] = json.loads(answered.text)

@@ -48,7 +48,7 @@ async def test_no_state_is_kept_before_the_person_agreed(start: Start, clock: Cl
         assert rows(tmp_path, "upstream_states") == 1
 
 
-async def test_consent_is_asked_for_at_every_walk(start: Start, clock: Clock) -> None:
+async def test_consent_is_asked_for_at_every_interaction(start: Start, clock: Clock) -> None:
     async with world(start, clock) as here:
         person, stranger = await here.person(), await here.stranger()
         for _ in range(2):
@@ -182,7 +182,7 @@ async def test_consent_csrf(start: Start, clock: Clock) -> None:
         assert (await person.open(page.url)).buttons == ["allow", "deny"]
 
 
-async def test_a_token_of_one_walk_agrees_to_no_other(start: Start, clock: Clock) -> None:
+async def test_a_token_of_one_interaction_agrees_to_no_other(start: Start, clock: Clock) -> None:
     async with world(start, clock) as here:
         person = await here.person()
         mine = await person.authorize(client_id=await here.stranger())
@@ -259,7 +259,7 @@ async def test_only_forms_are_read(content_type: str, body: bytes, start: Start,
         assert "The body must be application/x-www-form-urlencoded." in refused.text
 
 
-async def test_a_walk_that_took_too_long_has_ended(start: Start, clock: Clock) -> None:
+async def test_an_interaction_that_took_too_long_has_ended(start: Start, clock: Clock) -> None:
     async with world(start, clock) as here:
         person = await here.person()
         page = await person.authorize(client_id=await here.stranger())

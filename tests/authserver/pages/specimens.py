@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from ostiary.authserver.pages import (
     AccountAsked,
+    AccountProgress,
     App,
-    AwayOffer,
-    AwayPermission,
     Client,
     ClientAccess,
-    ConnectAccount,
+    ConfirmConnection,
+    ConnectAccounts,
     ConnectedAccount,
     Connections,
     Consent,
@@ -24,8 +24,9 @@ from ostiary.authserver.pages import (
     Done,
     ErrorPage,
     Form,
-    Leg,
     LocalProgram,
+    OfflineAccessOffer,
+    OfflineAccessPermission,
     Onward,
     Page,
     Provider,
@@ -33,7 +34,6 @@ from ostiary.authserver.pages import (
     ResourceConnections,
     Scope,
     SignInChoice,
-    Walk,
     WayBack,
     Website,
 )
@@ -107,25 +107,29 @@ def _consents(say: Say) -> dict[str, Page]:
 
 def _walks(say: Say) -> dict[str, Page]:
     asked = form(say, "/oauth/walk")
-    google = Leg(say("Google"), "done", account=say("alice@example.com"))
-    failed = Leg(say("GitHub"), "failed", reason=say("GitHub did not answer in time."))
+    google = AccountProgress(say("Google"), "done", account=say("alice@example.com"))
+    failed = AccountProgress(say("GitHub"), "failed", reason=say("GitHub did not answer in time."))
     return {
-        "walk-required": Walk(
-            say("Claude"),
-            [google, Leg(say("GitHub"), "now"), Leg(say("Slack"), "later", is_optional=True)],
-            asked,
-        ),
-        "walk-optional": Walk(
+        "walk-required": ConnectAccounts(
             say("Claude"),
             [
                 google,
-                Leg(say("GitHub"), "skipped", is_optional=True),
-                Leg(say("Slack"), "now", is_optional=True),
+                AccountProgress(say("GitHub"), "now"),
+                AccountProgress(say("Slack"), "later", is_optional=True),
             ],
             asked,
         ),
-        "walk-failed": Walk(say("Claude"), [google, failed], asked),
-        "walk-done": Walk(say("Claude"), [google], asked),
+        "walk-optional": ConnectAccounts(
+            say("Claude"),
+            [
+                google,
+                AccountProgress(say("GitHub"), "skipped", is_optional=True),
+                AccountProgress(say("Slack"), "now", is_optional=True),
+            ],
+            asked,
+        ),
+        "walk-failed": ConnectAccounts(say("Claude"), [google, failed], asked),
+        "walk-done": ConnectAccounts(say("Claude"), [google], asked),
         "replace-account": ReplaceAccount(
             say("GitHub"), say("alice-at-work"), say("wonderland-bot"), form(say, "/oauth/replace")
         ),
@@ -206,7 +210,9 @@ def _outcomes(say: Say) -> dict[str, Page]:
 
 def _connections(say: Say) -> dict[str, Page]:
     quiet = form(say, "/connections/do")
-    offer = AwayOffer([(say("https://claude.ai/client"), say("Claude")), (say("ci"), say("Nightly"))], quiet)
+    offer = OfflineAccessOffer(
+        [(say("https://claude.ai/client"), say("Claude")), (say("ci"), say("Nightly"))], quiet
+    )
     accounts = [
         ConnectedAccount(
             say("Google"),
@@ -215,8 +221,8 @@ def _connections(say: Say) -> dict[str, Page]:
             [say("openid"), say("email")],
             MOMENT,
             disconnect=quiet,
-            away=[AwayPermission(metadata_client(say), MOMENT, quiet)],
-            away_offer=offer,
+            offline_access=[OfflineAccessPermission(metadata_client(say), MOMENT, quiet)],
+            offline_access_offer=offer,
         ),
         ConnectedAccount(say("GitHub"), "needs_reconnect", say("alice-at-work"), [], MOMENT, quiet, quiet),
         ConnectedAccount(say("Slack"), "skipped", since=MOMENT, connect=quiet),
@@ -242,7 +248,7 @@ def _connections(say: Say) -> dict[str, Page]:
             say("GitHub was disconnected."),
         ),
         "connections-none": Connections(say("alice@example.com"), [], quiet),
-        "connect-account": ConnectAccount(
+        "connect-account": ConfirmConnection(
             say("GitHub"),
             say("https://mcp.example.com/mcp"),
             say("default/gateway"),
@@ -252,7 +258,7 @@ def _connections(say: Say) -> dict[str, Page]:
             quiet,
             say("alice-at-work"),
         ),
-        "connect-account-first": ConnectAccount(
+        "connect-account-first": ConfirmConnection(
             say("Notion"),
             say("https://mcp.example.com/mcp"),
             say("default/gateway"),

@@ -71,8 +71,8 @@ def test_every_text_of_every_view_is_tried() -> None:
         for field in fields(value)
         if isinstance(text := getattr(value, field.name), str) and text and mark not in text
     }
-    assert missing == {"Form.action", "Onward.url", "WayBack.url", "Leg.state", "AccountAsked.use",
-                       "Client.known_by", "ConnectedAccount.state", "LocalProgram.host",
+    assert missing == {"Form.action", "Onward.url", "WayBack.url", "AccountProgress.state",
+                       "AccountAsked.use", "Client.known_by", "ConnectedAccount.state", "LocalProgram.host",
                        "SignInChoice.purpose"}  # fmt: skip
 
 

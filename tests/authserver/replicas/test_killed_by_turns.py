@@ -25,8 +25,8 @@ from tests.peers.mcp_clients.client import free_port
 from tests.peers.postgresql import PostgreSql
 
 from ostiary.authserver import codes
-from ostiary.authserver.authorization_grant import Authorized
-from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
+from ostiary.authserver.authorization_grant import AuthorizationGrant
+from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.identity.key_set import KeySet, read_key_set
 from ostiary.oauth.client.pkce import s256
@@ -205,18 +205,18 @@ class Crowd:
         return self._key_sets[replica.origin]
 
     async def _new_code(self, subject: str) -> str:
-        """As the walk makes it when its person has agreed."""
+        """As the interaction makes it when its person has agreed."""
         now = time.time()
         identity = Identity(issuer=IDP, subject=subject)
         tokens = UpstreamTokens(access_token=f"at-{subject}", refresh_token=f"rt-{subject}")
-        authorized = Authorized(
+        authorized = AuthorizationGrant(
             client_id="app",
             identity=identity,
             resource=RESOURCE,
             owner="default/gateway",
             scopes=("mcp",),
             auth_time=int(now),
-            connected=(Connected("corp", IDP, subject, "ostiary", tokens, identity=identity),),
+            accounts=(UpstreamAccount("corp", IDP, subject, "ostiary", tokens, identity=identity),),
             redirect_uri="https://app.example.com/cb",
             code_challenge=s256(VERIFIER),
         )
@@ -255,7 +255,7 @@ class Crowd:
 
 
 @asynccontextmanager
-async def standing(postgresql: PostgreSql, directory: Path) -> AsyncIterator[tuple[list[Replica], Store]]:
+async def view(postgresql: PostgreSql, directory: Path) -> AsyncIterator[tuple[list[Replica], Store]]:
     """Two replicas, and the store that they share."""
     os.environ["REPLICAS_PASSWORD"] = postgresql.password
     storage = {
@@ -276,7 +276,7 @@ async def standing(postgresql: PostgreSql, directory: Path) -> AsyncIterator[tup
 
 async def test_replicas_killed_by_turns_lose_nothing(postgresql: PostgreSql, tmp_path: Path) -> None:
     async with (
-        standing(postgresql, tmp_path) as (replicas, store),
+        view(postgresql, tmp_path) as (replicas, store),
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE)) as http,
     ):
         crowd = Crowd(replicas, store, http)

@@ -41,7 +41,7 @@ async def test_rolling_update_refuses_nothing(start: Start, clock: Clock) -> Non
         algorithms = set()
         for turn in range(60):
             one, other = (old, new) if turn % 2 else (new, old)
-            await one.server.parts.signing.refresh()
+            await one.server.services.signing.refresh()
             answered = await other.token(renewal(tokens["refresh_token"]))
             assert answered.status_code == 200, answered.text
             tokens = answered.json()

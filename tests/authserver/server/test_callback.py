@@ -51,7 +51,7 @@ async def test_callback_from_another_browser(start: Start, clock: Clock) -> None
         assert "code" in (await attacker.open(url)).answer  # nothing was spent
 
 
-async def test_second_leg_from_another_browser(start: Start, clock: Clock) -> None:
+async def test_second_login_from_another_browser(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="required") as here:
         attacker, victim = await here.person(), await here.person()
         theirs = await victim.authorize()
@@ -130,8 +130,8 @@ async def test_mix_up(said: str, start: Start, clock: Clock) -> None:
         assert here.corp.redeemed == []
 
 
-async def test_swapped_states_of_two_walks(start: Start, clock: Clock) -> None:
-    """A code that was given for one leg, brought with the state of another, fails its PKCE."""
+async def test_swapped_states_of_two_interactions(start: Start, clock: Clock) -> None:
+    """A code that was given for one login, brought with the state of another, fails its PKCE."""
     async with world(start, clock) as here:
         person = await here.person()
         one, other = await departed(person), await departed(person)
@@ -254,7 +254,7 @@ async def test_a_provider_that_says_it_is_down_makes_us_unavailable(
         lambda: web.Response(status=500),
     ],
 )
-async def test_nonsense_of_a_token_endpoint_ends_the_walk(
+async def test_nonsense_of_a_token_endpoint_ends_the_interaction(
     raw: Any, start: Start, clock: Clock, tmp_path: Path
 ) -> None:
     async with world(start, clock) as here:
@@ -268,7 +268,7 @@ async def test_nonsense_of_a_token_endpoint_ends_the_walk(
 @pytest.mark.parametrize(
     "claims", [{"nonce": "another"}, {"aud": "another"}, {"iss": "https://evil.example"}]
 )
-async def test_an_id_token_that_is_not_for_this_leg_signs_nobody_in(
+async def test_an_id_token_that_is_not_for_this_login_signs_nobody_in(
     claims: dict[str, str], start: Start, clock: Clock
 ) -> None:
     async with world(start, clock) as here:
@@ -304,7 +304,7 @@ async def test_a_store_that_is_away_spends_nothing(start: Start, clock: Clock, t
         assert "code" in (await person.open(url)).answer
 
 
-async def test_a_store_that_goes_away_after_the_leg_costs_the_leg_alone(
+async def test_a_store_that_goes_away_after_the_login_costs_the_login_alone(
     start: Start, clock: Clock, tmp_path: Path
 ) -> None:
     async with world(start, clock) as here, contextlib.AsyncExitStack() as stack:
@@ -323,7 +323,7 @@ async def test_a_store_that_goes_away_after_the_leg_costs_the_leg_alone(
         assert "code" in (await person.open(seen.url)).answer
 
 
-async def test_a_callback_of_a_walk_that_ended_gives_nothing(start: Start, clock: Clock) -> None:
+async def test_a_callback_of_an_interaction_that_ended_gives_nothing(start: Start, clock: Clock) -> None:
     async with world(start, clock) as here:
         person = await here.person()
         page = await person.authorize(client_id=await here.stranger())
@@ -337,7 +337,7 @@ async def test_a_callback_of_a_walk_that_ended_gives_nothing(start: Start, clock
         assert (late.status, late.heading) == (400, "This sign-in has ended")
 
 
-async def test_the_same_walk_never_gets_a_second_person(start: Start, clock: Clock) -> None:
+async def test_the_same_interaction_never_gets_a_second_person(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="required") as here:
         person = await here.person()
         page = await person.authorize(client_id=await here.stranger())
@@ -350,7 +350,7 @@ async def test_the_same_walk_never_gets_a_second_person(start: Start, clock: Clo
         assert "as alice@example.com" in (await person.open(page.url)).text
 
 
-async def test_abandoned_walk_leaves_nothing(start: Start, clock: Clock, tmp_path: Path) -> None:
+async def test_abandoned_interaction_leaves_nothing(start: Start, clock: Clock, tmp_path: Path) -> None:
     async with world(start, clock, hub="required") as here:
         page = await (await here.person()).authorize()
         assert page.heading == "Connect Hub"
@@ -358,7 +358,7 @@ async def test_abandoned_walk_leaves_nothing(start: Start, clock: Clock, tmp_pat
         assert rows(tmp_path, "users") == rows(tmp_path, "upstream_grants") == 0
         assert b"access-" not in raw_bytes(tmp_path)
         clock.advance(600)
-        await sweep(here.server.server.parts, now=clock())
+        await sweep(here.server.server.services, now=clock())
         assert rows(tmp_path, "walks") == rows(tmp_path, "upstream_states") == rows(tmp_path, "codes") == 0
         assert rows(tmp_path, "users") == rows(tmp_path, "upstream_grants") == 0
 

@@ -24,7 +24,7 @@ def counted(counts: AuditCounts) -> dict[str, float]:
 async def test_counts_are_what_the_audit_tells(start: Start) -> None:
     async with start() as server:
         counts = AuditCounts(["corp"])
-        server.server.parts.audit.hear(counts.heard)
+        server.server.services.audit.hear(counts.heard)
         for more in ({}, {"scope": "everything"}, {}):
             await server.token({"grant_type": "client_credentials", **more}, auth=("ci", SECRET))
         lines = server.audit_file.read_text().splitlines()
@@ -77,13 +77,13 @@ def test_a_stranger_makes_no_series() -> None:
 
 async def test_a_server_that_works_is_ready(start: Start) -> None:
     async with start() as server:
-        assert [await check() for check in readiness(server.server.parts).values()] == [None, None, None]
+        assert [await check() for check in readiness(server.server.services).values()] == [None, None, None]
 
 
 async def test_a_store_that_is_away_is_told(start: Start, tmp_path: Path) -> None:
     async with start() as server:
-        checks = readiness(server.server.parts)
-        await server.server.parts.store.close()
+        checks = readiness(server.server.services)
+        await server.server.services.store.close()
         (tmp_path / "ostiary.db").rename(tmp_path / "elsewhere.db")
         (tmp_path / "ostiary.db").mkdir()
         assert await checks["storage"]() == (

@@ -8,7 +8,9 @@ from tests.authserver.conftest import Clock, Server, Start
 from tests.authserver.person import world
 
 from ostiary.authserver.server import sweep as sweeping
-from ostiary.authserver.server.sweep import BATCH, KEPT_ENDED, sweep
+from ostiary.authserver.server.sweep import sweep
+from ostiary.authserver.sessions.expired_sessions import KEPT_ENDED
+from ostiary.storage.expiry import BATCH
 from ostiary.storage.schema import (
     codes,
     metadata,
@@ -33,7 +35,7 @@ async def rows(server: Server) -> dict[str, int]:
         }
         return {name: number for name, number in found.items() if number}
 
-    return await server.server.parts.store.read(count)
+    return await server.server.services.store.read(count)
 
 
 async def test_what_lives_stays(start: Start, clock: Clock) -> None:
@@ -41,7 +43,7 @@ async def test_what_lives_stays(start: Start, clock: Clock) -> None:
         tokens = await sign_in(server)
         await give_code(server)
         before = await rows(server)
-        await sweep(server.server.parts, now=clock())
+        await sweep(server.server.services, now=clock())
         assert await rows(server) == before
         assert (await refresh(server, tokens["refresh_token"])).status_code == 200
 
@@ -50,7 +52,7 @@ async def test_a_code_that_nobody_redeemed_goes_with_the_tokens_in_it(start: Sta
     async with start(settings()) as server:
         await give_code(server)
         clock.advance(60)
-        await sweep(server.server.parts, now=clock())
+        await sweep(server.server.services, now=clock())
         assert codes.name not in await rows(server)
 
 
@@ -58,26 +60,26 @@ async def test_a_redeemed_code_stays_as_long_as_its_replay_ends_something(start:
     async with start(settings()) as server:
         await sign_in(server)
         clock.advance(DAY - 1)
-        await sweep(server.server.parts, now=clock())
+        await sweep(server.server.services, now=clock())
         assert (await rows(server))["codes"] == 1
         clock.advance(1)
-        await sweep(server.server.parts, now=clock())
+        await sweep(server.server.services, now=clock())
         assert "codes" not in await rows(server)
 
 
 async def test_a_session_that_expired_ends_and_is_forgotten_later(start: Start, clock: Clock) -> None:
     async with start(settings()) as server:
-        parts = server.server.parts
+        services = server.server.services
         token = (await sign_in(server))["refresh_token"]
         clock.advance(30 * DAY)
-        await sweep(parts, now=clock())
-        await parts.background.finish()
+        await sweep(services, now=clock())
+        await services.background.finish()
         (ended,) = events(server, "session_ended")
         assert ended["reason"] == "expired"
         assert [event["idp"] for event in events(server, "account_disconnected")] == ["corp"]
         assert {token_sessions.name} <= (await rows(server)).keys()
         clock.advance(KEPT_ENDED)
-        await sweep(parts, now=clock())
+        await sweep(services, now=clock())
         left = await rows(server)
         assert left.keys() == {"users", "signing_keys", "idp_issuers"}
         refused = await refresh(server, token)
@@ -89,14 +91,14 @@ async def test_grants_that_we_died_before_letting_go_are_let_go_with_the_last_tr
 ) -> None:
     async with world(start, clock) as here:
         await (await here.person()).tokens()
-        parts = here.server.server.parts
-        await parts.store.transaction(  # as if nothing had followed the commit
+        services = here.server.server.services
+        await services.store.transaction(  # as if nothing had followed the commit
             lambda connection: connection.execute(
                 token_sessions.update().values(ended_at=clock(), ended_because="revoked")
             )
         )
         clock.advance(KEPT_ENDED)
-        await sweep(parts, now=clock())
+        await sweep(services, now=clock())
         left = await rows(here.server)
         assert here.corp.revoked != []
     for table in (token_sessions, session_grants, refresh_tokens, upstream_grants):
@@ -105,20 +107,20 @@ async def test_grants_that_we_died_before_letting_go_are_let_go_with_the_last_tr
 
 async def test_many_rows_go_in_pieces(start: Start, clock: Clock) -> None:
     async with start(settings()) as server:
-        parts = server.server.parts
+        services = server.server.services
         many = [{"value_hash": f"{number:064}", "expires_at": clock()} for number in range(2 * BATCH + 1)]
-        await parts.store.transaction(lambda connection: connection.execute(insert(used_once), many))
-        deleted = await parts.store.transaction(
+        await services.store.transaction(lambda connection: connection.execute(insert(used_once), many))
+        deleted = await services.store.transaction(
             lambda connection: sweeping._delete_ended(connection, clock())
         )
         assert deleted == BATCH
-        await sweep(parts, now=clock())
+        await sweep(services, now=clock())
         assert "used_once" not in await rows(server)
 
 
 async def test_every_table_with_an_end_is_swept_or_ends_otherwise() -> None:
     """A table that is added later is not forgotten here."""
-    swept = {str(statement.table) for statement in sweeping._ENDED} | {"token_sessions"}
+    swept = {expiry.table.name for expiry in sweeping.EXPIRIES} | {"token_sessions"}
     by_others = {"shared_tokens", "upstream_grants"}
     have_an_end = {
         table.name

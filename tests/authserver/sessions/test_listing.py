@@ -15,7 +15,7 @@ OTHER = APP | {"client_id": "other"}
 
 
 async def listed(server: Server, clock: Clock, **which: str) -> list[ListedSession]:
-    return await server.server.parts.store.read(
+    return await server.server.services.store.read(
         lambda connection: all_sessions(connection, now=clock(), **which)
     )
 
@@ -39,16 +39,16 @@ async def test_a_session_is_shown_without_anything_that_opens_it(start: Start, c
 
 async def test_those_that_live_are_listed_the_latest_first(start: Start, clock: Clock) -> None:
     async with start(settings(clients=[APP, OTHER])) as server:
-        parts = server.server.parts
+        services = server.server.services
         await sign_in(server)
         clock.advance(1)
-        await sign_in(server, identity=BOB, connected=())
+        await sign_in(server, identity=BOB, accounts=())
         clock.advance(1)
         ended = digest((await claims_of(server, (await sign_in(server))["access_token"]))["tsid"])
-        assert await end_session(parts, ended, reason=EndReason.ENDED_BY_PERSON, now=clock())
-        assert not await end_session(parts, ended, reason=EndReason.ENDED_BY_PERSON, now=clock())
+        assert await end_session(services, ended, reason=EndReason.ENDED_BY_PERSON, now=clock())
+        assert not await end_session(services, ended, reason=EndReason.ENDED_BY_PERSON, now=clock())
         bobs, alices = await listed(server, clock)
-        theirs = await parts.store.read(
+        theirs = await services.store.read(
             lambda connection: sessions_of_user(connection, bobs.user_id, now=clock())
         )
         assert theirs == [bobs]
@@ -58,10 +58,10 @@ async def test_those_that_live_are_listed_the_latest_first(start: Start, clock: 
 
 async def test_all_of_a_client_and_all_of_a_person_end_together(start: Start, clock: Clock) -> None:
     async with start(settings(clients=[APP, OTHER])) as server:
-        store = server.server.parts.store
+        store = server.server.services.store
         for person in (ALICE, BOB):
-            await sign_in(server, identity=person, connected=())
-            await sign_in(server, identity=person, connected=())
+            await sign_in(server, identity=person, accounts=())
+            await sign_in(server, identity=person, accounts=())
         user_id = (await listed(server, clock))[0].user_id
 
         ended = await store.transaction(
@@ -72,7 +72,9 @@ async def test_all_of_a_client_and_all_of_a_person_end_together(start: Start, cl
         assert {one.reason for one in ended} == {EndReason.ENDED_BY_OPERATOR}
         assert len(ended) == len(await listed(server, clock)) == 2
         of_client = await store.transaction(
-            lambda connection: end_all_of_client(connection, "app", now=clock())
+            lambda connection: end_all_of_client(
+                connection, "app", reason=EndReason.CLIENT_REMOVED, now=clock()
+            )
         )
         assert len(of_client) == 2
         assert await listed(server, clock) == []

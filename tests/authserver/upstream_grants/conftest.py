@@ -15,11 +15,11 @@ from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp
 from tests.peers.postgresql import PostgreSql
 
 from ostiary.authserver import AuthServer, AuthServerSettings
-from ostiary.authserver.idps.idp import LegWishes
-from ostiary.authserver.services import Parts
-from ostiary.authserver.upstream_account import Connected
+from ostiary.authserver.idps.idp import LoginOptions
+from ostiary.authserver.services import Services
+from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant, find
-from ostiary.authserver.upstream_grants.upsert import keep
+from ostiary.authserver.upstream_grants.upsert import upsert
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.schema import users
 
@@ -47,7 +47,7 @@ def storage(
     return {"url": server.new_database(), "password": {"env": "STORE_PASSWORD"}} | key
 
 
-Replica = Callable[..., Awaitable[Parts]]
+Replica = Callable[..., Awaitable[Services]]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def replica(
     """The parts of one more server on the same store."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def started(**entry: Any) -> Parts:
+        async def started(**entry: Any) -> Services:
             corp = {"name": "corp", "issuer": idp.url, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
             settings = {
                 "issuer": ISSUER,
@@ -72,46 +72,48 @@ async def replica(
                 audit=tmp_path / "audit.jsonl",
                 clock=clock,
             )
-            return (await stack.enter_async_context(server)).parts
+            return (await stack.enter_async_context(server)).services
 
         yield started
 
 
-async def new_user(parts: Parts, user_id: str = USER) -> None:
+async def new_user(services: Services, user_id: str = USER) -> None:
     """Somebody who signed in once."""
     row = insert(users).values(
         id=user_id, issuer="https://corp", subject=user_id, sealed=b"", created_at=0.0, seen_at=0.0
     )
-    await parts.store.transaction(lambda connection: connection.execute(row))
+    await services.store.transaction(lambda connection: connection.execute(row))
 
 
-async def brought(parts: Parts, idp: LittleIdp) -> Connected:
-    """What a leg brings."""
-    at = parts.idps["corp"]
-    left = await at.depart(
-        state="the-state", redirect_uri=f"{ISSUER}/oauth/callback/corp", wishes=LegWishes()
+async def brought(services: Services, idp: LittleIdp) -> UpstreamAccount:
+    """What a login brings."""
+    at = services.idps["corp"]
+    left = await at.begin(
+        state="the-state", redirect_uri=f"{ISSUER}/oauth/callback/corp", options=LoginOptions()
     )
-    return await at.arrive(idp.approve(left.url), left.memory, now=parts.clock())
+    return await at.complete(idp.approve(left.url), left.memory, now=services.clock())
 
 
-async def kept(parts: Parts, connected: Connected, *, user_id: str = USER, owner: str = OWNER) -> str:
+async def kept(
+    services: Services, connected: UpstreamAccount, *, user_id: str = USER, owner: str = OWNER
+) -> str:
     """The id of the grant that keeps it."""
-    now = parts.clock()
-    return await parts.store.transaction(
-        lambda connection: keep(
-            connection, parts.store, user_id=user_id, owner=owner, connected=connected, now=now
+    now = services.clock()
+    return await services.store.transaction(
+        lambda connection: upsert(
+            connection, services.store, user_id=user_id, owner=owner, account=connected, now=now
         )
     )
 
 
-async def connect(parts: Parts, idp: LittleIdp) -> str:
+async def connect(services: Services, idp: LittleIdp) -> str:
     """A new person with an account: the grant's id."""
-    await new_user(parts)
-    return await kept(parts, await brought(parts, idp))
+    await new_user(services)
+    return await kept(services, await brought(services, idp))
 
 
-async def grant(parts: Parts, grant_id: str) -> UpstreamGrant:
+async def grant(services: Services, grant_id: str) -> UpstreamGrant:
     """As it stands now."""
-    found = await parts.store.read(lambda connection: find(connection, parts.store, grant_id))
+    found = await services.store.read(lambda connection: find(connection, services.store, grant_id))
     assert found is not None
     return found

@@ -13,9 +13,9 @@ from tests.authserver.conftest import RESOURCE, Clock
 from tests.authserver.idps.little_idp import LittleIdp
 from tests.authserver.upstream_grants.conftest import OWNER, USER, Replica, brought, connect, kept
 
-from ostiary.authserver.authorization_grant import Authorized
-from ostiary.authserver.services import Parts
-from ostiary.authserver.sessions.creation import Beginning, start
+from ostiary.authserver.authorization_grant import AuthorizationGrant
+from ostiary.authserver.services import Services
+from ostiary.authserver.sessions.creation import NewSession, create_session
 from ostiary.authserver.sessions.ending import EndReason, end_session
 from ostiary.authserver.upstream_grants import offline_access as away
 from ostiary.authserver.upstream_grants.disconnect import disconnect, release
@@ -29,11 +29,13 @@ REVOKED = [
 ]
 
 
-async def is_there(parts: Parts, grant_id: str) -> bool:
-    return await parts.store.read(lambda connection: find(connection, parts.store, grant_id)) is not None
+async def is_there(services: Services, grant_id: str) -> bool:
+    return (
+        await services.store.read(lambda connection: find(connection, services.store, grant_id)) is not None
+    )
 
 
-async def points_to(parts: Parts, grant_id: str, name: str, clock: Clock) -> None:
+async def points_to(services: Services, grant_id: str, name: str, clock: Clock) -> None:
     """One more session that may use it."""
 
     def begin(connection: Connection) -> None:
@@ -54,20 +56,20 @@ async def points_to(parts: Parts, grant_id: str, name: str, clock: Clock) -> Non
         )
         connection.execute(insert(session_grants).values(tsid_hash=name, grant_id=grant_id))
 
-    await parts.store.transaction(begin)
+    await services.store.transaction(begin)
 
 
 async def test_a_person_disconnects_an_account(
     replica: Replica, idp: LittleIdp, clock: Clock, tmp_path: Path
 ) -> None:
-    parts = await replica()
-    grant_id = await connect(parts, idp)
-    await points_to(parts, grant_id, "one", clock)
-    assert await disconnect(parts, grant_id)
-    assert not await is_there(parts, grant_id)
+    services = await replica()
+    grant_id = await connect(services, idp)
+    await points_to(services, grant_id, "one", clock)
+    assert await disconnect(services, grant_id)
+    assert not await is_there(services, grant_id)
     assert idp.revoked == REVOKED
-    assert await parts.store.read(lambda connection: of_session(connection, parts.store, "one")) == []
-    assert not await disconnect(parts, grant_id)
+    assert await services.store.read(lambda connection: of_session(connection, services.store, "one")) == []
+    assert not await disconnect(services, grant_id)
     assert json.loads((tmp_path / "audit.jsonl").read_text().splitlines()[-1]) == {
         "time": "2027-01-15T08:00:00.000+00:00",
         "event": "account_disconnected",
@@ -82,32 +84,32 @@ async def test_a_person_disconnects_an_account(
 async def test_an_account_is_disconnected_although_its_provider_is_down(
     replica: Replica, idp: LittleIdp
 ) -> None:
-    parts = await replica()
-    grant_id = await connect(parts, idp)
+    services = await replica()
+    grant_id = await connect(services, idp)
     idp.metadata = {"revocation_endpoint": "http://127.0.0.1:1/revoke"}
-    assert await disconnect(parts, grant_id)
-    assert not await is_there(parts, grant_id)
+    assert await disconnect(services, grant_id)
+    assert not await is_there(services, grant_id)
 
 
 async def test_a_grant_that_a_session_points_to_is_not_released(
     replica: Replica, idp: LittleIdp, clock: Clock
 ) -> None:
-    parts = await replica()
-    grant_id = await connect(parts, idp)
-    await points_to(parts, grant_id, "one", clock)
-    await release(parts, [grant_id])
-    assert (await is_there(parts, grant_id), idp.revoked) == (True, [])
+    services = await replica()
+    grant_id = await connect(services, idp)
+    await points_to(services, grant_id, "one", clock)
+    await release(services, [grant_id])
+    assert (await is_there(services, grant_id), idp.revoked) == (True, [])
     clock.advance(3601)
-    await release(parts, [grant_id, "never-there"])
-    assert (await is_there(parts, grant_id), idp.revoked) == (False, REVOKED)
-    await release(parts, [])
+    await release(services, [grant_id, "never-there"])
+    assert (await is_there(services, grant_id), idp.revoked) == (False, REVOKED)
+    await release(services, [])
 
 
 async def test_a_grant_that_may_be_used_away_is_not_released(
     replica: Replica, idp: LittleIdp, clock: Clock
 ) -> None:
-    parts = await replica()
-    grant_id = await connect(parts, idp)
+    services = await replica()
+    grant_id = await connect(services, idp)
     now = clock()
 
     def allow(connection: Connection) -> bool:
@@ -115,56 +117,58 @@ async def test_a_grant_that_may_be_used_away_is_not_released(
             connection, user_id=USER, grant_id=grant_id, client_id="agent", until=now + 3600, now=now
         )
 
-    assert await parts.store.transaction(allow)
-    await release(parts, [grant_id])
-    assert await is_there(parts, grant_id)
+    assert await services.store.transaction(allow)
+    await release(services, [grant_id])
+    assert await is_there(services, grant_id)
     clock.advance(3601)
-    await release(parts, [grant_id])
-    assert not await is_there(parts, grant_id)
+    await release(services, [grant_id])
+    assert not await is_there(services, grant_id)
 
 
-def signed_in(connected: Any, clock: Clock) -> Authorized:
+def signed_in(connected: Any, clock: Clock) -> AuthorizationGrant:
     assert connected.identity is not None
-    return Authorized(
+    return AuthorizationGrant(
         client_id="app",
         identity=connected.identity,
         resource=RESOURCE,
         owner=OWNER,
         scopes=(),
         auth_time=int(clock()),
-        connected=(connected,),
+        accounts=(connected,),
     )
 
 
-async def begun(parts: Parts, authorized: Authorized, clock: Clock) -> str:
+async def begun(services: Services, authorized: AuthorizationGrant, clock: Clock) -> str:
     """A session of somebody who signed in: the hash of its tsid."""
     client = Client("app", ClientKind.REGISTERED)
-    target = parts.resources.find(RESOURCE)
+    target = services.resources.find(RESOURCE)
     assert target is not None
-    new = Beginning(authorized, client, target, None)
-    now, life = clock(), parts.settings.tokens
-    await parts.store.transaction(lambda connection: start(connection, parts.store, new, life, now=now))
+    new = NewSession(authorized, client, target, None)
+    now, life = clock(), services.settings.tokens
+    await services.store.transaction(
+        lambda connection: create_session(connection, services.store, new, life, now=now)
+    )
     return new.tsid_hash
 
 
-async def usable(parts: Parts, tsid_hash: str) -> list[UpstreamGrant]:
+async def usable(services: Services, tsid_hash: str) -> list[UpstreamGrant]:
     """What a session may use."""
-    return await parts.store.read(lambda connection: of_session(connection, parts.store, tsid_hash))
+    return await services.store.read(lambda connection: of_session(connection, services.store, tsid_hash))
 
 
 async def test_two_sessions_share_a_grant(replica: Replica, idp: LittleIdp, clock: Clock) -> None:
     """And no copy of its refresh token: it lives until the last of them ends, and then ends upstream."""
-    parts = await replica()
-    one = await begun(parts, signed_in(await brought(parts, idp), clock), clock)
-    other = await begun(parts, signed_in(await brought(parts, idp), clock), clock)
-    shared = [await usable(parts, session) for session in (one, other)]
+    services = await replica()
+    one = await begun(services, signed_in(await brought(services, idp), clock), clock)
+    other = await begun(services, signed_in(await brought(services, idp), clock), clock)
+    shared = [await usable(services, session) for session in (one, other)]
     assert [[grant.id for grant in grants] for grants in shared] == [[shared[0][0].id]] * 2
-    await end_session(parts, one, reason=EndReason.ENDED_BY_PERSON, now=clock())
-    await parts.background.finish()
-    assert (await is_there(parts, shared[0][0].id), idp.revoked) == (True, [])
-    await end_session(parts, other, reason=EndReason.ENDED_BY_PERSON, now=clock())
-    await parts.background.finish()
-    assert not await is_there(parts, shared[0][0].id)
+    await end_session(services, one, reason=EndReason.ENDED_BY_PERSON, now=clock())
+    await services.background.finish()
+    assert (await is_there(services, shared[0][0].id), idp.revoked) == (True, [])
+    await end_session(services, other, reason=EndReason.ENDED_BY_PERSON, now=clock())
+    await services.background.finish()
+    assert not await is_there(services, shared[0][0].id)
     assert [sent["token"] for sent in idp.revoked] == ["refresh-4", "access-4"]
 
 
@@ -184,8 +188,8 @@ async def test_a_session_that_begins_while_the_last_one_ends_keeps_its_grant_or_
         await other.background.finish()
 
 
-async def may(parts: Parts, grant_id: str, client_id: str, now: float) -> bool:
-    return await parts.store.read(
+async def may(services: Services, grant_id: str, client_id: str, now: float) -> bool:
+    return await services.store.read(
         lambda connection: away.is_allowed(connection, grant_id=grant_id, client_id=client_id, now=now)
     )
 
@@ -194,8 +198,8 @@ async def may(parts: Parts, grant_id: str, client_id: str, now: float) -> bool:
 async def test_only_its_person_lets_a_grant_be_used_away(
     whose: str, replica: Replica, idp: LittleIdp, clock: Clock
 ) -> None:
-    parts = await replica()
-    grant_id, now = await connect(parts, idp), clock()
+    services = await replica()
+    grant_id, now = await connect(services, idp), clock()
 
     def allow(connection: Connection) -> bool:
         return away.allow(
@@ -203,26 +207,26 @@ async def test_only_its_person_lets_a_grant_be_used_away(
         )
 
     mine = whose == USER
-    store = parts.store
+    store = services.store
     assert await store.transaction(allow) is mine
     for client, at, outcome in (("agent", now, mine), ("another", now, False), ("agent", now + 60, False)):
-        assert await may(parts, grant_id, client, at) is outcome
+        assert await may(services, grant_id, client, at) is outcome
 
 
 async def test_a_permission_is_renewed_listed_and_taken_back(
     replica: Replica, idp: LittleIdp, clock: Clock
 ) -> None:
-    parts = await replica()
-    grant_id, now = await connect(parts, idp), clock()
-    await kept(parts, await brought(parts, idp))
+    services = await replica()
+    grant_id, now = await connect(services, idp), clock()
+    await kept(services, await brought(services, idp))
 
-    def work(connection: Connection) -> list[away.AwayPermission]:
+    def work(connection: Connection) -> list[away.OfflineAccessPermission]:
         for until in (now + 60, now + 120):
             away.allow(connection, user_id=USER, grant_id=grant_id, client_id="agent", until=until, now=now)
         return away.of_user(connection, USER, now=now)
 
-    store = parts.store
-    assert await store.transaction(work) == [away.AwayPermission(grant_id, "agent", now, now + 120)]
+    store = services.store
+    assert await store.transaction(work) == [away.OfflineAccessPermission(grant_id, "agent", now, now + 120)]
 
     def forbid(connection: Connection, user_id: str) -> bool:
         return away.forbid(connection, user_id=user_id, grant_id=grant_id, client_id="agent")

@@ -13,10 +13,10 @@ from tests.authserver.conftest import RESOURCE, Clock
 from tests.authserver.idps.little_idp import LittleIdp
 from tests.authserver.upstream_grants.conftest import OWNER, Replica, brought, grant
 
-from ostiary.authserver.authorization_grant import Authorized
-from ostiary.authserver.services import Parts
-from ostiary.authserver.sessions.creation import Beginning, start
-from ostiary.authserver.sessions.revalidation import still_there
+from ostiary.authserver.authorization_grant import AuthorizationGrant
+from ostiary.authserver.services import Services
+from ostiary.authserver.sessions.creation import NewSession, create_session
+from ostiary.authserver.sessions.revalidation import revalidate
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.sessions.session import find as find_session
 from ostiary.authserver.upstream_grants.grant import GrantState
@@ -31,72 +31,74 @@ OF_NO_USE = (
 GONE = "the identity provider does not vouch for the person any more: they have to sign in again"
 
 
-async def signed_in(parts: Parts, idp: LittleIdp) -> Session:
+async def signed_in(services: Services, idp: LittleIdp) -> Session:
     """The session of somebody who signed in."""
-    connected, now = await brought(parts, idp), parts.clock()
-    target = parts.resources.find(RESOURCE)
+    connected, now = await brought(services, idp), services.clock()
+    target = services.resources.find(RESOURCE)
     assert connected.identity is not None
     assert target is not None
-    authorized = Authorized("app", connected.identity, RESOURCE, OWNER, (), int(now), (connected,))
-    new = Beginning(authorized, Client("app", ClientKind.REGISTERED), target, None)
-    life = parts.settings.tokens
-    await parts.store.transaction(lambda connection: start(connection, parts.store, new, life, now=now))
-    return await session(parts, new.tsid_hash)
+    authorized = AuthorizationGrant("app", connected.identity, RESOURCE, OWNER, (), int(now), (connected,))
+    new = NewSession(authorized, Client("app", ClientKind.REGISTERED), target, None)
+    life = services.settings.tokens
+    await services.store.transaction(
+        lambda connection: create_session(connection, services.store, new, life, now=now)
+    )
+    return await session(services, new.tsid_hash)
 
 
-async def session(parts: Parts, tsid_hash: str) -> Session:
-    found = await parts.store.read(lambda connection: find_session(connection, parts.store, tsid_hash))
+async def session(services: Services, tsid_hash: str) -> Session:
+    found = await services.store.read(lambda connection: find_session(connection, services.store, tsid_hash))
     assert found is not None
     return found
 
 
-async def ask(parts: Parts, of: Session) -> None:
-    await still_there(parts, of, address="127.0.0.1", now=parts.clock())
+async def ask(services: Services, of: Session) -> None:
+    await revalidate(services, of, address="127.0.0.1", now=services.clock())
 
 
 async def test_on_refresh_each_time(replica: Replica, idp: LittleIdp, clock: Clock) -> None:
-    parts = await replica()
-    signed = await signed_in(parts, idp)
+    services = await replica()
+    signed = await signed_in(services, idp)
     for asked in range(1, 4):
         clock.advance(1)
-        await ask(parts, signed)
+        await ask(services, signed)
         assert len(idp.renewed) == asked
-    assert (await session(parts, signed.tsid_hash)).revalidated_at == clock()
+    assert (await session(services, signed.tsid_hash)).revalidated_at == clock()
 
 
 async def test_no_oftener_than_a_duration(replica: Replica, idp: LittleIdp, clock: Clock) -> None:
-    parts = await replica(revalidate="1h")
-    signed = await signed_in(parts, idp)
+    services = await replica(revalidate="1h")
+    signed = await signed_in(services, idp)
     clock.advance(3599)
-    await ask(parts, signed)
+    await ask(services, signed)
     assert idp.renewed == []
     clock.advance(1)
-    await ask(parts, signed)
-    await ask(parts, await session(parts, signed.tsid_hash))
+    await ask(services, signed)
+    await ask(services, await session(services, signed.tsid_hash))
     assert len(idp.renewed) == 1
 
 
 @pytest.mark.parametrize("settings", [{"revalidate": "never"}, {}], ids=["never", "no refresh token"])
 async def test_not_at_all(settings: dict[str, Any], replica: Replica, idp: LittleIdp, clock: Clock) -> None:
     idp.answer = {} if settings else {"refresh_token": None}
-    parts = await replica(**settings)
-    signed = await signed_in(parts, idp)
+    services = await replica(**settings)
+    signed = await signed_in(services, idp)
     clock.advance(90 * 24 * 3600)
-    await ask(parts, signed)
+    await ask(services, signed)
     assert idp.renewed == []
 
 
 async def test_a_person_who_left_ends_the_session(
     replica: Replica, idp: LittleIdp, clock: Clock, tmp_path: Path
 ) -> None:
-    parts = await replica()
-    signed = await signed_in(parts, idp)
+    services = await replica()
+    signed = await signed_in(services, idp)
     idp.revoke_everything()
     with pytest.raises(InvalidGrant) as refused:
-        await ask(parts, signed)
+        await ask(services, signed)
     assert refused.value.description == GONE
-    assert (await session(parts, signed.tsid_hash)).ended_at == clock()
-    await parts.background.finish()
+    assert (await session(services, signed.tsid_hash)).ended_at == clock()
+    await services.background.finish()
     told = [json.loads(line)["event"] for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
     assert [event for event in told if event != "key_made"] == [
         "account_needs_reconnect",
@@ -110,31 +112,31 @@ async def test_a_person_who_left_ends_the_session(
 async def test_a_provider_that_cannot_say_spends_nothing(
     status: int, after: str | None, wait: int, replica: Replica, idp: LittleIdp, clock: Clock
 ) -> None:
-    parts = await replica()
-    signed = await signed_in(parts, idp)
+    services = await replica()
+    signed = await signed_in(services, idp)
     headers = {} if after is None else {"retry-after": after}
     idp.raw = lambda: web.Response(status=status, headers=headers, text="<html>")
     with pytest.raises(Unavailable) as refused:
-        await ask(parts, signed)
+        await ask(services, signed)
     assert refused.value.description == (DOWN if status == 503 else OF_NO_USE)
     assert refused.value.retry_after == wait
-    assert (await session(parts, signed.tsid_hash)).lives(clock())
+    assert (await session(services, signed.tsid_hash)).lives(clock())
     idp.raw = None
-    await ask(parts, signed)
-    assert (await grant(parts, str(signed.secret.grant_id))).state is GrantState.ACTIVE
+    await ask(services, signed)
+    assert (await grant(services, str(signed.secret.grant_id))).state is GrantState.ACTIVE
 
 
 async def test_whoever_gets_a_refresh_token_still_exists(
     replica: Replica, idp: LittleIdp, clock: Clock
 ) -> None:
     """The rest of the answer is of no use; the refresh token in it took the place of the spent one."""
-    parts = await replica()
-    signed = await signed_in(parts, idp)
+    services = await replica()
+    signed = await signed_in(services, idp)
     idp.answer = {"token_type": "mac"}
     for _ in range(2):
         clock.advance(1)
-        await ask(parts, signed)
-    assert (await session(parts, signed.tsid_hash)).revalidated_at == clock()
+        await ask(services, signed)
+    assert (await session(services, signed.tsid_hash)).revalidated_at == clock()
     assert (len(idp.renewed), idp.reuses) == (2, 0)
 
 
@@ -143,23 +145,23 @@ async def test_without_a_refresh_token_userinfo_is_asked(
 ) -> None:
     """GitHub's way: an access token that does not end, and no refresh token."""
     idp.answer = {"refresh_token": None, "expires_in": None, "id_token": None}
-    parts = await replica(
+    services = await replica(
         type="oauth2",
         authorization_endpoint=f"{idp.url}/authorize",
         token_endpoint=f"{idp.url}/token",
         userinfo={"url": f"{idp.url}/userinfo"},
         issuer=idp.url,
     )
-    signed = await signed_in(parts, idp)
+    signed = await signed_in(services, idp)
     clock.advance(1)
-    await ask(parts, signed)
+    await ask(services, signed)
     assert idp.paths.count("/userinfo") == 2
-    assert (await session(parts, signed.tsid_hash)).revalidated_at == clock()
+    assert (await session(services, signed.tsid_hash)).revalidated_at == clock()
     idp.refuses_access_tokens = True
     with pytest.raises(InvalidGrant) as refused:
-        await ask(parts, signed)
+        await ask(services, signed)
     assert refused.value.description == GONE
-    assert (await session(parts, signed.tsid_hash)).ended_at == clock()
+    assert (await session(services, signed.tsid_hash)).ended_at == clock()
 
 
 async def test_replicas_that_ask_at_once_ask_once(replica: Replica, idp: LittleIdp, clock: Clock) -> None:
@@ -167,5 +169,5 @@ async def test_replicas_that_ask_at_once_ask_once(replica: Replica, idp: LittleI
     one, other = await replica(), await replica()
     signed = await signed_in(one, idp)
     idp.pauses = 0.2
-    await asyncio.gather(*(ask(parts, signed) for parts in (one, other, one, other)))
+    await asyncio.gather(*(ask(services, signed) for services in (one, other, one, other)))
     assert (len(idp.renewed), idp.reuses) == (1, 0)

@@ -8,19 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection
 
 from ostiary.authserver.clients.configured_clients import configured_client
-from ostiary.authserver.clients.registered_clients import KINDS, client_of_row, row_of_client
+from ostiary.authserver.clients.registered_clients import add, client_of_row, list_rows, remove, row_of_client
 from ostiary.authserver.config.clients import SECRET_METHODS, ClientSettings
-from ostiary.authserver.sessions.ending import EndedSession, end_all_of_client
+from ostiary.authserver.sessions.ending import EndedSession, EndReason, end_all_of_client
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.client_document import document_url
 from ostiary.secrets import Secret
-from ostiary.storage.schema import clients
-from ostiary.storage.store import Store, insert_or_ignore
-
-_row = clients.c
+from ostiary.storage.store import Store
 
 
 class ClientRefused(ValueError):
@@ -49,12 +46,7 @@ class AddedClient:
 
 async def list_clients(store: Store, *, now: float) -> list[KnownClient]:
     """Those that registered themselves or were registered by command, newest first. Raises StorageError."""
-    wanted = (
-        select(clients)
-        .where(_row.kind.in_(KINDS), _row.expires_at.is_(None) | (_row.expires_at > now))
-        .order_by(_row.created_at.desc(), _row.client_id)
-    )
-    rows = await store.read(lambda connection: connection.execute(wanted).all())
+    rows = await store.read(lambda connection: list_rows(connection, now=now))
     return [KnownClient(client_of_row(row), row.created_at, row.used_at, row.expires_at) for row in rows]
 
 
@@ -70,12 +62,7 @@ async def add_client(store: Store, metadata: Mapping[str, Any], *, now: float) -
     _refuse_what_only_a_file_has(settings)
     client = configured_client(settings, [])
     row = row_of_client(client, now=now, expires_at=None)
-
-    def work(connection: Connection) -> bool:
-        statement = insert_or_ignore(connection, clients).values(row).returning(_row.client_id)
-        return connection.execute(statement).first() is not None
-
-    if not await store.transaction(work):
+    if not await store.transaction(lambda connection: add(connection, row)):
         raise ClientRefused(
             f"there is a client {client.client_id} already: remove it, or choose another name"
         )
@@ -85,14 +72,14 @@ async def add_client(store: Store, metadata: Mapping[str, Any], *, now: float) -
 async def remove_client(store: Store, client_id: str, *, now: float) -> list[EndedSession] | None:
     """Remove one and end its sessions; None when there is none of this name in the store.
 
-    Where the server's parts are at hand, `sessions.ending.let_go` comes after it. Raises StorageError.
+    Where the server's services are at hand, `sessions.ending.release_grants` comes after it.
+    Raises StorageError.
     """
 
     def work(connection: Connection) -> list[EndedSession] | None:
-        removing = delete(clients).where(_row.client_id == client_id, _row.kind.in_(KINDS))
-        if connection.execute(removing).rowcount == 0:
+        if not remove(connection, client_id):
             return None
-        return end_all_of_client(connection, client_id, now=now)
+        return end_all_of_client(connection, client_id, reason=EndReason.CLIENT_REMOVED, now=now)
 
     return await store.transaction(work)
 

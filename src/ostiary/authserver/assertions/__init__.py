@@ -5,7 +5,6 @@ key_binding        what is bound to a key needs a proof of it             RFC 78
 assertion_subject  whom it speaks of
 
 id_jag           a company's IdP vouches for its user                   draft-ietf-oauth-identity-asser...
-vouched_session  what goes on between two of its assertions
 subject_token    whom an exchange speaks of                             RFC 8693 2.1
 actor_token      who acts for them                                      RFC 8693 4.1
 

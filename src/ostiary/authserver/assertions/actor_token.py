@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ostiary.authserver.assertions.assertion_policy import require_may_bring
+from ostiary.authserver.assertions.assertion_policy import require_client_allowed
 from ostiary.authserver.assertions.key_binding import require_same_key
 from ostiary.authserver.assertions.subject_token import Subject
 from ostiary.authserver.config.trusted_issuers import TrustedUse
 from ostiary.authserver.requests.grant_request import GrantRequest
-from ostiary.authserver.services import Parts
-from ostiary.authserver.trusted_jwts.error_mapping import refused_as
-from ostiary.authserver.trusted_jwts.verification import ForeignJwt, verified
+from ostiary.authserver.services import Services
+from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
+from ostiary.authserver.trusted_jwts.verification import TrustedJwt, verify_trusted_jwt
 from ostiary.oauth.client.token_exchange import TypedToken
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.server.client_assertion import TYPES
@@ -26,21 +26,21 @@ from ostiary.oauth.server.trusted_subject import matches_subject
 NAME = "the actor token"
 
 
-async def who_acts(actor_token: TypedToken | None, request: GrantRequest, parts: Parts) -> Actor:
+async def read_actor(actor_token: TypedToken | None, request: GrantRequest, services: Services) -> Actor:
     """The actor. Raises InvalidRequest (RFC 8693 section 2.2.2), UnauthorizedClient, Unavailable."""
     if actor_token is None:
         client_id = request.client.client_id
-        return Actor(parts.issuer, client_id, client_id)
-    with refused_as(InvalidRequest, NAME):
-        foreign = await verified(
-            actor_token.value, parts.settings.trusted_issuers, TrustedUse.WORKLOAD, parts.key_sets
+        return Actor(services.issuer, client_id, client_id)
+    with map_invalid_token(InvalidRequest, NAME):
+        trusted_jwt = await verify_trusted_jwt(
+            actor_token.value, services.settings.trusted_issuers, TrustedUse.WORKLOAD, services.key_sets
         )
-    trusted, claims = foreign.trusted, foreign.claims
-    require_may_bring(request.client, trusted)
-    with refused_as(InvalidRequest, NAME):
-        audience = parts.issuer if trusted.audience is None else trusted.audience
+    trusted, claims = trusted_jwt.trusted, trusted_jwt.claims
+    require_client_allowed(request.client, trusted)
+    with map_invalid_token(InvalidRequest, NAME):
+        audience = services.issuer if trusted.audience is None else trusted.audience
         check_claims(claims, issuers={trusted.issuer}, audiences={audience}, now=request.now)
-    _check_purpose(foreign, audience)
+    _check_purpose(trusted_jwt, audience)
     require_same_key(claims, request.confirmation, kind=InvalidRequest, name=NAME)
     if "act" in claims:
         raise InvalidRequest(f"{NAME} speaks of somebody for whom another one acts")
@@ -49,13 +49,13 @@ async def who_acts(actor_token: TypedToken | None, request: GrantRequest, parts:
     return Actor(trusted.issuer, claims["sub"])
 
 
-def _check_purpose(foreign: ForeignJwt, audience: str) -> None:
+def _check_purpose(trusted_jwt: TrustedJwt, audience: str) -> None:
     """As of a workload that is a client: one made for this, and for us alone."""
-    typ = foreign.typ
+    typ = trusted_jwt.typ
     named = typ.lower().removeprefix("application/") if isinstance(typ, str) else typ
     if not isinstance(named, str | None) or named not in TYPES:
         raise InvalidRequest(f"{NAME} is another kind of JWT", detail=f"typ {typ!r:.80}")
-    if foreign.claims["aud"] not in (audience, [audience]):
+    if trusted_jwt.claims["aud"] not in (audience, [audience]):
         raise InvalidRequest(f"{NAME} is for somebody else as well")
 
 

@@ -8,7 +8,7 @@ from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.errors import InvalidTarget, UnauthorizedClient
 
 
-def require_may_bring(client: Client, trusted: TrustedIssuer) -> None:
+def require_client_allowed(client: Client, trusted: TrustedIssuer) -> None:
     """Raise UnauthorizedClient. Whoever steals an assertion has no client that could use it."""
     if client.is_public:
         raise UnauthorizedClient("a client that does not prove who it is may not bring an assertion")
@@ -16,7 +16,7 @@ def require_may_bring(client: Client, trusted: TrustedIssuer) -> None:
         raise UnauthorizedClient("this client may not bring assertions of that issuer")
 
 
-def require_may_open(trusted: TrustedIssuer, resource: CanonicalUrl) -> None:
+def require_resource_allowed(trusted: TrustedIssuer, resource: CanonicalUrl) -> None:
     """Raise InvalidTarget when the operator keeps this issuer out of the resource."""
     if not trusted.may_open(resource):
         raise InvalidTarget(f"the issuer's assertions are not taken for {resource}")

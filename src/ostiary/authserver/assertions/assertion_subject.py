@@ -21,7 +21,7 @@ LONGEST = 255
 log = structlog.get_logger("ostiary.authserver")
 
 
-def vouched_for(claims: Mapping[str, Any], trusted: TrustedIssuer) -> Identity:
+def assertion_subject(claims: Mapping[str, Any], trusted: TrustedIssuer) -> Identity:
     """The person in verified claims. Raises InvalidToken."""
     subject = claims.get(trusted.subject_claim)
     if not isinstance(subject, str) or not _is_plain(subject):

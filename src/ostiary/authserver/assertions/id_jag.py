@@ -10,20 +10,20 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from ostiary.authserver import replay_guard as used_once
-from ostiary.authserver.assertions.assertion_policy import require_may_bring, require_may_open
-from ostiary.authserver.assertions.assertion_subject import claims_for, vouched_for
+from ostiary.authserver import replay_guard
+from ostiary.authserver.assertions.assertion_policy import require_client_allowed, require_resource_allowed
+from ostiary.authserver.assertions.assertion_subject import assertion_subject, claims_for
 from ostiary.authserver.assertions.key_binding import require_same_key
-from ostiary.authserver.assertions.vouched_session import VouchedFor, Vouching, begin_or_go_on
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
 from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Parts
-from ostiary.authserver.token_response import Issued
+from ostiary.authserver.services import Services
+from ostiary.authserver.sessions.vouched_session import VouchedFor, Vouching, begin_or_go_on
+from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
-from ostiary.authserver.trusted_jwts.error_mapping import refused_as
-from ostiary.authserver.trusted_jwts.verification import ForeignJwt
+from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
+from ostiary.authserver.trusted_jwts.verification import TrustedJwt
 from ostiary.authserver.upstream_account import Identity
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.server.client import Client
@@ -35,25 +35,27 @@ from ostiary.oauth.server.scope import read_scope
 NAME = "the assertion"
 
 
-async def redeem_id_jag(foreign: ForeignJwt, request: GrantRequest, parts: Parts) -> Issued:
+async def redeem_id_jag(
+    trusted_jwt: TrustedJwt, request: GrantRequest, services: Services
+) -> AccessTokenResponse:
     """Raises InvalidGrant, InvalidTarget, InvalidScope, UnauthorizedClient, StorageError."""
-    trusted = foreign.trusted
-    require_may_bring(request.client, trusted)
-    id_jag, person = _checked(foreign, request, parts)
-    target = _target(id_jag, trusted, request, parts)
+    trusted = trusted_jwt.trusted
+    require_client_allowed(request.client, trusted)
+    id_jag, person = _checked(trusted_jwt, request, services)
+    target = _target(id_jag, trusted, request, services)
     scopes = _scopes(id_jag, target, request)
     vouched = VouchedFor(person, request.client, target, scopes, _auth_time(id_jag))
 
     def redeem(connection: Connection) -> Vouching:
         name = f"id-jag {id_jag.issuer} {id_jag.jti}"
-        if not used_once.take(connection, name, expires_at=id_jag.expires_at):
+        if not replay_guard.take(connection, name, expires_at=id_jag.expires_at):
             raise InvalidGrant("the assertion was used before; ask the identity provider for another one")
-        return begin_or_go_on(connection, parts.store, vouched, parts.settings.tokens, now=request.now)
+        return begin_or_go_on(connection, services.store, vouched, services.settings.tokens, now=request.now)
 
-    vouching = await parts.store.transaction(redeem)
+    vouching = await services.store.transaction(redeem)
     session = vouching.session
     if vouching.is_new:
-        parts.audit.write(AuditEvent.SESSION_STARTED, **session.told, address=request.form.peer)
+        services.audit.write(AuditEvent.SESSION_STARTED, **session.audit_fields, address=request.form.peer)
     return issue_access_token(
         AccessTokenFor(
             subject=session.user_id,
@@ -65,33 +67,33 @@ async def redeem_id_jag(foreign: ForeignJwt, request: GrantRequest, parts: Parts
             confirmation=request.confirmation,
             auth_time=vouched.auth_time,
         ),
-        parts,
+        services,
         now=request.now,
     )
 
 
-def _checked(foreign: ForeignJwt, request: GrantRequest, parts: Parts) -> tuple[IdJag, Identity]:
+def _checked(trusted_jwt: TrustedJwt, request: GrantRequest, services: Services) -> tuple[IdJag, Identity]:
     """Every word of the assertion. Raises InvalidGrant."""
-    trusted = foreign.trusted
+    trusted = trusted_jwt.trusted
     id_jag = check_id_jag(
-        foreign.claims,
-        foreign.typ,
+        trusted_jwt.claims,
+        trusted_jwt.typ,
         issuer=trusted.issuer,
-        our_issuer=parts.issuer if trusted.audience is None else trusted.audience,
+        our_issuer=services.issuer if trusted.audience is None else trusted.audience,
         client_id=request.client.client_id,
         now=request.now,
         max_age=trusted.max_age.total_seconds(),
     )
     require_same_key(id_jag.claims, request.confirmation, kind=InvalidGrant, name=NAME)
-    with refused_as(InvalidGrant, NAME):
-        return id_jag, vouched_for(id_jag.claims, trusted)
+    with map_invalid_token(InvalidGrant, NAME):
+        return id_jag, assertion_subject(id_jag.claims, trusted)
 
 
-def _target(id_jag: IdJag, trusted: TrustedIssuer, request: GrantRequest, parts: Parts) -> Target:
+def _target(id_jag: IdJag, trusted: TrustedIssuer, request: GrantRequest, services: Services) -> Target:
     """What the assertion is for; a request may say it again, and nothing else."""
-    target = parts.resources.choose([id_jag.resource], request.client)
+    target = services.resources.choose([id_jag.resource], request.client)
     same_resource(request.parameters.all("resource"), canonical_url(id_jag.resource))
-    require_may_open(trusted, target.resource)
+    require_resource_allowed(trusted, target.resource)
     return target
 
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ostiary.authserver.assertions.assertion_policy import require_may_bring
-from ostiary.authserver.assertions.assertion_subject import vouched_for
+from ostiary.authserver.assertions.assertion_policy import require_client_allowed
+from ostiary.authserver.assertions.assertion_subject import assertion_subject
 from ostiary.authserver.assertions.key_binding import require_same_key
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse
 from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Resources
-from ostiary.authserver.services import Parts
-from ostiary.authserver.trusted_jwts.error_mapping import refused_as
-from ostiary.authserver.trusted_jwts.verification import verified
+from ostiary.authserver.services import Services
+from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
+from ostiary.authserver.trusted_jwts.verification import verify_trusted_jwt
 from ostiary.authserver.upstream_account import Identity
 from ostiary.oauth.canonical_url import UrlRefused
 from ostiary.oauth.jwt_parts import unverified_claims
@@ -34,24 +34,24 @@ class Subject:
     expires_at: float
 
 
-async def read_subject_token(token: str, request: GrantRequest, parts: Parts) -> Subject:
+async def read_subject_token(token: str, request: GrantRequest, services: Services) -> Subject:
     """Raises InvalidRequest (RFC 8693 section 2.2.2), UnauthorizedClient, Unavailable."""
-    if unverified_claims(token).get("iss") == parts.issuer:
+    if unverified_claims(token).get("iss") == services.issuer:
         raise InvalidRequest(
             "a token of this server is not exchanged here: a token is for one resource; "
             "sign in, or use the client's own grant, for another one"
         )
-    with refused_as(InvalidRequest, NAME):
-        foreign = await verified(
-            token, parts.settings.trusted_issuers, TrustedUse.SUBJECT_TOKEN, parts.key_sets
+    with map_invalid_token(InvalidRequest, NAME):
+        trusted_jwt = await verify_trusted_jwt(
+            token, services.settings.trusted_issuers, TrustedUse.SUBJECT_TOKEN, services.key_sets
         )
-    trusted, claims = foreign.trusted, foreign.claims
-    require_may_bring(request.client, trusted)
+    trusted, claims = trusted_jwt.trusted, trusted_jwt.claims
+    require_client_allowed(request.client, trusted)
     check_subject_token(
         claims,
-        foreign.typ,
+        trusted_jwt.typ,
         issuer=trusted.issuer,
-        audiences=_audiences(claims, trusted, parts.resources) - {request.client.client_id},
+        audiences=_audiences(claims, trusted, services.resources) - {request.client.client_id},
         required_typ=trusted.required_typ,
         now=request.now,
     )
@@ -59,8 +59,8 @@ async def read_subject_token(token: str, request: GrantRequest, parts: Parts) ->
     expires_at = float(claims["exp"])
     if expires_at < request.now + 1:  # what comes of it ends with it, so nothing of the leeway is left
         raise InvalidRequest("the subject token has expired")
-    with refused_as(InvalidRequest, NAME):
-        person = vouched_for(claims, trusted)
+    with map_invalid_token(InvalidRequest, NAME):
+        person = assertion_subject(claims, trusted)
     return Subject(trusted, person, claims, expires_at)
 
 

@@ -8,10 +8,10 @@ from ostiary.authserver.clients.authentication import ClientAuthenticator
 from ostiary.authserver.clients.configured_clients import configured_client
 from ostiary.authserver.clients.keys import ClientKeys
 from ostiary.authserver.clients.metadata_documents import DocumentClients
-from ostiary.authserver.clients.private_key_jwt import OwnStatements
-from ostiary.authserver.clients.registered_clients import StoredClients
+from ostiary.authserver.clients.private_key_jwt import ClientAssertions
+from ostiary.authserver.clients.registered_clients import RegisteredClients
 from ostiary.authserver.clients.registry import ClientRegistry
-from ostiary.authserver.clients.workload_assertions import Workloads
+from ostiary.authserver.clients.workload_assertions import WorkloadAssertions
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.server.endpoint_url import endpoint
@@ -27,7 +27,7 @@ def client_registry(
     strangers = settings.registration
     return ClientRegistry(
         [configured_client(client, settings.trusted_issuers) for client in settings.clients],
-        stored=StoredClients(store, lifetime=strangers.dynamic_lifetime.total_seconds(), clock=clock),
+        stored=RegisteredClients(store, lifetime=strangers.dynamic_lifetime.total_seconds(), clock=clock),
         documents=DocumentClients(strangers, store, proxies, clock)
         if strangers.client_id_metadata_documents
         else None,
@@ -48,7 +48,7 @@ def client_authenticator(
     audiences = {settings.issuer, endpoint(settings.issuer, "/oauth/token")}
     return ClientAuthenticator(
         registry,
-        statements=OwnStatements(ClientKeys(settings, key_sets, proxies, clock), store, audiences),
-        workloads=Workloads(settings.trusted_issuers, key_sets, settings.issuer),
+        client_assertions=ClientAssertions(ClientKeys(settings, key_sets, proxies, clock), store, audiences),
+        workload_assertions=WorkloadAssertions(settings.trusted_issuers, key_sets, settings.issuer),
         audit=audit,
     )

@@ -12,9 +12,9 @@ import hmac
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.clients.configured_clients import secret_digest
-from ostiary.authserver.clients.private_key_jwt import OwnStatements
+from ostiary.authserver.clients.private_key_jwt import ClientAssertions
 from ostiary.authserver.clients.registry import ClientRegistry
-from ostiary.authserver.clients.workload_assertions import Workloads
+from ostiary.authserver.clients.workload_assertions import WorkloadAssertions
 from ostiary.authserver.config.certificate_names import is_certificate_of
 from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.http.form_request import FormRequest
@@ -43,11 +43,16 @@ class ClientAuthenticator:
     """Authenticates the clients of one registry."""
 
     def __init__(
-        self, registry: ClientRegistry, *, statements: OwnStatements, workloads: Workloads, audit: Audit
+        self,
+        registry: ClientRegistry,
+        *,
+        client_assertions: ClientAssertions,
+        workload_assertions: WorkloadAssertions,
+        audit: Audit,
     ) -> None:
         self._registry = registry
-        self._statements = statements
-        self._workloads = workloads
+        self._client_assertions = client_assertions
+        self._workload_assertions = workload_assertions
         self._audit = audit
         self._wrong_secrets = RateLimit(WRONG_SECRETS)
 
@@ -65,14 +70,14 @@ class ClientAuthenticator:
             limit.ask(None, form.peer, now=now)
             self._write_refusal(refused, None, form)
             raise
-        asked = limit.ask(presented.client_id, form.peer, now=now)
+        counted = limit.ask(presented.client_id, form.peer, now=now)
         try:
             client = await self._proven(presented, form, now=now, stale_ok=stale_ok)
         except InvalidClient as refused:
             self._write_refusal(refused, presented, form)
             await self._registry.look_in_vain(presented.client_id or "")
             raise
-        asked.is_of(client.client_id, now=now)
+        counted.is_of(client.client_id, now=now)
         return client
 
     def _write_refusal(self, refused: InvalidClient, presented: Presented | None, form: FormRequest) -> None:
@@ -86,7 +91,9 @@ class ClientAuthenticator:
 
     async def _proven(self, presented: Presented, form: FormRequest, *, now: float, stale_ok: bool) -> Client:
         if isinstance(presented, PresentedAssertion) and not _speaks_of_itself(presented):
-            client_id = await self._workloads.client_of(presented.assertion, presented.client_id, now=now)
+            client_id = await self._workload_assertions.client_of(
+                presented.assertion, presented.client_id, now=now
+            )
             return _known(await self._registry.find(client_id))
         assert presented.client_id is not None  # noqa: S101 - for the type checker: it has named itself
         client = await self._registry.find(presented.client_id, asked_from=form.peer, stale_ok=stale_ok)
@@ -104,8 +111,10 @@ class ClientAuthenticator:
         try:
             signing = _of_method(_known(client), "private_key_jwt")
         except InvalidClient as unfit:
-            self._statements.refuse(assertion, unfit)
-        await self._statements.check(assertion, signing, endpoint=form.url, now=now, asked_from=form.peer)
+            self._client_assertions.refuse(assertion, unfit)
+        await self._client_assertions.check(
+            assertion, signing, endpoint=form.url, now=now, asked_from=form.peer
+        )
         return signing
 
     def _with_secret(

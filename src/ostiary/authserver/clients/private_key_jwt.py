@@ -7,9 +7,9 @@ from typing import NoReturn
 
 from joserfc.jwk import ECKey
 
-from ostiary.authserver import replay_guard as used_once
+from ostiary.authserver import replay_guard
 from ostiary.authserver.clients.keys import ClientKeys
-from ostiary.authserver.trusted_jwts.error_mapping import refused_as
+from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
 from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.identity.key_set import KeySet
 from ostiary.oauth.jwt_claims import LEEWAY
@@ -25,7 +25,7 @@ _NOBODYS = KeySet((ECKey.generate_key("P-256", private=False),))
 """A key that signed nothing."""
 
 
-class OwnStatements:
+class ClientAssertions:
     """Checks them. audiences: our issuer, and the token endpoint by each of its names."""
 
     def __init__(self, keys: ClientKeys, store: Store, audiences: Collection[str]) -> None:
@@ -37,7 +37,7 @@ class OwnStatements:
         """Refuse it as a statement that its client did not sign is refused, after the same work. why: for
         the log. Raises InvalidClient."""
         try:
-            with refused_as(InvalidClient, NAME):
+            with map_invalid_token(InvalidClient, NAME):
                 verify(read_jwt(assertion), _NOBODYS)
         except InvalidClient as refused:
             raise InvalidClient(refused.description, detail=why.detail) from None
@@ -48,7 +48,7 @@ class OwnStatements:
     ) -> None:
         """Take the statement, once. endpoint: where it was sent. Raises InvalidClient, Unavailable,
         StorageError."""
-        with refused_as(InvalidClient, NAME):
+        with map_invalid_token(InvalidClient, NAME):
             jwt = read_jwt(assertion)
             claims = verify(jwt, await self._keys.of(client, kid=jwt.kid, asked_from=asked_from))
         jti = check_client_assertion(
@@ -60,7 +60,7 @@ class OwnStatements:
         )
         name, expires_at = f"client assertion {client.client_id} {jti}", claims["exp"] + LEEWAY
         taken = self._store.transaction(
-            lambda connection: used_once.take(connection, name, expires_at=expires_at)
+            lambda connection: replay_guard.take(connection, name, expires_at=expires_at)
         )
         if not await in_task(taken):
             raise InvalidClient(f"{NAME} was used before; sign a new one for each request")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select, update
 
 from ostiary.authserver.clients.registration_limit import is_let_in_by_now
 from ostiary.oauth.client.client_authentication import AuthMethod
 from ostiary.oauth.server.client import ApplicationType, Client, ClientKind
 from ostiary.oauth.server.client_registration import registered_metadata
 from ostiary.oauth.server.scope import read_scope
+from ostiary.storage.expiry import Expiry
 from ostiary.storage.schema import clients
-from ostiary.storage.store import Store
+from ostiary.storage.store import Store, insert_or_ignore
 
 USE_STEP = 3600.0
 """Seconds after which a use is written down again: not at each one."""
@@ -28,10 +29,12 @@ SAN = {
 }
 """RFC 8705 section 2.1.2: a name's kind, and what it is called in a client's metadata."""
 
+EXPIRY = Expiry(clients.c.expires_at)
+
 _row = clients.c
 
 
-class StoredClients:
+class RegisteredClients:
     """All of them. lifetime: seconds for which one that registered itself stays without being used."""
 
     def __init__(self, store: Store, *, lifetime: float, clock: Callable[[], float]) -> None:
@@ -63,6 +66,33 @@ class StoredClients:
         await self._store.transaction(
             lambda connection: connection.execute(ends).rowcount or connection.execute(stays).rowcount
         )
+
+
+def list_rows(connection: Connection, *, now: float) -> Sequence[Row[Any]]:
+    """Those that are there now, the newest first."""
+    wanted = (
+        select(clients)
+        .where(_row.kind.in_(KINDS), _row.expires_at.is_(None) | (_row.expires_at > now))
+        .order_by(_row.created_at.desc(), _row.client_id)
+    )
+    return connection.execute(wanted).all()
+
+
+def add(connection: Connection, row: Mapping[str, Any]) -> bool:
+    """False when there is one of this name."""
+    statement = insert_or_ignore(connection, clients).values(row).returning(_row.client_id)
+    return connection.execute(statement).first() is not None
+
+
+def remove(connection: Connection, client_id: str) -> bool:
+    """False when there is none of this name."""
+    removing = delete(clients).where(_row.client_id == client_id, _row.kind.in_(KINDS))
+    return connection.execute(removing).rowcount > 0
+
+
+def is_stored(client_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """For a statement about other rows: whether the client that a column of theirs names is here."""
+    return exists().where(_row.client_id == client_id)
 
 
 def row_of_client(client: Client, *, now: float, expires_at: float | None) -> dict[str, Any]:

@@ -6,7 +6,22 @@ that somebody uses does.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, exists, func, select, update
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from ostiary.oauth.server.client import ClientKind
 from ostiary.storage.prepared import Prepared
@@ -44,6 +59,22 @@ def make_room_of_address(connection: Connection, kind: ClientKind, address: str,
     """The same among those that came from one address and were not let in: others do not make it for them."""
     from_there = (_row.kind == kind) & (_row.registered_from == address) & _row.let_in_at.is_(None)
     _remove(connection, from_there, _count(connection, from_there) - most + 1)
+
+
+def add_within(
+    connection: Connection, row: Mapping[str, Any], *, most: int, of_address: int, now: float
+) -> bool:
+    """Add a client where there is room for one more of its kind and of its address; whether there was.
+
+    One statement counts and inserts, after those that ended or that nobody let in made room.
+    """
+    kind = ClientKind(row["kind"])
+    make_room_of_address(connection, kind, row["registered_from"], most=of_address)
+    make_room(connection, kind, most=most, now=now)
+    count = select(func.count()).select_from(clients).where(_row.kind == kind).scalar_subquery()
+    values = select(*(literal(value, _row[name].type) for name, value in row.items()))
+    adding = insert(clients).from_select(list(row), values.where(count < most))
+    return connection.execute(adding).rowcount == 1
 
 
 def _count(connection: Connection, which: ColumnElement[bool]) -> int:

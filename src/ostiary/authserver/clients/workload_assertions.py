@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse
-from ostiary.authserver.trusted_jwts.error_mapping import refused_as
-from ostiary.authserver.trusted_jwts.verification import ForeignJwt, verified
+from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
+from ostiary.authserver.trusted_jwts.verification import TrustedJwt, verify_trusted_jwt
 from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.confirmation import is_confirmed
 from ostiary.oauth.jwt_claims import check_claims
@@ -22,7 +22,7 @@ from ostiary.transport.stepping import in_task
 NAME = "the workload's assertion"
 
 
-class Workloads:
+class WorkloadAssertions:
     """Those of the trusted issuers. issuer: ours, which their assertions are for."""
 
     def __init__(self, trusted: Sequence[TrustedIssuer], key_sets: KeySets, issuer: str) -> None:
@@ -35,28 +35,32 @@ class Workloads:
 
         Raises InvalidClient, Unavailable.
         """
-        with refused_as(InvalidClient, NAME):
-            foreign = await in_task(verified(assertion, self._trusted, TrustedUse.WORKLOAD, self._key_sets))
-            audience = foreign.trusted.audience or self._issuer
-            check_claims(foreign.claims, issuers={foreign.trusted.issuer}, audiences={audience}, now=now)
-        _check_purpose(foreign, audience)
-        return _choose(_clients_of(foreign), named, subject=str(foreign.claims["sub"]))
+        with map_invalid_token(InvalidClient, NAME):
+            trusted_jwt = await in_task(
+                verify_trusted_jwt(assertion, self._trusted, TrustedUse.WORKLOAD, self._key_sets)
+            )
+            audience = trusted_jwt.trusted.audience or self._issuer
+            check_claims(
+                trusted_jwt.claims, issuers={trusted_jwt.trusted.issuer}, audiences={audience}, now=now
+            )
+        _check_purpose(trusted_jwt, audience)
+        return _choose(_clients_of(trusted_jwt), named, subject=str(trusted_jwt.claims["sub"]))
 
 
-def _check_purpose(foreign: ForeignJwt, audience: str) -> None:
-    typ = foreign.typ
+def _check_purpose(trusted_jwt: TrustedJwt, audience: str) -> None:
+    typ = trusted_jwt.typ
     named = typ.lower().removeprefix("application/") if isinstance(typ, str) else typ
     if not isinstance(named, str | None) or named not in TYPES:
         raise InvalidClient(f"{NAME} is another kind of JWT", detail=f"typ {typ!r:.80}")
-    if foreign.claims["aud"] not in (audience, [audience]):
+    if trusted_jwt.claims["aud"] not in (audience, [audience]):
         raise InvalidClient(f"{NAME} is for somebody else as well")
-    if not is_confirmed(foreign.claims):
+    if not is_confirmed(trusted_jwt.claims):
         raise InvalidClient(f"{NAME} is bound to a key, which nothing here proves")
 
 
-def _clients_of(foreign: ForeignJwt) -> Collection[str]:
+def _clients_of(trusted_jwt: TrustedJwt) -> Collection[str]:
     """Whoever the subject itself leads to, else every pattern that fits."""
-    subject, subjects = foreign.claims["sub"], foreign.trusted.subjects
+    subject, subjects = trusted_jwt.claims["sub"], trusted_jwt.trusted.subjects
     if subject in subjects:
         return {subjects[subject]}
     return {client_id for pattern, client_id in subjects.items() if matches_subject(pattern, subject)}

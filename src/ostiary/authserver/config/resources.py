@@ -89,7 +89,7 @@ class ResourceSettings(Settings):
 
     @property
     def uses(self) -> dict[str, Use]:
-        """What each identity provider is for, in the order of the walk: the identity first."""
+        """What each identity provider is for, in the order of the interaction: the identity first."""
         if not self.idps:
             return {}
         explicit = [entry for entry in self.idps if entry.use is Use.IDENTITY]

@@ -5,8 +5,8 @@
     listing             what there is: resources, accounts, programs
     inventory           what the store has of it
     client_view         clients as pages show them
-    connect             an account is asked for, and its leg begins
-    callback_result     what a leg brought, or why it brought nothing
+    connect             an account is asked for, and its login begins
+    callback_result     what a login brought, or why it brought nothing
     account             an account that came back, and what is connected already
     replacement_offer   another account than the connected one: replace it, or keep it
     ending              disconnect an account, end a program's access, sign out

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, String, literal, select
+from sqlalchemy import Connection
 
 from ostiary.authserver.interaction.skip_choices import forget_choice
-from ostiary.authserver.services import Parts
-from ostiary.authserver.sessions.account_replacement import Replaced, replace_others
-from ostiary.authserver.upstream_account import Connected
+from ostiary.authserver.services import Services
+from ostiary.authserver.sessions import users
+from ostiary.authserver.sessions.listing import resources_of_sessions
+from ostiary.authserver.upstream_account import UpstreamAccount
+from ostiary.authserver.upstream_grants import session_grants
+from ostiary.authserver.upstream_grants.account_replacement import Replaced, replace_others
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, of_owner
-from ostiary.authserver.upstream_grants.upsert import keep
-from ostiary.storage.schema import session_grants, token_sessions, users
-from ostiary.storage.store import Store, insert_or_ignore
-
-_session = token_sessions.c
+from ostiary.authserver.upstream_grants.upsert import upsert
+from ostiary.storage.store import Store
 
 
 def connected_account(
@@ -26,8 +26,8 @@ def connected_account(
     return max(grants, key=_worth, default=None)
 
 
-def takes_the_place_of(
-    connection: Connection, store: Store, user_id: str, owner: str, account: Connected
+def account_to_replace(
+    connection: Connection, store: Store, user_id: str, owner: str, account: UpstreamAccount
 ) -> UpstreamGrant | None:
     """The account that this one would replace; None when it is the same, or none is connected."""
     grants = of_owner(connection, store, user_id=user_id, owner=owner)
@@ -37,43 +37,38 @@ def takes_the_place_of(
     return max(others, key=_worth, default=None)
 
 
-def take(
-    connection: Connection, parts: Parts, user_id: str, owner: str, account: Connected, *, now: float
+def connect_account(
+    connection: Connection,
+    services: Services,
+    user_id: str,
+    owner: str,
+    account: UpstreamAccount,
+    *,
+    now: float,
 ) -> list[Replaced]:
     """It is the person's account at this owner from now on, in the sessions that run, too.
 
     Gives those whose place it took, to be disconnected. A session that begins at this moment waits for the
     person's row as we do, so that it does not miss the account.
     """
-    connection.execute(select(users.c.id).where(users.c.id == user_id).with_for_update())
-    grant_id = keep(connection, parts.store, user_id=user_id, owner=owner, connected=account, now=now)
+    users.lock(connection, user_id)
+    grant_id = upsert(connection, services.store, user_id=user_id, owner=owner, account=account, now=now)
     forget_choice(connection, user_id, owner, account.idp)
-    _share(connection, parts, user_id, owner, account.idp, grant_id, now)
+    _share(connection, services, user_id, owner, account.idp, grant_id, now)
     return replace_others(connection, grant_id)
 
 
 def _share(
-    connection: Connection, parts: Parts, user_id: str, owner: str, idp: str, grant_id: str, now: float
+    connection: Connection, services: Services, user_id: str, owner: str, idp: str, grant_id: str, now: float
 ) -> None:
     """With the sessions of this person and owner whose resource has this provider."""
-    running = (
-        _session.user_id == user_id,
-        _session.owner == owner,
-        _session.ended_at.is_(None),
-        _session.expires_at > now,
-    )
-    resources = connection.execute(select(_session.resource).where(*running).distinct()).scalars()
-    theirs = [resource for resource in resources if _has(parts, resource, owner, idp)]
-    pointing = select(_session.tsid_hash, literal(grant_id, String)).where(
-        *running, _session.resource.in_(theirs)
-    )
-    connection.execute(
-        insert_or_ignore(connection, session_grants).from_select(["tsid_hash", "grant_id"], pointing)
-    )
+    running = resources_of_sessions(connection, user_id, owner, now=now)
+    theirs = [tsid_hash for tsid_hash, resource in running if _has(services, resource, owner, idp)]
+    session_grants.share(connection, grant_id, theirs)
 
 
-def _has(parts: Parts, resource: str, owner: str, idp: str) -> bool:
-    target = parts.resources.find(resource)
+def _has(services: Services, resource: str, owner: str, idp: str) -> bool:
+    target = services.resources.find(resource)
     return target is not None and target.settings.owner == owner and idp in target.settings.uses
 
 

@@ -18,11 +18,12 @@ from starlette.responses import Response
 from ostiary.authserver.http.page_door import PageRefused, read_form
 from ostiary.authserver.interaction.browser import Browser, cookie_name, known_browser
 from ostiary.authserver.pages import Form
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.authserver.sessions import users
 from ostiary.authserver.upstream_account import Identity
 from ostiary.oauth.server.endpoint_url import endpoint_path
 from ostiary.oauth.server.parameters import Parameters
+from ostiary.storage.expiry import Expiry
 from ostiary.storage.schema import browser_sessions
 from ostiary.storage.store import digest
 
@@ -30,11 +31,13 @@ LIFETIME = 3600
 """Seconds. Then the identity provider is asked again; who left the company does not stay here."""
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+EXPIRY = Expiry(browser_sessions.c.expires_at)
+
 _row = browser_sessions.c
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class BrowserSession:
     """Somebody, in one browser."""
 
     user_id: str
@@ -46,9 +49,9 @@ class SignedIn:
     browser: Browser
     session_hash: str
 
-    def form(self, parts: Parts, path: str, **hidden: str) -> Form:
+    def form(self, services: Services, path: str, **hidden: str) -> Form:
         """A form of this person's that posts to a path below the issuer."""
-        return Form(endpoint_path(parts.issuer, path), self.browser.csrf(self._about(path)), hidden)
+        return Form(endpoint_path(services.issuer, path), self.browser.csrf(self._about(path)), hidden)
 
     def check(self, form: Parameters, path: str) -> None:
         """Raise PageRefused unless `form` gave it to this person for this path."""
@@ -58,33 +61,37 @@ class SignedIn:
         return f"{path} {self.session_hash}"
 
 
-async def signed_in(request: Request, parts: Parts, *, now: float) -> SignedIn | None:
+async def find_browser_session(
+    http_request: Request, services: Services, *, now: float
+) -> BrowserSession | None:
     """Who the browser says it is; None when nobody is, or no longer. Raises StorageError."""
-    browser = known_browser(request, parts.issuer)
-    secret = request.cookies.get(session_cookie(parts.issuer), "")
+    browser = known_browser(http_request, services.issuer)
+    secret = http_request.cookies.get(session_cookie(services.issuer), "")
     if browser is None or not _SECRET.fullmatch(secret):
         return None
     key = digest(secret)
 
-    def find(connection: Connection) -> SignedIn | None:
+    def find(connection: Connection) -> BrowserSession | None:
         query = select(_row.user_id, _row.idp).where(_row.session_hash == key, _row.expires_at > now)
         found = connection.execute(query).first()
         if found is None:
             return None
-        profile = users.find_profile(connection, parts.store, found.user_id)
+        profile = users.find_profile(connection, services.store, found.user_id)
         name = (profile and profile.display_name) or "somebody without a name"
-        return SignedIn(found.user_id, found.idp, name, browser, key)
+        return BrowserSession(found.user_id, found.idp, name, browser, key)
 
-    return await parts.store.read(find)
+    return await services.store.read(find)
 
 
-async def posted(request: Request, parts: Parts, path: str, *, now: float) -> tuple[SignedIn, Parameters]:
+async def read_own_form(
+    http_request: Request, services: Services, path: str, *, now: float
+) -> tuple[BrowserSession, Parameters]:
     """Who posted one of their own forms, and what it says. path: below the issuer.
 
     Raises InvalidRequest, PageRefused, StorageError.
     """
-    form = await read_form(request)
-    person = await signed_in(request, parts, now=now)
+    form = await read_form(http_request)
+    person = await find_browser_session(http_request, services, now=now)
     if person is None:
         raise PageRefused(
             "You are not signed in any more",
@@ -97,7 +104,7 @@ async def posted(request: Request, parts: Parts, path: str, *, now: float) -> tu
 
 
 @dataclass(frozen=True, slots=True)
-class NewSession:
+class NewBrowserSession:
     """A session that begins. Its cookie goes out when it is in the store."""
 
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
@@ -105,14 +112,14 @@ class NewSession:
     def begin(
         self,
         connection: Connection,
-        parts: Parts,
+        services: Services,
         identity: Identity,
         idp: str,
         before: str | None,
         now: float,
     ) -> str:
         """Whose it is: our subject. before: the session of this browser that it takes the place of."""
-        user_id = users.sign_in(connection, parts.store, identity, now=now)
+        user_id = users.sign_in(connection, services.store, identity, now=now)
         if before is not None:
             end(connection, before)
         row = {

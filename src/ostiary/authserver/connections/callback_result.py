@@ -1,4 +1,4 @@
-"""What a leg of this page brought, or why it brought nothing.
+"""What a login of this page brought, or why it brought nothing.
 
 It counts only for the browser that began it, which its state has seen to, and for the person who was signed
 in then and still is: otherwise somebody's account would end up with somebody else.
@@ -6,71 +6,81 @@ in then and still is: otherwise somebody's account would end up with somebody el
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.config.resources import ResourceSettings
-from ostiary.authserver.connections.account import take, takes_the_place_of
-from ostiary.authserver.connections.browser_session import SignedIn, signed_in
-from ostiary.authserver.connections.flash import Notice, back_with
-from ostiary.authserver.connections.replacement_offer import ask_to_replace, wait
-from ostiary.authserver.connections.sign_in import come_in
+from ostiary.authserver.connections.account import account_to_replace, connect_account
+from ostiary.authserver.connections.browser_session import BrowserSession, find_browser_session
+from ostiary.authserver.connections.flash import Flash, back_with_flash
+from ostiary.authserver.connections.replacement_offer import ask_to_replace, store_offer
+from ostiary.authserver.connections.sign_in import begin_browser_session
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.idps.idp import IdpDenied, IdpError
-from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.interaction_state import Choice, Chosen
 from ostiary.authserver.interaction.skip_choices import remember_choices
-from ostiary.authserver.interaction.upstream_error import refusal
-from ostiary.authserver.interaction.upstream_login import ConnectLeg, PageSignIn
-from ostiary.authserver.services import Parts
-from ostiary.authserver.sessions.account_replacement import Replaced, disconnect_replaced
-from ostiary.authserver.upstream_account import Connected
+from ostiary.authserver.interaction.upstream_error import oauth_error
+from ostiary.authserver.interaction.upstream_login import ConnectLogin, PageLogin
+from ostiary.authserver.services import Services
+from ostiary.authserver.sessions.users import is_user
+from ostiary.authserver.upstream_account import UpstreamAccount
+from ostiary.authserver.upstream_grants.account_replacement import Replaced, disconnect_replaced
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant
-from ostiary.storage.schema import users
 
 SEE_WHAT_IS = "Open the page of connected accounts to see what is connected."
 
 
-async def arrived(
-    visit: Visit, request: Request, leg: ConnectLeg | PageSignIn, idp: str, outcome: Connected | IdpError
+async def callback_result(
+    request: BrowserRequest,
+    http_request: Request,
+    login: ConnectLogin | PageLogin,
+    idp: str,
+    outcome: UpstreamAccount | IdpError,
 ) -> Response:
-    """idp: the entry at which the leg was. Raises PageRefused, OAuthError, StorageError."""
-    if isinstance(leg, ConnectLeg):
-        return await _connected(visit, request, leg, idp, outcome)
+    """idp: the entry at which the login was. Raises PageRefused, OAuthError, StorageError."""
+    if isinstance(login, ConnectLogin):
+        return await _connected(request, http_request, login, idp, outcome)
     try:
         if isinstance(outcome, IdpError):
             raise outcome
-        return await come_in(visit, request, leg, outcome)
+        return await begin_browser_session(request, http_request, login, outcome)
     except IdpError as error:
-        refused = refusal(error, _display_name(visit.parts, idp))
-        visit.parts.audit.write(
+        refused = oauth_error(error, _display_name(request.services, idp))
+        request.services.audit.write(
             AuditEvent.SIGN_IN_REFUSED,
             error=refused.error,
             idp=idp,
             reason=str(error),
-            address=visit.address,
+            address=request.address,
         )
         raise refused from error
 
 
 async def _connected(
-    visit: Visit, request: Request, leg: ConnectLeg, idp: str, outcome: Connected | IdpError
+    request: BrowserRequest,
+    http_request: Request,
+    login: ConnectLogin,
+    idp: str,
+    outcome: UpstreamAccount | IdpError,
 ) -> Response:
     try:
-        person = await _the_same_person(visit, request, leg)
+        person = await _the_same_person(request, http_request, login)
         if isinstance(outcome, IdpError):
-            return await _failed(visit, person, leg, idp, outcome)
-        return await _take_in(visit, person, leg, outcome)
+            return await _failed(request, person, login, idp, outcome)
+        return await _take_in(request, person, login, outcome)
     except PageRefused as refused:
-        _write(visit, AuditEvent.ACCOUNT_REFUSED, leg, idp=idp, reason=refused.detail)
+        _write(request, AuditEvent.ACCOUNT_REFUSED, login, idp=idp, reason=refused.detail)
         raise
 
 
-async def _the_same_person(visit: Visit, request: Request, leg: ConnectLeg) -> SignedIn:
-    person = await signed_in(request, visit.parts, now=visit.now)
-    if person is not None and person.user_id == leg.user_id:
+async def _the_same_person(
+    request: BrowserRequest, http_request: Request, login: ConnectLogin
+) -> BrowserSession:
+    person = await find_browser_session(http_request, request.services, now=request.now)
+    if person is not None and person.user_id == login.user_id:
         return person
     raise PageRefused(
         "The account was not connected",
@@ -81,10 +91,12 @@ async def _the_same_person(visit: Visit, request: Request, leg: ConnectLeg) -> S
     )
 
 
-async def _take_in(visit: Visit, person: SignedIn, leg: ConnectLeg, account: Connected) -> Response:
-    parts, owner = visit.parts, leg.owner
+async def _take_in(
+    request: BrowserRequest, person: BrowserSession, login: ConnectLogin, account: UpstreamAccount
+) -> Response:
+    services, owner = request.services, login.owner
     entries = [
-        entry for entry in parts.resources.entries if entry.owner == owner and account.idp in entry.uses
+        entry for entry in services.resources.entries if entry.owner == owner and account.idp in entry.uses
     ]
     if not entries:
         raise PageRefused(
@@ -96,31 +108,27 @@ async def _take_in(visit: Visit, person: SignedIn, leg: ConnectLeg, account: Con
 
     def work(connection: Connection) -> tuple[UpstreamGrant, str] | list[Replaced]:
         _require_themselves(connection, entries, person, account)
-        before = takes_the_place_of(connection, parts.store, person.user_id, owner, account)
+        before = account_to_replace(connection, services.store, person.user_id, owner, account)
         if before is not None:
-            return before, wait(connection, visit, leg, account)
-        return take(connection, parts, person.user_id, owner, account, now=visit.now)
+            return before, store_offer(connection, request, login, account)
+        return connect_account(connection, services, person.user_id, owner, account, now=request.now)
 
-    taken = await parts.store.transaction(work)
+    taken = await services.store.transaction(work)
     if isinstance(taken, tuple):
         before, offer_id = taken
-        return ask_to_replace(parts, person, before, account, offer_id)
-    await disconnect_replaced(parts, taken, subject=person.user_id, owner=owner)
-    _write(visit, AuditEvent.ACCOUNT_CONNECTED, leg, idp=account.idp, account=account.account)
-    return back_with(person, parts, Notice.CONNECTED)
+        return ask_to_replace(services, person, before, account, offer_id)
+    await disconnect_replaced(services, taken, subject=person.user_id, owner=owner)
+    _write(request, AuditEvent.ACCOUNT_CONNECTED, login, idp=account.idp, account=account.account)
+    return back_with_flash(person, services, Flash.CONNECTED)
 
 
 def _require_themselves(
-    connection: Connection, entries: list[ResourceSettings], person: SignedIn, account: Connected
+    connection: Connection, entries: list[ResourceSettings], person: BrowserSession, account: UpstreamAccount
 ) -> None:
     """Where the provider says who somebody is, nobody else's account can be connected."""
     if account.idp not in {entry.identity for entry in entries}:
         return
-    columns = users.c
-    query = select(columns.issuer, columns.subject).where(columns.id == person.user_id)
-    themselves = connection.execute(query).first()
-    identity = account.identity
-    if identity is None or themselves is None or (identity.issuer, identity.subject) != tuple(themselves):
+    if account.identity is None or not is_user(connection, person.user_id, account.identity):
         raise PageRefused(
             "The account was not connected",
             f"You are signed in here as {person.name}, and came back as somebody else.",
@@ -129,30 +137,34 @@ def _require_themselves(
         )
 
 
-async def _failed(visit: Visit, person: SignedIn, leg: ConnectLeg, idp: str, error: IdpError) -> Response:
+async def _failed(
+    request: BrowserRequest, person: BrowserSession, login: ConnectLogin, idp: str, error: IdpError
+) -> Response:
     """A refusal is remembered, and shown at the account."""
-    parts, name = visit.parts, _display_name(visit.parts, idp)
-    refused = refusal(error, name)
-    _write(visit, AuditEvent.ACCOUNT_REFUSED, leg, idp=idp, error=refused.error, reason=str(error))
+    services, name = request.services, _display_name(request.services, idp)
+    refused = oauth_error(error, name)
+    _write(request, AuditEvent.ACCOUNT_REFUSED, login, idp=idp, error=refused.error, reason=str(error))
     if not isinstance(error, IdpDenied):
         raise refused
     choice = Choice(idp, Chosen.REFUSED, f"{name} refused.")
-    await parts.store.transaction(
-        lambda connection: remember_choices(connection, leg.user_id, leg.owner, [choice], now=visit.now)
+    await services.store.transaction(
+        lambda connection: remember_choices(connection, login.user_id, login.owner, [choice], now=request.now)
     )
-    return back_with(person, parts, Notice.REFUSED)
+    return back_with_flash(person, services, Flash.REFUSED)
 
 
-def _display_name(parts: Parts, idp: str) -> str:
-    return parts.idps[idp].display_name if idp in parts.idps else idp
+def _display_name(services: Services, idp: str) -> str:
+    return services.idps[idp].display_name if idp in services.idps else idp
 
 
-def _write(visit: Visit, event: AuditEvent, leg: ConnectLeg, **particulars: str | None) -> None:
-    visit.parts.audit.write(
+def _write(
+    request: BrowserRequest, event: AuditEvent, login: ConnectLogin, **particulars: str | None
+) -> None:
+    request.services.audit.write(
         event,
-        subject=leg.user_id,
-        resource=leg.resource,
-        owner=leg.owner,
-        address=visit.address,
+        subject=login.user_id,
+        resource=login.resource,
+        owner=login.owner,
+        address=request.address,
         **particulars,
     )

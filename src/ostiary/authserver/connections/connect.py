@@ -14,23 +14,23 @@ from starlette.responses import Response
 
 from ostiary.authserver.config.resources import ResourceSettings
 from ostiary.authserver.connections.account import connected_account
-from ostiary.authserver.connections.browser_session import SignedIn, posted, signed_in
+from ostiary.authserver.connections.browser_session import BrowserSession, find_browser_session, read_own_form
 from ostiary.authserver.connections.ending import SIGN_OUT
-from ostiary.authserver.connections.sign_in import PAGE, leave
+from ostiary.authserver.connections.sign_in import PAGE, send_to_idp
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.idps.idp import UpstreamIdp
-from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.redirect import see_other
-from ostiary.authserver.interaction.upstream_login import ConnectLeg, PageSignIn
-from ostiary.authserver.pages import ConnectAccount, page_response
-from ostiary.authserver.services import Parts
+from ostiary.authserver.interaction.upstream_login import ConnectLogin, PageLogin
+from ostiary.authserver.pages import ConfirmConnection, page_response
+from ostiary.authserver.services import Services
 from ostiary.oauth.canonical_url import UrlRefused
 from ostiary.oauth.server.endpoint_url import endpoint_path
 from ostiary.oauth.server.parameters import read_parameters
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ConnectTarget:
     """An account at a provider, for an owner."""
 
     idp: UpstreamIdp
@@ -39,98 +39,98 @@ class Wanted:
     """As configured, or as the program named it."""
 
 
-async def ask(request: Request, parts: Parts) -> Response:
+async def ask(http_request: Request, services: Services) -> Response:
     """`GET /connect/{idp}?resource=`. Raises PageRefused, OAuthError, StorageError."""
-    visit = Visit.of(request, parts)
-    named = read_parameters(request.scope["query_string"]).get("resource")
-    wanted = _wanted(parts, request.path_params["idp"], named)
-    if wanted is None:
-        return see_other(endpoint_path(parts.issuer, PAGE))
-    person = await signed_in(request, parts, now=visit.now)
-    if person is None or person.idp != wanted.entry.identity:
-        return await leave(visit, _identity(parts, wanted), PageSignIn(_address(parts, wanted)))
-    return page_response(await _page(parts, person, wanted))
+    request = BrowserRequest.of(http_request, services)
+    named = read_parameters(http_request.scope["query_string"]).get("resource")
+    target = _target(services, http_request.path_params["idp"], named)
+    if target is None:
+        return see_other(endpoint_path(services.issuer, PAGE))
+    person = await find_browser_session(http_request, services, now=request.now)
+    if person is None or person.idp != target.entry.identity:
+        return await send_to_idp(request, _identity(services, target), PageLogin(_address(services, target)))
+    return page_response(await _page(services, person, target))
 
 
-async def begin(request: Request, parts: Parts) -> Response:
+async def begin(http_request: Request, services: Services) -> Response:
     """`POST /connect/{idp}`: the person wants it. Raises PageRefused, OAuthError, StorageError."""
-    visit = Visit.again(request, parts)
-    path = connect_path(request.path_params["idp"])
-    person, form = await posted(request, parts, path, now=visit.now)
-    wanted = _wanted(parts, request.path_params["idp"], form.require("resource"))
-    if wanted is None or person.idp != wanted.entry.identity:
+    request = BrowserRequest.again(http_request, services)
+    path = connect_path(http_request.path_params["idp"])
+    person, form = await read_own_form(http_request, services, path, now=request.now)
+    target = _target(services, http_request.path_params["idp"], form.require("resource"))
+    if target is None or person.idp != target.entry.identity:
         raise _nothing_here()
-    leg = ConnectLeg(person.user_id, wanted.entry.owner, wanted.resource)
-    return await leave(visit, wanted.idp, leg)
+    login = ConnectLogin(person.user_id, target.entry.owner, target.resource)
+    return await send_to_idp(request, target.idp, login)
 
 
 def connect_path(idp: str) -> str:
-    """Where the leg of a provider begins, below the issuer."""
+    """Where the login of a provider begins, below the issuer."""
     return f"/connect/{idp}"
 
 
-async def _page(parts: Parts, person: SignedIn, wanted: Wanted) -> ConnectAccount:
+async def _page(services: Services, person: BrowserSession, target: ConnectTarget) -> ConfirmConnection:
     def find(connection: Connection) -> str:
         found = connected_account(
-            connection, parts.store, person.user_id, wanted.entry.owner, wanted.idp.name
+            connection, services.store, person.user_id, target.entry.owner, target.idp.name
         )
         return "" if found is None else found.label or found.account
 
-    return ConnectAccount(
-        idp=wanted.idp.display_name,
-        resource=wanted.resource,
-        owner=wanted.entry.owner,
-        scopes=asked_scopes(parts, wanted.idp.name),
+    return ConfirmConnection(
+        idp=target.idp.display_name,
+        resource=target.resource,
+        owner=target.entry.owner,
+        scopes=asked_scopes(services, target.idp.name),
         signed_in_as=person.name,
-        form=person.form(parts, connect_path(wanted.idp.name), resource=wanted.resource),
-        sign_out=person.form(parts, SIGN_OUT),
-        connected=await parts.store.read(find),
+        form=person.form(services, connect_path(target.idp.name), resource=target.resource),
+        sign_out=person.form(services, SIGN_OUT),
+        connected=await services.store.read(find),
     )
 
 
-def asked_scopes(parts: Parts, idp: str) -> list[str]:
+def asked_scopes(services: Services, idp: str) -> list[str]:
     """What a provider is asked for."""
-    return next((list(entry.scopes) for entry in parts.settings.upstream_idps if entry.name == idp), [])
+    return next((list(entry.scopes) for entry in services.settings.upstream_idps if entry.name == idp), [])
 
 
-def _wanted(parts: Parts, idp_name: str, resource: str | None) -> Wanted | None:
+def _target(services: Services, idp_name: str, resource: str | None) -> ConnectTarget | None:
     """None when several owners could be meant. Raises PageRefused for what is not configured."""
-    idp = parts.idps.get(idp_name)
+    idp = services.idps.get(idp_name)
     if idp is None:
         raise _nothing_here()
     if resource is not None:
-        entry = _entry(parts, resource)
+        entry = _entry(services, resource)
         if entry is None or idp_name not in entry.uses:
             raise _nothing_here()
-        return Wanted(idp, entry, resource)
-    entries = [entry for entry in parts.resources.entries if idp_name in entry.uses]
+        return ConnectTarget(idp, entry, resource)
+    entries = [entry for entry in services.resources.entries if idp_name in entry.uses]
     if not entries:
         raise _nothing_here()
-    return Wanted(idp, entries[0], entries[0].resource) if len(entries) == 1 else None
+    return ConnectTarget(idp, entries[0], entries[0].resource) if len(entries) == 1 else None
 
 
-def _entry(parts: Parts, resource: str) -> ResourceSettings | None:
+def _entry(services: Services, resource: str) -> ResourceSettings | None:
     """Of a resource, or of an entry named as configured."""
-    for entry in parts.resources.entries:
+    for entry in services.resources.entries:
         if entry.resource == resource:
             return entry
     try:
-        target = parts.resources.find(resource)
+        target = services.resources.find(resource)
     except UrlRefused:
         return None
     return None if target is None else target.settings
 
 
-def _identity(parts: Parts, wanted: Wanted) -> UpstreamIdp:
-    idp = parts.idps.get(wanted.entry.identity)
+def _identity(services: Services, target: ConnectTarget) -> UpstreamIdp:
+    idp = services.idps.get(target.entry.identity)
     if idp is None:
         raise _nothing_here()
     return idp
 
 
-def _address(parts: Parts, wanted: Wanted) -> str:
-    path = endpoint_path(parts.issuer, connect_path(wanted.idp.name))
-    return f"{path}?{urlencode({'resource': wanted.resource})}"
+def _address(services: Services, target: ConnectTarget) -> str:
+    path = endpoint_path(services.issuer, connect_path(target.idp.name))
+    return f"{path}?{urlencode({'resource': target.resource})}"
 
 
 def _nothing_here() -> PageRefused:

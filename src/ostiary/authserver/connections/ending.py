@@ -5,64 +5,61 @@ What is not theirs is refused as if it did not exist.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostiary.authserver.connections.browser_session import end, posted, take_cookie
-from ostiary.authserver.connections.flash import Notice, back_with
+from ostiary.authserver.connections.browser_session import end, read_own_form, take_cookie
+from ostiary.authserver.connections.flash import Flash, back_with_flash
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.pages import Done, page_response
-from ostiary.authserver.services import Parts
-from ostiary.authserver.sessions.ending import EndReason, end_all, let_go
+from ostiary.authserver.services import Services
+from ostiary.authserver.sessions.ending import EndReason, end_own, release_grants
 from ostiary.authserver.upstream_grants.disconnect import disconnect
-from ostiary.storage.schema import token_sessions, upstream_grants
+from ostiary.authserver.upstream_grants.grant import is_of_user
 
 DISCONNECT = "/connections/disconnect"
 END = "/connections/end"
 SIGN_OUT = "/connections/sign-out"
 
 
-async def disconnect_account(request: Request, parts: Parts) -> Response:
+async def disconnect_account(http_request: Request, services: Services) -> Response:
     """`POST /connections/disconnect`. Raises PageRefused, OAuthError, StorageError."""
-    now = parts.clock()
-    person, form = await posted(request, parts, DISCONNECT, now=now)
+    now = services.clock()
+    person, form = await read_own_form(http_request, services, DISCONNECT, now=now)
     grant_id = form.require("account")
-    await parts.store.read(lambda connection: require_own_grant(connection, person.user_id, grant_id))
-    await disconnect(parts, grant_id)
-    return back_with(person, parts, Notice.DISCONNECTED)
+    await services.store.read(lambda connection: require_own_grant(connection, person.user_id, grant_id))
+    await disconnect(services, grant_id)
+    return back_with_flash(person, services, Flash.DISCONNECTED)
 
 
-async def end_access(request: Request, parts: Parts) -> Response:
+async def end_access(http_request: Request, services: Services) -> Response:
     """`POST /connections/end`. Raises PageRefused, OAuthError, StorageError."""
-    now = parts.clock()
-    person, form = await posted(request, parts, END, now=now)
-    columns = token_sessions.c
-    theirs = (columns.tsid_hash == form.require("session")) & (columns.user_id == person.user_id)
-    ended = await parts.store.transaction(
-        lambda connection: end_all(connection, theirs, reason=EndReason.ENDED_BY_PERSON, now=now)
+    now = services.clock()
+    person, form = await read_own_form(http_request, services, END, now=now)
+    tsid_hash, reason = form.require("session"), EndReason.ENDED_BY_PERSON
+    ended = await services.store.transaction(
+        lambda connection: end_own(connection, tsid_hash, user_id=person.user_id, reason=reason, now=now)
     )
-    if not ended:
+    if ended is None:
         raise not_there()
-    await let_go(parts, ended)
-    return back_with(person, parts, Notice.ENDED)
+    await release_grants(services, [ended])
+    return back_with_flash(person, services, Flash.ENDED)
 
 
-async def sign_out(request: Request, parts: Parts) -> Response:
+async def sign_out(http_request: Request, services: Services) -> Response:
     """`POST /connections/sign-out`: of this page alone; programs keep their access."""
-    person, _ = await posted(request, parts, SIGN_OUT, now=parts.clock())
-    await parts.store.transaction(lambda connection: end(connection, person.session_hash))
+    person, _ = await read_own_form(http_request, services, SIGN_OUT, now=services.clock())
+    await services.store.transaction(lambda connection: end(connection, person.session_hash))
     page = Done(
         "You are signed out", "Programs keep the access that you gave them. You can close this window."
     )
-    return take_cookie(page_response(page), parts.issuer)
+    return take_cookie(page_response(page), services.issuer)
 
 
 def require_own_grant(connection: Connection, user_id: str, grant_id: str) -> None:
     """Raise PageRefused unless somebody's account is theirs."""
-    columns = upstream_grants.c
-    query = select(columns.id).where(columns.id == grant_id, columns.user_id == user_id)
-    if connection.execute(query).first() is None:
+    if not is_of_user(connection, grant_id, user_id):
         raise not_there()
 
 

@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostiary.authserver.connections.browser_session import SignedIn
+from ostiary.authserver.connections.browser_session import BrowserSession
 from ostiary.authserver.interaction.redirect import see_other
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.server.endpoint_url import endpoint_path
 
 
-class Notice(StrEnum):
+class Flash(StrEnum):
     """One word each."""
 
     CONNECTED = "connected"
@@ -30,31 +30,31 @@ class Notice(StrEnum):
 
 
 _SENTENCES = {
-    Notice.CONNECTED: "The account is connected. You can go back to the program that you came from.",
-    Notice.REPLACED: "The account was replaced. You can go back to the program that you came from.",
-    Notice.KEPT: "Your account was kept. The other one was not connected.",
-    Notice.REFUSED: "The account was not connected: the sign-in there was refused.",
-    Notice.DISCONNECTED: "The account was disconnected.",
-    Notice.ENDED: "The program has no access any more.",
-    Notice.ALLOWED: "The program may use this account when you are away.",
-    Notice.REVOKED: "The program may not use this account any more when you are away.",
+    Flash.CONNECTED: "The account is connected. You can go back to the program that you came from.",
+    Flash.REPLACED: "The account was replaced. You can go back to the program that you came from.",
+    Flash.KEPT: "Your account was kept. The other one was not connected.",
+    Flash.REFUSED: "The account was not connected: the sign-in there was refused.",
+    Flash.DISCONNECTED: "The account was disconnected.",
+    Flash.ENDED: "The program has no access any more.",
+    Flash.ALLOWED: "The program may use this account when you are away.",
+    Flash.REVOKED: "The program may not use this account any more when you are away.",
 }
 
 
-def back_with(person: SignedIn, parts: Parts, notice: Notice) -> Response:
+def back_with_flash(person: BrowserSession, services: Services, flash: Flash) -> Response:
     """Back to the page, which tells it."""
-    query = urlencode({"done": f"{notice}.{_mark(person, notice)}"})
-    return see_other(f"{endpoint_path(parts.issuer, '/connections')}?{query}")
+    query = urlencode({"done": f"{flash}.{_mark(person, flash)}"})
+    return see_other(f"{endpoint_path(services.issuer, '/connections')}?{query}")
 
 
-def told(request: Request, person: SignedIn) -> str:
+def flash_sentence(http_request: Request, person: BrowserSession) -> str:
     """The sentence that the URL names; nothing for one that we did not write."""
-    word, _, mark = request.query_params.get("done", "").partition(".")
-    if word not in list(Notice):
+    word, _, mark = http_request.query_params.get("done", "").partition(".")
+    if word not in list(Flash):
         return ""
-    notice = Notice(word)
-    return _SENTENCES[notice] if hmac.compare_digest(mark.encode(), _mark(person, notice).encode()) else ""
+    flash = Flash(word)
+    return _SENTENCES[flash] if hmac.compare_digest(mark.encode(), _mark(person, flash).encode()) else ""
 
 
-def _mark(person: SignedIn, notice: Notice) -> str:
-    return person.browser.csrf(f"notice {notice}")
+def _mark(person: BrowserSession, flash: Flash) -> str:
+    return person.browser.csrf(f"notice {flash}")

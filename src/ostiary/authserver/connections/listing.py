@@ -12,29 +12,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostiary.authserver.config.resources import ResourceSettings, Use
-from ostiary.authserver.connections.browser_session import SignedIn, signed_in
-from ostiary.authserver.connections.client_view import shown_client
+from ostiary.authserver.connections.browser_session import BrowserSession, find_browser_session
+from ostiary.authserver.connections.client_view import client_view
 from ostiary.authserver.connections.connect import connect_path
 from ostiary.authserver.connections.ending import DISCONNECT, END, SIGN_OUT
-from ostiary.authserver.connections.flash import told
-from ostiary.authserver.connections.inventory import Holdings, MadeChoice, RunningSession, find_holdings
+from ostiary.authserver.connections.flash import flash_sentence
+from ostiary.authserver.connections.inventory import Inventory, find_inventory
 from ostiary.authserver.connections.offline_access import ALLOW, REVOKE, who_may_be_allowed
 from ostiary.authserver.connections.sign_in import ask_to_sign_in
 from ostiary.authserver.described_scopes import described_scopes
-from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.interaction_state import Chosen
+from ostiary.authserver.interaction.skip_choices import MadeChoice
 from ostiary.authserver.pages import (
-    AwayOffer,
-    AwayPermission,
     Client,
     ClientAccess,
     ConnectedAccount,
     Connections,
     Form,
+    OfflineAccessOffer,
+    OfflineAccessPermission,
     ResourceConnections,
     page_response,
 )
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
+from ostiary.authserver.sessions.listing import RunningSession
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant
 
 _NOT_CONNECTED: Mapping[Chosen, Literal["skipped", "refused", "absent"]] = {
@@ -45,85 +47,85 @@ _NOT_CONNECTED: Mapping[Chosen, Literal["skipped", "refused", "absent"]] = {
 }
 
 
-async def listing(request: Request, parts: Parts) -> Response:
+async def listing(http_request: Request, services: Services) -> Response:
     """Raises OAuthError, StorageError."""
-    visit = Visit.of(request, parts)
-    person = await signed_in(request, parts, now=visit.now)
+    request = BrowserRequest.of(http_request, services)
+    person = await find_browser_session(http_request, services, now=request.now)
     if person is None:
-        return await ask_to_sign_in(visit)
-    holdings = await parts.store.read(
-        lambda connection: find_holdings(connection, parts.store, person.user_id, now=visit.now)
+        return await ask_to_sign_in(request)
+    inventory = await services.store.read(
+        lambda connection: find_inventory(connection, services.store, person.user_id, now=request.now)
     )
-    view = _View(parts, person, await _clients(parts, holdings))
+    view = _View(services, person, await _clients(services, inventory))
     page = Connections(
         signed_in_as=person.name,
-        resources=view.owners(holdings),
-        sign_out=person.form(parts, SIGN_OUT),
-        notice=told(request, person),
+        resources=view.owners(inventory),
+        sign_out=person.form(services, SIGN_OUT),
+        notice=flash_sentence(http_request, person),
     )
     return page_response(page)
 
 
-async def _clients(parts: Parts, holdings: Holdings) -> dict[str, Client]:
+async def _clients(services: Services, inventory: Inventory) -> dict[str, Client]:
     """Every client that the page may name."""
-    unattended = {client.client_id for client in parts.settings.clients}
-    ids = sorted(holdings.client_ids | unattended)
-    return dict(zip(ids, await asyncio.gather(*(shown_client(parts, one) for one in ids)), strict=True))
+    unattended = {client.client_id for client in services.settings.clients}
+    ids = sorted(inventory.client_ids | unattended)
+    return dict(zip(ids, await asyncio.gather(*(client_view(services, one) for one in ids)), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
     """Holdings, as the page shows them to this person."""
 
-    parts: Parts
-    person: SignedIn
+    services: Services
+    person: BrowserSession
     clients: Mapping[str, Client]
 
-    def owners(self, holdings: Holdings) -> list[ResourceConnections]:
+    def owners(self, inventory: Inventory) -> list[ResourceConnections]:
         """Those whose people sign in where this person did, and whoever has something of theirs."""
         entries: dict[str, list[ResourceSettings]] = {}
-        for entry in self.parts.resources.entries:
+        for entry in self.services.resources.entries:
             if entry.identity == self.person.idp:
                 entries.setdefault(entry.owner, []).append(entry)
-        owners = dict.fromkeys([*entries, *holdings.owners])
-        shown = (self._owner(owner, entries.get(owner, []), holdings.of(owner)) for owner in owners)
+        owners = dict.fromkeys([*entries, *inventory.owners])
+        shown = (self._owner(owner, entries.get(owner, []), inventory.of(owner)) for owner in owners)
         return [one for one in shown if one is not None]
 
     def _owner(
-        self, owner: str, entries: Sequence[ResourceSettings], holdings: Holdings
+        self, owner: str, entries: Sequence[ResourceSettings], inventory: Inventory
     ) -> ResourceConnections | None:
         """None where there is nothing to see or to do."""
         uses = {idp: use for entry in entries for idp, use in entry.uses.items()}
-        if not holdings.owners and all(use is Use.IDENTITY for use in uses.values()):
+        if not inventory.owners and all(use is Use.IDENTITY for use in uses.values()):
             return None
-        places = [entry.resource for entry in entries] or [one.session.resource for one in holdings.sessions]
+        places = [entry.resource for entry in entries] or [one.session.resource for one in inventory.sessions]
         return ResourceConnections(
             owner=owner,
             resource=", ".join(dict.fromkeys(places)) or "A server that is not served here any more",
-            accounts=self._accounts(uses, entries, holdings),
-            clients=[self._access(running) for running in holdings.sessions],
+            accounts=self._accounts(uses, entries, inventory),
+            clients=[self._access(running) for running in inventory.sessions],
         )
 
     def _accounts(
-        self, uses: Mapping[str, Use], entries: Sequence[ResourceSettings], holdings: Holdings
+        self, uses: Mapping[str, Use], entries: Sequence[ResourceSettings], inventory: Inventory
     ) -> list[ConnectedAccount]:
         accounts = []
-        for idp in dict.fromkeys([*uses, *(grant.idp for grant in holdings.grants)]):
+        for idp in dict.fromkeys([*uses, *(grant.idp for grant in inventory.grants)]):
             connect = self._connect(idp, entries)
-            grants = [grant for grant in holdings.grants if grant.idp == idp]
-            accounts += [self._account(grant, connect, holdings) for grant in grants]
+            grants = [grant for grant in inventory.grants if grant.idp == idp]
+            accounts += [self._account(grant, connect, inventory) for grant in grants]
             if not grants and uses[idp] is not Use.IDENTITY:
-                choice = next((one for one in holdings.choices if one.idp == idp), None)
+                choice = next((one for one in inventory.choices if one.idp == idp), None)
                 accounts.append(self._missing(idp, choice, connect))
         return accounts
 
     def _connect(self, idp: str, entries: Sequence[ResourceSettings]) -> Form | None:
         entry = next((entry for entry in entries if idp in entry.uses), None)
-        if entry is None or idp not in self.parts.idps:
+        if entry is None or idp not in self.services.idps:
             return None
-        return self.person.form(self.parts, connect_path(idp), resource=entry.resource)
+        return self.person.form(self.services, connect_path(idp), resource=entry.resource)
 
-    def _account(self, grant: UpstreamGrant, connect: Form | None, holdings: Holdings) -> ConnectedAccount:
+    def _account(self, grant: UpstreamGrant, connect: Form | None, inventory: Inventory) -> ConnectedAccount:
         works = grant.state is not GrantState.NEEDS_RECONNECT
         return ConnectedAccount(
             idp=self._name(grant.idp),
@@ -132,24 +134,26 @@ class _View:
             scopes=grant.scopes,
             since=_moment(grant.connected_at) if works else None,
             connect=connect,
-            disconnect=self.person.form(self.parts, DISCONNECT, account=grant.id),
-            away=[
-                AwayPermission(
+            disconnect=self.person.form(self.services, DISCONNECT, account=grant.id),
+            offline_access=[
+                OfflineAccessPermission(
                     self.clients[one.client_id],
                     _moment(one.until),
-                    self.person.form(self.parts, REVOKE, account=grant.id, client=one.client_id),
+                    self.person.form(self.services, REVOKE, account=grant.id, client=one.client_id),
                 )
-                for one in holdings.permissions
+                for one in inventory.permissions
                 if one.grant_id == grant.id
             ],
-            away_offer=self._away_offer(grant, holdings),
+            offline_access_offer=self._offline_access_offer(grant, inventory),
         )
 
-    def _away_offer(self, grant: UpstreamGrant, holdings: Holdings) -> AwayOffer | None:
-        clients = [(one, self.clients[one].name) for one in who_may_be_allowed(self.parts, grant, holdings)]
+    def _offline_access_offer(self, grant: UpstreamGrant, inventory: Inventory) -> OfflineAccessOffer | None:
+        clients = [
+            (one, self.clients[one].name) for one in who_may_be_allowed(self.services, grant, inventory)
+        ]
         if not clients:
             return None
-        return AwayOffer(clients, self.person.form(self.parts, ALLOW, account=grant.id))
+        return OfflineAccessOffer(clients, self.person.form(self.services, ALLOW, account=grant.id))
 
     def _missing(self, idp: str, choice: MadeChoice | None, connect: Form | None) -> ConnectedAccount:
         if choice is None:
@@ -166,14 +170,14 @@ class _View:
         session = running.session
         return ClientAccess(
             client=self.clients[session.client_id],
-            scopes=described_scopes(session.scopes, self.parts.resources.find(session.resource)),
+            scopes=described_scopes(session.scopes, self.services.resources.find(session.resource)),
             since=_moment(session.created_at),
             last_used=_moment(running.used_at),
-            end=self.person.form(self.parts, END, session=session.tsid_hash),
+            end=self.person.form(self.services, END, session=session.tsid_hash),
         )
 
     def _name(self, idp: str) -> str:
-        return self.parts.idps[idp].display_name if idp in self.parts.idps else idp
+        return self.services.idps[idp].display_name if idp in self.services.idps else idp
 
 
 def _moment(at: float) -> datetime:

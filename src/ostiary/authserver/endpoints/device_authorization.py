@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from ostiary.authserver.devices import DeviceRequest, new_device
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.requests.client_request import ClientRequest
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.server.client import DEVICE_CODE
 from ostiary.oauth.server.device_code import INTERVAL
 from ostiary.oauth.server.errors import UnauthorizedClient
@@ -19,22 +19,22 @@ VERIFICATION_PATH = "/device"
 """Where its person types the code: short, as it is typed too."""
 
 
-async def authorize_device(request: ClientRequest, parts: Parts) -> Answer:
+async def authorize_device(request: ClientRequest, services: Services) -> Answer:
     """`POST /oauth/device_authorization`. Raises OAuthError, StorageError."""
     client, now = request.client, request.now
     if not client.may_use(DEVICE_CODE):
         raise UnauthorizedClient(f"this client may not use the grant {DEVICE_CODE}")
-    target = parts.resources.choose_for_people(request.parameters.all("resource"), client)
+    target = services.resources.choose_for_people(request.parameters.all("resource"), client)
     asked = read_scope(request.parameters.get("scope"))
-    scopes = target.scopes(asked, client, common=parts.common_scopes)
+    scopes = target.scopes(asked, client, common=services.common_scopes)
     wanted = DeviceRequest(client.client_id, str(target.resource), scopes)
-    lifetime = parts.settings.tokens.device.total_seconds()
+    lifetime = services.settings.tokens.device.total_seconds()
     new = await in_task(
-        parts.store.transaction(
-            lambda connection: new_device(connection, parts.store, wanted, now=now, lifetime=lifetime)
+        services.store.transaction(
+            lambda connection: new_device(connection, services.store, wanted, now=now, lifetime=lifetime)
         )
     )
-    page = parts.url(VERIFICATION_PATH)
+    page = services.url(VERIFICATION_PATH)
     return json_answer(
         {
             "device_code": new.device_code,

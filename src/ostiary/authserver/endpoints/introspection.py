@@ -12,7 +12,7 @@ from typing import Any
 
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.requests.client_request import ClientRequest
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.authserver.sessions import refresh_tokens
 from ostiary.authserver.tokens.access_token_verifier import is_live, read_access_token
 from ostiary.oauth.errors import InvalidToken
@@ -26,29 +26,29 @@ from ostiary.transport.direct import Answer
 from ostiary.transport.stepping import in_task
 
 
-async def introspect(request: ClientRequest, parts: Parts) -> Answer:
+async def introspect(request: ClientRequest, services: Services) -> Answer:
     """`POST /oauth/introspect`. Raises InvalidRequest, InvalidClient, StorageError."""
     if request.client.is_public:
         raise InvalidClient("only a client that proves who it is may ask about tokens")
     token = request.parameters.require("token")
     about = _access_token if is_jwt(token) else _refresh_token
-    return json_answer(await about(token, request, parts) or INACTIVE)
+    return json_answer(await about(token, request, services) or INACTIVE)
 
 
-async def _access_token(token: str, request: ClientRequest, parts: Parts) -> Mapping[str, Any] | None:
+async def _access_token(token: str, request: ClientRequest, services: Services) -> Mapping[str, Any] | None:
     now = request.now
     try:
-        claims = await read_access_token(token, parts, now=now)
+        claims = await read_access_token(token, services, now=now)
     except InvalidToken:
         return None
     if not _may_ask(request.client, claims):
         return None
-    lives = await in_task(parts.store.read(lambda connection: is_live(connection, claims, now=now)))
+    lives = await in_task(services.store.read(lambda connection: is_live(connection, claims, now=now)))
     return active_answer(claims) if lives else None
 
 
-async def _refresh_token(token: str, request: ClientRequest, parts: Parts) -> Mapping[str, Any] | None:
-    store = parts.store
+async def _refresh_token(token: str, request: ClientRequest, services: Services) -> Mapping[str, Any] | None:
+    store = services.store
     presented = await in_task(store.read(lambda connection: refresh_tokens.find(connection, store, token)))
     if presented is None or presented.session.client_id != request.client.client_id:
         return None
@@ -56,7 +56,7 @@ async def _refresh_token(token: str, request: ClientRequest, parts: Parts) -> Ma
         return None
     session = presented.session
     claims = {
-        "iss": parts.issuer,
+        "iss": services.issuer,
         "sub": session.user_id,
         "client_id": session.client_id,
         "scope": write_scope(session.scopes),

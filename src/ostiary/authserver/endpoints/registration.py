@@ -13,22 +13,20 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, insert, literal, select
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.clients.configured_clients import secret_digest
 from ostiary.authserver.clients.registered_clients import row_of_client
-from ostiary.authserver.clients.registration_limit import make_room, make_room_of_address
+from ostiary.authserver.clients.registration_limit import add_within
 from ostiary.authserver.clients.strangers_reach import check_keys_location, strangers_reach
 from ostiary.authserver.config.clients import SECRET_METHODS
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.oauth.server.client_registration import client_from_metadata, registered_metadata
 from ostiary.oauth.server.errors import InvalidClientMetadata, Unavailable
-from ostiary.storage.schema import clients
 from ostiary.transport.addresses import network_of
 from ostiary.transport.direct import Answer
 from ostiary.transport.fetch import NOT_JSON
@@ -40,26 +38,24 @@ WHEN_FULL = 3600
 LEAST_OF_ADDRESS = 100
 """How many of one address (IPv6: its /64) may wait to be let in, or a tenth of all if that is more."""
 
-_row = clients.c
-
 
 class RegistrationEndpoint:
     """`POST /oauth/register`."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._settings = parts.settings.registration
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._settings = services.settings.registration
         self._reach = strangers_reach(self._settings)
-        self._may_have = frozenset(parts.settings.scopes_for_strangers)
+        self._may_have = frozenset(services.settings.scopes_for_strangers)
 
     async def __call__(self, form: FormRequest) -> Answer:
         """Raises RegistrationError, TooManyRequests, Unavailable, StorageError."""
-        now = self._parts.clock()
+        now = self._services.clock()
         try:
-            self._parts.rates.registration.take(form.peer, now=now)
+            self._services.rates.registration.take(form.peer, now=now)
             described = client_from_metadata(_read(form.json), client_id=str(uuid.uuid4()), kind=KIND)
             check_keys_location(described, self._reach)
-            if described.certificate_bound and self._parts.settings.mtls is None:
+            if described.certificate_bound and self._services.settings.mtls is None:
                 raise InvalidClientMetadata(
                     "tokens are bound to no certificates here: there is no mtls endpoint"
                 )
@@ -70,7 +66,7 @@ class RegistrationEndpoint:
         except OAuthError as error:
             self._refused(form, error)
             raise
-        self._parts.audit.write(
+        self._services.audit.write(
             AuditEvent.CLIENT_REGISTERED,
             client=client.client_id,
             kind=str(client.kind),
@@ -80,19 +76,11 @@ class RegistrationEndpoint:
         return json_answer(_said(client, secret, now=now, expires_at=expires_at), status=201)
 
     async def _keep(self, row: dict[str, Any], now: float) -> None:
-        """One statement counts and inserts, after those that ended or that nobody let in made room."""
         most = self._settings.dynamic_most
         of_address = max(most // 10, LEAST_OF_ADDRESS)
-        count = select(func.count()).select_from(clients).where(_row.kind == KIND).scalar_subquery()
-        values = select(*(literal(value, _row[name].type) for name, value in row.items()))
-        adding = insert(clients).from_select(list(row), values.where(count < most))
-
-        def work(connection: Connection) -> bool:
-            make_room_of_address(connection, KIND, row["registered_from"], most=of_address)
-            make_room(connection, KIND, most=most, now=now)
-            return connection.execute(adding).rowcount == 1
-
-        if not await self._parts.store.transaction(work):
+        if not await self._services.store.transaction(
+            lambda connection: add_within(connection, row, most=most, of_address=of_address, now=now)
+        ):
             raise Unavailable(
                 "no more clients can register here for now: ask the operator, or describe it at a URL",
                 retry_after=WHEN_FULL,
@@ -106,7 +94,7 @@ class RegistrationEndpoint:
         return replace(client, scopes=client.scopes & self._may_have or None)
 
     def _refused(self, form: FormRequest, error: OAuthError) -> None:
-        self._parts.audit.write(
+        self._services.audit.write(
             AuditEvent.REGISTRATION_REFUSED,
             error=error.error,
             reason=error.detail or error.description,

@@ -16,8 +16,8 @@ from ostiary.authserver.grants.token_exchange import token_exchange
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.requests.grant_request import Grant, GrantRequest
-from ostiary.authserver.services import Parts
-from ostiary.authserver.token_response import Issued
+from ostiary.authserver.services import Services
+from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.binding import binding
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.client import (
@@ -54,30 +54,30 @@ def grants_of(settings: AuthServerSettings) -> dict[str, Grant]:
 class TokenEndpoint:
     """`POST /oauth/token`."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._grants = grants_of(parts.settings)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._grants = grants_of(services.settings)
 
     async def __call__(self, form: FormRequest) -> Answer:
         """Raises OAuthError or StorageError."""
-        parts = self._parts
-        now = parts.clock()
+        services = self._services
+        now = services.clock()
         grant_type = form.parameters.require("grant_type")
         grant = self._grants.get(grant_type)
         if grant is None:
             raise UnsupportedGrantType(f"this server has no grant {grant_type[:100]!r}")
-        client = await parts.authenticator.authenticate(
-            form, limit=parts.rates.token, now=now, stale_ok=grant_type in _GOES_ON
+        client = await services.authenticator.authenticate(
+            form, limit=services.rates.token, now=now, stale_ok=grant_type in _GOES_ON
         )
         try:
             if not client.may_use(grant_type):
                 raise UnauthorizedClient(f"this client may not use the grant {grant_type}")
             request = GrantRequest(
-                form.parameters, client, await binding(form, client, parts, now=now), form, now
+                form.parameters, client, await binding(form, client, services, now=now), form, now
             )
-            issued = await grant(request, parts)
+            response = await grant(request, services)
         except OAuthError as error:
-            parts.audit.write(
+            services.audit.write(
                 AuditEvent.TOKEN_REFUSED,
                 client=client.client_id,
                 grant=grant_type,
@@ -86,15 +86,15 @@ class TokenEndpoint:
                 address=form.peer,
             )
             raise
-        return self._answered(request, grant_type, issued)
+        return self._answered(request, grant_type, response)
 
-    def _answered(self, request: GrantRequest, grant_type: str, issued: Issued) -> Answer:
-        self._parts.audit.write(
+    def _answered(self, request: GrantRequest, grant_type: str, response: AccessTokenResponse) -> Answer:
+        self._services.audit.write(
             AuditEvent.TOKEN_ISSUED,
             client=request.client.client_id,
             grant=grant_type,
-            scopes=list(issued.scopes),
+            scopes=list(response.scopes),
             address=request.form.peer,
-            **issued.told,
+            **response.audit_fields,
         )
-        return json_answer(issued.answer())
+        return json_answer(response.answer())

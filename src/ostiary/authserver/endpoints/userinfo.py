@@ -13,8 +13,8 @@ from typing import Any
 
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import PRIVATE, json_answer
-from ostiary.authserver.rates import Asked
-from ostiary.authserver.services import Parts
+from ostiary.authserver.rates import CountedRequest
+from ostiary.authserver.services import Services
 from ostiary.authserver.sessions.session import Session, find
 from ostiary.authserver.tokens.access_token_verifier import read_access_token
 from ostiary.authserver.tokens.binding import WINDOW, take_once
@@ -47,8 +47,8 @@ class _Presented:
 class UserinfoEndpoint:
     """`/oauth/userinfo`, by one of its methods: `GET` or `POST`."""
 
-    def __init__(self, parts: Parts, method: str) -> None:
-        self._parts = parts
+    def __init__(self, services: Services, method: str) -> None:
+        self._services = services
         self._method = method
 
     async def __call__(self, form: FormRequest) -> Answer:
@@ -56,20 +56,20 @@ class UserinfoEndpoint:
 
         Raises StorageError, TooManyRequests.
         """
-        presented, now = _presented(form), self._parts.clock()
-        asked = self._parts.rates.userinfo.ask(_client_of(presented), form.peer, now=now)
+        presented, now = _presented(form), self._services.clock()
+        counted = self._services.rates.userinfo.ask(_client_of(presented), form.peer, now=now)
         if presented is None:
             return Answer(401, b"", PRIVATE + _header(_challenge(BEARER)) + _header(_challenge(DPOP)))
         try:
-            return json_answer(await self._person(presented, form, asked, now=now))
+            return json_answer(await self._person(presented, form, counted, now=now))
         except (TokenRefused, InvalidDpopProof) as refused:
             return _refused(refused, presented.scheme)
 
     async def _person(
-        self, presented: _Presented, form: FormRequest, asked: Asked, *, now: float
+        self, presented: _Presented, form: FormRequest, counted: CountedRequest, *, now: float
     ) -> Mapping[str, Any]:
-        claims = await read_access_token(presented.token, self._parts, now=now)
-        asked.is_of(str(claims.get("client_id")), now=now)
+        claims = await read_access_token(presented.token, self._services, now=now)
+        counted.is_of(str(claims.get("client_id")), now=now)
         proof = await self._proof(presented, form, now) if presented.scheme == DPOP else None
         _check_binding(claims, proof, form.certificate)
         scopes = scopes_of(claims)
@@ -91,11 +91,11 @@ class UserinfoEndpoint:
             window=WINDOW,
             access_token=presented.token,
         )
-        await take_once(proof, self._parts.store)
+        await take_once(proof, self._services.store)
         return proof
 
     async def _session(self, tsid: str) -> Session | None:
-        store = self._parts.store
+        store = self._services.store
         return await store.read(lambda connection: find(connection, store, digest(tsid)))
 
 

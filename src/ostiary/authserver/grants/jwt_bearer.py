@@ -14,10 +14,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from ostiary.authserver.assertions.id_jag import redeem_id_jag
 from ostiary.authserver.config.trusted_issuers import TrustedUse
 from ostiary.authserver.requests.grant_request import GrantRequest
-from ostiary.authserver.services import Parts
-from ostiary.authserver.token_response import Issued
-from ostiary.authserver.trusted_jwts.error_mapping import refused_as
-from ostiary.authserver.trusted_jwts.verification import ForeignJwt, verified
+from ostiary.authserver.services import Services
+from ostiary.authserver.token_response import AccessTokenResponse
+from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
+from ostiary.authserver.trusted_jwts.verification import TrustedJwt, verify_trusted_jwt
 from ostiary.identity.jwt_verifier import read_jwt
 from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.oauth.server.id_jag import TYPE as ID_JAG
@@ -25,23 +25,27 @@ from ostiary.transport.stepping import in_task
 
 KINDS: Mapping[str, TrustedUse] = {ID_JAG: TrustedUse.ID_JAG}
 """What an issuer has to be trusted for, by the `typ` of its assertion."""
-REDEEM: Mapping[TrustedUse, Callable[[ForeignJwt, GrantRequest, Parts], Awaitable[Issued]]] = {
+REDEEM: Mapping[
+    TrustedUse, Callable[[TrustedJwt, GrantRequest, Services], Awaitable[AccessTokenResponse]]
+] = {
     TrustedUse.ID_JAG: redeem_id_jag,
 }
 
 
-async def jwt_bearer(request: GrantRequest, parts: Parts) -> Issued:
+async def jwt_bearer(request: GrantRequest, services: Services) -> AccessTokenResponse:
     """What the assertion is worth. There is no refresh token: whoever vouches is asked again."""
     assertion = request.parameters.require("assertion")
-    parts.signing.signer()  # without a key nothing is spent
-    return await in_task(_redeemed(assertion, request, parts))
+    services.signing.signer()  # without a key nothing is spent
+    return await in_task(_redeemed(assertion, request, services))
 
 
-async def _redeemed(assertion: str, request: GrantRequest, parts: Parts) -> Issued:
-    with refused_as(InvalidGrant, "the assertion"):
+async def _redeemed(assertion: str, request: GrantRequest, services: Services) -> AccessTokenResponse:
+    with map_invalid_token(InvalidGrant, "the assertion"):
         use = _use(read_jwt(assertion).typ)
-        foreign = await verified(assertion, parts.settings.trusted_issuers, use, parts.key_sets)
-    return await REDEEM[use](foreign, request, parts)
+        trusted_jwt = await verify_trusted_jwt(
+            assertion, services.settings.trusted_issuers, use, services.key_sets
+        )
+    return await REDEEM[use](trusted_jwt, request, services)
 
 
 def _use(typ: object) -> TrustedUse:

@@ -14,15 +14,15 @@ from sqlalchemy import Connection
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.authserver.sessions import refresh_tokens
 from ostiary.authserver.sessions.ending import EndReason, SessionMustEnd, end_and_refuse
-from ostiary.authserver.sessions.refresh_tokens import Presented
+from ostiary.authserver.sessions.refresh_tokens import StoredRefreshToken
 from ostiary.authserver.sessions.renewal import renew
-from ostiary.authserver.sessions.revalidation import must_ask, still_there
+from ostiary.authserver.sessions.revalidation import must_revalidate, revalidate
 from ostiary.authserver.sessions.session import Session
-from ostiary.authserver.sessions.stale_sessions import misfit
-from ostiary.authserver.token_response import Issued
+from ostiary.authserver.sessions.stale_sessions import stale_reason
+from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.session_tokens import SessionTokens, issue_session_tokens
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import CNF, JKT, X5T, is_confirmed
@@ -42,13 +42,13 @@ class _Renewed:
     in_grace: bool = False
 
 
-async def refresh_token(request: GrantRequest, parts: Parts) -> Issued:
+async def refresh_token(request: GrantRequest, services: Services) -> AccessTokenResponse:
     """New tokens of a session, and the refresh token's successor."""
-    parts.signing.signer()  # without a key nothing is spent
-    renewed = await in_task(_renewed(request.parameters.require("refresh_token"), request, parts))
-    parts.audit.write(
+    services.signing.signer()  # without a key nothing is spent
+    renewed = await in_task(_renewed(request.parameters.require("refresh_token"), request, services))
+    services.audit.write(
         AuditEvent.TOKEN_REFRESHED,
-        **renewed.session.told,
+        **renewed.session.audit_fields,
         grace=renewed.in_grace or None,
         address=request.form.peer,
     )
@@ -60,7 +60,7 @@ async def refresh_token(request: GrantRequest, parts: Parts) -> Issued:
         request.confirmation,
         renewed.refresh_token,
     )
-    return issue_session_tokens(wanted, parts, now=request.now)
+    return issue_session_tokens(wanted, services, now=request.now)
 
 
 class _AskFirst(Exception):
@@ -71,46 +71,46 @@ class _AskFirst(Exception):
         self.session = session
 
 
-async def _renewed(token: str, request: GrantRequest, parts: Parts) -> _Renewed:
+async def _renewed(token: str, request: GrantRequest, services: Services) -> _Renewed:
     try:
-        return await _in_one_transaction(token, request, parts)
+        return await _in_one_transaction(token, request, services)
     except _AskFirst as asked:
-        await still_there(parts, asked.session, address=request.form.peer, now=request.now)
-        return await _in_one_transaction(token, request, parts, person_exists=True)
+        await revalidate(services, asked.session, address=request.form.peer, now=request.now)
+        return await _in_one_transaction(token, request, services, person_exists=True)
 
 
 async def _in_one_transaction(
-    token: str, request: GrantRequest, parts: Parts, *, person_exists: bool = False
+    token: str, request: GrantRequest, services: Services, *, person_exists: bool = False
 ) -> _Renewed:
     def renew(connection: Connection) -> _Renewed:
-        return _renew(connection, token, request, parts, person_exists=person_exists)
+        return _renew(connection, token, request, services, person_exists=person_exists)
 
     try:
-        return await parts.store.transaction(renew)
+        return await services.store.transaction(renew)
     except SessionMustEnd as must:
         raise await end_and_refuse(
-            must, parts, client=request.client.client_id, address=request.form.peer, now=request.now
+            must, services, client=request.client.client_id, address=request.form.peer, now=request.now
         ) from None
 
 
 def _renew(
-    connection: Connection, token: str, request: GrantRequest, parts: Parts, *, person_exists: bool
+    connection: Connection, token: str, request: GrantRequest, services: Services, *, person_exists: bool
 ) -> _Renewed:
-    presented = _theirs(refresh_tokens.find(connection, parts.store, token), request)
-    successor = _earlier_successor(presented, request, parts)
-    target = _target(presented.session, request, parts)
-    scopes = _scopes(presented.session, target, request, parts)
+    presented = _theirs(refresh_tokens.find(connection, services.store, token), request)
+    successor = _earlier_successor(presented, request, services)
+    target = _target(presented.session, request, services)
+    scopes = _scopes(presented.session, target, request, services)
     if successor is not None:
         return _Renewed(presented.session, target, scopes, successor, in_grace=True)
-    if not person_exists and must_ask(parts, presented.session, now=request.now):
+    if not person_exists and must_revalidate(services, presented.session, now=request.now):
         raise _AskFirst(presented.session)
-    renewed = renew(connection, parts.store, presented, parts.settings.tokens, now=request.now)
+    renewed = renew(connection, services.store, presented, services.settings.tokens, now=request.now)
     if renewed is None:  # the same token came elsewhere at the same time, and is spent now
-        return _renew(connection, token, request, parts, person_exists=person_exists)
+        return _renew(connection, token, request, services, person_exists=person_exists)
     return _Renewed(renewed.session, target, scopes, renewed.refresh_token)
 
 
-def _theirs(presented: Presented | None, request: GrantRequest) -> Presented:
+def _theirs(presented: StoredRefreshToken | None, request: GrantRequest) -> StoredRefreshToken:
     """Whether it is the client's own, and for a bound one, comes with the key."""
     if presented is None or presented.session.client_id != request.client.client_id:
         detail = "it is unknown" if presented is None else "it is another client's"
@@ -122,9 +122,11 @@ def _theirs(presented: Presented | None, request: GrantRequest) -> Presented:
     return presented
 
 
-def _earlier_successor(presented: Presented, request: GrantRequest, parts: Parts) -> str | None:
+def _earlier_successor(
+    presented: StoredRefreshToken, request: GrantRequest, services: Services
+) -> str | None:
     """The successor that it gave and whose answer got lost; None when it is to be spent now."""
-    grace = parts.settings.tokens.refresh_grace.total_seconds()
+    grace = services.settings.tokens.refresh_grace.total_seconds()
     decision = decide(presented.state, now=request.now, grace=grace)
     if isinstance(decision, Ended):
         raise InvalidGrant(decision.reason)
@@ -135,15 +137,15 @@ def _earlier_successor(presented: Presented, request: GrantRequest, parts: Parts
             "the refresh token was used before; all that belongs to it is revoked",
         )
     if isinstance(decision, SameSuccessor):
-        return refresh_tokens.given_successor(parts.store, presented)
+        return refresh_tokens.given_successor(services.store, presented)
     return None
 
 
-def _target(session: Session, request: GrantRequest, parts: Parts) -> Target:
+def _target(session: Session, request: GrantRequest, services: Services) -> Target:
     """The session's resource, if the configuration still has it as it was, for this client."""
-    target = parts.resources.find(session.resource)
-    reason = misfit(session, target)
-    if target is None or reason is not None or not parts.resources.may_have(request.client, target):
+    target = services.resources.find(session.resource)
+    reason = stale_reason(session, target)
+    if target is None or reason is not None or not services.resources.may_have(request.client, target):
         raise SessionMustEnd(
             session.tsid_hash,
             reason or EndReason.RESOURCE_REMOVED,
@@ -152,9 +154,9 @@ def _target(session: Session, request: GrantRequest, parts: Parts) -> Target:
     return target
 
 
-def _scopes(session: Session, target: Target, request: GrantRequest, parts: Parts) -> tuple[str, ...]:
+def _scopes(session: Session, target: Target, request: GrantRequest, services: Services) -> tuple[str, ...]:
     """Those of the session, or fewer: what is asked for, and what the configuration still has."""
     same_resource(request.parameters.all("resource"), canonical_url(session.resource))
-    there = target.ceiling(request.client, common=parts.common_scopes)
+    there = target.ceiling(request.client, common=services.common_scopes)
     granted = [scope for scope in session.scopes if scope in there]
     return narrowed(read_scope(request.parameters.get("scope")), granted)

@@ -11,15 +11,15 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from ostiary.authserver.assertions.actor_token import act_claim, who_acts
-from ostiary.authserver.assertions.assertion_policy import require_may_open
+from ostiary.authserver.assertions.actor_token import act_claim, read_actor
+from ostiary.authserver.assertions.assertion_policy import require_resource_allowed
 from ostiary.authserver.assertions.assertion_subject import claims_for
 from ostiary.authserver.assertions.subject_token import Subject, read_subject_token
 from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.authserver.sessions import users
-from ostiary.authserver.token_response import Issued
+from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
 from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.oauth.server.delegation import permit_delegation
@@ -32,16 +32,18 @@ MOST = 900.0
 """Seconds that a token lives at most: it has no session that could be ended."""
 
 
-async def token_exchange(request: GrantRequest, parts: Parts) -> Issued:
+async def token_exchange(request: GrantRequest, services: Services) -> AccessTokenResponse:
     """A token with which the client, or the actor that it names, acts for somebody at one resource."""
-    asked = read_exchange(request.parameters)
-    parts.signing.signer()  # without a key nobody is asked for theirs
-    return await in_task(_exchanged(asked, request, parts))
+    exchange = read_exchange(request.parameters)
+    services.signing.signer()  # without a key nobody is asked for theirs
+    return await in_task(_exchanged(exchange, request, services))
 
 
-async def _exchanged(asked: ExchangeRequest, request: GrantRequest, parts: Parts) -> Issued:
-    subject = await read_subject_token(asked.subject.value, request, parts)
-    actor = await who_acts(asked.actor, request, parts)
+async def _exchanged(
+    exchange: ExchangeRequest, request: GrantRequest, services: Services
+) -> AccessTokenResponse:
+    subject = await read_subject_token(exchange.subject.value, request, services)
+    actor = await read_actor(exchange.actor, request, services)
     permit_delegation(
         subject.claims,
         actor,
@@ -49,12 +51,14 @@ async def _exchanged(asked: ExchangeRequest, request: GrantRequest, parts: Parts
         allowed_actors=subject.trusted.allowed_actors,
     )
     act = act_claim(actor, subject)
-    target = parts.resources.choose(tuple(dict.fromkeys(asked.resources + asked.audiences)), request.client)
-    require_may_open(subject.trusted, target.resource)
-    scopes = _scopes(asked, subject, target, request)
-    issued = issue_access_token(
+    target = services.resources.choose(
+        tuple(dict.fromkeys(exchange.resources + exchange.audiences)), request.client
+    )
+    require_resource_allowed(subject.trusted, target.resource)
+    scopes = _scopes(exchange, subject, target, request)
+    response = issue_access_token(
         AccessTokenFor(
-            subject=await _subject(subject, request, parts),
+            subject=await _subject(subject, request, services),
             client=request.client,
             resource=str(target.resource),
             scopes=scopes,
@@ -63,20 +67,20 @@ async def _exchanged(asked: ExchangeRequest, request: GrantRequest, parts: Parts
             act=act,
             ends_at=min(subject.expires_at, request.now + MOST),
         ),
-        parts,
+        services,
         now=request.now,
     )
-    return replace(issued, issued_token_type=asked.requested_token_type)
+    return replace(response, issued_token_type=exchange.requested_token_type)
 
 
 def _scopes(
-    asked: ExchangeRequest, subject: Subject, target: Target, request: GrantRequest
+    exchange: ExchangeRequest, subject: Subject, target: Target, request: GrantRequest
 ) -> tuple[str, ...]:
     """What is asked for, if the subject token is worth it; else what it is worth of the resource's own."""
     worth = subject.trusted.scopes
     granted = scopes_of(subject.claims) if worth is None else worth
-    scopes = target.scopes(asked.scopes, request.client, common=frozenset())
-    if asked.scopes:
+    scopes = target.scopes(exchange.scopes, request.client, common=frozenset())
+    if exchange.scopes:
         return narrowed(scopes, list(granted))
     kept = tuple(scope for scope in scopes if scope in granted)
     if scopes and not kept:
@@ -84,8 +88,8 @@ def _scopes(
     return kept
 
 
-async def _subject(subject: Subject, request: GrantRequest, parts: Parts) -> str:
+async def _subject(subject: Subject, request: GrantRequest, services: Services) -> str:
     def spoken_of(connection: Connection) -> str:
-        return users.sign_in(connection, parts.store, subject.person, now=request.now)
+        return users.sign_in(connection, services.store, subject.person, now=request.now)
 
-    return await parts.store.transaction(spoken_of)
+    return await services.store.transaction(spoken_of)

@@ -21,5 +21,5 @@ what they are made of
     registrations         those that were made for us                    RFC 7591
     failures              what went wrong, as an error of `idp`
 
-A leg ends with an account, never with a person of ours: who that is, `sessions/users` decides.
+A login ends with an account, never with a person of ours: who that is, `sessions/users` decides.
 """

@@ -11,11 +11,11 @@ from ostiary.oauth.client.pkce import ENTROPY_BYTES, S256, code_verifier, s256
 
 
 def new_verifier() -> str:
-    """A fresh one for each leg."""
+    """A fresh one for each login."""
     return code_verifier(secrets.token_bytes(ENTROPY_BYTES))
 
 
-def departure_url(
+def authorization_url(
     endpoint: CanonicalUrl,
     parameters: Mapping[str, str | None],
     *,

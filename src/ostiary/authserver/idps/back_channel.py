@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpUnavailable
-from ostiary.authserver.idps.idp_client import OurClient
+from ostiary.authserver.idps.idp_client import IdpClient
 from ostiary.authserver.upstream_account import UpstreamTokens
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.echoed_secrets import secrets_of
@@ -40,7 +40,7 @@ class BackChannel:
     idp: str
     fetcher: Fetcher
     url: CanonicalUrl
-    client: OurClient
+    client: IdpClient
     metadata: Mapping[str, Any]
     reach: Reach
 

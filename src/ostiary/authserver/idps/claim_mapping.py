@@ -18,7 +18,7 @@ def sources(claims: Mapping[str, ClaimSource], *, default: str) -> set[str]:
     return {claim.source or default for claim in claims.values()}
 
 
-def taken_claims(
+def map_claims(
     wanted: Mapping[str, ClaimSource], documents: Mapping[str, Mapping[str, Any]], *, default: str, idp: str
 ) -> dict[str, Any]:
     """What is there of them. documents: what each source said; what is absent or null is told in the log."""

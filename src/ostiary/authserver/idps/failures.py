@@ -38,7 +38,7 @@ _NOT_SHOWN = re.compile(r"[^\x20-\x7e]+")
 
 
 @contextlib.contextmanager
-def told_of(idp: str) -> Iterator[None]:
+def as_idp_errors(idp: str) -> Iterator[None]:
     """Give each failure inside the block as an IdpError that names the entry. No secret is in it."""
     try:
         yield

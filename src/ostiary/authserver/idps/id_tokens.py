@@ -17,7 +17,7 @@ from ostiary.transport.reach import Reach
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the token of one leg, or of one renewal, has to say."""
+    """What the token of one login, or of one renewal, has to say."""
 
     client_id: str
     nonce: str | None = None

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from ostiary.authserver.config.idps import OidcIdp
-from ostiary.authserver.idps.claim_mapping import sources, taken_claims
+from ostiary.authserver.idps.claim_mapping import map_claims, sources
 from ostiary.authserver.idps.id_tokens import IdTokens
 from ostiary.authserver.idps.provider_metadata import ANY_TENANT
 from ostiary.authserver.upstream_account import Identity, UpstreamTokens
@@ -27,7 +27,7 @@ log = structlog.get_logger("ostiary.authserver")
 
 
 @dataclass(frozen=True, slots=True)
-class OidcPerson:
+class IdentityResolution:
     """Of one entry. reach: for what its metadata names."""
 
     settings: OidcIdp
@@ -35,7 +35,7 @@ class OidcPerson:
     id_tokens: IdTokens
     reach: Reach
 
-    async def told(
+    async def resolve(
         self, claims: Mapping[str, Any], tokens: UpstreamTokens, metadata: Mapping[str, Any], *, now: float
     ) -> Identity:
         """Raises UserinfoRefused, MetadataRefused, UrlRefused, FetchError, TemporarilyUnavailable."""
@@ -55,7 +55,7 @@ class OidcPerson:
             name=told.name,
             email=told.email,
             email_verified=told.email_verified,
-            claims=taken_claims(settings.claims, documents, default="id_token", idp=settings.name),
+            claims=map_claims(settings.claims, documents, default="id_token", idp=settings.name),
             auth_time=_moment(claims.get("auth_time")),
         )
 

@@ -7,14 +7,14 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from ostiary.authserver.upstream_account import Connected, UpstreamTokens
+from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens
 from ostiary.operator_error import OperatorError
 
 LONGEST_WAIT = 3600
 """Seconds that a provider may send us away for."""
 
 
-class LegMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+class LoginMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     """What has to be remembered between sending a browser off and its coming back. Only ever sealed."""
 
     issuer: str
@@ -32,19 +32,19 @@ class LegMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the tokens are for, at a provider that is asked so (RFC 8707)."""
 
     def __repr__(self) -> str:
-        return "LegMemory(***)"
+        return "LoginMemory(***)"
 
     __str__ = __repr__
 
 
-class Departure(msgspec.Struct, frozen=True):
+class LoginStart(msgspec.Struct, frozen=True):
     """Where to send the browser, and what to remember meanwhile."""
 
     url: str
-    memory: LegMemory
+    memory: LoginMemory
 
 
-class LegWishes(msgspec.Struct, frozen=True):
+class LoginOptions(msgspec.Struct, frozen=True):
     """What the client's own request says, passed on to the identity."""
 
     prompt: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class LegWishes(msgspec.Struct, frozen=True):
 
 
 class IdpError(Exception):
-    """A leg, or a renewal, that failed. The message is for the log and for the person: no secret in it."""
+    """A login, or a renewal, that failed. The message is for the log and for the person: no secret in it."""
 
     def __init__(self, message: str, *, may_have_spent: bool = True) -> None:
         super().__init__(message)
@@ -110,11 +110,11 @@ class UpstreamIdp(Protocol):
     issuer: str
     """Who is behind it: its issuer, or what stands for the set of its endpoints."""
 
-    async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:
-        """Begin a leg. Raises IdpUnavailable, IdpAnswerRefused (of its metadata)."""
+    async def begin(self, *, state: str, redirect_uri: str, options: LoginOptions) -> LoginStart:
+        """Begin a login. Raises IdpUnavailable, IdpAnswerRefused (of its metadata)."""
         ...
 
-    async def arrive(self, query: bytes, memory: LegMemory, *, now: float) -> Connected:
+    async def complete(self, query: bytes, memory: LoginMemory, *, now: float) -> UpstreamAccount:
         """Finish it with what the browser brought. Raises IdpError.
 
         The `state` was consumed before; all else of the answer is checked here.

@@ -19,7 +19,7 @@ OurMethod = Literal["client_secret_basic", "client_secret_post", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class OurClient:
+class IdpClient:
     """One client of ours. method: as configured; None leaves it to the provider's metadata."""
 
     client_id: str

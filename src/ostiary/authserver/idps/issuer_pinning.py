@@ -18,17 +18,17 @@ from ostiary.storage.store import Store, insert_or_ignore
 _row = idp_issuers.c
 
 
-async def confirm(store: Store, idps: Idps, entries: Mapping[str, IdpSettings]) -> None:
+async def pin_issuers(store: Store, idps: Idps, entries: Mapping[str, IdpSettings]) -> None:
     """Remember each issuer by its entry's name. Raises IdpRepointed, StorageError."""
 
     def compare(connection: Connection) -> None:
         for name, idp in idps.items():
-            _confirm_one(connection, name, idp.issuer, entries[name].previous_issuer)
+            _pin(connection, name, idp.issuer, entries[name].previous_issuer)
 
     await store.transaction(compare)
 
 
-def _confirm_one(connection: Connection, name: str, issuer: str, previous: str | None) -> None:
+def _pin(connection: Connection, name: str, issuer: str, previous: str | None) -> None:
     connection.execute(insert_or_ignore(connection, idp_issuers).values(name=name, issuer=issuer))
     if previous is not None:
         meant = (_row.name == name) & (_row.issuer == previous)

@@ -15,23 +15,23 @@ import msgspec
 import structlog
 
 from ostiary.authserver.config.idps import McpIdp
-from ostiary.authserver.idps.authorization_url import departure_url, new_verifier
+from ostiary.authserver.idps.authorization_url import authorization_url, new_verifier
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
-from ostiary.authserver.idps.failures import nothing_spent, told_of
+from ostiary.authserver.idps.failures import as_idp_errors, nothing_spent
 from ostiary.authserver.idps.idp import (
-    Departure,
     GrantDead,
     IdpAnswerRefused,
     IdpError,
     IdpUnavailable,
-    LegMemory,
-    LegWishes,
+    LoginMemory,
+    LoginOptions,
+    LoginStart,
 )
-from ostiary.authserver.idps.idp_client import OurClient
+from ostiary.authserver.idps.idp_client import IdpClient
 from ostiary.authserver.idps.mcp_client import McpClients
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
-from ostiary.authserver.upstream_account import Connected, UpstreamTokens
+from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens
 from ostiary.credentials.issuer.discovery import Discoveries, FoundIssuer, NotFound
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.oauth.client.authorization_request import authorization_endpoint, scopes_to_ask
@@ -68,8 +68,8 @@ class McpProvider:
         self._discoveries = Discoveries(tools.fetcher, tools.clock)
         self._reach = settings.reach
 
-    async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:
-        """Begin a leg. Raises StorageError, too."""
+    async def begin(self, *, state: str, redirect_uri: str, options: LoginOptions) -> LoginStart:
+        """Begin a login. Raises StorageError, too."""
         with self._told():
             found = await self._server()
             require_s256(found.metadata, known=self._settings.code_challenge_methods_supported)
@@ -79,7 +79,7 @@ class McpProvider:
             redeemed_at = str(token_endpoint(found.metadata))
             now = self._tools.clock()
             client = await self._clients.for_sign_in(found, redirect_uri=redirect_uri, now=now)
-        memory = LegMemory(
+        memory = LoginMemory(
             issuer=found.issuer,
             client_id=client.client_id,
             redirect_uri=redirect_uri,
@@ -94,12 +94,14 @@ class McpProvider:
             "scope": " ".join(memory.scopes),
             "state": state,
             "resource": memory.resource,
-            "prompt": " ".join(wishes.prompt),
+            "prompt": " ".join(options.prompt),
         }
         extra = self._settings.authorization_params
-        return Departure(departure_url(at, parameters, verifier=memory.code_verifier, extra=extra), memory)
+        return LoginStart(
+            authorization_url(at, parameters, verifier=memory.code_verifier, extra=extra), memory
+        )
 
-    async def arrive(self, query: bytes, memory: LegMemory, *, now: float) -> Connected:
+    async def complete(self, query: bytes, memory: LoginMemory, *, now: float) -> UpstreamAccount:
         """Finish it. Raises StorageError, too."""
         self._clients.came_back(memory.client_id)
         with self._told():
@@ -123,7 +125,7 @@ class McpProvider:
             tokens = as_tokens(given, asked=memory.scopes, now=now)
             told = await self._told_of_person(tokens, found)
         said = person_of(tokens.id_token, tokens.access_token)
-        return Connected(
+        return UpstreamAccount(
             idp=self.name,
             issuer=memory.issuer,
             account="" if told is None else told.subject,
@@ -192,7 +194,7 @@ class McpProvider:
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
-        with told_of(self.name):
+        with as_idp_errors(self.name):
             try:
                 yield
             except NotFound as error:
@@ -201,7 +203,7 @@ class McpProvider:
                     raise IdpUnavailable(problem, may_have_spent=False) from None
                 raise IdpAnswerRefused(problem, may_have_spent=False) from None
 
-    async def _named(self, issuer: str, client_id: str) -> OurClient:
+    async def _named(self, issuer: str, client_id: str) -> IdpClient:
         client = await self._clients.named(issuer, client_id)
         if client is None:
             raise GrantDead(f"we are not client {client_id} at identity provider {self.name} any more")
@@ -214,7 +216,7 @@ class McpProvider:
         await self._registrations.give_up(self.name, issuer, client_id, now=now)
         return True
 
-    def _channel(self, endpoint: str, client: OurClient, found: FoundIssuer) -> BackChannel:
+    def _channel(self, endpoint: str, client: IdpClient, found: FoundIssuer) -> BackChannel:
         url = canonical_url(endpoint)
         return BackChannel(self.name, self._tools.fetcher, url, client, found.metadata, found.reach)
 

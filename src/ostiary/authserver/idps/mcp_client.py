@@ -17,7 +17,7 @@ from typing import Any, cast
 import msgspec
 
 from ostiary.authserver.config.idps import McpIdp
-from ostiary.authserver.idps.idp_client import OurClient, OurMethod
+from ostiary.authserver.idps.idp_client import IdpClient, OurMethod
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.credentials.issuer.discovery import FoundIssuer
 from ostiary.oauth.canonical_url import canonical_url
@@ -50,12 +50,12 @@ class McpClients:
     _anew_at: dict[str, float] = field(default_factory=dict)
     """Issuer → when we last registered there for want of anybody who came back."""
 
-    async def for_sign_in(self, found: FoundIssuer, *, redirect_uri: str, now: float) -> OurClient:
+    async def for_sign_in(self, found: FoundIssuer, *, redirect_uri: str, now: float) -> IdpClient:
         """The client for a new sign-in. Raises RegistrationRefused, FetchError, UrlRefused, StorageError."""
         if self.entry.client_id is not None:
             return self._configured()
         if self.document is not None and takes_metadata_documents(found.metadata):
-            return OurClient(self.document, None, "none")
+            return IdpClient(self.document, None, "none")
         name, issuer = self.entry.name, found.issuer
         known = await self.registrations.current(name, issuer, redirect_uri=redirect_uri, now=now)
         if known is not None and self._seems_forgotten(known.client_id, issuer, now):
@@ -80,17 +80,17 @@ class McpClients:
         self._anew_at[issuer] = now
         return True
 
-    async def named(self, issuer: str, client_id: str) -> OurClient | None:
+    async def named(self, issuer: str, client_id: str) -> IdpClient | None:
         """The client that got some tokens; None when we are that client no more. Raises StorageError."""
         if client_id == self.entry.client_id:
             return self._configured() if self.entry.issuer in {None, issuer} else None
         if client_id == self.document:
-            return OurClient(client_id, None, "none")
+            return IdpClient(client_id, None, "none")
         known = await self.registrations.find(self.entry.name, issuer, client_id)
         return None if known is None else _ours(known)
 
-    def _configured(self) -> OurClient:
-        return OurClient(str(self.entry.client_id), self.entry.client_secret)
+    def _configured(self) -> IdpClient:
+        return IdpClient(str(self.entry.client_id), self.entry.client_secret)
 
     async def _registered(self, found: FoundIssuer, redirect_uri: str) -> RegisteredClient:
         at: Mapping[str, Any] = found.metadata
@@ -111,6 +111,6 @@ class McpClients:
         return read_registration(answer.status, answer.body, asked=asked)
 
 
-def _ours(client: RegisteredClient) -> OurClient:
+def _ours(client: RegisteredClient) -> IdpClient:
     secret = None if client.client_secret is None else Secret(client.client_secret)
-    return OurClient(client.client_id, secret, cast("OurMethod", client.auth_method))
+    return IdpClient(client.client_id, secret, cast("OurMethod", client.auth_method))

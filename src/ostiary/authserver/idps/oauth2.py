@@ -13,14 +13,21 @@ import msgspec
 import structlog
 
 from ostiary.authserver.config.idps import OAuth2Idp, UserinfoSettings
-from ostiary.authserver.idps.authorization_url import departure_url, new_verifier
+from ostiary.authserver.idps.authorization_url import authorization_url, new_verifier
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
-from ostiary.authserver.idps.claim_mapping import as_paths, taken_claims
-from ostiary.authserver.idps.failures import told_of
-from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, IdpError, LegMemory, LegWishes
-from ostiary.authserver.idps.idp_client import OurClient
+from ostiary.authserver.idps.claim_mapping import as_paths, map_claims
+from ostiary.authserver.idps.failures import as_idp_errors
+from ostiary.authserver.idps.idp import (
+    GrantDead,
+    IdpAnswerRefused,
+    IdpError,
+    LoginMemory,
+    LoginOptions,
+    LoginStart,
+)
+from ostiary.authserver.idps.idp_client import IdpClient
 from ostiary.authserver.idps.tools import Tools
-from ostiary.authserver.upstream_account import Connected, Identity, UpstreamTokens
+from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.authorization_response import answer_of, code_of
 from ostiary.oauth.client.token_response import TokenRequestRefused
@@ -48,14 +55,14 @@ class OAuth2Provider:
         self.issuer = settings.issuer or str(settings.token_endpoint)
         self._settings = settings
         self._tools = tools
-        self._client = OurClient(settings.client_id, settings.client_secret, settings.auth_method)
+        self._client = IdpClient(settings.client_id, settings.client_secret, settings.auth_method)
         self._reach = settings.reach
         self._ended = frozenset({ENDED, *settings.ended_errors})
 
-    async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:
-        """Begin a leg. It may not know `prompt` and `login_hint`, and then ignores them."""
+    async def begin(self, *, state: str, redirect_uri: str, options: LoginOptions) -> LoginStart:
+        """Begin a login. It may not know `prompt` and `login_hint`, and then ignores them."""
         settings = self._settings
-        memory = LegMemory(
+        memory = LoginMemory(
             issuer=self.issuer,
             client_id=self._client.client_id,
             redirect_uri=redirect_uri,
@@ -67,20 +74,20 @@ class OAuth2Provider:
             "redirect_uri": redirect_uri,
             settings.scope_parameter: settings.scope_separator.join(settings.scopes),
             "state": state,
-            "prompt": " ".join(wishes.prompt),
-            "login_hint": wishes.login_hint,
+            "prompt": " ".join(options.prompt),
+            "login_hint": options.login_hint,
         }
-        url = departure_url(
+        url = authorization_url(
             settings.authorization_endpoint,
             parameters,
             verifier=memory.code_verifier,
             extra=settings.authorization_params,
         )
-        return Departure(url, memory)
+        return LoginStart(url, memory)
 
-    async def arrive(self, query: bytes, memory: LegMemory, *, now: float) -> Connected:
+    async def complete(self, query: bytes, memory: LoginMemory, *, now: float) -> UpstreamAccount:
         """Finish it."""
-        with told_of(self.name):
+        with as_idp_errors(self.name):
             form = {
                 "grant_type": "authorization_code",
                 "code": self._code(query),
@@ -92,7 +99,7 @@ class OAuth2Provider:
             answer = await self._channel(self._settings.token_endpoint).tokens(form, now=now, mapping=mapping)
             tokens = as_tokens(answer, asked=memory.scopes, now=now)
             told = await self._told(tokens)
-        return Connected(
+        return UpstreamAccount(
             idp=self.name,
             issuer=self.issuer,
             account="" if told is None else told.subject,
@@ -108,7 +115,7 @@ class OAuth2Provider:
         """New tokens for a refresh token."""
         self._refuse_others(issuer, client_id)
         mapping = (self._settings.renewal_answer or self._settings.token_answer).mapping
-        with told_of(self.name):
+        with as_idp_errors(self.name):
             try:
                 new = await self._channel(self._settings.token_endpoint).renewed(
                     tokens, now=now, scopes=False, mapping=mapping
@@ -126,7 +133,7 @@ class OAuth2Provider:
             return
         try:
             self._refuse_others(issuer, client_id)
-            with told_of(self.name):
+            with as_idp_errors(self.name):
                 await self._channel(endpoint).end(tokens)
         except IdpError as error:
             log.warning("upstream_not_revoked", idp=self.name, reason=str(error))
@@ -135,7 +142,7 @@ class OAuth2Provider:
         """Whether userinfo still says that the access token is that person's: GitHub's tokens never end."""
         self._refuse_others(issuer, self._client.client_id)
         try:
-            with told_of(self.name):
+            with as_idp_errors(self.name):
                 told = await self._told(tokens)
         except AccessTokenRefused as refused:
             raise GrantDead(str(refused)) from None
@@ -171,7 +178,7 @@ class OAuth2Provider:
 
     def _identity(self, told: UpstreamIdentity) -> Identity:
         claims = self._settings.claims
-        taken = taken_claims(claims, {"userinfo": told.claims}, default="userinfo", idp=self.name)
+        taken = map_claims(claims, {"userinfo": told.claims}, default="userinfo", idp=self.name)
         return Identity(
             issuer=self.issuer,
             subject=told.subject,

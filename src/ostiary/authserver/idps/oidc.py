@@ -16,16 +16,23 @@ import msgspec
 import structlog
 
 from ostiary.authserver.config.idps import OidcIdp
-from ostiary.authserver.idps.authorization_url import departure_url, new_verifier
+from ostiary.authserver.idps.authorization_url import authorization_url, new_verifier
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
-from ostiary.authserver.idps.failures import nothing_spent, told_of
+from ostiary.authserver.idps.failures import as_idp_errors, nothing_spent
 from ostiary.authserver.idps.id_tokens import Expected, IdTokens
-from ostiary.authserver.idps.identity_resolution import OidcPerson
-from ostiary.authserver.idps.idp import Departure, GrantDead, IdpAnswerRefused, IdpError, LegMemory, LegWishes
-from ostiary.authserver.idps.idp_client import OurClient
+from ostiary.authserver.idps.identity_resolution import IdentityResolution
+from ostiary.authserver.idps.idp import (
+    GrantDead,
+    IdpAnswerRefused,
+    IdpError,
+    LoginMemory,
+    LoginOptions,
+    LoginStart,
+)
+from ostiary.authserver.idps.idp_client import IdpClient
 from ostiary.authserver.idps.provider_metadata import ANY_TENANT, ProviderMetadata
 from ostiary.authserver.idps.tools import Tools
-from ostiary.authserver.upstream_account import Connected, UpstreamTokens
+from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens
 from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.authorization_request import authorization_endpoint
@@ -56,27 +63,27 @@ class OidcProvider:
         self.issuer = settings.issuer
         self._settings = settings
         self._tools = tools
-        self._client = OurClient(settings.client_id, settings.client_secret, settings.auth_method)
+        self._client = IdpClient(settings.client_id, settings.client_secret, settings.auth_method)
         self._metadata = ProviderMetadata(settings.issuer, settings.reach, tools.fetcher, tools.clock)
         self._reach = reach_from(settings.reach, self._metadata.place)
         accepted = GOOGLE_ISSUERS if settings.issuer in GOOGLE_ISSUERS else (settings.issuer,)
         self._id_tokens = IdTokens(tools.key_sets, settings.issuer, accepted, settings.id_token_algorithms)
-        self._person = OidcPerson(settings, tools.fetcher, self._id_tokens, self._reach)
+        self._person = IdentityResolution(settings, tools.fetcher, self._id_tokens, self._reach)
 
-    async def depart(self, *, state: str, redirect_uri: str, wishes: LegWishes) -> Departure:
-        """Begin a leg."""
-        with told_of(self.name):
+    async def begin(self, *, state: str, redirect_uri: str, options: LoginOptions) -> LoginStart:
+        """Begin a login."""
+        with as_idp_errors(self.name):
             metadata = await self._metadata.get()
             at = authorization_endpoint(metadata, insecure_allow_http=self._settings.insecure_allow_http)
             redeemed_at = str(token_endpoint(metadata))
         scopes = tuple(dict.fromkeys([OPENID, *self._settings.scopes]))
-        memory = LegMemory(
+        memory = LoginMemory(
             issuer=self.issuer,
             client_id=self._client.client_id,
             redirect_uri=redirect_uri,
             code_verifier=new_verifier(),
             nonce=secrets.token_urlsafe(32),
-            max_age=wishes.max_age,
+            max_age=options.max_age,
             token_endpoint=redeemed_at,
             scopes=scopes,
         )
@@ -86,16 +93,18 @@ class OidcProvider:
             "scope": " ".join(scopes),
             "state": state,
             "nonce": memory.nonce,
-            "prompt": " ".join(wishes.prompt),
-            "max_age": None if wishes.max_age is None else str(wishes.max_age),
-            "login_hint": wishes.login_hint,
+            "prompt": " ".join(options.prompt),
+            "max_age": None if options.max_age is None else str(options.max_age),
+            "login_hint": options.login_hint,
         }
         extra = self._settings.authorization_params
-        return Departure(departure_url(at, parameters, verifier=memory.code_verifier, extra=extra), memory)
+        return LoginStart(
+            authorization_url(at, parameters, verifier=memory.code_verifier, extra=extra), memory
+        )
 
-    async def arrive(self, query: bytes, memory: LegMemory, *, now: float) -> Connected:
+    async def complete(self, query: bytes, memory: LoginMemory, *, now: float) -> UpstreamAccount:
         """Finish it."""
-        with told_of(self.name):
+        with as_idp_errors(self.name):
             metadata = await self._metadata.get()
             code = self._code(query, metadata)
             form = {
@@ -114,8 +123,8 @@ class OidcProvider:
                 answer.id_token, expected, metadata, reach=self._reach, now=now
             )
             self._same_tenant(query, claims)
-            identity = await self._person.told(claims, tokens, metadata, now=now)
-        return Connected(
+            identity = await self._person.resolve(claims, tokens, metadata, now=now)
+        return UpstreamAccount(
             idp=self.name,
             issuer=identity.issuer,
             account=identity.subject,
@@ -130,10 +139,10 @@ class OidcProvider:
     ) -> UpstreamTokens:
         """New tokens for a refresh token."""
         self._refuse_others(issuer, client_id)
-        with nothing_spent(), told_of(self.name):
+        with nothing_spent(), as_idp_errors(self.name):
             metadata = await self._metadata.get()
             channel = self._channel(str(token_endpoint(metadata)), metadata)
-        with told_of(self.name):
+        with as_idp_errors(self.name):
             try:
                 new = await channel.renewed(tokens, now=now)
             except TokenRequestRefused as refused:
@@ -148,7 +157,7 @@ class OidcProvider:
         """End them there."""
         try:
             self._refuse_others(issuer, client_id)
-            with told_of(self.name):
+            with as_idp_errors(self.name):
                 metadata = await self._metadata.get()
                 endpoint = metadata.get("revocation_endpoint")
                 if isinstance(endpoint, str):

@@ -5,12 +5,12 @@ the way
     pushed_requests         a request that was pushed before                         RFC 9126
     validated_client        whose it is, and where its answer goes
     authorization_request   what it asks for, once resource and scopes are chosen    RFC 8707
-    start                   the walk is made, and bound to the browser
+    start                   the interaction is made, and bound to the browser
     advance                 the next step is taken: a page, or another site
     step_page               the page of the step that is due
     consent                 the person agrees, or not
-    upstream_login          one leg: the browser is sent off, and comes back         RFC 6749 10.12
-    upstream_error          what a client hears of a leg that failed
+    upstream_login          the browser is sent off, and comes back                  RFC 6749 10.12
+    upstream_error          what a client hears of a login that failed
     connect_accounts        connect, skip, cancel, continue
     replace_account         another account than the connected one: replace or keep
     finish                  a code, a device let in, or the reason why not           RFC 9207
@@ -18,6 +18,7 @@ the way
 what it is made of
     interaction_state   what is remembered of it, sealed
     interaction_store   where it is kept
+    waiting_offer       an account that waits for its person's word
     interaction_view    all of it, looked at together
     change              one change, whatever other tabs do meanwhile
     known_accounts      what is known of the person from before
@@ -33,12 +34,12 @@ what it is made of
 
 Consent comes first, before any upstream flow: an identity provider that knows the person answers without a
 word, and the person must have seen who gets the code before that (the confused deputy of MCP's security best
-practices). It is asked for at every walk of a client that the operator did not register. For those that the
+practices). It is asked for each time by a client that the operator did not register. For those that the
 operator did, it is skipped, unless the client says `prompt=consent`, or is a public one that is answered on
 the person's machine: any program there could have borrowed its name.
 
 Until the redirect URI is proven, whatever goes wrong is told on a page; from then on it is told to the
-client, so that none waits for ever. A walk belongs to one browser, by its cookie, and so does each leg. Once
-somebody has signed in, it belongs to that person. Tokens got on the way are in the walk's sealed record, then
-in the code's, and are swept with it.
+client, so that none waits for ever. An interaction belongs to one browser, by its cookie, and so does each
+login. Once somebody has signed in, it belongs to that person. Tokens got on the way are in its sealed state,
+then in the code's, and are swept with it.
 """

@@ -1,4 +1,4 @@
-"""Where each leg of a walk stands. Pure."""
+"""Where each account of an interaction stands. Pure."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ostiary.authserver.config.resources import Use
-from ostiary.authserver.interaction.interaction_state import Choice, Chosen, WalkRecord
-from ostiary.authserver.interaction.known_accounts import Known
+from ostiary.authserver.interaction.interaction_state import Choice, Chosen, InteractionState
+from ostiary.authserver.interaction.known_accounts import KnownAccounts
 
 
-class LegState(StrEnum):
-    """What can be said of a leg."""
+class AccountState(StrEnum):
+    """What can be said of an account."""
 
     DONE = "done"
-    """Its account is connected: in this walk, or before it."""
+    """Its account is connected: in this interaction, or before it."""
     OPEN = "open"
-    """It has to be walked, or skipped."""
+    """It has to be connected, or skipped."""
     SKIPPED = "skipped"
-    """It is passed over, for a choice in this walk or one that is remembered."""
+    """It is passed over, for a choice in this interaction or one that is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class AccountStep:
     """One identity provider of the resource."""
 
     idp: str
     use: Use
-    state: LegState
+    state: AccountState
     account: str = ""
     """What the person calls the account that is connected."""
     is_new: bool = False
-    """Whether this walk connected it."""
+    """Whether this interaction connected it."""
     reason: str = ""
     """Why it brought nothing."""
 
@@ -42,38 +42,40 @@ class Leg:
         return self.use is Use.OPTIONAL
 
 
-def legs_of(uses: Mapping[str, Use], record: WalkRecord, known: Known) -> list[Leg]:
-    """The legs in the order of the walk, the identity's first. uses: by the providers' names."""
-    return [_leg(idp, use, record, known) for idp, use in uses.items() if use is not Use.ON_DEMAND]
+def account_steps(
+    uses: Mapping[str, Use], state: InteractionState, known: KnownAccounts
+) -> list[AccountStep]:
+    """In the order of the interaction, the identity's first. uses: by the providers' names."""
+    return [_step(idp, use, state, known) for idp, use in uses.items() if use is not Use.ON_DEMAND]
 
 
-def open_leg(legs: Sequence[Leg]) -> Leg | None:
-    """The leg whose turn it is."""
-    return next((leg for leg in legs if leg.state is LegState.OPEN), None)
+def open_step(steps: Sequence[AccountStep]) -> AccountStep | None:
+    """The account whose turn it is."""
+    return next((step for step in steps if step.state is AccountState.OPEN), None)
 
 
-def _leg(idp: str, use: Use, record: WalkRecord, known: Known) -> Leg:
-    if account := record.account(idp):
-        return Leg(idp, use, LegState.DONE, account.label or account.account, is_new=True)
+def _step(idp: str, use: Use, state: InteractionState, known: KnownAccounts) -> AccountStep:
+    if account := state.account(idp):
+        return AccountStep(idp, use, AccountState.DONE, account.label or account.account, is_new=True)
     if use is Use.IDENTITY:
-        return Leg(idp, use, LegState.OPEN)
+        return AccountStep(idp, use, AccountState.OPEN)
     before = known.accounts.get(idp)
     if before is not None and before.is_active:
-        return Leg(idp, use, LegState.DONE, before.label)
-    choice = record.choice(idp)
-    if use is Use.OPTIONAL and _is_passed_over(choice, known.choices.get(idp), record):
-        return Leg(idp, use, LegState.SKIPPED, reason="" if choice is None else choice.reason)
-    return Leg(idp, use, LegState.OPEN, reason="" if choice is None else choice.reason)
+        return AccountStep(idp, use, AccountState.DONE, before.label)
+    choice = state.choice(idp)
+    if use is Use.OPTIONAL and _is_passed_over(choice, known.choices.get(idp), state):
+        return AccountStep(idp, use, AccountState.SKIPPED, reason="" if choice is None else choice.reason)
+    return AccountStep(idp, use, AccountState.OPEN, reason="" if choice is None else choice.reason)
 
 
-def _is_passed_over(choice: Choice | None, before: Choice | None, record: WalkRecord) -> bool:
-    """A choice of this walk counts; one of an earlier walk unless the client wants the person asked again.
+def _is_passed_over(choice: Choice | None, before: Choice | None, state: InteractionState) -> bool:
+    """A choice of this time counts; one of an earlier time unless the client wants the person asked again.
 
     Without a page nobody can be asked, so nothing is remembered of it either.
     """
-    if record.asked.is_silent:
+    if state.authorization.is_silent:
         return True
     if choice is not None:
         return choice.chosen is not Chosen.KEPT
     is_remembered = before is not None and before.chosen in {Chosen.SKIPPED, Chosen.REFUSED}
-    return is_remembered and "consent" not in record.asked.prompt
+    return is_remembered and "consent" not in state.authorization.prompt

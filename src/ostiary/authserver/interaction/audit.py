@@ -1,23 +1,28 @@
-"""What a walk writes into the audit: whose request it is, and by what its events are found together."""
+"""What is written into the audit: whose request it is, and by what its events are found together."""
 
 from __future__ import annotations
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.interaction.authorization_request import Asked
-from ostiary.authserver.interaction.browser_request import Visit
-from ostiary.authserver.interaction.interaction_store import Walk
+from ostiary.authserver.interaction.authorization_request import AuthorizationRequest
+from ostiary.authserver.interaction.browser_request import BrowserRequest
+from ostiary.authserver.interaction.interaction_store import Interaction
 
 
-def note(
-    visit: Visit, event: AuditEvent, asked: Asked, *, walk: Walk | None = None, **particulars: object
+def write_audit(
+    request: BrowserRequest,
+    event: AuditEvent,
+    authorization: AuthorizationRequest,
+    *,
+    interaction: Interaction | None = None,
+    **particulars: object,
 ) -> None:
-    """walk: None before there is one."""
-    visit.parts.audit.write(
+    """interaction: None before there is one."""
+    request.services.audit.write(
         event,
-        client=asked.client_id,
-        resource=asked.resource or None,
-        owner=asked.owner or None,
-        address=visit.address,
-        walk=None if walk is None else walk.reference,
+        client=authorization.client_id,
+        resource=authorization.resource or None,
+        owner=authorization.owner or None,
+        address=request.address,
+        walk=None if interaction is None else interaction.reference,
         **particulars,
     )

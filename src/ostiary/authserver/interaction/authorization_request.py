@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ostiary.authserver.idps.idp import LegWishes
+from ostiary.authserver.idps.idp import LoginOptions
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.server.client import Client, ClientKind
 
 if TYPE_CHECKING:
-    from ostiary.authserver.services import Parts
+    from ostiary.authserver.services import Services
     from ostiary.oauth.server.authorization_request import RequestedAuthorization
 
 
-class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Part of the walk's sealed record: nothing of it is read from a request again."""
+class AuthorizationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Part of the interaction's sealed state: nothing of it is read from a request again."""
 
     client_id: str
     client_name: str
@@ -39,7 +39,7 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
     login_hint: str | None = None
 
     def __repr__(self) -> str:
-        return f"Asked({self.client_id!r}, {self.resource!r})"
+        return f"AuthorizationRequest({self.client_id!r}, {self.resource!r})"
 
     __str__ = __repr__
 
@@ -49,22 +49,24 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
         return "none" in self.prompt
 
     @property
-    def wishes(self) -> LegWishes:
+    def options(self) -> LoginOptions:
         """What goes on to the identity provider that says who somebody is. To agree is a matter of ours."""
         passed_on = tuple(sorted(set(self.prompt) - {"consent"}))
-        return LegWishes(prompt=passed_on, max_age=self.max_age, login_hint=self.login_hint)
+        return LoginOptions(prompt=passed_on, max_age=self.max_age, login_hint=self.login_hint)
 
 
-def settled(requested: RequestedAuthorization, client: Client, redirect_uri: str, parts: Parts) -> Asked:
+def choose_resource_and_scopes(
+    requested: RequestedAuthorization, client: Client, redirect_uri: str, services: Services
+) -> AuthorizationRequest:
     """Choose resource and scopes. Raises InvalidTarget, InvalidScope."""
-    target = parts.resources.choose_for_people(requested.resources, client)
-    return Asked(
+    target = services.resources.choose_for_people(requested.resources, client)
+    return AuthorizationRequest(
         client_id=client.client_id,
         client_name=name_of(client),
         client_kind=client.kind,
         resource=str(target.resource),
         owner=target.settings.owner,
-        scopes=target.scopes(requested.scopes, client, common=parts.common_scopes),
+        scopes=target.scopes(requested.scopes, client, common=services.common_scopes),
         redirect_uri=redirect_uri,
         state=requested.state,
         code_challenge=requested.code_challenge,

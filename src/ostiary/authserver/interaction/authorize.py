@@ -1,7 +1,7 @@
 """`/oauth/authorize`. RFC 6749 section 4.1.1, RFC 9126 section 4, OpenID Connect Core section 3.1.2.
 
 Read, then prove whose request it is and where its answer goes; whatever fails until then is told on a page.
-What fails after that is told to the client. A walk is made of what is left.
+What fails after that is told to the client. An interaction is made of what is left.
 """
 
 from __future__ import annotations
@@ -11,15 +11,20 @@ from starlette.responses import Response
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.http.page_door import read_form
-from ostiary.authserver.interaction.authorization_request import Asked, name_of
-from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.authorization_request import AuthorizationRequest, name_of
+from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.consent import asking_client
-from ostiary.authserver.interaction.finish import let_person_tell, tell
-from ostiary.authserver.interaction.pushed_requests import is_pushed, unfold
+from ostiary.authserver.interaction.finish import offer_way_back, tell_client
+from ostiary.authserver.interaction.pushed_requests import is_pushed, resolve_request_uri
 from ostiary.authserver.interaction.redirect import see_other
-from ostiary.authserver.interaction.start import start_walk
-from ostiary.authserver.interaction.validated_client import Proven, may_skip_consent, prove, settle
-from ostiary.authserver.services import Parts
+from ostiary.authserver.interaction.start import start_interaction
+from ostiary.authserver.interaction.validated_client import (
+    ValidatedClient,
+    may_skip_consent,
+    validate_authorization,
+    validate_client,
+)
+from ostiary.authserver.services import Services
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.authorization_request import read_state
 from ostiary.oauth.server.client_authentication import check_client_id
@@ -32,84 +37,92 @@ LONGEST_QUERY = 16_384
 """What fits into an address when a posted request is made one."""
 
 
-async def authorize(request: Request, parts: Parts) -> Response:
+async def authorize(http_request: Request, services: Services) -> Response:
     """Raises PageRefused, OAuthError, StorageError: for a page."""
-    if request.method == "POST":
-        return await _as_get(request, parts)
-    visit = Visit.of(request, parts)
-    proven = await _prove(visit, read_parameters(request.scope["query_string"]))
+    if http_request.method == "POST":
+        return await _as_get(http_request, services)
+    request = BrowserRequest.of(http_request, services)
+    validated = await _validate(request, read_parameters(http_request.scope["query_string"]))
     try:
-        asked = settle(proven, parts)
-        return await start_walk(visit, asked, is_consented=may_skip_consent(proven.client, asked))
+        authorization = validate_authorization(validated, services)
+        return await start_interaction(
+            request, authorization, is_consented=may_skip_consent(validated.client, authorization)
+        )
     except OAuthError as error:
-        return _refused(visit, proven, error)
+        return _refused(request, validated, error)
     except StorageError as error:
-        return _refused(visit, proven, Unavailable("the server cannot reach its store", detail=str(error)))
+        return _refused(
+            request, validated, Unavailable("the server cannot reach its store", detail=str(error))
+        )
 
 
-def _refused(visit: Visit, proven: Proven, error: OAuthError) -> Response:
+def _refused(request: BrowserRequest, validated: ValidatedClient, error: OAuthError) -> Response:
     """The client is told; by its person, when nobody vouches for where that leads (RFC 9700 4.11.2)."""
-    asked = _as_far_as_known(proven)
-    if proven.client.is_verified or redirect_kind(proven.redirect_uri) is RedirectKind.LOOPBACK:
-        return tell(visit, asked, error)
-    return let_person_tell(visit, asked, asking_client(asked), error)
+    authorization = _as_far_as_known(validated)
+    if validated.client.is_verified or redirect_kind(validated.redirect_uri) is RedirectKind.LOOPBACK:
+        return tell_client(request, authorization, error)
+    return offer_way_back(request, authorization, asking_client(authorization), error)
 
 
-async def _as_get(request: Request, parts: Parts) -> Response:
+async def _as_get(http_request: Request, services: Services) -> Response:
     """A post from another site comes without our cookie; the GET that follows it does not."""
-    query = (await read_form(request)).encoded().decode("ascii")
+    query = (await read_form(http_request)).encoded().decode("ascii")
     if len(query) > LONGEST_QUERY:
         raise InvalidRequest(f"the request has more than {LONGEST_QUERY} bytes: push it (RFC 9126)")
-    return see_other(f"{parts.url('/oauth/authorize')}?{query}")
+    return see_other(f"{services.url('/oauth/authorize')}?{query}")
 
 
-async def _prove(visit: Visit, parameters: Parameters) -> Proven:
-    parts, client_id = visit.parts, parameters.require("client_id")
+async def _validate(request: BrowserRequest, parameters: Parameters) -> ValidatedClient:
+    services, client_id = request.services, parameters.require("client_id")
     check_client_id(client_id)
     try:
-        asked = parts.rates.authorize.ask(client_id, visit.address, now=visit.now)
-        proven = await _prove_client(visit, client_id, parameters)
-        asked.is_of(client_id, now=visit.now)
+        counted = services.rates.authorize.ask(client_id, request.address, now=request.now)
+        validated = await _validate_client(request, client_id, parameters)
+        counted.is_of(client_id, now=request.now)
     except TooManyRequests:
         where = "/oauth/authorize"
-        parts.audit.write(AuditEvent.RATE_LIMITED, client=client_id, endpoint=where, address=visit.address)
+        services.audit.write(
+            AuditEvent.RATE_LIMITED, client=client_id, endpoint=where, address=request.address
+        )
         raise
     except OAuthError as error:
-        parts.audit.write(
+        services.audit.write(
             AuditEvent.SIGN_IN_REFUSED,
             client=client_id,
             error=error.error,
             reason=error.detail or error.description,
-            address=visit.address,
+            address=request.address,
         )
         raise
-    return proven
+    return validated
 
 
-async def _prove_client(visit: Visit, client_id: str, parameters: Parameters) -> Proven:
-    client = await visit.parts.clients.find(client_id, asked_from=visit.address)
+async def _validate_client(
+    request: BrowserRequest, client_id: str, parameters: Parameters
+) -> ValidatedClient:
+    client = await request.services.clients.find(client_id, asked_from=request.address)
     if client is None:
         raise InvalidRequest("the client is unknown here")
     was_pushed = is_pushed(parameters)
     if was_pushed:
-        parameters = await unfold(visit.parts, parameters, now=visit.now)
-    return prove(client, parameters, was_pushed=was_pushed)
+        parameters = await resolve_request_uri(request.services, parameters, now=request.now)
+    return validate_client(client, parameters, was_pushed=was_pushed)
 
 
-def _as_far_as_known(proven: Proven) -> Asked:
+def _as_far_as_known(validated: ValidatedClient) -> AuthorizationRequest:
     """Enough to answer the client with. A state that is no state is not given back."""
     try:
-        state = read_state(proven.parameters)
+        state = read_state(validated.parameters)
     except InvalidRequest:
         state = None
-    client = proven.client
-    return Asked(
+    client = validated.client
+    return AuthorizationRequest(
         client_id=client.client_id,
         client_name=name_of(client),
         client_kind=client.kind,
         resource="",
         owner="",
         scopes=(),
-        redirect_uri=proven.redirect_uri,
+        redirect_uri=validated.redirect_uri,
         state=state,
     )

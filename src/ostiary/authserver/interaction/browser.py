@@ -37,7 +37,7 @@ class Browser:
         return digest(self.secret)
 
     def csrf(self, about: str) -> str:
-        """The token of a form. about: the one thing that the form is good for, such as a walk."""
+        """The token of a form. about: the one thing that the form is good for, such as an interaction."""
         mac = hmac.digest(self.secret.encode(), b"form\0" + about.encode(), hashlib.sha256)
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode("ascii")
 
@@ -53,15 +53,15 @@ class Browser:
             )
 
 
-def known_browser(request: Request, issuer: str) -> Browser | None:
+def known_browser(http_request: Request, issuer: str) -> Browser | None:
     """The browser that we gave a cookie; None for one that brings none."""
-    secret = request.cookies.get(cookie_name(issuer), "")
+    secret = http_request.cookies.get(cookie_name(issuer), "")
     return Browser(secret, is_new=False) if _SECRET.fullmatch(secret) else None
 
 
-def any_browser(request: Request, issuer: str) -> Browser:
+def any_browser(http_request: Request, issuer: str) -> Browser:
     """The same; or a new one, that `give_cookie` has to be called for."""
-    return known_browser(request, issuer) or Browser(secrets.token_urlsafe(32), is_new=True)
+    return known_browser(http_request, issuer) or Browser(secrets.token_urlsafe(32), is_new=True)
 
 
 def give_cookie(response: Response, browser: Browser, issuer: str) -> Response:

@@ -9,14 +9,14 @@ from starlette.requests import Request
 
 from ostiary.authserver.http.page_door import START_AGAIN, PageRefused
 from ostiary.authserver.interaction.browser import Browser, any_browser, known_browser
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class BrowserRequest:
     """Who is here, and when."""
 
-    parts: Parts
+    services: Services
     browser: Browser
     is_post: bool
     address: str
@@ -24,14 +24,14 @@ class Visit:
     now: float
 
     @classmethod
-    def of(cls, request: Request, parts: Parts) -> Self:
+    def of(cls, http_request: Request, services: Services) -> Self:
         """Of a browser that may be new here."""
-        return cls._with(request, parts, any_browser(request, parts.issuer))
+        return cls._with(http_request, services, any_browser(http_request, services.issuer))
 
     @classmethod
-    def again(cls, request: Request, parts: Parts) -> Self:
+    def again(cls, http_request: Request, services: Services) -> Self:
         """Of a browser that was here before. Raises PageRefused for one without a cookie."""
-        browser = known_browser(request, parts.issuer)
+        browser = known_browser(http_request, services.issuer)
         if browser is None:
             raise PageRefused(
                 "This browser is not known here",
@@ -39,9 +39,9 @@ class Visit:
                 f"Allow cookies for this site. {START_AGAIN}",
                 detail="the browser brought no cookie",
             )
-        return cls._with(request, parts, browser)
+        return cls._with(http_request, services, browser)
 
     @classmethod
-    def _with(cls, request: Request, parts: Parts, browser: Browser) -> Self:
-        address = request.client.host if request.client else ""
-        return cls(parts, browser, request.method == "POST", address, parts.clock())
+    def _with(cls, http_request: Request, services: Services, browser: Browser) -> Self:
+        address = http_request.client.host if http_request.client else ""
+        return cls(services, browser, http_request.method == "POST", address, services.clock())

@@ -1,4 +1,4 @@
-"""A walk is changed, whatever other tabs do meanwhile."""
+"""An interaction is changed, whatever other tabs do meanwhile."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from ostiary.authserver.http.page_door import PageRefused
-from ostiary.authserver.interaction.browser_request import Visit
-from ostiary.authserver.interaction.interaction_state import WalkRecord
-from ostiary.authserver.interaction.interaction_store import change_walk
-from ostiary.authserver.interaction.interaction_view import Standing, find_standing, look_at
+from ostiary.authserver.interaction.browser_request import BrowserRequest
+from ostiary.authserver.interaction.interaction_state import InteractionState
+from ostiary.authserver.interaction.interaction_store import replace_state
+from ostiary.authserver.interaction.interaction_view import InteractionView, find_view, view_of
 
 TRIES = 5
 """Other tabs may be as quick as we are; not for ever."""
 
-Alter = Callable[[Standing], WalkRecord]
-"""The record that a walk gets. It may raise, and then nothing is changed."""
+Alter = Callable[[InteractionView], InteractionState]
+"""The state that an interaction gets. It may raise, and then nothing is changed."""
 
 
-async def change(visit: Visit, walk_id: str, alter: Alter) -> Standing:
-    """Where the walk stands afterwards; `alter` is asked again when another tab was quicker.
+async def change(request: BrowserRequest, interaction_id: str, alter: Alter) -> InteractionView:
+    """Where the interaction stands afterwards; `alter` is asked again when another tab was quicker.
 
     Raises what `alter` raises, PageRefused, ServerError, StorageError.
     """
     for _ in range(TRIES):
-        after = await visit.parts.store.transaction(
-            lambda connection: _change(connection, visit, find_standing(connection, visit, walk_id), alter)
+        after = await request.services.store.transaction(
+            lambda connection: _change(
+                connection, request, find_view(connection, request, interaction_id), alter
+            )
         )
         if after is not None:
             return after
@@ -38,11 +40,17 @@ async def change(visit: Visit, walk_id: str, alter: Alter) -> Standing:
     )
 
 
-async def change_as_seen(visit: Visit, seen: Standing, alter: Alter) -> Standing | None:
+async def change_as_seen(
+    request: BrowserRequest, seen: InteractionView, alter: Alter
+) -> InteractionView | None:
     """The same for what a person decided on: None when it is not any more as they saw it."""
-    return await visit.parts.store.transaction(lambda connection: _change(connection, visit, seen, alter))
+    return await request.services.store.transaction(
+        lambda connection: _change(connection, request, seen, alter)
+    )
 
 
-def _change(connection: Connection, visit: Visit, standing: Standing, alter: Alter) -> Standing | None:
-    walk = change_walk(connection, visit.parts.store, standing.walk, alter(standing))
-    return None if walk is None else look_at(connection, visit.parts, walk)
+def _change(
+    connection: Connection, request: BrowserRequest, view: InteractionView, alter: Alter
+) -> InteractionView | None:
+    interaction = replace_state(connection, request.services.store, view.interaction, alter(view))
+    return None if interaction is None else view_of(connection, request.services, interaction)

@@ -1,6 +1,6 @@
 """The person agrees, or not. OAuth 2.1 section 7.3; MCP authorization, "Confused Deputy".
 
-Agreeing is good for one walk of one browser. It is never remembered, so no earlier one helps another client.
+Agreeing is good for one interaction of one browser. It is never remembered, so none helps another client.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ from starlette.responses import Response
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.config.resources import Use
 from ostiary.authserver.described_scopes import described_scopes
-from ostiary.authserver.interaction.advance import go_on
-from ostiary.authserver.interaction.audit import note
-from ostiary.authserver.interaction.authorization_request import Asked, host_of
-from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.advance import advance
+from ostiary.authserver.interaction.audit import write_audit
+from ostiary.authserver.interaction.authorization_request import AuthorizationRequest, host_of
+from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.change import change_as_seen
 from ostiary.authserver.interaction.finish import end
-from ostiary.authserver.interaction.form_submission import Posted, read_posted, undecided, walk_form
-from ostiary.authserver.interaction.interaction_view import Standing
-from ostiary.authserver.interaction.next_step import Step
+from ostiary.authserver.interaction.form_submission import (
+    FormSubmission,
+    read_submission,
+    step_form,
+    undecided,
+)
+from ostiary.authserver.interaction.interaction_view import InteractionView
+from ostiary.authserver.interaction.next_step import NextStep
 from ostiary.authserver.pages import AccountAsked, Client, Consent, destination
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.server.client import ClientKind
 from ostiary.oauth.server.errors import RequestDenied
 
@@ -41,64 +46,75 @@ ASKED_AS: Mapping[Use, Literal["identity", "required", "optional"]] = {
 }
 
 
-async def consent(request: Request, parts: Parts) -> Response:
+async def consent(http_request: Request, services: Services) -> Response:
     """`POST /oauth/consent`. Raises PageRefused, OAuthError, StorageError."""
-    posted = await read_posted(request, parts, field="decision")
-    if not posted.is_about(Step.CONSENT):
-        return posted.shown_again()
-    match posted.decision:
+    submission = await read_submission(http_request, services, field="decision")
+    if not submission.is_about(NextStep.CONSENT):
+        return submission.show_again()
+    match submission.decision:
         case "allow":
-            return await _allowed(posted)
+            return await _allowed(submission)
         case "deny":
-            return await _denied(posted)
+            return await _denied(submission)
     raise undecided("decision")
 
 
-async def _allowed(posted: Posted) -> Response:
+async def _allowed(submission: FormSubmission) -> Response:
     after = await change_as_seen(
-        posted.visit,
-        posted.standing,
-        lambda standing: msgspec.structs.replace(standing.record, is_consented=True),
+        submission.request,
+        submission.view,
+        lambda view: msgspec.structs.replace(view.state, is_consented=True),
     )
     if after is None:
-        return posted.shown_again()
-    asked = after.record.asked
-    note(posted.visit, AuditEvent.CONSENTED, asked, walk=after.walk, scopes=list(asked.scopes))
-    return await go_on(posted.visit, after)
+        return submission.show_again()
+    authorization = after.state.authorization
+    write_audit(
+        submission.request,
+        AuditEvent.CONSENTED,
+        authorization,
+        interaction=after.interaction,
+        scopes=list(authorization.scopes),
+    )
+    return await advance(submission.request, after)
 
 
-async def _denied(posted: Posted) -> Response:
-    walk = posted.standing.walk
-    note(posted.visit, AuditEvent.CONSENT_DENIED, walk.record.asked, walk=walk)
-    return await end(posted.visit, walk, RequestDenied("the person said no"))
+async def _denied(submission: FormSubmission) -> Response:
+    interaction = submission.view.interaction
+    write_audit(
+        submission.request,
+        AuditEvent.CONSENT_DENIED,
+        interaction.state.authorization,
+        interaction=interaction,
+    )
+    return await end(submission.request, interaction, RequestDenied("the person said no"))
 
 
-def consent_page(visit: Visit, standing: Standing) -> Consent:
+def consent_page(request: BrowserRequest, view: InteractionView) -> Consent:
     """What is asked for, by whom, and where the answer goes."""
-    asked = standing.record.asked
+    authorization = view.state.authorization
     return Consent(
-        client=asking_client(asked),
-        answer_to=destination(asked.redirect_uri or visit.parts.issuer),
-        resource=asked.resource,
-        scopes=described_scopes(asked.scopes, standing.target),
-        accounts=_accounts(visit.parts, standing),
-        form=walk_form(visit, standing, "/oauth/consent"),
-        redirect_uri=asked.redirect_uri or "",
+        client=asking_client(authorization),
+        answer_to=destination(authorization.redirect_uri or request.services.issuer),
+        resource=authorization.resource,
+        scopes=described_scopes(authorization.scopes, view.target),
+        accounts=_accounts(request.services, view),
+        form=step_form(request, view, "/oauth/consent"),
+        redirect_uri=authorization.redirect_uri or "",
     )
 
 
-def asking_client(asked: Asked) -> Client:
+def asking_client(authorization: AuthorizationRequest) -> Client:
     """The client as pages show it."""
-    by_document = asked.client_kind is ClientKind.DOCUMENT
-    host = host_of(asked.client_id) if by_document else ""
-    return Client(asked.client_name, KNOWN_BY[asked.client_kind], host)
+    by_document = authorization.client_kind is ClientKind.DOCUMENT
+    host = host_of(authorization.client_id) if by_document else ""
+    return Client(authorization.client_name, KNOWN_BY[authorization.client_kind], host)
 
 
-def _accounts(parts: Parts, standing: Standing) -> list[AccountAsked]:
+def _accounts(services: Services, view: InteractionView) -> list[AccountAsked]:
     """The accounts that are asked for on the way, and what is asked for there."""
-    entries = {entry.name: entry for entry in parts.settings.upstream_idps}
+    entries = {entry.name: entry for entry in services.settings.upstream_idps}
     return [
         AccountAsked(entries[name].display_name, entries[name].scopes, ASKED_AS[use])
-        for name, use in standing.target.settings.uses.items()
+        for name, use in view.target.settings.uses.items()
         if use in ASKED_AS
     ]

@@ -1,4 +1,4 @@
-"""How a walk ends: a code for the client, a device that is let in, or the reason why not."""
+"""How an interaction ends: a code for the client, a device that is let in, or the reason why not."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from starlette.responses import Response
 
 from ostiary.authserver import devices
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.authorization_grant import Authorized
+from ostiary.authserver.authorization_grant import AuthorizationGrant
 from ostiary.authserver.codes import new_code
 from ostiary.authserver.http.page_door import PageRefused
-from ostiary.authserver.interaction.audit import note
-from ostiary.authserver.interaction.authorization_request import Asked
-from ostiary.authserver.interaction.browser_request import Visit
-from ostiary.authserver.interaction.interaction_state import WalkRecord
-from ostiary.authserver.interaction.interaction_store import Walk, drop_walk, take_walk
-from ostiary.authserver.interaction.interaction_view import Standing
-from ostiary.authserver.interaction.redirect import send_on
+from ostiary.authserver.interaction.audit import write_audit
+from ostiary.authserver.interaction.authorization_request import AuthorizationRequest
+from ostiary.authserver.interaction.browser_request import BrowserRequest
+from ostiary.authserver.interaction.interaction_state import InteractionState
+from ostiary.authserver.interaction.interaction_store import (
+    Interaction,
+    delete_interaction,
+    finish_interaction,
+)
+from ostiary.authserver.interaction.interaction_view import InteractionView
+from ostiary.authserver.interaction.redirect import redirect_to
 from ostiary.authserver.interaction.skip_choices import forget_choice, remember_choices
 from ostiary.authserver.pages import Client, DeviceDone, WayBack, page_response
 from ostiary.authserver.pages.display_text import display_sentence
@@ -26,12 +30,12 @@ from ostiary.oauth.server.authorization_response import code_answer, error_answe
 from ostiary.oauth.server.errors import RequestDenied, ServerError
 
 
-async def finish(visit: Visit, standing: Standing) -> Response:
+async def finish(request: BrowserRequest, view: InteractionView) -> Response:
     """Nothing is left to do: once, however often and from however many tabs it is asked."""
-    asked = standing.record.asked
-    authorized = _authorized(standing.record)
-    code = await visit.parts.store.transaction(
-        lambda connection: _end_well(connection, visit, standing, authorized)
+    authorization = view.state.authorization
+    grant = _grant(view.state)
+    code = await request.services.store.transaction(
+        lambda connection: _finish(connection, request, view, grant)
     )
     if code is None:
         raise PageRefused(
@@ -39,61 +43,86 @@ async def finish(visit: Visit, standing: Standing) -> Response:
             "It was finished, or it went on in another window.",
             detail="the walk ended or was changed meanwhile",
         )
-    if asked.redirect_uri is None:
-        note(visit, AuditEvent.DEVICE_APPROVED, asked, walk=standing.walk)
-        return page_response(DeviceDone(asked.client_name, is_allowed=True))
-    url = code_answer(asked.redirect_uri, code=code, state=asked.state, issuer=visit.parts.issuer)
-    return send_on(visit, url, to=asked.client_name)
+    if authorization.redirect_uri is None:
+        write_audit(request, AuditEvent.DEVICE_APPROVED, authorization, interaction=view.interaction)
+        return page_response(DeviceDone(authorization.client_name, is_allowed=True))
+    url = code_answer(
+        authorization.redirect_uri, code=code, state=authorization.state, issuer=request.services.issuer
+    )
+    return redirect_to(request, url, to=authorization.client_name)
 
 
-async def end(visit: Visit, walk: Walk, error: OAuthError, *, idp: str | None = None) -> Response:
+async def end(
+    request: BrowserRequest, interaction: Interaction, error: OAuthError, *, idp: str | None = None
+) -> Response:
     """It ends without a code, and its client is told."""
-    asked = walk.record.asked
+    authorization = interaction.state.authorization
 
     def work(connection: Connection) -> None:
-        drop_walk(connection, walk)
-        if asked.device_hash is not None and isinstance(error, RequestDenied):
-            devices.deny(connection, asked.device_hash, now=visit.now)
+        delete_interaction(connection, interaction)
+        if authorization.device_hash is not None and isinstance(error, RequestDenied):
+            devices.deny(connection, authorization.device_hash, now=request.now)
 
-    await visit.parts.store.transaction(work)
-    return tell(visit, asked, error, idp=idp, walk=walk)
+    await request.services.store.transaction(work)
+    return tell_client(request, authorization, error, idp=idp, interaction=interaction)
 
 
-def tell(
-    visit: Visit, asked: Asked, error: OAuthError, *, idp: str | None = None, walk: Walk | None = None
+def tell_client(
+    request: BrowserRequest,
+    authorization: AuthorizationRequest,
+    error: OAuthError,
+    *,
+    idp: str | None = None,
+    interaction: Interaction | None = None,
 ) -> Response:
     """The client why there is no code: by a redirect, to the URI that was proven."""
     reason = error.detail or error.description
-    note(visit, AuditEvent.SIGN_IN_REFUSED, asked, error=error.error, idp=idp, reason=reason, walk=walk)
-    if asked.redirect_uri is not None:
-        url = error_answer(asked.redirect_uri, error, state=asked.state, issuer=visit.parts.issuer)
-        return send_on(visit, url, to=asked.client_name)
+    write_audit(
+        request,
+        AuditEvent.SIGN_IN_REFUSED,
+        authorization,
+        error=error.error,
+        idp=idp,
+        reason=reason,
+        interaction=interaction,
+    )
+    if authorization.redirect_uri is not None:
+        url = error_answer(
+            authorization.redirect_uri, error, state=authorization.state, issuer=request.services.issuer
+        )
+        return redirect_to(request, url, to=authorization.client_name)
     if isinstance(error, RequestDenied):
-        note(visit, AuditEvent.DEVICE_DENIED, asked, walk=walk)
-        return page_response(DeviceDone(asked.client_name, is_allowed=False))
+        write_audit(request, AuditEvent.DEVICE_DENIED, authorization, interaction=interaction)
+        return page_response(DeviceDone(authorization.client_name, is_allowed=False))
     raise error
 
 
-def let_person_tell(visit: Visit, asked: Asked, client: Client, error: OAuthError) -> Response:
+def offer_way_back(
+    request: BrowserRequest, authorization: AuthorizationRequest, client: Client, error: OAuthError
+) -> Response:
     """The same by a link, which the person follows or not."""
-    if asked.redirect_uri is None:
+    if authorization.redirect_uri is None:
         raise error
     reason = error.detail or error.description
-    note(visit, AuditEvent.SIGN_IN_REFUSED, asked, error=error.error, reason=reason)
-    url = error_answer(asked.redirect_uri, error, state=asked.state, issuer=visit.parts.issuer)
+    write_audit(request, AuditEvent.SIGN_IN_REFUSED, authorization, error=error.error, reason=reason)
+    url = error_answer(
+        authorization.redirect_uri, error, state=authorization.state, issuer=request.services.issuer
+    )
     return page_response(WayBack(client, display_sentence(error.description), url))
 
 
-def _end_well(connection: Connection, visit: Visit, standing: Standing, authorized: Authorized) -> str | None:
-    """In one transaction: the walk is gone, and what it stood for is the code's, or the device's."""
-    store, asked = visit.parts.store, standing.record.asked
-    if not take_walk(connection, standing.walk):
+def _finish(
+    connection: Connection, request: BrowserRequest, view: InteractionView, grant: AuthorizationGrant
+) -> str | None:
+    """In one transaction: the interaction is gone, and what it stood for is the code's, or the device's."""
+    store, authorization = request.services.store, view.state.authorization
+    if not finish_interaction(connection, view.interaction):
         return None
-    _remember(connection, visit, standing)
-    if asked.device_hash is None:
-        lifetime = visit.parts.settings.tokens.code.total_seconds()
-        return new_code(connection, store, authorized, now=visit.now, lifetime=lifetime)
-    if devices.approve(connection, store, asked.device_hash, authorized, now=visit.now):
+    _remember(connection, request, view)
+    if authorization.device_hash is None:
+        lifetime = request.services.settings.tokens.code.total_seconds()
+        return new_code(connection, store, grant, now=request.now, lifetime=lifetime)
+    if devices.approve(connection, store, authorization.device_hash, grant, now=request.now):
         return ""
     raise PageRefused(
         "This device waits no more",
@@ -102,33 +131,33 @@ def _end_well(connection: Connection, visit: Visit, standing: Standing, authoriz
     )
 
 
-def _remember(connection: Connection, visit: Visit, standing: Standing) -> None:
+def _remember(connection: Connection, request: BrowserRequest, view: InteractionView) -> None:
     """What was skipped or refused on the way; and no more, what is connected now."""
-    record, owner = standing.record, standing.record.asked.owner
-    made_up_for = [account.idp for account in record.connected if account.idp in standing.known.choices]
-    if record.identity is None or not (record.choices or made_up_for):
+    state, owner = view.state, view.state.authorization.owner
+    made_up_for = [account.idp for account in state.accounts if account.idp in view.known.choices]
+    if state.identity is None or not (state.choices or made_up_for):
         return
-    user_id = sign_in(connection, visit.parts.store, record.identity, now=visit.now)
-    remember_choices(connection, user_id, owner, record.choices, now=visit.now)
+    user_id = sign_in(connection, request.services.store, state.identity, now=request.now)
+    remember_choices(connection, user_id, owner, state.choices, now=request.now)
     for idp in made_up_for:
         forget_choice(connection, user_id, owner, idp)
 
 
-def _authorized(record: WalkRecord) -> Authorized:
-    asked, identity = record.asked, record.identity
-    if identity is None or record.signed_in_at is None:
+def _grant(state: InteractionState) -> AuthorizationGrant:
+    authorization, identity = state.authorization, state.identity
+    if identity is None or state.signed_in_at is None:
         raise ServerError("nobody has signed in", detail="a walk was finished before it began")
-    return Authorized(
-        client_id=asked.client_id,
+    return AuthorizationGrant(
+        client_id=authorization.client_id,
         identity=identity,
-        resource=asked.resource,
-        owner=asked.owner,
-        scopes=asked.scopes,
-        auth_time=record.signed_in_at,
-        connected=record.connected,
-        redirect_uri=asked.redirect_uri,
-        code_challenge=asked.code_challenge,
-        nonce=asked.nonce,
-        dpop_jkt=asked.dpop_jkt,
-        replaced=record.replaced,
+        resource=authorization.resource,
+        owner=authorization.owner,
+        scopes=authorization.scopes,
+        auth_time=state.signed_in_at,
+        accounts=state.accounts,
+        redirect_uri=authorization.redirect_uri,
+        code_challenge=authorization.code_challenge,
+        nonce=authorization.nonce,
+        dpop_jkt=authorization.dpop_jkt,
+        replaced=state.replaced,
     )

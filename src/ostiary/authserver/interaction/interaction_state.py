@@ -1,4 +1,4 @@
-"""What is remembered of a walk. Only ever sealed: the tokens of its legs are in it."""
+"""What is remembered of an interaction. Only ever sealed: the tokens of its logins are in it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-from ostiary.authserver.interaction.authorization_request import Asked
-from ostiary.authserver.upstream_account import Connected, Identity
+from ostiary.authserver.interaction.authorization_request import AuthorizationRequest
+from ostiary.authserver.upstream_account import Identity, UpstreamAccount
 
 
 class Chosen(StrEnum):
@@ -24,7 +24,7 @@ class Chosen(StrEnum):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """What became of a leg that brought nothing."""
+    """What became of an account that is not connected."""
 
     idp: str
     chosen: Chosen
@@ -32,51 +32,51 @@ class Choice(msgspec.Struct, frozen=True):
     """For people, in a sentence."""
 
 
-class WalkRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A walk. Every change makes another one."""
+class InteractionState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An interaction. Every change makes another one."""
 
-    asked: Asked
+    authorization: AuthorizationRequest = msgspec.field(name="asked")
     is_consented: bool = False
-    connected: tuple[Connected, ...] = ()
-    """What the legs brought, the identity's first."""
+    accounts: tuple[UpstreamAccount, ...] = msgspec.field(default=(), name="connected")
+    """What the logins brought, the identity's first."""
     signed_in_at: int | None = None
     """Seconds since the epoch: when the person proved themselves."""
     choices: tuple[Choice, ...] = ()
-    offered: Connected | None = None
+    offered: UpstreamAccount | None = None
     """Another account than the one that is connected: the person is asked whether to replace it."""
     replaced: tuple[str, ...] = ()
     """Providers at which the person did."""
 
     def __repr__(self) -> str:
-        return f"WalkRecord({self.asked!r})"
+        return f"InteractionState({self.authorization!r})"
 
     __str__ = __repr__
 
     @property
     def identity(self) -> Identity | None:
         """Who signed in; None while nobody has."""
-        return self.connected[0].identity if self.connected else None
+        return self.accounts[0].identity if self.accounts else None
 
-    def account(self, idp: str) -> Connected | None:
-        """What this walk brought from a provider."""
-        return next((one for one in self.connected if one.idp == idp), None)
+    def account(self, idp: str) -> UpstreamAccount | None:
+        """What this interaction brought from a provider."""
+        return next((one for one in self.accounts if one.idp == idp), None)
 
     def choice(self, idp: str) -> Choice | None:
-        """What was chosen in this walk instead of connecting."""
+        """What was chosen in this interaction instead of connecting."""
         return next((one for one in self.choices if one.idp == idp), None)
 
-    def connecting(self, account: Connected) -> WalkRecord:
+    def connecting(self, account: UpstreamAccount) -> InteractionState:
         """With one account more, in place of another one of that provider."""
         if self.account(account.idp) is None:
-            connected = (*self.connected, account)
+            accounts = (*self.accounts, account)
         else:
-            connected = tuple(account if one.idp == account.idp else one for one in self.connected)
+            accounts = tuple(account if one.idp == account.idp else one for one in self.accounts)
         return msgspec.structs.replace(
-            self, connected=connected, choices=self._choices_but(account.idp), offered=None
+            self, accounts=accounts, choices=self._choices_but(account.idp), offered=None
         )
 
-    def choosing(self, choice: Choice) -> WalkRecord:
-        """With a leg that brought nothing."""
+    def choosing(self, choice: Choice) -> InteractionState:
+        """With an account that is not connected."""
         choices = (*self._choices_but(choice.idp), choice)
         return msgspec.structs.replace(self, choices=choices, offered=None)
 

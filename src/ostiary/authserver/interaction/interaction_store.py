@@ -1,4 +1,4 @@
-"""Where walks are kept. A walk is found by its browser alone, and two tabs never overwrite each other."""
+"""Where interactions are kept. One is found by its browser alone, and two tabs never overwrite each other."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from ostiary.authserver.interaction.interaction_state import WalkRecord
+from ostiary.authserver.interaction.interaction_state import InteractionState
+from ostiary.storage.expiry import Expiry
 from ostiary.storage.schema import walks
 from ostiary.storage.store import Store, digest
+
+EXPIRY = Expiry(walks.c.expires_at)
 
 _row = walks.c
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
-    """A walk as it stands in the store."""
+class Interaction:
+    """An interaction as it stands in the store."""
 
     id: str = field(repr=False)
     version: int
-    record: WalkRecord
+    state: InteractionState
 
     @property
     def reference(self) -> str:
@@ -28,29 +31,29 @@ class Walk:
         return digest(self.id)[:16]
 
 
-def make_walk(
-    connection: Connection, store: Store, record: WalkRecord, *, browser_hash: str, expires_at: float
-) -> Walk:
+def create_interaction(
+    connection: Connection, store: Store, state: InteractionState, *, browser_hash: str, expires_at: float
+) -> Interaction:
     """A new one."""
-    walk_id = secrets.token_urlsafe(32)
-    key = digest(walk_id)
+    interaction_id = secrets.token_urlsafe(32)
+    key = digest(interaction_id)
     connection.execute(
         insert(walks).values(
             walk_hash=key,
             browser_hash=browser_hash,
-            sealed=store.seal(record, table=walks, key=key),
+            sealed=store.seal(state, table=walks, key=key),
             version=1,
             expires_at=expires_at,
         )
     )
-    return Walk(walk_id, 1, record)
+    return Interaction(interaction_id, 1, state)
 
 
-def find_walk(
-    connection: Connection, store: Store, walk_id: str, *, browser_hash: str, now: float
-) -> Walk | None:
-    """The walk of this browser; None for another's, and for one that has ended or expired."""
-    key = digest(walk_id)
+def find_interaction(
+    connection: Connection, store: Store, interaction_id: str, *, browser_hash: str, now: float
+) -> Interaction | None:
+    """The interaction of this browser; None for another's, and for one that has ended or expired."""
+    key = digest(interaction_id)
     found = connection.execute(
         select(_row.sealed, _row.version).where(
             _row.walk_hash == key, _row.browser_hash == browser_hash, _row.expires_at > now
@@ -58,28 +61,32 @@ def find_walk(
     ).first()
     if found is None:
         return None
-    return Walk(walk_id, found.version, store.open(found.sealed, WalkRecord, table=walks, key=key))
+    return Interaction(
+        interaction_id, found.version, store.open(found.sealed, InteractionState, table=walks, key=key)
+    )
 
 
-def change_walk(connection: Connection, store: Store, walk: Walk, record: WalkRecord) -> Walk | None:
-    """The walk with this record; None when it was changed or ended meanwhile."""
-    key = digest(walk.id)
+def replace_state(
+    connection: Connection, store: Store, interaction: Interaction, state: InteractionState
+) -> Interaction | None:
+    """The interaction with this state; None when it was changed or ended meanwhile."""
+    key = digest(interaction.id)
     changed = connection.execute(
         update(walks)
-        .where(_row.walk_hash == key, _row.version == walk.version)
-        .values(sealed=store.seal(record, table=walks, key=key), version=walk.version + 1)
+        .where(_row.walk_hash == key, _row.version == interaction.version)
+        .values(sealed=store.seal(state, table=walks, key=key), version=interaction.version + 1)
         .returning(_row.version)
     ).first()
-    return None if changed is None else Walk(walk.id, walk.version + 1, record)
+    return None if changed is None else Interaction(interaction.id, interaction.version + 1, state)
 
 
-def take_walk(connection: Connection, walk: Walk) -> bool:
+def finish_interaction(connection: Connection, interaction: Interaction) -> bool:
     """End it, as it stands. False when it was changed or ended meanwhile: of two, one ends it."""
-    taken = delete(walks).where(_row.walk_hash == digest(walk.id), _row.version == walk.version)
+    taken = delete(walks).where(_row.walk_hash == digest(interaction.id), _row.version == interaction.version)
     return connection.execute(taken.returning(_row.version)).first() is not None
 
 
-def drop_walk(connection: Connection, walk: Walk) -> bool:
+def delete_interaction(connection: Connection, interaction: Interaction) -> bool:
     """End it without a code, however it stands. False when it had ended."""
-    dropped = delete(walks).where(_row.walk_hash == digest(walk.id)).returning(_row.version)
+    dropped = delete(walks).where(_row.walk_hash == digest(interaction.id)).returning(_row.version)
     return connection.execute(dropped).first() is not None

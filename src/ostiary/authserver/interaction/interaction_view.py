@@ -1,4 +1,4 @@
-"""A walk, found and looked at: what it asks for, where its legs stand, what comes next."""
+"""An interaction, found and looked at: what it asks for, where its accounts stand, what comes next."""
 
 from __future__ import annotations
 
@@ -8,59 +8,67 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from ostiary.authserver.http.page_door import PageRefused
-from ostiary.authserver.interaction.account_steps import Leg, legs_of
-from ostiary.authserver.interaction.browser_request import Visit
-from ostiary.authserver.interaction.interaction_state import WalkRecord
-from ostiary.authserver.interaction.interaction_store import Walk, find_walk
-from ostiary.authserver.interaction.known_accounts import Known, what_is_known
-from ostiary.authserver.interaction.next_step import Step, next_step
+from ostiary.authserver.interaction.account_steps import AccountStep, account_steps
+from ostiary.authserver.interaction.browser_request import BrowserRequest
+from ostiary.authserver.interaction.interaction_state import InteractionState
+from ostiary.authserver.interaction.interaction_store import Interaction, find_interaction
+from ostiary.authserver.interaction.known_accounts import KnownAccounts, find_known_accounts
+from ostiary.authserver.interaction.next_step import NextStep, next_step
 from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.server.errors import ServerError
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a walk stands."""
+class InteractionView:
+    """Where an interaction stands."""
 
-    walk: Walk
+    interaction: Interaction
     target: Target
-    known: Known
-    legs: Sequence[Leg]
+    known: KnownAccounts
+    account_steps: Sequence[AccountStep]
 
     @property
-    def record(self) -> WalkRecord:
+    def state(self) -> InteractionState:
         """What is remembered of it."""
-        return self.walk.record
+        return self.interaction.state
 
     @property
-    def step(self) -> Step:
+    def next_step(self) -> NextStep:
         """What comes next."""
-        return next_step(self.record, self.legs)
+        return next_step(self.state, self.account_steps)
 
 
-async def standing_of(visit: Visit, walk_id: str) -> Standing:
-    """The walk of this browser. Raises PageRefused when it has ended, ServerError, StorageError."""
-    return await visit.parts.store.read(lambda connection: find_standing(connection, visit, walk_id))
+async def load_view(request: BrowserRequest, interaction_id: str) -> InteractionView:
+    """The interaction of this browser. Raises PageRefused when it has ended, ServerError, StorageError."""
+    return await request.services.store.read(
+        lambda connection: find_view(connection, request, interaction_id)
+    )
 
 
-def find_standing(connection: Connection, visit: Visit, walk_id: str) -> Standing:
+def find_view(connection: Connection, request: BrowserRequest, interaction_id: str) -> InteractionView:
     """The same, inside a transaction."""
-    walk = find_walk(connection, visit.parts.store, walk_id, browser_hash=visit.browser.hash, now=visit.now)
-    if walk is None:
+    interaction = find_interaction(
+        connection, request.services.store, interaction_id, browser_hash=request.browser.hash, now=request.now
+    )
+    if interaction is None:
         raise PageRefused(
             "This sign-in has ended",
             "It was finished, it has expired, or it was begun in another browser.",
             detail="the walk is unknown, ended, expired, or another browser's",
         )
-    return look_at(connection, visit.parts, walk)
+    return view_of(connection, request.services, interaction)
 
 
-def look_at(connection: Connection, parts: Parts, walk: Walk) -> Standing:
-    """Where a walk stands. Raises ServerError when the configuration has its resource no more."""
-    asked = walk.record.asked
-    target = parts.resources.find(asked.resource)
-    if target is None or target.settings.owner != asked.owner:
-        raise ServerError("the resource is not served here any more", detail=f"{asked.resource} is gone")
-    known = what_is_known(connection, parts.store, walk.record.identity, asked.owner)
-    return Standing(walk, target, known, legs_of(target.settings.uses, walk.record, known))
+def view_of(connection: Connection, services: Services, interaction: Interaction) -> InteractionView:
+    """Where an interaction stands. Raises ServerError when the configuration has its resource no more."""
+    authorization = interaction.state.authorization
+    target = services.resources.find(authorization.resource)
+    if target is None or target.settings.owner != authorization.owner:
+        raise ServerError(
+            "the resource is not served here any more", detail=f"{authorization.resource} is gone"
+        )
+    known = find_known_accounts(connection, services.store, interaction.state.identity, authorization.owner)
+    return InteractionView(
+        interaction, target, known, account_steps(target.settings.uses, interaction.state, known)
+    )

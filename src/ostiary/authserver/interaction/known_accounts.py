@@ -1,17 +1,17 @@
-"""What we know of a person before this walk: connected accounts, and what they skipped."""
+"""What we know of a person before this interaction: connected accounts, and what they skipped."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from ostiary.authserver.interaction.interaction_state import Choice
 from ostiary.authserver.interaction.skip_choices import remembered_choices
+from ostiary.authserver.sessions.users import find_user
 from ostiary.authserver.upstream_account import Identity
 from ostiary.authserver.upstream_grants.grant import GrantState, of_owner
-from ostiary.storage.schema import users
 from ostiary.storage.store import Store
 
 
@@ -27,24 +27,24 @@ class KnownAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownAccounts:
     """By the providers' names. Nothing, for somebody who is new here."""
 
     accounts: Mapping[str, KnownAccount] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
 
 
-def what_is_known(connection: Connection, store: Store, identity: Identity | None, owner: str) -> Known:
+def find_known_accounts(
+    connection: Connection, store: Store, identity: Identity | None, owner: str
+) -> KnownAccounts:
     """Of this person, towards this owner."""
     if identity is None:
-        return Known()
-    user_id = connection.execute(
-        select(users.c.id).where(users.c.issuer == identity.issuer, users.c.subject == identity.subject)
-    ).scalar_one_or_none()
+        return KnownAccounts()
+    user_id = find_user(connection, identity)
     if user_id is None:
-        return Known()
+        return KnownAccounts()
     choices = remembered_choices(connection, user_id, owner)
-    return Known(_accounts(connection, store, user_id, owner), choices)
+    return KnownAccounts(_accounts(connection, store, user_id, owner), choices)
 
 
 def _accounts(connection: Connection, store: Store, user_id: str, owner: str) -> dict[str, KnownAccount]:

@@ -1,4 +1,4 @@
-"""What comes next in a walk. Pure."""
+"""What comes next in an interaction. Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from ostiary.authserver.config.resources import Use
-from ostiary.authserver.interaction.account_steps import Leg, open_leg
-from ostiary.authserver.interaction.interaction_state import WalkRecord
+from ostiary.authserver.interaction.account_steps import AccountStep, open_step
+from ostiary.authserver.interaction.interaction_state import InteractionState
 
 
-class Step(StrEnum):
+class NextStep(StrEnum):
     """In this order."""
 
     CONSENT = "consent"
@@ -19,7 +19,7 @@ class Step(StrEnum):
     """The browser goes to the identity provider that says who it is."""
     REPLACE = "replace"
     """The person is asked whether another account takes the place of the connected one."""
-    LEG = "leg"
+    CONNECT = "connect"
     """The person is asked to connect one more account."""
     ACCOUNTS = "accounts"
     """The person is shown which accounts were connected, before a client can use them."""
@@ -27,16 +27,16 @@ class Step(StrEnum):
     """Nothing is left to do."""
 
 
-def next_step(record: WalkRecord, legs: Sequence[Leg]) -> Step:
+def next_step(state: InteractionState, steps: Sequence[AccountStep]) -> NextStep:
     """Consent before anything leaves this server; then who it is; then one account after the other."""
-    if not record.is_consented:
-        return Step.CONSENT
-    if record.identity is None:
-        return Step.SIGN_IN
-    if record.offered is not None:
-        return Step.REPLACE
-    if open_leg(legs) is not None:
-        return Step.LEG
-    if any(leg.is_new and leg.use is not Use.IDENTITY for leg in legs):
-        return Step.ACCOUNTS
-    return Step.FINISH
+    if not state.is_consented:
+        return NextStep.CONSENT
+    if state.identity is None:
+        return NextStep.SIGN_IN
+    if state.offered is not None:
+        return NextStep.REPLACE
+    if open_step(steps) is not None:
+        return NextStep.CONNECT
+    if any(step.is_new and step.use is not Use.IDENTITY for step in steps):
+        return NextStep.ACCOUNTS
+    return NextStep.FINISH

@@ -13,14 +13,15 @@ from sqlalchemy import Connection, delete, insert
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.http.json_answer import json_answer
-from ostiary.authserver.interaction.validated_client import prove, settle
+from ostiary.authserver.interaction.validated_client import validate_authorization, validate_client
 from ostiary.authserver.requests.client_request import ClientRequest
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.authserver.tokens.binding import binding
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.errors import InvalidRequest, InvalidRequestUri
 from ostiary.oauth.server.parameters import Parameters, read_parameters
+from ostiary.storage.expiry import Expiry
 from ostiary.storage.schema import pushed_requests
 from ostiary.storage.store import digest
 from ostiary.transport.direct import Answer
@@ -32,6 +33,8 @@ LIFETIME = 90
 _PROOFS = ("client_secret", "client_assertion", "client_assertion_type")
 """How the client proved itself, which is no part of what it asks."""
 
+EXPIRY = Expiry(pushed_requests.c.expires_at)
+
 _row = pushed_requests.c
 
 
@@ -41,12 +44,12 @@ class _Pushed(msgspec.Struct, frozen=True):
     parameters: bytes
 
 
-async def push(request: ClientRequest, parts: Parts) -> Answer:
+async def push(request: ClientRequest, services: Services) -> Answer:
     """`POST /oauth/par`. Raises OAuthError or StorageError."""
     try:
-        parameters = await _read(request, parts)
+        parameters = await _read(request, services)
     except OAuthError as error:
-        parts.audit.write(
+        services.audit.write(
             AuditEvent.SIGN_IN_REFUSED,
             client=request.client.client_id,
             error=error.error,
@@ -54,23 +57,23 @@ async def push(request: ClientRequest, parts: Parts) -> Answer:
             address=request.form.peer,
         )
         raise
-    reference = await in_task(_keep(parts, request.client, parameters, request.now))
+    reference = await in_task(_keep(services, request.client, parameters, request.now))
     return json_answer({"request_uri": URN + reference, "expires_in": LIFETIME}, status=201)
 
 
-async def _read(request: ClientRequest, parts: Parts) -> Parameters:
+async def _read(request: ClientRequest, services: Services) -> Parameters:
     if "request_uri" in request.parameters:
         raise InvalidRequest("a request_uri cannot be pushed")
     parameters = request.parameters.with_(client_id=request.client.client_id, **dict.fromkeys(_PROOFS))
     if request.form.dpop is not None:
-        parameters = await _bound(request, parameters, parts)
-    settle(prove(request.client, parameters, was_pushed=True), parts)
+        parameters = await _bound(request, parameters, services)
+    validate_authorization(validate_client(request.client, parameters, was_pushed=True), services)
     return parameters
 
 
-async def _bound(request: ClientRequest, parameters: Parameters, parts: Parts) -> Parameters:
+async def _bound(request: ClientRequest, parameters: Parameters, services: Services) -> Parameters:
     """The code is for whoever proved a key here (RFC 9449 section 10.1)."""
-    proven = await binding(request.form, request.client, parts, now=request.now) or {}
+    proven = await binding(request.form, request.client, services, now=request.now) or {}
     key = proven.get("jkt")
     if key is not None and parameters.get("dpop_jkt") not in {None, key}:
         raise InvalidRequest("dpop_jkt is another key than the one of the proof")
@@ -82,7 +85,7 @@ def is_pushed(parameters: Parameters) -> bool:
     return (parameters.get("request_uri") or "").startswith(URN)
 
 
-async def unfold(parts: Parts, parameters: Parameters, *, now: float) -> Parameters:
+async def resolve_request_uri(services: Services, parameters: Parameters, *, now: float) -> Parameters:
     """What was pushed, once; nothing else of the request counts. Raises InvalidRequestUri."""
     key = digest(parameters.require("request_uri").removeprefix(URN))
     client_id = parameters.require("client_id")
@@ -94,20 +97,20 @@ async def unfold(parts: Parts, parameters: Parameters, *, now: float) -> Paramet
             .returning(_row.sealed)
         ).scalar_one_or_none()
 
-    sealed = await parts.store.transaction(take)
+    sealed = await services.store.transaction(take)
     if sealed is None:
         raise InvalidRequestUri("the request_uri is unknown, used, expired, or another client's")
-    return read_parameters(parts.store.open(sealed, _Pushed, table=pushed_requests, key=key).parameters)
+    return read_parameters(services.store.open(sealed, _Pushed, table=pushed_requests, key=key).parameters)
 
 
-async def _keep(parts: Parts, client: Client, parameters: Parameters, now: float) -> str:
+async def _keep(services: Services, client: Client, parameters: Parameters, now: float) -> str:
     reference = secrets.token_urlsafe(32)
     key = digest(reference)
     row = {
         "uri_hash": key,
         "client_id": client.client_id,
-        "sealed": parts.store.seal(_Pushed(parameters.encoded()), table=pushed_requests, key=key),
+        "sealed": services.store.seal(_Pushed(parameters.encoded()), table=pushed_requests, key=key),
         "expires_at": now + LIFETIME,
     }
-    await parts.store.transaction(lambda connection: connection.execute(insert(pushed_requests), row))
+    await services.store.transaction(lambda connection: connection.execute(insert(pushed_requests), row))
     return reference

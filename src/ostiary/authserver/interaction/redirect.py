@@ -9,7 +9,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from ostiary.authserver.interaction.browser import give_cookie
-from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.pages import Onward, page_response
 
 HEADERS = {
@@ -20,10 +20,10 @@ HEADERS = {
 }
 
 
-def send_on(visit: Visit, url: str, *, to: str) -> Response:
+def redirect_to(request: BrowserRequest, url: str, *, to: str) -> Response:
     """To another site. to: what people know it by."""
-    response = page_response(Onward(url, to)) if visit.is_post else see_other(url)
-    return give_cookie(response, visit.browser, visit.parts.issuer)
+    response = page_response(Onward(url, to)) if request.is_post else see_other(url)
+    return give_cookie(response, request.browser, request.services.issuer)
 
 
 def see_other(url: str) -> Response:

@@ -6,61 +6,61 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostiary.authserver.interaction.advance import go_on
-from ostiary.authserver.interaction.browser_request import Visit
+from ostiary.authserver.interaction.advance import advance
+from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.change import change_as_seen
-from ostiary.authserver.interaction.form_submission import read_posted, undecided, walk_form
-from ostiary.authserver.interaction.interaction_state import Choice, Chosen, WalkRecord
-from ostiary.authserver.interaction.interaction_view import Standing
+from ostiary.authserver.interaction.form_submission import read_submission, step_form, undecided
+from ostiary.authserver.interaction.interaction_state import Choice, Chosen, InteractionState
+from ostiary.authserver.interaction.interaction_view import InteractionView
 from ostiary.authserver.interaction.login_result import label_before
-from ostiary.authserver.interaction.next_step import Step
+from ostiary.authserver.interaction.next_step import NextStep
 from ostiary.authserver.pages import ReplaceAccount
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.server.errors import ServerError
 
 
-async def replace(request: Request, parts: Parts) -> Response:
+async def replace(http_request: Request, services: Services) -> Response:
     """`POST /oauth/replace`. Raises PageRefused, OAuthError, StorageError."""
-    posted = await read_posted(request, parts, field="decision")
-    if not posted.is_about(Step.REPLACE):
-        return posted.shown_again()
-    if posted.decision not in {"replace", "keep"}:
+    submission = await read_submission(http_request, services, field="decision")
+    if not submission.is_about(NextStep.REPLACE):
+        return submission.show_again()
+    if submission.decision not in {"replace", "keep"}:
         raise undecided("decision")
-    alter = _replaced if posted.decision == "replace" else _kept
-    after = await change_as_seen(posted.visit, posted.standing, alter)
-    return posted.shown_again() if after is None else await go_on(posted.visit, after)
+    alter = _replaced if submission.decision == "replace" else _kept
+    after = await change_as_seen(submission.request, submission.view, alter)
+    return submission.show_again() if after is None else await advance(submission.request, after)
 
 
-def replace_page(visit: Visit, standing: Standing) -> ReplaceAccount:
+def replace_page(request: BrowserRequest, view: InteractionView) -> ReplaceAccount:
     """Both accounts, by the names that people know."""
-    offered = standing.record.offered
+    offered = view.state.offered
     if offered is None:
         raise ServerError("no account is offered", detail="the page was asked for at another step")
-    idp = visit.parts.idps.get(offered.idp)
+    idp = request.services.idps.get(offered.idp)
     return ReplaceAccount(
         idp=idp.display_name if idp else offered.idp,
-        connected=label_before(standing.record, offered.idp, standing.known),
+        connected=label_before(view.state, offered.idp, view.known),
         offered=offered.label or offered.account,
-        form=walk_form(visit, standing, "/oauth/replace"),
+        form=step_form(request, view, "/oauth/replace"),
     )
 
 
-def _replaced(standing: Standing) -> WalkRecord:
-    record, offered = standing.record, standing.record.offered
+def _replaced(view: InteractionView) -> InteractionState:
+    state, offered = view.state, view.state.offered
     if offered is None:
-        return record
-    replaced = record.replaced
-    if offered.idp in standing.known.accounts:
+        return state
+    replaced = state.replaced
+    if offered.idp in view.known.accounts:
         replaced = tuple(dict.fromkeys([*replaced, offered.idp]))
-    return msgspec.structs.replace(record.connecting(offered), replaced=replaced)
+    return msgspec.structs.replace(state.connecting(offered), replaced=replaced)
 
 
-def _kept(standing: Standing) -> WalkRecord:
+def _kept(view: InteractionView) -> InteractionState:
     """What came back is dropped; an account that works no more is asked for again."""
-    record, offered = standing.record, standing.record.offered
+    state, offered = view.state, view.state.offered
     if offered is None:
-        return record
-    if record.account(offered.idp) is not None:
-        return msgspec.structs.replace(record, offered=None)
-    before = label_before(record, offered.idp, standing.known)
-    return record.choosing(Choice(offered.idp, Chosen.KEPT, f"You kept {before}. Sign in with that account."))
+        return state
+    if state.account(offered.idp) is not None:
+        return msgspec.structs.replace(state, offered=None)
+    before = label_before(state, offered.idp, view.known)
+    return state.choosing(Choice(offered.idp, Chosen.KEPT, f"You kept {before}. Sign in with that account."))

@@ -1,8 +1,9 @@
-"""Legs that were skipped, refused or failed are remembered, and shown at the page of connected accounts."""
+"""Accounts that were skipped or refused are remembered, and shown at the page of connected accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -14,6 +15,17 @@ LONGEST_REASON = 300
 _row = idp_choices.c
 
 
+@dataclass(frozen=True, slots=True)
+class MadeChoice:
+    """An account that was not connected, and why."""
+
+    owner: str
+    idp: str
+    chosen: Chosen
+    reason: str
+    made_at: float
+
+
 def remembered_choices(connection: Connection, user_id: str, owner: str) -> dict[str, Choice]:
     """By the providers' names."""
     rows = connection.execute(
@@ -22,10 +34,19 @@ def remembered_choices(connection: Connection, user_id: str, owner: str) -> dict
     return {row.idp: Choice(row.idp, Chosen(row.choice), row.reason) for row in rows}
 
 
+def choices_of_user(connection: Connection, user_id: str) -> list[MadeChoice]:
+    """All that somebody made, the oldest first."""
+    query = select(idp_choices).where(_row.user_id == user_id).order_by(_row.made_at)
+    return [
+        MadeChoice(row.owner, row.idp, Chosen(row.choice), row.reason, row.made_at)
+        for row in connection.execute(query)
+    ]
+
+
 def remember_choices(
     connection: Connection, user_id: str, owner: str, choices: Iterable[Choice], *, now: float
 ) -> None:
-    """In place of what was remembered of the same legs."""
+    """In place of what was remembered of the same accounts."""
     for choice in choices:
         forget_choice(connection, user_id, owner, choice.idp)
         connection.execute(

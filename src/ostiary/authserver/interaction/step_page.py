@@ -5,31 +5,31 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostiary.authserver.interaction.advance import go_on
-from ostiary.authserver.interaction.browser_request import Visit
-from ostiary.authserver.interaction.connect_accounts import walk_page
+from ostiary.authserver.interaction.advance import advance
+from ostiary.authserver.interaction.browser_request import BrowserRequest
+from ostiary.authserver.interaction.connect_accounts import accounts_page
 from ostiary.authserver.interaction.consent import consent_page
-from ostiary.authserver.interaction.interaction_view import standing_of
-from ostiary.authserver.interaction.next_step import Step
+from ostiary.authserver.interaction.interaction_view import load_view
+from ostiary.authserver.interaction.next_step import NextStep
 from ostiary.authserver.interaction.replace_account import replace_page
 from ostiary.authserver.pages import Page, page_response
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.server.parameters import read_parameters
 
 
-async def shown(request: Request, parts: Parts) -> Response:
+async def step_page(http_request: Request, services: Services) -> Response:
     """Raises PageRefused, OAuthError, StorageError."""
-    visit = Visit.again(request, parts)
-    parameters = read_parameters(request.scope["query_string"])
-    standing = await standing_of(visit, parameters.require("walk"))
+    request = BrowserRequest.again(http_request, services)
+    parameters = read_parameters(http_request.scope["query_string"])
+    view = await load_view(request, parameters.require("walk"))
     page: Page
-    match standing.step:
-        case Step.CONSENT:
-            page = consent_page(visit, standing)
-        case Step.REPLACE:
-            page = replace_page(visit, standing)
-        case Step.LEG | Step.ACCOUNTS:
-            page = walk_page(visit, standing)
-        case Step.SIGN_IN | Step.FINISH:
-            return await go_on(visit, standing)
+    match view.next_step:
+        case NextStep.CONSENT:
+            page = consent_page(request, view)
+        case NextStep.REPLACE:
+            page = replace_page(request, view)
+        case NextStep.CONNECT | NextStep.ACCOUNTS:
+            page = accounts_page(request, view)
+        case NextStep.SIGN_IN | NextStep.FINISH:
+            return await advance(request, view)
     return page_response(page)

@@ -1,4 +1,4 @@
-"""What a client hears of a leg that failed. RFC 6749 section 4.1.2.1, OpenID Connect Core 3.1.2.6."""
+"""What a client hears of a login that failed. RFC 6749 section 4.1.2.1, OpenID Connect Core 3.1.2.6."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ostiary.oauth.server.errors import (
 _NOT_WITHOUT_A_PAGE = frozenset({"interaction_required", "consent_required", "account_selection_required"})
 
 
-def refusal(error: IdpError, name: str) -> OAuthError:
+def oauth_error(error: IdpError, name: str) -> OAuthError:
     """name: of the provider, as people know it. What the provider said besides its code is for the log."""
     detail = str(error)
     match error:

@@ -1,4 +1,4 @@
-"""One leg: the browser is sent to an identity provider, and comes back. RFC 6749 section 10.12.
+"""One login: the browser is sent to an identity provider, and comes back. RFC 6749 section 10.12.
 
 The `state` that goes along is remembered with the browser, the provider and the purpose. It is taken once, by
 one statement: by that browser, at that provider's own callback. Whoever else brings it spends nothing.
@@ -12,26 +12,29 @@ import msgspec
 from sqlalchemy import Connection, delete, insert
 
 from ostiary.authserver.http.page_door import PageRefused
-from ostiary.authserver.idps.idp import IdpError, LegMemory, LegWishes, UpstreamIdp
-from ostiary.authserver.services import Parts
-from ostiary.authserver.upstream_account import Connected
+from ostiary.authserver.idps.idp import IdpError, LoginMemory, LoginOptions, UpstreamIdp
+from ostiary.authserver.services import Services
+from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.oauth.client.authorization_response import answer_of
+from ostiary.storage.expiry import Expiry
 from ostiary.storage.schema import upstream_states
 from ostiary.storage.store import digest
 
+EXPIRY = Expiry(upstream_states.c.expires_at)
 
-class WalkLeg(msgspec.Struct, frozen=True, tag="walk"):
-    """A leg of a walk from an authorization request to a code."""
 
-    walk_id: str
+class InteractionLogin(msgspec.Struct, frozen=True, tag="walk"):
+    """A login on the way from an authorization request to a code."""
+
+    interaction_id: str = msgspec.field(name="walk_id")
 
     def __repr__(self) -> str:
-        return "WalkLeg(***)"
+        return "InteractionLogin(***)"
 
     __str__ = __repr__
 
 
-class ConnectLeg(msgspec.Struct, frozen=True, tag="connect"):
+class ConnectLogin(msgspec.Struct, frozen=True, tag="connect"):
     """One more account for somebody who is signed in at the page of connected accounts."""
 
     user_id: str
@@ -39,17 +42,17 @@ class ConnectLeg(msgspec.Struct, frozen=True, tag="connect"):
     resource: str
 
 
-class PageSignIn(msgspec.Struct, frozen=True, tag="page"):
+class PageLogin(msgspec.Struct, frozen=True, tag="page"):
     """A sign-in at the page of connected accounts."""
 
     return_to: str
 
 
-Purpose = WalkLeg | ConnectLeg | PageSignIn
+Purpose = InteractionLogin | ConnectLogin | PageLogin
 
 
-class LegFailed(Exception):
-    """A leg that began properly, and failed at the provider. `error` says how."""
+class LoginFailed(Exception):
+    """A login that began properly, and failed at the provider. `error` says how."""
 
     def __init__(self, purpose: Purpose, error: IdpError) -> None:
         super().__init__(str(error))
@@ -57,20 +60,26 @@ class LegFailed(Exception):
         self.error = error
 
 
-class _Leg(msgspec.Struct, frozen=True):
+class PendingLogin(msgspec.Struct, frozen=True):
     """What is sealed."""
 
     purpose: Purpose
-    memory: LegMemory
+    memory: LoginMemory
 
 
-async def begin_leg(
-    parts: Parts, idp: UpstreamIdp, *, browser_hash: str, purpose: Purpose, wishes: LegWishes, now: float
+async def begin_login(
+    services: Services,
+    idp: UpstreamIdp,
+    *,
+    browser_hash: str,
+    purpose: Purpose,
+    options: LoginOptions,
+    now: float,
 ) -> str:
     """The URL to send the browser to. Raises IdpError, StorageError."""
     state = secrets.token_urlsafe(32)
-    departure = await idp.depart(state=state, redirect_uri=callback_url(parts, idp.name), wishes=wishes)
-    leg = _Leg(purpose, departure.memory)
+    departure = await idp.begin(state=state, redirect_uri=callback_url(services, idp.name), options=options)
+    step = PendingLogin(purpose, departure.memory)
     key = digest(state)
 
     def remember(connection: Connection) -> None:
@@ -79,29 +88,29 @@ async def begin_leg(
                 state_hash=key,
                 browser_hash=browser_hash,
                 idp=idp.name,
-                sealed=parts.store.seal(leg, table=upstream_states, key=key),
-                expires_at=now + parts.settings.tokens.sign_in.total_seconds(),
+                sealed=services.store.seal(step, table=upstream_states, key=key),
+                expires_at=now + services.settings.tokens.sign_in.total_seconds(),
             )
         )
 
-    await parts.store.transaction(remember)
+    await services.store.transaction(remember)
     return departure.url
 
 
-async def finish_leg(
-    parts: Parts, idp_name: str, query: bytes, *, browser_hash: str | None, now: float
-) -> tuple[Purpose, Connected]:
-    """What the leg was for, and what it brought.
+async def complete_login(
+    services: Services, idp_name: str, query: bytes, *, browser_hash: str | None, now: float
+) -> tuple[Purpose, UpstreamAccount]:
+    """What the login was for, and what it brought.
 
     query: as the browser brought it. browser_hash: None for a browser without a cookie. Raises InvalidRequest
     and PageRefused for what is no answer to a question of ours, LegFailed, StorageError.
     """
     state = answer_of(query).get("state")
-    idp = parts.idps.get(idp_name)
-    leg = None
+    idp = services.idps.get(idp_name)
+    step = None
     if state is not None and idp is not None and browser_hash is not None:
-        leg = await _take(parts, digest(state), idp_name, browser_hash, now)
-    if idp is None or leg is None:
+        step = await _take(services, digest(state), idp_name, browser_hash, now)
+    if idp is None or step is None:
         raise PageRefused(
             "This sign-in cannot go on",
             "It has expired, was finished already, or was begun in another browser.",
@@ -109,17 +118,19 @@ async def finish_leg(
             f"the browser {'has a' if browser_hash else 'has no'} cookie; callback of {idp_name[:63]!r}",
         )
     try:
-        return leg.purpose, await idp.arrive(query, leg.memory, now=now)
+        return step.purpose, await idp.complete(query, step.memory, now=now)
     except IdpError as error:
-        raise LegFailed(leg.purpose, error) from error
+        raise LoginFailed(step.purpose, error) from error
 
 
-def callback_url(parts: Parts, idp_name: str) -> str:
+def callback_url(services: Services, idp_name: str) -> str:
     """Our redirect URI at a provider."""
-    return parts.url(f"/oauth/callback/{idp_name}")
+    return services.url(f"/oauth/callback/{idp_name}")
 
 
-async def _take(parts: Parts, key: str, idp_name: str, browser_hash: str, now: float) -> _Leg | None:
+async def _take(
+    services: Services, key: str, idp_name: str, browser_hash: str, now: float
+) -> PendingLogin | None:
     def take(connection: Connection) -> bytes | None:
         columns = upstream_states.c
         return connection.execute(
@@ -133,5 +144,7 @@ async def _take(parts: Parts, key: str, idp_name: str, browser_hash: str, now: f
             .returning(columns.sealed)
         ).scalar_one_or_none()
 
-    sealed = await parts.store.transaction(take)
-    return None if sealed is None else parts.store.open(sealed, _Leg, table=upstream_states, key=key)
+    sealed = await services.store.transaction(take)
+    return (
+        None if sealed is None else services.store.open(sealed, PendingLogin, table=upstream_states, key=key)
+    )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ostiary.authserver.interaction.authorization_request import Asked, settled
+from ostiary.authserver.interaction.authorization_request import (
+    AuthorizationRequest,
+    choose_resource_and_scopes,
+)
 from ostiary.authserver.pages import DestinationRefused, destination
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.server.authorization_request import read_authorization
 from ostiary.oauth.server.client import AUTHORIZATION_CODE, Client
 from ostiary.oauth.server.errors import (
@@ -20,7 +23,7 @@ from ostiary.oauth.server.redirect_uri import RedirectKind, check_registrable, m
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class ValidatedClient:
     """A request whose client and redirect URI are known to belong together."""
 
     client: Client
@@ -29,7 +32,7 @@ class Proven:
     was_pushed: bool
 
 
-def prove(client: Client, parameters: Parameters, *, was_pushed: bool) -> Proven:
+def validate_client(client: Client, parameters: Parameters, *, was_pushed: bool) -> ValidatedClient:
     """Raises InvalidRequest, which is never told by a redirect."""
     uri = match_redirect(parameters.get("redirect_uri"), client.redirect_uris)
     try:
@@ -40,7 +43,7 @@ def prove(client: Client, parameters: Parameters, *, was_pushed: bool) -> Proven
         _still_registrable(uri, client)
     if not (uri.isascii() and uri.isprintable()) or " " in uri:
         raise InvalidRequest("the redirect_uri has a character that no URI has")
-    return Proven(client, uri, parameters, was_pushed)
+    return ValidatedClient(client, uri, parameters, was_pushed)
 
 
 def _still_registrable(uri: str, client: Client) -> None:
@@ -51,25 +54,27 @@ def _still_registrable(uri: str, client: Client) -> None:
         raise InvalidRequest(f"no answer goes to the redirect_uri: {refused.description}") from None
 
 
-def settle(proven: Proven, parts: Parts) -> Asked:
+def validate_authorization(validated: ValidatedClient, services: Services) -> AuthorizationRequest:
     """What is asked for. Raises OAuthError, for the client."""
-    client = proven.client
+    client = validated.client
     if not client.may_use(AUTHORIZATION_CODE):
         raise UnauthorizedClient("this client may not use the grant authorization_code")
-    if client.require_pushed_requests and not proven.was_pushed:
+    if client.require_pushed_requests and not validated.was_pushed:
         raise InvalidRequest("this client has to push its requests (RFC 9126)")
-    asked = settled(read_authorization(proven.parameters), client, proven.redirect_uri, parts)
-    if asked.is_silent and not may_skip_consent(client, asked):
+    authorization = choose_resource_and_scopes(
+        read_authorization(validated.parameters), client, validated.redirect_uri, services
+    )
+    if authorization.is_silent and not may_skip_consent(client, authorization):
         raise ConsentRequired("the person has to agree, and prompt is none")
-    return asked
+    return authorization
 
 
-def may_skip_consent(client: Client, asked: Asked) -> bool:
+def may_skip_consent(client: Client, authorization: AuthorizationRequest) -> bool:
     """Whether the operator answers for the client, and it does not want the person asked.
 
     A public client at a redirect URI on the person's machine may be any program there that knows its name
     (RFC 8252 section 8.6), so its person is asked whoever registered it.
     """
-    if not client.is_verified or "consent" in asked.prompt:
+    if not client.is_verified or "consent" in authorization.prompt:
         return False
-    return not client.is_public or redirect_kind(asked.redirect_uri or "") is RedirectKind.HTTPS
+    return not client.is_public or redirect_kind(authorization.redirect_uri or "") is RedirectKind.HTTPS

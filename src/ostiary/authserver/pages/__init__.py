@@ -4,12 +4,12 @@ A page is a frozen dataclass with just the values it shows; its docstring says w
 `page_response` makes it an answer. Every form posts `csrf` and its hidden fields besides.
 
     Consent             who asks, for what, where the answer goes             RFC 6749 4.1.1
-    Walk                which accounts are connected, which is next
+    ConnectAccounts     which accounts are connected, which is next
     ReplaceAccount      another account came back: replace or keep
     SignInChoice        which identity provider
     DevelopmentSignIn   alice or bob, not for real use
     Connections         what is connected, and how to end it
-    ConnectAccount      one more account: asked before it begins
+    ConfirmConnection   one more account: asked before it begins
     DeviceCode          which device; DeviceConfirm, DeviceDone: let it in   RFC 8628 3.3
     ErrorPage, Done     the last word
     Onward              the browser goes on to another site
@@ -35,14 +35,14 @@ is never trusted to say who somebody is; a host and a `Destination` are.
 """
 
 from ostiary.authserver.pages.assets import asset_routes
-from ostiary.authserver.pages.connect_accounts import Leg, ReplaceAccount, Walk
+from ostiary.authserver.pages.connect_accounts import AccountProgress, ConnectAccounts, ReplaceAccount
 from ostiary.authserver.pages.connections import (
-    AwayOffer,
-    AwayPermission,
     ClientAccess,
-    ConnectAccount,
+    ConfirmConnection,
     ConnectedAccount,
     Connections,
+    OfflineAccessOffer,
+    OfflineAccessPermission,
     ResourceConnections,
 )
 from ostiary.authserver.pages.consent import AccountAsked, Consent, Scope
@@ -63,12 +63,12 @@ from ostiary.authserver.pages.sign_in import DevelopmentAccount, DevelopmentSign
 
 __all__ = [
     "AccountAsked",
+    "AccountProgress",
     "App",
-    "AwayOffer",
-    "AwayPermission",
     "Client",
     "ClientAccess",
-    "ConnectAccount",
+    "ConfirmConnection",
+    "ConnectAccounts",
     "ConnectedAccount",
     "Connections",
     "Consent",
@@ -83,8 +83,9 @@ __all__ = [
     "ErrorPage",
     "Form",
     "FormActionRefused",
-    "Leg",
     "LocalProgram",
+    "OfflineAccessOffer",
+    "OfflineAccessPermission",
     "Onward",
     "Page",
     "Provider",
@@ -92,7 +93,6 @@ __all__ = [
     "ResourceConnections",
     "Scope",
     "SignInChoice",
-    "Walk",
     "WayBack",
     "Website",
     "asset_routes",

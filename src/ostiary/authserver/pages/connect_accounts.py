@@ -1,4 +1,4 @@
-"""The walk: one account after the other is connected, and none is swapped for another without asking."""
+"""One account after the other is connected, and none is swapped for another without asking."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ostiary.authserver.pages.page import Form, Page
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
-    """One account of the walk."""
+class AccountProgress:
+    """One account of a sign-in."""
 
     idp: str
     """The name that people know it by."""
@@ -25,18 +25,18 @@ class Leg:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk(Page):
+class ConnectAccounts(Page):
     """Posts `step`: `connect`, `skip` or `cancel`; `continue` when nothing is left to connect."""
 
-    template: ClassVar[str] = "walk.html"
+    template: ClassVar[str] = "connect_accounts.html"
     client_name: str
-    legs: Sequence[Leg]
+    accounts: Sequence[AccountProgress]
     form: Form
 
     @property
-    def current(self) -> Leg | None:
-        """The leg that the buttons are about."""
-        return next((leg for leg in self.legs if leg.state in {"now", "failed"}), None)
+    def current(self) -> AccountProgress | None:
+        """The account that the buttons are about."""
+        return next((account for account in self.accounts if account.state in {"now", "failed"}), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ostiary.authserver.pages.page import Client, Form, Page
 
 
 @dataclass(frozen=True, slots=True)
-class AwayPermission:
+class OfflineAccessPermission:
     """A client may use the account while the person is away. `revoke` posts nothing but its hidden fields."""
 
     client: Client
@@ -21,7 +21,7 @@ class AwayPermission:
 
 
 @dataclass(frozen=True, slots=True)
-class AwayOffer:
+class OfflineAccessOffer:
     """The form that gives such a permission. Posts `client` (an id) and `days`: `1`, `7` or `30`."""
 
     clients: Sequence[tuple[str, str]]
@@ -42,8 +42,8 @@ class ConnectedAccount:
     connect: Form | None = None
     """Connects, or connects again."""
     disconnect: Form | None = None
-    away: Sequence[AwayPermission] = ()
-    away_offer: AwayOffer | None = None
+    offline_access: Sequence[OfflineAccessPermission] = ()
+    offline_access_offer: OfflineAccessOffer | None = None
     reason: str = ""
     """Why it was refused, in a sentence."""
 
@@ -82,10 +82,10 @@ class Connections(Page):
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectAccount(Page):
+class ConfirmConnection(Page):
     """A link led here: nothing begins before the person says so. Forms post hidden fields alone."""
 
-    template: ClassVar[str] = "connect_account.html"
+    template: ClassVar[str] = "confirm_connection.html"
     idp: str
     resource: str
     owner: str

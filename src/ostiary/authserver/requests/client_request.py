@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ostiary.authserver.http.endpoint_door import Handler
     from ostiary.authserver.http.form_request import FormRequest
     from ostiary.authserver.rates import ClientRate
-    from ostiary.authserver.services import Parts
+    from ostiary.authserver.services import Services
     from ostiary.oauth.server.parameters import Parameters
 
 
@@ -31,16 +31,16 @@ class ClientRequest:
         return self.form.parameters
 
 
-ClientEndpoint = Callable[[ClientRequest, "Parts"], Awaitable[Answer]]
+ClientEndpoint = Callable[[ClientRequest, "Services"], Awaitable[Answer]]
 """Raises OAuthError or StorageError."""
 
 
-def for_clients(endpoint: ClientEndpoint, parts: Parts, limit: ClientRate) -> Handler:
+def for_clients(endpoint: ClientEndpoint, services: Services, limit: ClientRate) -> Handler:
     """The endpoint, for clients that prove who they are and do not ask too often."""
 
     async def answer(form: FormRequest) -> Answer:
-        now = parts.clock()
-        client = await parts.authenticator.authenticate(form, limit=limit, now=now)
-        return await endpoint(ClientRequest(form, client, now), parts)
+        now = services.clock()
+        client = await services.authenticator.authenticate(form, limit=limit, now=now)
+        return await endpoint(ClientRequest(form, client, now), services)
 
     return answer

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostiary.authserver.http.form_request import FormRequest
-from ostiary.authserver.services import Parts
-from ostiary.authserver.token_response import Issued
+from ostiary.authserver.services import Services
+from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.parameters import Parameters
 
@@ -25,5 +25,5 @@ class GrantRequest:
     now: float
 
 
-Grant = Callable[[GrantRequest, Parts], Awaitable[Issued]]
+Grant = Callable[[GrantRequest, Services], Awaitable[AccessTokenResponse]]
 """Raises OAuthError or StorageError. It is stepped without a task: what needs one goes through `in_task`."""

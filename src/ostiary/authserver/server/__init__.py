@@ -7,6 +7,7 @@ documents      what anybody may read, answered from memory
 discovery      what the server says of itself                          RFC 8414
 callback       a browser comes back from an identity provider
 mtls_listener  where clients with certificates ask                     RFC 8705 5
+maintenance    done from time to time
 sweep          what has had its time goes
 metrics        counted as it is written down
 readiness      whether it can do its work

@@ -12,7 +12,7 @@ from ostiary.authserver.http.endpoint_door import door
 from ostiary.authserver.http.form_request import read_bare_request
 from ostiary.authserver.idps.client_document import client_documents
 from ostiary.authserver.server.discovery import USERINFO_PATH, discovery_document
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.authserver.signing.signing_keys import JWKS_MAX_AGE
 from ostiary.oauth.server.endpoint_url import endpoint_path, well_known_paths
 from ostiary.transport.direct import Answer, Door, Request
@@ -25,18 +25,18 @@ PUBLIC = (
 )
 
 
-def documents(parts: Parts) -> dict[bytes, Door]:
+def documents(services: Services) -> dict[bytes, Door]:
     """Path → what answers its GET requests. But for userinfo, they work while the store is away."""
-    metadata = msgspec.json.encode(discovery_document(parts.settings))
-    found = {path: _document(lambda: metadata) for path in well_known_paths(parts.issuer)}
-    found[endpoint_path(parts.issuer, "/.well-known/jwks.json")] = _document(parts.signing.jwks)
-    found[endpoint_path(parts.issuer, USERINFO_PATH)] = door(
-        UserinfoEndpoint(parts, "GET"),
-        url=parts.url(USERINFO_PATH),
+    metadata = msgspec.json.encode(discovery_document(services.settings))
+    found = {path: _document(lambda: metadata) for path in well_known_paths(services.issuer)}
+    found[endpoint_path(services.issuer, "/.well-known/jwks.json")] = _document(services.signing.jwks)
+    found[endpoint_path(services.issuer, USERINFO_PATH)] = door(
+        UserinfoEndpoint(services, "GET"),
+        url=services.url(USERINFO_PATH),
         read=read_bare_request,
-        audit=parts.audit,
+        audit=services.audit,
     )
-    for path, description in client_documents(parts.settings).items():
+    for path, description in client_documents(services.settings).items():
         found[path] = _document(partial(bytes, description))
     return {path.encode(): one for path, one in found.items()}
 

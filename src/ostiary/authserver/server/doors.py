@@ -18,51 +18,54 @@ from ostiary.authserver.http.form_request import (
 from ostiary.authserver.interaction.pushed_requests import push
 from ostiary.authserver.requests.client_request import for_clients
 from ostiary.authserver.server.discovery import PATHS, REGISTRATION_PATH, USERINFO_PATH, mtls_endpoints
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.server.endpoint_url import endpoint_path
 from ostiary.transport.direct import Door
 
 
-def _forms(parts: Parts) -> dict[str, Handler]:
-    rates = parts.rates
+def _forms(services: Services) -> dict[str, Handler]:
+    rates = services.rates
     return {
-        "/oauth/token": TokenEndpoint(parts),
-        "/oauth/revoke": for_clients(revoke, parts, rates.token),
-        "/oauth/introspect": for_clients(introspect, parts, rates.token),
-        "/oauth/device_authorization": for_clients(authorize_device, parts, rates.authorize),
-        "/oauth/par": for_clients(push, parts, rates.authorize),
+        "/oauth/token": TokenEndpoint(services),
+        "/oauth/revoke": for_clients(revoke, services, rates.token),
+        "/oauth/introspect": for_clients(introspect, services, rates.token),
+        "/oauth/device_authorization": for_clients(authorize_device, services, rates.authorize),
+        "/oauth/par": for_clients(push, services, rates.authorize),
     }
 
 
-def doors(parts: Parts) -> dict[bytes, Door]:
+def doors(services: Services) -> dict[bytes, Door]:
     """Path → what answers its POST requests."""
     found = {
-        endpoint_path(parts.issuer, path).encode(): door(
-            handler, url=parts.url(path), read=read_form_request, audit=parts.audit
+        endpoint_path(services.issuer, path).encode(): door(
+            handler, url=services.url(path), read=read_form_request, audit=services.audit
         )
-        for path, handler in _forms(parts).items()
+        for path, handler in _forms(services).items()
     }
-    found[endpoint_path(parts.issuer, USERINFO_PATH).encode()] = door(
-        UserinfoEndpoint(parts, "POST"),
-        url=parts.url(USERINFO_PATH),
+    found[endpoint_path(services.issuer, USERINFO_PATH).encode()] = door(
+        UserinfoEndpoint(services, "POST"),
+        url=services.url(USERINFO_PATH),
         read=read_bare_request,
-        audit=parts.audit,
+        audit=services.audit,
     )
-    if parts.settings.registration.dynamic:
+    if services.settings.registration.dynamic:
         path = REGISTRATION_PATH
-        found[endpoint_path(parts.issuer, path).encode()] = door(
-            RegistrationEndpoint(parts), url=parts.url(path), read=read_json_request, audit=parts.audit
+        found[endpoint_path(services.issuer, path).encode()] = door(
+            RegistrationEndpoint(services),
+            url=services.url(path),
+            read=read_json_request,
+            audit=services.audit,
         )
     return found
 
 
-def mtls_doors(parts: Parts, settings: MtlsSettings) -> dict[bytes, Door]:
+def mtls_doors(services: Services, settings: MtlsSettings) -> dict[bytes, Door]:
     """The same, for those that are also where certificates are asked for."""
-    forms = _forms(parts)
+    forms = _forms(services)
     return {
         canonical_url(url).path.encode(): door(
-            forms[PATHS[name]], url=url, read=read_form_request, audit=parts.audit
+            forms[PATHS[name]], url=url, read=read_form_request, audit=services.audit
         )
         for name, url in mtls_endpoints(settings).items()
     }

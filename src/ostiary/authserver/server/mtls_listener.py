@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from ostiary.authserver.config.settings import MtlsSettings
 from ostiary.authserver.server.discovery import mtls_origin
 from ostiary.authserver.server.doors import mtls_doors
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.direct import Answer, Door, Request, StreamedAnswer
 from ostiary.transport.limits import Limits
@@ -27,7 +27,7 @@ from ostiary.transport.serving import address_of, serving
 
 @contextlib.asynccontextmanager
 async def mtls_listening(
-    sock: socket.socket, settings: MtlsSettings, parts: Parts, limits: Limits
+    sock: socket.socket, settings: MtlsSettings, services: Services, limits: Limits
 ) -> AsyncIterator[None]:
     """Answer on a bound socket while the block runs. Raises CertificateUnusable."""
     files = settings.certificates
@@ -36,7 +36,7 @@ async def mtls_listening(
         sock,
         limits=limits,
         hosts=own_hosts(address_of(sock), canonical_url(mtls_origin(settings)).authority),
-        doors={path: _for_one_request(door) for path, door in mtls_doors(parts, settings).items()},
+        doors={path: _for_one_request(door) for path, door in mtls_doors(services, settings).items()},
         tls=mutual_tls(CertificateFiles(files.certificate, files.private_key, files.trust_bundle)),
     ):
         yield

@@ -15,30 +15,30 @@ from ostiary.authserver import device_pages
 from ostiary.authserver.connections.connect import ask, begin
 from ostiary.authserver.connections.ending import disconnect_account, end_access, sign_out
 from ostiary.authserver.connections.listing import listing
-from ostiary.authserver.connections.offline_access import allow_away, revoke_away
+from ostiary.authserver.connections.offline_access import allow_offline_access, revoke_offline_access
 from ostiary.authserver.connections.replacement_offer import decide
 from ostiary.authserver.connections.sign_in import choose
 from ostiary.authserver.http.page_door import page_door
 from ostiary.authserver.interaction.authorize import authorize
-from ostiary.authserver.interaction.connect_accounts import step
+from ostiary.authserver.interaction.connect_accounts import connect_accounts
 from ostiary.authserver.interaction.consent import consent
 from ostiary.authserver.interaction.replace_account import replace
-from ostiary.authserver.interaction.step_page import shown
+from ostiary.authserver.interaction.step_page import step_page
 from ostiary.authserver.pages import asset_routes
 from ostiary.authserver.server.callback import callback
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.application import application
 from ostiary.transport.asked_ahead import is_asked_ahead
 
-PagesHandler = Callable[[Request, Parts], Awaitable[Response]]
+PagesHandler = Callable[[Request, Services], Awaitable[Response]]
 
 PAGES: list[tuple[str, str, PagesHandler]] = [
     ("GET", "/oauth/authorize", authorize),
     ("POST", "/oauth/authorize", authorize),
     ("GET", "/oauth/callback/{idp}", callback),
-    ("GET", "/oauth/walk", shown),
-    ("POST", "/oauth/walk", step),
+    ("GET", "/oauth/walk", step_page),
+    ("POST", "/oauth/walk", connect_accounts),
     ("POST", "/oauth/consent", consent),
     ("POST", "/oauth/replace", replace),
     ("GET", "/connections", listing),
@@ -47,8 +47,8 @@ PAGES: list[tuple[str, str, PagesHandler]] = [
     ("POST", "/connections/replace", decide),
     ("POST", "/connections/disconnect", disconnect_account),
     ("POST", "/connections/end", end_access),
-    ("POST", "/connections/away", allow_away),
-    ("POST", "/connections/away/revoke", revoke_away),
+    ("POST", "/connections/away", allow_offline_access),
+    ("POST", "/connections/away/revoke", revoke_offline_access),
     ("GET", "/connect/{idp}", ask),
     ("POST", "/connect/{idp}", begin),
     ("GET", "/device", device_pages.enter),
@@ -58,7 +58,7 @@ PAGES: list[tuple[str, str, PagesHandler]] = [
 """What people's browsers ask for, below the issuer's own path."""
 
 
-def asgi(parts: Parts, *, doors: Collection[bytes], documents: Collection[bytes]) -> Starlette:
+def asgi(services: Services, *, doors: Collection[bytes], documents: Collection[bytes]) -> Starlette:
     """All that is no door. doors, documents: their paths, to say which method they take.
 
     What programs ask may be asked by the scripts of any site; no other site's script may read a page.
@@ -73,27 +73,28 @@ def asgi(parts: Parts, *, doors: Collection[bytes], documents: Collection[bytes]
     anybody = CORSMiddleware(
         programs, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"]
     )
-    below = canonical_url(parts.issuer).path
-    return application([*asset_routes(below), *_pages(parts, below), Mount("/", app=anybody)])
+    below = canonical_url(services.issuer).path
+    return application([*asset_routes(below), *_pages(services, below), Mount("/", app=anybody)])
 
 
 _ALL = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]
 
 
-def _pages(parts: Parts, below: str) -> list[BaseRoute]:
+def _pages(services: Services, below: str) -> list[BaseRoute]:
     """One route a path, which tells the methods apart."""
     by_path: dict[str, dict[str, PagesHandler]] = {}
     for method, path, handler in PAGES:
         by_path.setdefault(below + path, {})[method] = handler
     return [
-        Route(path, _of_methods(parts, handlers, below), methods=_ALL) for path, handlers in by_path.items()
+        Route(path, _of_methods(services, handlers, below), methods=_ALL)
+        for path, handlers in by_path.items()
     ]
 
 
 def _of_methods(
-    parts: Parts, handlers: dict[str, PagesHandler], below: str
+    services: Services, handlers: dict[str, PagesHandler], below: str
 ) -> Callable[[Request], Awaitable[Response]]:
-    doors = {method: page_door(partial(_asked, handler, parts)) for method, handler in handlers.items()}
+    doors = {method: page_door(partial(_asked, handler, services)) for method, handler in handlers.items()}
     allowed = ", ".join(sorted(doors))
 
     async def answer(request: Request) -> Response:
@@ -106,8 +107,8 @@ def _of_methods(
     return answer
 
 
-async def _asked(handler: PagesHandler, parts: Parts, request: Request) -> Response:
-    return await handler(request, parts)
+async def _asked(handler: PagesHandler, services: Services, request: Request) -> Response:
+    return await handler(request, services)
 
 
 def _not_yet() -> Response:

@@ -3,11 +3,12 @@
     users                 who somebody is here: issuer and subject there, a UUID here
     session               one of them, as it is stored
     creation              what was agreed to becomes a session, with its grants and its refresh token
-    account_replacement   an account in place of another one
     refresh_tokens        each used once, each with its successor
     renewal               a session is used on
     ending                for a reason, with all that hangs on it
     stale_sessions        those that the configuration has no place for any more
+    vouched_session       what goes on between two assertions
+    expired_sessions      those whose time is over
     revalidation          whether the person still exists there
     listing               as people and operators see them
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.upstream_grants import session_grants
 from ostiary.authserver.upstream_grants.disconnect import release
 from ostiary.oauth.server.errors import InvalidGrant
-from ostiary.storage.schema import session_grants, token_sessions
+from ostiary.storage.schema import token_sessions
 
 if TYPE_CHECKING:
-    from ostiary.authserver.services import Parts
+    from ostiary.authserver.services import Services
 
 _row = token_sessions.c
 _GONE = (_row.tsid_hash, _row.user_id, _row.client_id, _row.owner, _row.resource)
@@ -28,7 +29,6 @@ _END = (
     .values(ended_at=bindparam("at"), ended_because=bindparam("why"))
     .returning(*_GONE)
 )
-_GRANTS = select(session_grants.c.grant_id).where(session_grants.c.tsid_hash == bindparam("which"))
 
 
 class EndReason(StrEnum):
@@ -82,7 +82,7 @@ class EndedSession:
 
     tsid_hash: str
     reason: EndReason
-    told: Mapping[str, Any]
+    audit_fields: Mapping[str, Any]
     """As the audit names it."""
     grant_ids: tuple[str, ...]
 
@@ -92,15 +92,15 @@ def end(connection: Connection, tsid_hash: str, *, reason: EndReason, now: float
     row = connection.execute(_END, {"which": tsid_hash, "at": now, "why": reason}).first()
     if row is None:
         return None
-    grants = connection.execute(_GRANTS, {"which": tsid_hash}).scalars().all()
-    told = {
+    grants = session_grants.grants_of(connection, [tsid_hash])
+    audit_fields = {
         "subject": row.user_id,
         "client": row.client_id,
         "resource": row.resource,
         "owner": row.owner,
         "session": row.tsid_hash,
     }
-    return EndedSession(tsid_hash, reason, told, tuple(grants))
+    return EndedSession(tsid_hash, reason, audit_fields, tuple(grants))
 
 
 def end_all(
@@ -113,54 +113,63 @@ def end_all(
     return [one for one in ended if one is not None]
 
 
-def end_all_of_client(connection: Connection, client_id: str, *, now: float) -> list[EndedSession]:
-    """Its client is known no more."""
-    of = _row.client_id == client_id
-    return end_all(connection, of, reason=EndReason.CLIENT_REMOVED, now=now)
+def end_all_of_client(
+    connection: Connection, client_id: str, *, reason: EndReason, now: float, most: int | None = None
+) -> list[EndedSession]:
+    """Everything that people let one client do."""
+    return end_all(connection, _row.client_id == client_id, reason=reason, now=now, most=most)
 
 
 def end_all_of_user(
-    connection: Connection, user_id: str, *, reason: EndReason, now: float
+    connection: Connection, user_id: str, *, reason: EndReason, now: float, most: int | None = None
 ) -> list[EndedSession]:
     """Everything that a person let clients do."""
-    return end_all(connection, _row.user_id == user_id, reason=reason, now=now)
+    return end_all(connection, _row.user_id == user_id, reason=reason, now=now, most=most)
 
 
-async def let_go(parts: Parts, ended: Iterable[EndedSession]) -> None:
+def end_own(
+    connection: Connection, tsid_hash: str, *, user_id: str, reason: EndReason, now: float
+) -> EndedSession | None:
+    """End one of a person's own; None when it has ended, is another's, or never was."""
+    own = (_row.tsid_hash == tsid_hash) & (_row.user_id == user_id)
+    return next(iter(end_all(connection, own, reason=reason, now=now)), None)
+
+
+async def release_grants(services: Services, ended: Iterable[EndedSession]) -> None:
     """After the commit: write down what ended, and release the accounts that nothing uses any more."""
-    await release(parts, _told(parts, ended))
+    await release(services, _write_ended(services, ended))
 
 
-def _told(parts: Parts, ended: Iterable[EndedSession]) -> list[str]:
+def _write_ended(services: Services, ended: Iterable[EndedSession]) -> list[str]:
     """Written down. Gives the grants that they used."""
     grant_ids: dict[str, None] = {}
     for one in ended:
-        parts.audit.write(AuditEvent.SESSION_ENDED, **one.told, reason=str(one.reason))
+        services.audit.write(AuditEvent.SESSION_ENDED, **one.audit_fields, reason=str(one.reason))
         grant_ids |= dict.fromkeys(one.grant_ids)
     return list(grant_ids)
 
 
 async def end_and_refuse(
-    must: SessionMustEnd, parts: Parts, *, client: str, address: str, now: float
+    must: SessionMustEnd, services: Services, *, client: str, address: str, now: float
 ) -> InvalidGrant:
     """End it, and give what the client is refused with. Raises StorageError."""
     event = _EVENTS.get(must.reason)
     if event is not None:
-        parts.audit.write(event, client=client, session=must.tsid_hash, address=address)
+        services.audit.write(event, client=client, session=must.tsid_hash, address=address)
     if must.tsid_hash is not None:
-        await end_session(parts, must.tsid_hash, reason=must.reason, now=now)
+        await end_session(services, must.tsid_hash, reason=must.reason, now=now)
     return InvalidGrant(must.description, detail=f"its session ended: {must.reason}")
 
 
-async def end_session(parts: Parts, tsid_hash: str, *, reason: EndReason, now: float) -> bool:
+async def end_session(services: Services, tsid_hash: str, *, reason: EndReason, now: float) -> bool:
     """End one, and let its accounts go in the background. False when it has ended, or never was.
 
     Raises StorageError.
     """
-    ended = await parts.store.transaction(
+    ended = await services.store.transaction(
         lambda connection: end(connection, tsid_hash, reason=reason, now=now)
     )
     if ended is None:
         return False
-    parts.background.start(release(parts, _told(parts, [ended])), what="release of accounts")
+    services.background.start(release(services, _write_ended(services, [ended])), what="release of accounts")
     return True

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
+from ostiary.authserver.sessions.session import Session, read_row
 from ostiary.oauth.server.scope import read_scope
 from ostiary.storage.schema import token_sessions
+from ostiary.storage.store import Store
 
 MOST = 1000
 """Sessions in one list."""
@@ -41,6 +43,43 @@ class ListedSession:
     created_at: float
     used_at: float
     expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSession:
+    """One that lives, opened, and when it was last used."""
+
+    session: Session
+    used_at: float
+
+
+def running_sessions(
+    connection: Connection, store: Store, user_id: str, *, now: float
+) -> list[RunningSession]:
+    """What a person lets clients do now, the oldest first. Raises SealedOtherwise."""
+    query = (
+        select(token_sessions)
+        .where(_row.user_id == user_id, _row.ended_at.is_(None), _row.expires_at > now)
+        .order_by(_row.created_at)
+    )
+    return [RunningSession(read_row(row, store), row.used_at) for row in connection.execute(query)]
+
+
+def resources_of_sessions(
+    connection: Connection, user_id: str, owner: str, *, now: float
+) -> list[tuple[str, str]]:
+    """Name and resource of each that a person has running for an owner."""
+    query = select(_row.tsid_hash, _row.resource).where(
+        _row.user_id == user_id, _row.owner == owner, _row.ended_at.is_(None), _row.expires_at > now
+    )
+    return [(row.tsid_hash, row.resource) for row in connection.execute(query)]
+
+
+def find_by_beginning(connection: Connection, beginning: str, *, most: int) -> list[str]:
+    """The names of those that have not ended, and whose name begins so."""
+    living = select(_row.tsid_hash).where(_row.ended_at.is_(None))
+    beginnings = living.where(_row.tsid_hash.startswith(beginning, autoescape=True))
+    return list(connection.execute(beginnings.limit(most)).scalars().all())
 
 
 def sessions_of_user(connection: Connection, user_id: str, *, now: float) -> list[ListedSession]:

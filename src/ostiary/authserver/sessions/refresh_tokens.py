@@ -11,9 +11,12 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ostiary.authserver.sessions.session import Session, read_row
 from ostiary.oauth.server.refresh_rotation import RefreshState
+from ostiary.storage.expiry import Expiry
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import refresh_tokens, token_sessions
 from ostiary.storage.store import Store, digest
+
+EXPIRY = Expiry(refresh_tokens.c.expires_at)
 
 _row = refresh_tokens.c
 _successor = refresh_tokens.alias("successor")
@@ -54,7 +57,7 @@ class Successor(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class StoredRefreshToken:
     """A refresh token of ours, with its session."""
 
     token_hash: str
@@ -81,12 +84,12 @@ def issue(connection: Connection, tsid_hash: str, *, now: float, expires_at: flo
     return token
 
 
-def find(connection: Connection, store: Store, token: str) -> Presented | None:
+def find(connection: Connection, store: Store, token: str) -> StoredRefreshToken | None:
     """The token that somebody presents; None when we never gave it, or forgot it long ago."""
     row = _FIND.first(connection, {"which": digest(token)})
     if row is None:
         return None
-    return Presented(
+    return StoredRefreshToken(
         row.token_hash,
         read_row(row, store),
         row.issued_at,
@@ -98,7 +101,7 @@ def find(connection: Connection, store: Store, token: str) -> Presented | None:
 
 
 def rotate(
-    connection: Connection, store: Store, presented: Presented, *, now: float, expires_at: float
+    connection: Connection, store: Store, presented: StoredRefreshToken, *, now: float, expires_at: float
 ) -> str | None:
     """Spend it and give its successor; None when somebody else did so just now."""
     token = secrets.token_urlsafe(32)
@@ -114,7 +117,7 @@ def rotate(
     return token
 
 
-def given_successor(store: Store, presented: Presented) -> str:
+def given_successor(store: Store, presented: StoredRefreshToken) -> str:
     """The successor of a spent token, once more."""
     sealed = presented.successor or b""
     return store.open(sealed, Successor, table=refresh_tokens, key=presented.token_hash).token

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, update
 from ostiary.authserver.config.settings import TokenSettings
 from ostiary.authserver.sessions import refresh_tokens
 from ostiary.authserver.sessions.creation import ends_at
-from ostiary.authserver.sessions.refresh_tokens import Presented
+from ostiary.authserver.sessions.refresh_tokens import StoredRefreshToken
 from ostiary.authserver.sessions.session import Session
 from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.storage.prepared import Prepared
@@ -36,7 +36,7 @@ class Renewed:
 def renew(
     connection: Connection,
     store: Store,
-    presented: Presented,
+    presented: StoredRefreshToken,
     life: TokenSettings,
     *,
     now: float,

@@ -16,6 +16,11 @@ from ostiary.storage.schema import token_sessions
 from ostiary.storage.store import Store
 
 _row = token_sessions.c
+_IS_LIVE = Prepared(
+    select(_row.tsid_hash).where(
+        _row.tsid_hash == bindparam("which"), _row.ended_at.is_(None), _row.expires_at > bindparam("at")
+    )
+)
 _FIND = Prepared(select(token_sessions).where(_row.tsid_hash == bindparam("which")))
 
 
@@ -28,7 +33,7 @@ class SessionSecret(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who signed in, with the claims that were taken then."""
     auth_time: int
     idp: str | None = None
-    """The entry at which they did; None when no leg was walked."""
+    """The entry at which they did; None when nobody signed in at one."""
     grant_id: str | None = None
     """The identity's upstream grant: what is asked whether the person still exists."""
     vouched_by: str | None = None
@@ -78,7 +83,7 @@ class Session:
         return known | identity.claims
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def audit_fields(self) -> Mapping[str, Any]:
         """As the audit names it."""
         return {
             "subject": self.user_id,
@@ -93,6 +98,11 @@ def find(connection: Connection, store: Store, tsid_hash: str) -> Session | None
     """A session, ended or not."""
     row = _FIND.first(connection, {"which": tsid_hash})
     return None if row is None else read_row(row, store)
+
+
+def is_live(connection: Connection, tsid_hash: str, *, now: float) -> bool:
+    """Whether its tokens are worth anything."""
+    return _IS_LIVE.first(connection, {"which": tsid_hash, "at": now}) is not None
 
 
 def read_row(row: Any, store: Store) -> Session:

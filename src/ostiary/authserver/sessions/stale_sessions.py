@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, exists, select
+from sqlalchemy import ColumnElement, Connection, select
 
+from ostiary.authserver.clients.registered_clients import is_stored
 from ostiary.authserver.resources import Target
-from ostiary.authserver.sessions.ending import EndReason, end_all, let_go
+from ostiary.authserver.sessions.ending import EndReason, end_all, release_grants
 from ostiary.authserver.sessions.session import Session
-from ostiary.storage.schema import clients, token_sessions
+from ostiary.storage.schema import token_sessions
 
 if TYPE_CHECKING:
-    from ostiary.authserver.services import Parts
+    from ostiary.authserver.services import Services
 
 BATCH = 500
 """Sessions that end in one transaction."""
@@ -26,22 +27,24 @@ _row = token_sessions.c
 _LIVING = _row.ended_at.is_(None)
 
 
-def misfit(session: Session, target: Target | None) -> EndReason | None:
+def stale_reason(session: Session, target: Target | None) -> EndReason | None:
     """Why it has to end; None when it fits. target: what its resource leads to now."""
     if target is not None and session.secret.idp not in {None, target.settings.identity}:
         return EndReason.IDENTITY_CHANGED
     return _displaced(session.owner, target)
 
 
-async def end_misfits(parts: Parts, *, now: float) -> None:
+async def end_stale_sessions(services: Services, *, now: float) -> None:
     """End all whose resource is gone or another's, or whose client is gone. Raises StorageError."""
-    places, unknown = await parts.store.read(lambda connection: (_places(connection), _unknown(connection)))
-    configured = {client.client_id for client in parts.settings.clients}
+    places, unknown = await services.store.read(
+        lambda connection: (_places(connection), _unknown(connection))
+    )
+    configured = {client.client_id for client in services.settings.clients}
     for of, reason in [
-        *_displaced_sessions(parts, places),
+        *_displaced_sessions(services, places),
         *((_row.client_id == name, EndReason.CLIENT_REMOVED) for name in unknown if name not in configured),
     ]:
-        while await _end(parts, of, reason, now) >= BATCH:
+        while await _end(services, of, reason, now) >= BATCH:
             pass
 
 
@@ -58,23 +61,23 @@ def _places(connection: Connection) -> list[tuple[str, str]]:
 
 def _unknown(connection: Connection) -> list[str]:
     """Clients that are not in the store, nor describe themselves at an address of their own."""
-    stored = exists().where(clients.c.client_id == _row.client_id)
+    stored = is_stored(_row.client_id)
     query = select(_row.client_id).where(_LIVING, ~stored, ~_row.client_id.startswith("https://")).distinct()
     return list(connection.execute(query).scalars().all())
 
 
 def _displaced_sessions(
-    parts: Parts, places: list[tuple[str, str]]
+    services: Services, places: list[tuple[str, str]]
 ) -> Iterator[tuple[ColumnElement[bool], EndReason]]:
     for resource, owner in places:
-        reason = _displaced(owner, parts.resources.find(resource))
+        reason = _displaced(owner, services.resources.find(resource))
         if reason is not None:
             yield (_row.resource == resource) & (_row.owner == owner), reason
 
 
-async def _end(parts: Parts, of: ColumnElement[bool], reason: EndReason, now: float) -> int:
-    ended = await parts.store.transaction(
+async def _end(services: Services, of: ColumnElement[bool], reason: EndReason, now: float) -> int:
+    ended = await services.store.transaction(
         lambda connection: end_all(connection, of, reason=reason, now=now, most=BATCH)
     )
-    await let_go(parts, ended)
+    await release_grants(services, ended)
     return len(ended)

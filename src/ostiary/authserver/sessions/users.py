@@ -64,6 +64,22 @@ def sign_in(connection: Connection, store: Store, identity: Identity, *, now: fl
     return str(statement.first(connection, row).id)
 
 
+def find_user(connection: Connection, identity: Identity) -> str | None:
+    """Who this is, here; None for somebody who never signed in."""
+    wanted = select(_row.id).where(_row.issuer == identity.issuer, _row.subject == identity.subject)
+    return connection.execute(wanted).scalar_one_or_none()
+
+
+def is_user(connection: Connection, user_id: str, identity: Identity) -> bool:
+    """Whether this is who the user is."""
+    return find_user(connection, identity) == user_id
+
+
+def lock(connection: Connection, user_id: str) -> None:
+    """Whoever signs in as this user waits until the transaction has ended."""
+    connection.execute(select(_row.id).where(_row.id == user_id).with_for_update())
+
+
 def find_profile(connection: Connection, store: Store, user_id: str) -> Profile | None:
     """What people read of a user; None for nobody."""
     row = connection.execute(_FIND, {"which": user_id}).first()

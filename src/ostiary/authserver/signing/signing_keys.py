@@ -174,6 +174,10 @@ class SigningKeys:
             "active_at": times.active_at,
         }
 
+    async def reach_store(self) -> None:
+        """Return when the store gives keys now, or none. Raises StorageError."""
+        await self._store.read(lambda connection: connection.execute(select(_row.kid)).first())
+
     async def read(self) -> None:
         """Read the keys, and make none. Raises StorageError."""
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ostiary.authserver.services import Parts
-from ostiary.authserver.token_response import Issued
+from ostiary.authserver.services import Services
+from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.oauth.resource_server.access_token import TYPE
 from ostiary.oauth.server.access_token import access_token_claims
 from ostiary.oauth.server.client import Client
@@ -33,13 +33,13 @@ class AccessTokenFor:
     """When it must end at the latest, in seconds since the epoch: with what it was made from."""
 
 
-def issue_access_token(what: AccessTokenFor, parts: Parts, *, now: float) -> Issued:
+def issue_access_token(what: AccessTokenFor, services: Services, *, now: float) -> AccessTokenResponse:
     """The token, and its `jti` inside. Raises Unavailable when there is no key to sign with."""
-    lifetime = parts.settings.tokens.access.total_seconds()
+    lifetime = services.settings.tokens.access.total_seconds()
     if what.ends_at is not None:
         lifetime = min(lifetime, what.ends_at - now)
     claims = access_token_claims(
-        issuer=parts.issuer,
+        issuer=services.issuer,
         subject=what.subject,
         audience=what.resource,
         client_id=what.client.client_id,
@@ -54,12 +54,12 @@ def issue_access_token(what: AccessTokenFor, parts: Parts, *, now: float) -> Iss
         auth_time=what.auth_time,
     )
     bound_to_key = what.confirmation is not None and "jkt" in what.confirmation
-    return Issued(
-        access_token=parts.signing.sign(claims, typ=TYPE),
+    return AccessTokenResponse(
+        access_token=services.signing.sign(claims, typ=TYPE),
         expires_in=int(lifetime),
         scopes=tuple(what.scopes),
         token_type="DPoP" if bound_to_key else "Bearer",
-        told={
+        audit_fields={
             "subject": what.subject,
             "resource": what.resource,
             "session": None if what.tsid is None else digest(what.tsid),

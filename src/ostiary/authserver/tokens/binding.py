@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ostiary.authserver import replay_guard as used_once
+from ostiary.authserver import replay_guard
 from ostiary.authserver.http.form_request import FormRequest
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import certificate_thumbprint, confirmation
 from ostiary.oauth.jwt_claims import LEEWAY
@@ -25,7 +25,9 @@ WINDOW = 300.0
 """Seconds that a proof may be old: what clocks of people's machines differ by."""
 
 
-async def binding(form: FormRequest, client: Client, parts: Parts, *, now: float) -> Mapping[str, Any] | None:
+async def binding(
+    form: FormRequest, client: Client, services: Services, *, now: float
+) -> Mapping[str, Any] | None:
     """The `cnf` of the tokens; None for bearer tokens.
 
     Raises InvalidDpopProof, InvalidRequest, StorageError.
@@ -36,7 +38,7 @@ async def binding(form: FormRequest, client: Client, parts: Parts, *, now: float
             raise InvalidDpopProof("this client's tokens are bound to a key: send a proof in a DPoP header")
         return confirmation(x5t=x5t)
     proof = check_proof(form.dpop, method="POST", url=canonical_url(form.url), now=now, window=WINDOW)
-    await take_once(proof, parts.store)
+    await take_once(proof, services.store)
     return confirmation(jkt=proof.jkt, x5t=x5t)
 
 
@@ -46,7 +48,7 @@ async def take_once(proof: VerifiedProof, store: Store) -> None:
     Raises InvalidDpopProof, StorageError.
     """
     name, expires_at = f"dpop {proof.jkt} {proof.jti}", proof.iat + WINDOW + LEEWAY
-    taken = store.transaction(lambda connection: used_once.take(connection, name, expires_at=expires_at))
+    taken = store.transaction(lambda connection: replay_guard.take(connection, name, expires_at=expires_at))
     if not await in_task(taken):
         raise InvalidDpopProof("the DPoP proof was used before; make a new one for each request")
 

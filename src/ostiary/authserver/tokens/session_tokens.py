@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 
 from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.authserver.sessions.session import Session
-from ostiary.authserver.token_response import Issued
+from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
 from ostiary.oauth.server.access_token import fitting_claims
 from ostiary.oauth.server.client import Client
@@ -39,10 +39,10 @@ class SessionTokens:
     nonce: str | None = None
 
 
-def issue_session_tokens(wanted: SessionTokens, parts: Parts, *, now: float) -> Issued:
-    """Sign them. Raises Unavailable when there is no key, which `parts.signing.signer()` tells beforehand."""
+def issue_session_tokens(wanted: SessionTokens, services: Services, *, now: float) -> AccessTokenResponse:
+    """Sign them. Raises Unavailable when there is no key, which `signing.signer()` tells beforehand."""
     session = wanted.session
-    issued = issue_access_token(
+    response = issue_access_token(
         AccessTokenFor(
             subject=session.user_id,
             client=wanted.client,
@@ -54,11 +54,11 @@ def issue_session_tokens(wanted: SessionTokens, parts: Parts, *, now: float) -> 
             auth_time=session.secret.auth_time,
             ends_at=session.expires_at,
         ),
-        parts,
+        services,
         now=now,
     )
-    id_token = _id_token(wanted, issued, parts, now) if OPENID in wanted.scopes else None
-    return replace(issued, refresh_token=wanted.refresh_token, id_token=id_token)
+    id_token = _id_token(wanted, response, services, now) if OPENID in wanted.scopes else None
+    return replace(response, refresh_token=wanted.refresh_token, id_token=id_token)
 
 
 def _claims(wanted: SessionTokens) -> dict[str, Any]:
@@ -71,17 +71,17 @@ def _claims(wanted: SessionTokens) -> dict[str, Any]:
     return fitting.claims
 
 
-def _id_token(wanted: SessionTokens, issued: Issued, parts: Parts, now: float) -> str:
-    session, signer = wanted.session, parts.signing.signer()
+def _id_token(wanted: SessionTokens, response: AccessTokenResponse, services: Services, now: float) -> str:
+    session, signer = wanted.session, services.signing.signer()
     claims = id_token_claims(
-        issuer=parts.issuer,
+        issuer=services.issuer,
         subject=session.user_id,
         client_id=wanted.client.client_id,
         now=now,
-        lifetime=parts.settings.tokens.access.total_seconds(),
+        lifetime=services.settings.tokens.access.total_seconds(),
         nonce=wanted.nonce,
         auth_time=session.secret.auth_time,
-        access_token=issued.access_token,
+        access_token=response.access_token,
         alg=signer.algorithm,
         scopes=wanted.scopes,
         person=session.person,

@@ -9,7 +9,7 @@ from ostiary.oauth.errors import InvalidToken, OAuthError
 
 
 @contextlib.contextmanager
-def refused_as(kind: type[OAuthError], name: str) -> Iterator[None]:
+def map_invalid_token(kind: type[OAuthError], name: str) -> Iterator[None]:
     """InvalidToken inside becomes an error of this kind. name: what takes the place of "the token"."""
     try:
         yield

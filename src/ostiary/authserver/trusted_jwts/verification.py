@@ -23,7 +23,7 @@ DEEPEST = 32
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignJwt:
+class TrustedJwt:
     """What a trusted issuer said. Its signature is good; its claims are still to be checked."""
 
     trusted: TrustedIssuer
@@ -32,9 +32,9 @@ class ForeignJwt:
     claims: Mapping[str, Any] = field(repr=False)
 
 
-async def verified(
+async def verify_trusted_jwt(
     token: str, issuers: Iterable[TrustedIssuer], use: TrustedUse, key_sets: KeySets
-) -> ForeignJwt:
+) -> TrustedJwt:
     """What an issuer that is trusted for this use said.
 
     Raises InvalidToken, whose sentences begin with "the token", and Unavailable when the issuer's keys can't
@@ -57,7 +57,7 @@ async def verified(
             reason=Refusal.MALFORMED,
             detail=f"its claims are nested more than {DEEPEST} deep",
         )
-    return ForeignJwt(trusted, jwt.typ, claims)
+    return TrustedJwt(trusted, jwt.typ, claims)
 
 
 def key_location(trusted: TrustedIssuer) -> KeyLocation:

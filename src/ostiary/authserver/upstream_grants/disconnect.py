@@ -10,41 +10,41 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Delete, delete, exists, select
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant, grant_of
 from ostiary.storage.schema import away_permissions, session_grants, token_sessions, upstream_grants
 
 _row = upstream_grants.c
 
 
-async def disconnect(parts: Parts, grant_id: str) -> bool:
+async def disconnect(services: Services, grant_id: str) -> bool:
     """Whether the grant was there; it is gone now, for every session. Raises StorageError.
 
     Whose it is was asked before.
     """
     that = delete(upstream_grants).where(_row.id == grant_id)
-    gone = await parts.store.transaction(lambda connection: _taken(connection, parts, that))
-    await _end(parts, gone, reason="its person disconnected it")
+    gone = await services.store.transaction(lambda connection: _taken(connection, services, that))
+    await _end(services, gone, reason="its person disconnected it")
     return bool(gone)
 
 
-async def release(parts: Parts, grant_ids: Sequence[str]) -> None:
+async def release(services: Services, grant_ids: Sequence[str]) -> None:
     """End those of the grants that no live session points to, and nobody may use while away.
 
     Raises StorageError.
     """
     if not grant_ids:
         return
-    now = parts.clock()
+    now = services.clock()
 
     def take(connection: Connection) -> list[UpstreamGrant]:
         """Lock first: a session that begins meanwhile is waited for, and then seen by the statement."""
         locked = select(_row.id).where(_row.id.in_(grant_ids)).order_by(_row.id).with_for_update()
         connection.execute(locked).all()
-        return _taken(connection, parts, _unused(grant_ids, now))
+        return _taken(connection, services, _unused(grant_ids, now))
 
-    gone = await parts.store.transaction(take)
-    await _end(parts, gone, reason="nothing uses it any more")
+    gone = await services.store.transaction(take)
+    await _end(services, gone, reason="nothing uses it any more")
 
 
 def _unused(grant_ids: Sequence[str], now: float) -> Delete:
@@ -58,14 +58,14 @@ def _unused(grant_ids: Sequence[str], now: float) -> Delete:
     return delete(upstream_grants).where(_row.id.in_(grant_ids), ~live_session, ~allowed_away)
 
 
-def _taken(connection: Connection, parts: Parts, which: Delete) -> list[UpstreamGrant]:
+def _taken(connection: Connection, services: Services, which: Delete) -> list[UpstreamGrant]:
     rows = connection.execute(which.returning(upstream_grants)).all()
-    return [grant_of(row, parts.store) for row in rows]
+    return [grant_of(row, services.store) for row in rows]
 
 
-async def _end(parts: Parts, grants: Sequence[UpstreamGrant], *, reason: str) -> None:
+async def _end(services: Services, grants: Sequence[UpstreamGrant], *, reason: str) -> None:
     for grant in grants:
-        parts.audit.write(
+        services.audit.write(
             AuditEvent.ACCOUNT_DISCONNECTED,
             subject=grant.user_id,
             owner=grant.owner,
@@ -73,6 +73,6 @@ async def _end(parts: Parts, grants: Sequence[UpstreamGrant], *, reason: str) ->
             account=grant.account,
             reason=reason,
         )
-        idp = parts.idps.get(grant.idp)
+        idp = services.idps.get(grant.idp)
         if idp is not None:
             await idp.revoke(grant.tokens, issuer=grant.issuer, client_id=grant.client_id)

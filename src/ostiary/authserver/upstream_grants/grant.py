@@ -65,6 +65,12 @@ def find(connection: Connection, store: Store, grant_id: str) -> UpstreamGrant |
     return next(iter(_found(connection, store, _row.id == grant_id)), None)
 
 
+def is_of_user(connection: Connection, grant_id: str, user_id: str) -> bool:
+    """Whether it is there, and somebody's own."""
+    own = select(_row.id).where(_row.id == grant_id, _row.user_id == user_id)
+    return connection.execute(own).first() is not None
+
+
 def of_user(connection: Connection, store: Store, user_id: str) -> list[UpstreamGrant]:
     """All that somebody gave, the oldest first."""
     return _found(connection, store, _row.user_id == user_id)

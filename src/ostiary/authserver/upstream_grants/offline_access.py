@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Delete, delete, select
 
+from ostiary.storage.expiry import Expiry
 from ostiary.storage.schema import away_permissions, upstream_grants
 from ostiary.storage.store import insert_or_ignore
+
+EXPIRY = Expiry(away_permissions.c.until)
 
 _row = away_permissions.c
 
 
 @dataclass(frozen=True, slots=True)
-class AwayPermission:
+class OfflineAccessPermission:
     """Times are seconds since the epoch."""
 
     grant_id: str
@@ -55,7 +58,7 @@ def is_allowed(connection: Connection, *, grant_id: str, client_id: str, now: fl
     return connection.execute(wanted).first() is not None
 
 
-def of_user(connection: Connection, user_id: str, *, now: float) -> list[AwayPermission]:
+def of_user(connection: Connection, user_id: str, *, now: float) -> list[OfflineAccessPermission]:
     """What somebody allows now, the oldest first."""
     wanted = (
         select(away_permissions)
@@ -64,7 +67,7 @@ def of_user(connection: Connection, user_id: str, *, now: float) -> list[AwayPer
         .order_by(_row.given_at, _row.client_id)
     )
     return [
-        AwayPermission(row.grant_id, row.client_id, row.given_at, row.until)
+        OfflineAccessPermission(row.grant_id, row.client_id, row.given_at, row.until)
         for row in connection.execute(wanted)
     ]
 

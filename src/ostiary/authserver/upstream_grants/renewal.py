@@ -26,9 +26,9 @@ from sqlalchemy import Connection
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpError, IdpUnavailable, UpstreamIdp
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
 from ostiary.authserver.upstream_account import UpstreamTokens
-from ostiary.authserver.upstream_grants import transitions as states
+from ostiary.authserver.upstream_grants import transitions
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, find
 from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
 from ostiary.storage.errors import StorageError
@@ -54,7 +54,7 @@ Kind = Literal["access", "id"]
 
 
 async def fresh_tokens(
-    parts: Parts, grant_id: str, *, now: float, kind: Kind = "access", rejected: str | None = None
+    services: Services, grant_id: str, *, now: float, kind: Kind = "access", rejected: str | None = None
 ) -> UpstreamTokens:
     """Tokens of which the one of that kind is good for a while; renewed, when it is not.
 
@@ -67,27 +67,29 @@ async def fresh_tokens(
             return _id_token_is_good(grant, at)
         return _access_token_is_good(grant, at) and digest(grant.tokens.access_token) != rejected
 
-    grant = await _Renewal(parts, grant_id, good, now).done()
+    grant = await Refresher(services, grant_id, good, now).wait()
     if kind == "id" and not _id_token_is_good(grant, now):
         raise IdpAnswerRefused(f"identity provider {grant.idp} gives no ID token when it renews tokens")
     return grant.tokens
 
 
-async def renewed_tokens(parts: Parts, seen: UpstreamGrant, *, now: float) -> UpstreamTokens:
+async def renewed_tokens(services: Services, seen: UpstreamGrant, *, now: float) -> UpstreamTokens:
     """Tokens that are newer than those seen, however good those are. Raises as `fresh_tokens`."""
-    return (await _Renewal(parts, seen.id, lambda grant, _: grant.version != seen.version, now).done()).tokens
+    return (
+        await Refresher(services, seen.id, lambda grant, _: grant.version != seen.version, now).wait()
+    ).tokens
 
 
 @dataclass(slots=True)
-class _Renewal:
+class Refresher:
     """One caller's wish for better tokens. good: whether a grant's are, at that time."""
 
-    parts: Parts
+    services: Services
     grant_id: str
     good: Callable[[UpstreamGrant, float], bool]
     started: float
 
-    async def done(self) -> UpstreamGrant:
+    async def wait(self) -> UpstreamGrant:
         clock = asyncio.get_running_loop().time
         began, look, waited_for = clock(), 0, None
         while True:
@@ -99,7 +101,7 @@ class _Renewal:
             if waited_for is not None and grant.claim_holder is None and grant.version == waited_for:
                 raise IdpUnavailable(f"identity provider {grant.idp} gave no tokens to who asked before us")
             if grant.claim_until <= now:
-                claimed = await self._claimed(grant, now)
+                claimed = await self._claim(grant, now)
                 if claimed is not None:
                     return claimed
             if now - self.started > PATIENCE:
@@ -109,7 +111,7 @@ class _Renewal:
             look += 1
 
     async def _grant(self) -> UpstreamGrant:
-        store = self.parts.store
+        store = self.services.store
         grant = await store.read(lambda connection: find(connection, store, self.grant_id))
         if grant is None:
             raise GrantDead("the account is not connected any more")
@@ -119,48 +121,50 @@ class _Renewal:
         if grant.state is GrantState.NEEDS_RECONNECT:
             raise GrantDead(f"the account at identity provider {grant.idp} has to be connected again")
 
-    async def _claimed(self, seen: UpstreamGrant, now: float) -> UpstreamGrant | None:
+    async def _claim(self, seen: UpstreamGrant, now: float) -> UpstreamGrant | None:
         """The renewed grant; None when another was quicker."""
-        parts, holder = self.parts, str(uuid.uuid4())
-        idp = parts.idps.get(seen.idp)
+        services, holder = self.services, str(uuid.uuid4())
+        idp = services.idps.get(seen.idp)
         if idp is None or seen.tokens.refresh_token is None:
             if idp is not None and not _access_token_is_good(seen, now):
-                await _mark_dead(parts, seen, "its token has ended, and nothing renews it")
+                await _mark_dead(services, seen, "its token has ended, and nothing renews it")
             raise GrantDead(f"the account at identity provider {seen.idp} has to be connected again")
 
         def claim(connection: Connection) -> UpstreamGrant | None:
-            return states.claim(connection, parts.store, seen, holder=holder, now=now, until=now + CLAIM)
+            return transitions.claim(
+                connection, services.store, seen, holder=holder, now=now, until=now + CLAIM
+            )
 
-        claimed = await parts.store.transaction(claim)
+        claimed = await services.store.transaction(claim)
         if claimed is None:
             return None
         if claimed.claim_holder != holder:
-            _tell_dead(parts, claimed, "two in a row died while they renewed it")
+            _tell_dead(services, claimed, "two in a row died while they renewed it")
             raise GrantDead(f"the account at identity provider {seen.idp} has to be connected again")
-        asking = in_task(_Asked(parts, idp, claimed, holder, now).stored())
-        parts.background.start(_end_of(asking), what="renewal of upstream tokens")
+        asking = in_task(RefreshAttempt(services, idp, claimed, holder, now).run())
+        services.background.start(_end_of(asking), what="renewal of upstream tokens")
         await asyncio.shield(asking)  # whoever waits may go away; the answer is stored all the same
         return await self._grant()
 
 
 @dataclass(slots=True)
-class _Asked:
+class RefreshAttempt:
     """The provider is asked, by whoever holds the claim."""
 
-    parts: Parts
+    services: Services
     idp: UpstreamIdp
     grant: UpstreamGrant
     holder: str
     now: float
 
-    async def stored(self) -> None:
+    async def run(self) -> None:
         try:
             async with asyncio.timeout(ASKING):
                 tokens = await self.idp.renew(
                     self.grant.tokens, issuer=self.grant.issuer, client_id=self.grant.client_id, now=self.now
                 )
         except GrantDead as error:
-            await _mark_dead(self.parts, self.grant, str(error))
+            await _mark_dead(self.services, self.grant, str(error))
             raise
         except TimeoutError:
             await self._give_back(GrantState.IN_DOUBT)
@@ -178,34 +182,36 @@ class _Asked:
         if left is None:
             await self._give_back(GrantState.IN_DOUBT if error.may_have_spent else self.grant.state)
         elif left.refresh_token is None:
-            await _mark_dead(self.parts, self.grant, f"{error}; it replaced the refresh token by none")
+            await _mark_dead(self.services, self.grant, f"{error}; it replaced the refresh token by none")
             raise GrantDead(f"the account at identity provider {self.grant.idp} has to be connected again")
         else:
             await self._put(left)
 
     async def _put(self, tokens: UpstreamTokens) -> None:
-        parts, grant = self.parts, self.grant
+        services, grant = self.services, self.grant
 
         def put(connection: Connection) -> bool:
-            return states.put(connection, parts.store, grant, tokens, now=self.now)
+            return transitions.put(connection, services.store, grant, tokens, now=self.now)
 
-        if await _insisting(parts, put):
+        if await _insisting(services, put):
             self._audit(AuditEvent.ACCOUNT_RENEWED)
-        elif await parts.store.read(lambda connection: find(connection, parts.store, grant.id)) is None:
+        elif await services.store.read(lambda connection: find(connection, services.store, grant.id)) is None:
             await self.idp.revoke(tokens, issuer=grant.issuer, client_id=grant.client_id)
 
     async def _give_back(self, state: GrantState) -> None:
         """A store that is away changes nothing about the provider's answer: then the claim lapses."""
         try:
-            await self.parts.store.transaction(
-                lambda connection: states.give_back(connection, self.grant, holder=self.holder, state=state)
+            await self.services.store.transaction(
+                lambda connection: transitions.give_back(
+                    connection, self.grant, holder=self.holder, state=state
+                )
             )
         except StorageError as error:
             log.warning("claim_not_given_back", idp=self.grant.idp, reason=str(error))
 
     def _audit(self, event: AuditEvent) -> None:
         grant = self.grant
-        self.parts.audit.write(
+        self.services.audit.write(
             event, subject=grant.user_id, owner=grant.owner, idp=grant.idp, account=grant.account
         )
 
@@ -215,26 +221,26 @@ async def _end_of(asking: asyncio.Task[None]) -> None:
     await asyncio.wait({asking})
 
 
-async def _insisting(parts: Parts, put: Callable[[Connection], bool]) -> bool:
+async def _insisting(services: Services, put: Callable[[Connection], bool]) -> bool:
     """Try again while the store is away. Raises StorageError when it stays so."""
     clock = asyncio.get_running_loop().time
     ends = clock() + STORING
     while True:
         try:
-            return await parts.store.transaction(put)
+            return await services.store.transaction(put)
         except StorageError:
             if clock() >= ends:
                 raise
         await asyncio.sleep(PAUSES[-1])
 
 
-async def _mark_dead(parts: Parts, grant: UpstreamGrant, reason: str) -> None:
-    if await parts.store.transaction(lambda connection: states.mark_dead(connection, grant)):
-        _tell_dead(parts, grant, reason)
+async def _mark_dead(services: Services, grant: UpstreamGrant, reason: str) -> None:
+    if await services.store.transaction(lambda connection: transitions.mark_dead(connection, grant)):
+        _tell_dead(services, grant, reason)
 
 
-def _tell_dead(parts: Parts, grant: UpstreamGrant, reason: str) -> None:
-    parts.audit.write(
+def _tell_dead(services: Services, grant: UpstreamGrant, reason: str) -> None:
+    services.audit.write(
         AuditEvent.ACCOUNT_NEEDS_RECONNECT,
         subject=grant.user_id,
         owner=grant.owner,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ostiary.authserver.idps.back_channel import completed
-from ostiary.authserver.upstream_account import Connected
+from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.authserver.upstream_grants.grant import GrantState, grant_of, joined, sealed
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import upstream_grants
@@ -38,32 +38,32 @@ _MINE = Prepared(
 _UPDATE = Prepared(update(upstream_grants).where(_row.id == bindparam("which")))
 
 
-def keep(
-    connection: Connection, store: Store, *, user_id: str, owner: str, connected: Connected, now: float
+def upsert(
+    connection: Connection, store: Store, *, user_id: str, owner: str, account: UpstreamAccount, now: float
 ) -> str:
     """The grant's id. It is part of the caller's transaction."""
     while True:  # once more when the one that is there is released between the two statements
-        grant_id = _added(connection, store, user_id, owner, connected, now) or _brought_up_to_date(
-            connection, store, user_id, owner, connected, now
+        grant_id = _added(connection, store, user_id, owner, account, now) or _brought_up_to_date(
+            connection, store, user_id, owner, account, now
         )
         if grant_id is not None:
             return grant_id
 
 
 def _added(
-    connection: Connection, store: Store, user_id: str, owner: str, connected: Connected, now: float
+    connection: Connection, store: Store, user_id: str, owner: str, account: UpstreamAccount, now: float
 ) -> str | None:
     """None when there is one already."""
-    grant_id, tokens = str(uuid.uuid4()), connected.tokens
+    grant_id, tokens = str(uuid.uuid4()), account.tokens
     row = {
         "id": grant_id,
         "user_id": user_id,
-        "idp": connected.idp,
-        "issuer": connected.issuer,
-        "account": connected.account,
-        "client_id": connected.client_id,
+        "idp": account.idp,
+        "issuer": account.issuer,
+        "account": account.account,
+        "client_id": account.client_id,
         "owner": owner,
-        "sealed": sealed(store, grant_id, tokens, connected.label),
+        "sealed": sealed(store, grant_id, tokens, account.label),
         "scopes": joined(tokens.scopes),
         "state": GrantState.ACTIVE,
         "expires_at": tokens.expires_at,
@@ -76,7 +76,7 @@ def _added(
 
 
 def _brought_up_to_date(
-    connection: Connection, store: Store, user_id: str, owner: str, connected: Connected, now: float
+    connection: Connection, store: Store, user_id: str, owner: str, account: UpstreamAccount, now: float
 ) -> str | None:
     """None when it is gone again.
 
@@ -84,20 +84,20 @@ def _brought_up_to_date(
     """
     mine = {
         "user": user_id,
-        "at": connected.idp,
-        "whom": connected.account,
-        "by": connected.client_id,
+        "at": account.idp,
+        "whom": account.account,
+        "by": account.client_id,
         "whose": owner,
     }
     row = _MINE.first(connection, mine)
     if row is None:
         return None
     kept = grant_of(row, store)
-    dead = kept.state is GrantState.NEEDS_RECONNECT or kept.issuer != connected.issuer
-    tokens = connected.tokens if dead else completed(connected.tokens, kept.tokens)
+    dead = kept.state is GrantState.NEEDS_RECONNECT or kept.issuer != account.issuer
+    tokens = account.tokens if dead else completed(account.tokens, kept.tokens)
     values = {
-        "sealed": sealed(store, kept.id, tokens, connected.label or kept.label),
-        "issuer": connected.issuer,
+        "sealed": sealed(store, kept.id, tokens, account.label or kept.label),
+        "issuer": account.issuer,
         "scopes": joined(tokens.scopes),
         "expires_at": tokens.expires_at,
         "connected_at": now,

@@ -72,4 +72,4 @@ idp_choices = Table(
     Column("reason", String(300), nullable=False),
     time_column("made_at", nullable=False),
 )
-"""A leg that was skipped by its person, or refused by the provider."""
+"""An account that was skipped by its person, or refused by the provider."""

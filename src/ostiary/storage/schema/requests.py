@@ -37,7 +37,7 @@ upstream_states = Table(
     sealed_column(),
     time_column("expires_at", nullable=False, index=True),
 )
-"""One leg at an identity provider: what its `state` stands for."""
+"""One login at an identity provider: what its `state` stands for."""
 
 codes = Table(
     "codes",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, String, bindparam, delete, select
+from sqlalchemy import Connection, select
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.services import Parts
+from ostiary.authserver.services import Services
+from ostiary.authserver.upstream_grants import session_grants
 from ostiary.authserver.upstream_grants.disconnect import disconnect
-from ostiary.storage.schema import session_grants, upstream_grants
-from ostiary.storage.store import insert_or_ignore
+from ostiary.storage.schema import upstream_grants
 
 _row = upstream_grants.c
 
@@ -38,20 +38,16 @@ def replace_others(connection: Connection, grant_id: str) -> list[Replaced]:
             _row.id != grant_id,
         )
     ).all()
-    pointed = session_grants.c.grant_id.in_([other.id for other in others])
-    sessions = select(session_grants.c.tsid_hash, bindparam("by", grant_id, type_=String)).where(pointed)
-    point = insert_or_ignore(connection, session_grants)
-    connection.execute(point.from_select(["tsid_hash", "grant_id"], sessions.distinct()))
-    connection.execute(delete(session_grants).where(pointed))
+    session_grants.move(connection, [other.id for other in others], to=grant_id)
     return [Replaced(other.id, mine.idp, other.account, mine.account) for other in others]
 
 
 async def disconnect_replaced(
-    parts: Parts, replaced: Iterable[Replaced], *, subject: str, owner: str
+    services: Services, replaced: Iterable[Replaced], *, subject: str, owner: str
 ) -> None:
     """After the commit. Raises StorageError; what stays then, no session uses."""
     for one in replaced:
-        parts.audit.write(
+        services.audit.write(
             AuditEvent.ACCOUNT_REPLACED,
             subject=subject,
             owner=owner,
@@ -59,4 +55,4 @@ async def disconnect_replaced(
             account=one.by,
             before=one.account,
         )
-        await disconnect(parts, one.grant_id)
+        await disconnect(services, one.grant_id)

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 import msgspec
 from sqlalchemy import Connection, bindparam, select, update
 
-from ostiary.authserver.authorization_grant import Authorized
+from ostiary.authserver.authorization_grant import AuthorizationGrant
 from ostiary.authserver.config.settings import TokenSettings
 from ostiary.authserver.resources import Target
 from ostiary.authserver.sessions import users
-from ostiary.authserver.sessions.creation import Beginning, ends_at, start
+from ostiary.authserver.sessions.creation import NewSession, create_session, ends_at
 from ostiary.authserver.sessions.session import Session, read_row
 from ostiary.authserver.upstream_account import Identity
 from ostiary.oauth.server.client import REFRESH_TOKEN, Client
@@ -108,7 +108,7 @@ def _begun(
     connection: Connection, store: Store, vouched: VouchedFor, life: TokenSettings, now: float
 ) -> Session:
     client = vouched.client
-    authorized = Authorized(
+    grant = AuthorizationGrant(
         client_id=client.client_id,
         identity=vouched.person,
         resource=str(vouched.target.resource),
@@ -117,8 +117,8 @@ def _begun(
         auth_time=vouched.auth_time or int(now),
     )
     without_refresh = replace(client, grant_types=client.grant_types - {REFRESH_TOKEN})
-    new = Beginning(authorized, without_refresh, vouched.target, confirmation=None)
-    return start(connection, store, new, life, now=now).session
+    new = NewSession(grant, without_refresh, vouched.target, confirmation=None)
+    return create_session(connection, store, new, life, now=now).session
 
 
 def _go_on(
