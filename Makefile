@@ -7,16 +7,25 @@ LOCKED := install --quiet --no-compile --require-hashes --requirement
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(TOOLS)/uv pip compile --quiet --universal --generate-hashes \
   --python-version 3.11 $(UPGRADE)
 UPGRADE ?=
+BESIDE := --numprocesses=auto --dist=loadfile --no-loadscope-reorder --durations=20 \
+  --ignore=tests/benchmarks --ignore=tests/soak
 
-.PHONY: run test soak lint types bench lock audit dist sbom clean
+.PHONY: run test test-fast soak lint types bench lock audit dist sbom clean
 
 run: $(VENV)/ready  ## the secured zoo demo, on embedded defaults
 	@$(BIN)/ostiary up
 
-test: lint types  ## everything CI checks; an advisory of today is told, and fails nobody's change
+test: lint  ## everything CI checks; an advisory of today is told, and fails nobody's change
 	-@$(MAKE) --no-print-directory audit
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/soak
-	$(BIN)/python -m pytest tests/soak
+	@$(MAKE) --no-print-directory --jobs=2 types test-beside
+	$(BIN)/python -m pytest --durations=20 tests/benchmarks tests/soak
+
+test-fast: $(VENV)/ready  ## what needs neither a browser, nor a peer, nor PostgreSQL
+	$(BIN)/python -m pytest --fast $(BESIDE)
+
+.PHONY: test-beside
+test-beside: $(VENV)/ready  # what may run beside something else
+	$(BIN)/python -m pytest $(BESIDE)
 
 soak: $(VENV)/ready  ## everybody hostile at once beside honest callers; alone, since it judges how long they wait
 	$(BIN)/python -m pytest tests/soak

@@ -57,15 +57,15 @@ class Runs:
         return statistics.median(one.per_second for one in self.crowd)
 
 
-def run(*, seconds: float, repeats: int, kinds: Sequence[Kind] = KINDS) -> str:
-    """The section of the page."""
+def run(*, seconds: float, repeats: int, kinds: Sequence[Kind] = KINDS, cold: bool = False) -> str:
+    """The section of the page. cold: nobody is warmed up, for whom the figures are nothing."""
     peers.require("wrk", "taskset")
     compared = {(kind, name): Runs() for kind in kinds for name in SERVERS if _is_compared(kind, name)}
     signatures = []
     with contextlib.ExitStack() as stack:
         started = {name: stack.enter_context(start()) for name, start in SERVERS.items()}
-        for kind, name in compared:
-            _run(kind, started[name], CROWD, 1)  # so that nobody is measured cold
+        for kind, name in () if cold else compared:
+            _run(kind, started[name], CROWD, 1)
         for _ in range(repeats):
             signatures.append(_signatures(seconds))
             for (kind, name), runs in compared.items():

@@ -14,6 +14,17 @@ from pathlib import Path
 
 import pytest
 from tests.peers.postgresql import PostgreSql, running_postgresql
+from tests.peers.unavailable import FAST
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="skip what takes a browser, a peer or PostgreSQL")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("fast"):
+        os.environ[FAST] = "1"
+
 
 OSTIARY = (sys.executable, "-m", "ostiary")
 BROWSING = Path(__file__).parent / "cli" / "browsing.py"

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from tests.peers.oidc_provider.peer import oidc_provider
+from tests.peers.unavailable import require
 
-NEEDED = ("wrk", "taskset")
 ROOT = Path(__file__).parents[2]
-PROGRAM = "from benchmarks import authserver; print(authserver.run(seconds=1, repeats=1))"
+PROGRAM = "from benchmarks import authserver; print(authserver.run(seconds=1, repeats=1, cold=True))"
 
 
-@pytest.mark.skipif(
-    not os.environ.get("CI") and any(shutil.which(program) is None for program in NEEDED),
-    reason="install the Debian package wrk to run the benchmarks",
-)
 def test_no_request_fails_under_the_load_of_the_benchmark() -> None:
+    require("wrk", "taskset")
     oidc_provider()
     finished = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=180, check=False

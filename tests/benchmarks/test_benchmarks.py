@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.peers.unavailable import require
 
-NEEDED = ("wrk", "nginx", "gcc", "taskset")
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.skipif(
-    not os.environ.get("CI") and any(shutil.which(program) is None for program in NEEDED),
-    reason="install the Debian packages wrk, nginx-light and gcc to run the benchmarks",
-)
 def test_no_call_fails_under_the_load_of_the_benchmark() -> None:
+    require("wrk", "nginx", "gcc", "taskset")
     finished = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick"],
         cwd=ROOT,

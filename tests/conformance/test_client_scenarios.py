@@ -5,17 +5,15 @@ The suite runs all scenarios of a revision at once, extensions included; each is
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conformance.waiting_client import waiting_client
 from tests.peers.npm import npm_peer
 
 PACKAGE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
@@ -65,23 +63,19 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
 
 def run(revision: str, directory: Path) -> dict[str, str]:
     suite = npm_peer("conformance", PACKAGE)
-    command = [
-        suite.program("conformance"),
-        "client",
-        *("--command", shlex.join([sys.executable, str(CLIENT)])),
-        *("--requirements", revision),
-        *("--timeout", str(TIMEOUT * 1000)),
-        *("-o", str(directory)),
-    ]
-    with subprocess.Popen(
-        command, env=suite.environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
-        try:
-            told, _ = process.communicate(timeout=TIMEOUT)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # the clients that it started
-    return dict(OUTCOME.findall(told))
+    with waiting_client() as client:
+        done = subprocess.run(
+            [
+                *(suite.program("conformance"), "client", "--command", client),
+                *("--requirements", revision, "--timeout", str(TIMEOUT * 1000), "-o", str(directory)),
+            ],
+            env=suite.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    return dict(OUTCOME.findall(done.stdout))
 
 
 @pytest.mark.parametrize(

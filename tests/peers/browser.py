@@ -11,7 +11,7 @@ from typing import Any
 
 from playwright import async_api as playwright
 from playwright.async_api import BrowserContext, Page
-from tests.peers.unavailable import unavailable
+from tests.peers.unavailable import takes_time, unavailable
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 15_000
@@ -50,6 +50,7 @@ class Browser:
 @asynccontextmanager
 async def browser() -> AsyncIterator[Browser]:
     """Run one. Without Chromium, skip; in CI, fail."""
+    takes_time("a browser")
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         unavailable("no Chromium here: install it (apt install chromium) to run this test")

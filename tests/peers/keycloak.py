@@ -19,7 +19,7 @@ from playwright.async_api import Page
 from tests.peers.identity_provider import PASSWORD, PEOPLE, IdentityProvider, Person
 from tests.peers.npm import CACHE, INSTALL_TIMEOUT
 from tests.peers.process import serving_program
-from tests.peers.unavailable import unavailable
+from tests.peers.unavailable import takes_time, unavailable
 
 VERSION = "26.7.3"
 ARTIFACT = f"org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"
@@ -42,6 +42,7 @@ SCOPES = ("openid", "email", "profile")
 
 def installed_keycloak() -> Path:
     """Where it is, installed and configured once. Without Java or Maven, skip; in CI, fail."""
+    takes_time("Keycloak")
     directory = CACHE / f"keycloak-{VERSION}"
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "keycloak.lock").open("w") as lock:

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.peers.unavailable import unavailable
+from tests.peers.unavailable import takes_time, unavailable
 
 NODE = "node@22.23.3"
 CACHE = Path(__file__).resolve().parents[2] / ".venv" / "peers"
@@ -37,6 +37,7 @@ class NpmPeer:
 
 def npm_peer(name: str, *packages: str) -> NpmPeer:
     """Install packages (`name@version`), unless they are there. Without npm, skip; in CI, fail."""
+    takes_time(name)
     versions = "+".join(package.rpartition("@")[2] for package in packages)
     directory = CACHE / f"{name}-{versions}"
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.peers.unavailable import takes_time, unavailable
 
 DEBIANS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
@@ -41,6 +41,7 @@ class PostgreSql:
 @contextmanager
 def running_postgresql() -> Iterator[PostgreSql]:
     """Run one. Without PostgreSQL, skip; in CI, fail."""
+    takes_time("PostgreSQL")
     programs = _programs()
     directory = Path(tempfile.mkdtemp(prefix="ostiary-postgresql-"))
     user = _other_than_root()
@@ -69,12 +70,9 @@ def running_postgresql() -> Iterator[PostgreSql]:
 def _programs() -> Path:
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else DEBIANS
-    if folders:
-        return folders[-1]
-    reason = "no PostgreSQL here: install it (apt install postgresql) to run this test"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if not folders:
+        unavailable("no PostgreSQL here: install it (apt install postgresql) to run this test")
+    return folders[-1]
 
 
 def _other_than_root() -> str | None:
