@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shlex
@@ -15,6 +16,9 @@ from pathlib import Path
 import pytest
 from tests.peers.postgresql import PostgreSql, running_postgresql
 from tests.peers.unavailable import FAST
+
+from ostiary.storage.config import StorageSettings
+from ostiary.storage.database import Database
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -148,6 +152,20 @@ def new_demo() -> Iterator[Callable[[Path], Demo]]:
     yield started
     for one in running:
         one.kill()
+
+
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file as it is before anything is kept in it, to be copied: to make one takes longer."""
+    file = tmp_path_factory.mktemp("store") / "ostiary.db"
+    database = Database(StorageSettings.model_validate({"url": f"sqlite:///{file}"}))
+
+    async def make() -> None:
+        await database.prepare()
+        await database.close()
+
+    asyncio.run(make())
+    return file
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.loopback import TRUSTING_NOBODY
 
 from ostiary.authserver import AuthServer, AuthServerSettings
 from ostiary.oauth.canonical_url import canonical_url
@@ -86,11 +88,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def start(tmp_path: Path, clock: Clock) -> Start:
+def start(tmp_path: Path, clock: Clock, new_store: Path) -> Start:
     """Start a server with these settings on a free port; twice in one test, on the same store.
 
     storage: other than an SQLite file of the test's own.
     """
+
+    shutil.copy(new_store, tmp_path)
 
     @contextlib.asynccontextmanager
     async def started(
@@ -107,7 +111,7 @@ def start(tmp_path: Path, clock: Clock) -> Start:
         async with (
             AuthServer(checked, storage=stored, audit=audit_file, clock=clock) as server,
             server.listening(sock),
-            httpx2.AsyncClient(trust_env=False, follow_redirects=False) as http,
+            httpx2.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY, follow_redirects=False) as http,
         ):
             below = canonical_url(checked.issuer).path  # the host may be another replica's
             yield Server(server, issuer + below, http, audit_file)

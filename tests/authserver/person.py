@@ -22,6 +22,7 @@ from tests.authserver.agreed import APP, CALLBACK, VERIFIER, WEB, redemption
 from tests.authserver.conftest import RESOURCE, Clock, Server, Start
 from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp, little_idp
 from tests.authserver.pages.reading import Element, read
+from tests.loopback import TRUSTING_NOBODY
 
 from ostiary.oauth.client.pkce import s256
 
@@ -208,7 +209,7 @@ class World:
 
     async def person(self) -> Person:
         """Somebody with a browser of their own."""
-        browser = httpx2.AsyncClient(trust_env=False, follow_redirects=False)
+        browser = httpx2.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY, follow_redirects=False)
         return Person(self.server, [self.corp, self.hub], await self.stack.enter_async_context(browser))
 
     async def stranger(self, **metadata: Any) -> str:

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from tests.loopback import TRUSTING_NOBODY
 
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.settings import Listen
@@ -112,7 +113,7 @@ async def emulator(settings: dict[str, Any]) -> AsyncIterator[Emulator]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY) as http:
         yield http
 
 
@@ -120,5 +121,7 @@ async def http() -> AsyncIterator[httpx2.AsyncClient]:
 async def google(emulator: Emulator) -> AsyncIterator[httpx2.AsyncClient]:
     """The Google listener, for callers that run on Google."""
     headers = {"Metadata-Flavor": "Google"}
-    async with httpx2.AsyncClient(base_url=emulator.google_url, headers=headers, trust_env=False) as google:
+    async with httpx2.AsyncClient(
+        base_url=emulator.google_url, headers=headers, trust_env=False, verify=TRUSTING_NOBODY
+    ) as google:
         yield google

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
+from tests.loopback import TRUSTING_NOBODY
 
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.gateway import Gateway, GatewaySettings
@@ -160,7 +161,9 @@ class StartGateway:
         gateway = Gateway(GatewaySettings.model_validate(settings), clock=clock)
         await self._running.enter_async_context(gateway)
         await self._running.enter_async_context(gateway.listening(sock))
-        http = await self._running.enter_async_context(httpx2.AsyncClient(trust_env=False))
+        http = await self._running.enter_async_context(
+            httpx2.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY)
+        )
         return Caller(http, f"http://{settings['listen']}")
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.database import Database
 from ostiary.storage.errors import StorageUnavailable
+from ostiary.storage.migrations import NEWEST
 from ostiary.storage.schema import metadata
 
 
@@ -40,11 +43,17 @@ async def test_the_steps_lead_to_the_tables_as_they_are_now(tmp_path: Path) -> N
     engine.dispose()
 
 
+def test_the_last_step_is_the_newest() -> None:
+    config = Config()
+    config.set_main_option("script_location", "ostiary.storage:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
+
+
 async def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         await asyncio.to_thread(start_alone, settings(tmp_path))
     store = sqlite3.connect(tmp_path / "ostiary.db")
-    assert store.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
+    assert store.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
     assert store.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     store.close()
 

@@ -3,3 +3,6 @@
 env       its environment
 versions  a file a step
 """
+
+NEWEST = "0003"
+"""The last step."""
