@@ -12,17 +12,19 @@ written and refused alike everywhere in `ostiary.yaml`. Only `config/` knows the
     Url             an http(s) URL in canonical form
     ListenAddress   "127.0.0.1:8080" → host and port
     Proxy           "environment", "none", or the http URL of a proxy
+    OnUse, ByType   models that are imported when something is written for them
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -33,9 +35,14 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
+from pydantic_core import core_schema
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.secrets import Secret
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
 
 BASE_DIRECTORY = "base_directory"
 """Key of the validation context: the folder that relative paths start from."""
@@ -53,8 +60,63 @@ class Settings(BaseModel):
     """What a person may write. Unknown keys are errors, so that a typo is not a silent default."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        arbitrary_types_allowed=True,
+        use_attribute_docstrings=True,
+        defer_build=True,  # most models of a process are never used
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OnUse:
+    """A model that is imported when something is written for it: most files have few of all there are.
+
+    Stands as `Annotated[Any, OnUse(...)]` where a type checker sees the model.
+    """
+
+    module: str
+    model: str
+
+    def load(self) -> type[BaseModel]:
+        """The model."""
+        found: type[BaseModel] = getattr(import_module(self.module), self.model)
+        return found
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.with_info_plain_validator_function(self._read, ref=f"{self.module}.{self.model}")
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        model = self.load()
+        model.model_rebuild()
+        built = model.__pydantic_core_schema__
+        if "ref" in built:  # by its name, as it would be if it stood here itself
+            built = core_schema.definitions_schema(
+                core_schema.definition_reference_schema(built["ref"]), [built]
+            )
+        return handler(built)
+
+    def _read(self, value: Any, info: ValidationInfo) -> BaseModel:
+        return self.load().model_validate(value, context=info.context)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByType:
+    """One of several models, told apart by their `type`. None is imported but the one that is named."""
+
+    models: Mapping[str, OnUse]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        choices = {
+            name: handler.generate_schema(Annotated[Any, model]) for name, model in self.models.items()
+        }
+        return core_schema.tagged_union_schema(choices, discriminator="type")
 
 
 Place = tuple[str | int, ...]

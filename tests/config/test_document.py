@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ostiary.config.document import MAX_BYTES, NotYaml, read_document
+from ostiary.config.document import MAX_BYTES, NotYaml
+from ostiary.config.yaml_reader import read_document
 
 BILLION_LAUGHS = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)

@@ -25,6 +25,7 @@ from ostiary.credentials import (
 from ostiary.credentials.headers.headers import OutgoingRequest, ServerRefusal
 from ostiary.credentials.id_jag import IdpSettings
 from ostiary.credentials.runtime import Runtime
+from ostiary.credentials.single_credential import KINDS
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.secrets import Secret
 from ostiary.settings import BASE_DIRECTORY
@@ -38,10 +39,12 @@ ROLE = "arn:aws:iam::123456789012:role/reader"
 
 def test_the_public_face_is_what_is_listed() -> None:
     submodules = {path.stem for path in Path(ostiary.credentials.__file__).parent.iterdir()}
-    visible = {name for name in vars(ostiary.credentials) if not name.startswith("_")} - submodules
-    assert visible - {"Annotated", "Discriminator", "Field", "Tag", "annotations"} == set(
+    imported = {name for name in vars(ostiary.credentials) if not name.startswith("_")} - submodules
+    kinds = {kind.model for kind in KINDS.values()}
+    assert imported - {"Any", "KINDS", "TYPE_CHECKING", "annotations"} | kinds == set(
         ostiary.credentials.__all__
     )
+    assert all(hasattr(ostiary.credentials, name) for name in ostiary.credentials.__all__)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from ostiary.config.secret_presence import absent
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
 from ostiary.telemetry.logs import set_up_logs
-from ostiary.transport.serving import run
+from ostiary.transport.event_loop import run
 
 if TYPE_CHECKING:
     from ostiary.authserver import AuthServerSettings

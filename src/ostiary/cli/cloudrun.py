@@ -30,7 +30,7 @@ def emulate(
     from ostiary.cloudrun.emulator import EmulatorSettings  # noqa: PLC0415
     from ostiary.config import read  # noqa: PLC0415
     from ostiary.telemetry.logs import set_up_logs  # noqa: PLC0415
-    from ostiary.transport.serving import run  # noqa: PLC0415
+    from ostiary.transport.event_loop import run  # noqa: PLC0415
 
     settings = read(config, EmulatorSettings).settings
     set_up_logs()

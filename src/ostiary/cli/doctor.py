@@ -33,7 +33,7 @@ def doctor(
     """Find out step by step why a call is refused, and say the fix."""
     from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
     from ostiary.diagnosis.causes import diagnose  # noqa: PLC0415
-    from ostiary.transport.serving import run  # noqa: PLC0415
+    from ostiary.transport.event_loop import run  # noqa: PLC0415
 
     target = choose(TargetOptions(url, server, config, credential, no_credential, unnamed_issuers=True))
     logging.getLogger("ostiary").setLevel(logging.CRITICAL)  # what goes wrong is told by the step

@@ -31,7 +31,7 @@ def login(
 ) -> None:
     """Sign in at a server, for `--credential oauth_user`."""
     from ostiary.cli.sign_in_target import choose_user  # noqa: PLC0415
-    from ostiary.transport.serving import run  # noqa: PLC0415
+    from ostiary.transport.event_loop import run  # noqa: PLC0415
 
     target, user = choose_user(url, server, config, credential)
     if scope:

@@ -26,7 +26,7 @@ def logout(
     """Sign out of a server: its tokens are revoked where the issuer does that, and forgotten."""
     from ostiary.cli.console import print_text  # noqa: PLC0415
     from ostiary.cli.sign_in_target import choose_user  # noqa: PLC0415
-    from ostiary.transport.serving import run  # noqa: PLC0415
+    from ostiary.transport.event_loop import run  # noqa: PLC0415
 
     target, user = choose_user(url, server, config, credential)
     at = target.url

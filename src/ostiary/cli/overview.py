@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ostiary.authserver.config import McpIdp
-from ostiary.authserver.server.discovery import mtls_origin
 from ostiary.oauth.server.endpoint_url import endpoint
 
 if TYPE_CHECKING:
@@ -52,8 +50,12 @@ def _authserver(authserver: AuthServerSettings) -> Iterator[Row]:
     clients = ", ".join(_clients(authserver)) or "no client"
     yield _row("authserver", authserver.issuer, f"{authserver.listen}; {idps}", clients)
     if authserver.mtls is not None:
-        where = mtls_origin(authserver.mtls)
-        yield _row("authserver, mtls", where, str(authserver.mtls.listen), "clients with certificates")
+        yield _row(
+            "authserver, mtls",
+            authserver.mtls.origin,
+            str(authserver.mtls.listen),
+            "clients with certificates",
+        )
     for resource in authserver.resources:
         yield _row(
             f"tokens of {resource.owner}",
@@ -79,7 +81,7 @@ def _client(idp: IdpSettings) -> str:
     if idp.client_id is not None:
         method = getattr(idp, "auth_method", None) or ("a secret" if idp.client_secret else "no secret")
         return f"{idp.client_id}, with {method}"
-    return "known by our document, or registers by itself" if isinstance(idp, McpIdp) else "none"
+    return "known by our document, or registers by itself" if idp.type == "mcp" else "none"
 
 
 def _gateway(gateway: GatewaySettings) -> Iterator[Row]:

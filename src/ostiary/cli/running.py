@@ -1,4 +1,7 @@
-"""The parts of one ostiary.yaml on their listeners, in one process."""
+"""The parts of one ostiary.yaml on their listeners, in one process.
+
+A part that is not in the file is not loaded.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,17 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from ostiary.authserver import AuthServer
-from ostiary.authserver.server.discovery import mtls_origin
-from ostiary.authserver.server.metrics import AuditCounts
-from ostiary.authserver.server.readiness import readiness
-from ostiary.gateway import Gateway
-from ostiary.telemetry.endpoints import Check, telemetry_app
-from ostiary.telemetry.metrics import Count, Metrics
 from ostiary.transport.proxies import Proxies, proxies_of
-from ostiary.transport.same_origin import SameOrigin, own_hosts
 from ostiary.transport.serving import bind, serving
 
 if TYPE_CHECKING:
     import socket
 
+    from ostiary.authserver import AuthServer
     from ostiary.config import OstiaryFile
     from ostiary.settings import Listen
+    from ostiary.telemetry.endpoints import Check
+    from ostiary.telemetry.metrics import Count
 
 
 @contextlib.asynccontextmanager
@@ -40,6 +38,8 @@ async def running(file: OstiaryFile) -> AsyncIterator[None]:
         if authserver is not None:
             await _start(authserver, sockets, stack)
         if file.gateway is not None:
+            from ostiary.gateway import Gateway  # noqa: PLC0415
+
             gateway = await stack.enter_async_context(
                 Gateway(file.gateway, storage=file.storage, proxies=_proxies(file))
             )
@@ -56,7 +56,7 @@ def what_stands(file: OstiaryFile) -> Iterator[str]:
             f"people sign in at {idps}."
         )
         if file.authserver.mtls is not None:
-            yield f"Clients with certificates ask it at {mtls_origin(file.authserver.mtls)}."
+            yield f"Clients with certificates ask it at {file.authserver.mtls.origin}."
     if file.gateway is not None:
         servers = ", ".join(file.gateway.servers) or "no server yet"
         yield f"The gateway answers at {file.gateway.public_url}/mcp, in front of {servers}."
@@ -78,6 +78,8 @@ def _addresses(file: OstiaryFile) -> Iterator[Listen]:
 def _authserver(file: OstiaryFile) -> AuthServer | None:
     if file.authserver is None or file.storage is None:
         return None
+    from ostiary.authserver import AuthServer  # noqa: PLC0415
+
     audit = file.telemetry.audit
     return AuthServer(
         file.authserver,
@@ -109,9 +111,16 @@ async def _telemetry(
     listen = file.telemetry.listen
     if listen is None:
         return
+    from ostiary.telemetry.endpoints import telemetry_app  # noqa: PLC0415
+    from ostiary.telemetry.metrics import Metrics  # noqa: PLC0415
+    from ostiary.transport.same_origin import SameOrigin, own_hosts  # noqa: PLC0415
+
     counts: list[Count] = []
     checks: Mapping[str, Check] = {}
     if authserver is not None:
+        from ostiary.authserver.server.metrics import AuditCounts  # noqa: PLC0415
+        from ostiary.authserver.server.readiness import readiness  # noqa: PLC0415
+
         counted = AuditCounts(idp.name for idp in authserver.settings.upstream_idps)
         authserver.services.audit.hear(counted.heard)
         counts, checks = counted.counts, readiness(authserver.services)

@@ -31,7 +31,7 @@ def token(
 ) -> None:
     """Get the token that would be sent; it is masked unless --reveal is given."""
     from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
-    from ostiary.transport.serving import run  # noqa: PLC0415
+    from ostiary.transport.event_loop import run  # noqa: PLC0415
 
     target = choose(TargetOptions(url, server, config, credential))
     if audience is not None:

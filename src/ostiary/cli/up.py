@@ -29,10 +29,9 @@ def up(
     only: Annotated[Part | None, typer.Option(help="Run this part of the file alone.")] = None,
 ) -> None:
     """Run what ostiary.yaml names; without a file, the secured zoo as a demo."""
-    from ostiary.cli.demo import demo  # noqa: PLC0415
     from ostiary.config import OstiaryFile  # noqa: PLC0415
     from ostiary.telemetry.logs import set_up_logs  # noqa: PLC0415
-    from ostiary.transport.serving import run  # noqa: PLC0415
+    from ostiary.transport.event_loop import run  # noqa: PLC0415
 
     here = Path(OstiaryFile.default_name)
     set_up_logs()
@@ -41,6 +40,8 @@ def up(
     elif only is not None:
         raise BadUsage(f"--only chooses from a file: name one with -c FILE, or write {here}")
     else:
+        from ostiary.cli.demo import demo  # noqa: PLC0415 - every part of the house
+
         run(demo())
 
 

@@ -17,7 +17,7 @@ def zoo(
 ) -> None:
     """Run the zoo, the example MCP server, without any protection of its own."""
     from ostiary.telemetry.logs import set_up_logs  # noqa: PLC0415
-    from ostiary.transport.serving import run  # noqa: PLC0415
+    from ostiary.transport.event_loop import run  # noqa: PLC0415
     from ostiary.zoo.listening import BadPort, listen_address, serve  # noqa: PLC0415
 
     set_up_logs()

@@ -3,7 +3,8 @@
     file              the whole file as one model, composed of the parts' own
     cross_checks      what the parts of one file have to agree on
     load              read, check, and give the model; or every fault at once
-    document          YAML → plain values, and the line on which each stands
+    document          what a text says: plain values, and the line on which each stands
+    yaml_reader       YAML → that
     faults            pydantic's errors → "ostiary.yaml:12: gateway.credental is not a setting ..."
     suggestions       what a name that does not exist was probably meant to be
     patterns          what a pattern asks for, in words

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ostiary.config.authorities import without_authorities
-from ostiary.config.document import NotYaml, YamlDocument, read_document
+from ostiary.config.document import NotYaml, YamlDocument
 from ostiary.config.exposure import writable
 from ostiary.config.faults import ConfigurationError, FileFault, dotted
 from ostiary.config.file import OstiaryFile
@@ -42,6 +42,8 @@ def examined(file: Path, *looks: Look, elsewhere: Mapping[str, None] | None = No
 
 def _absent_as_written(file: Path, elsewhere: Mapping[str, None]) -> Iterator[FileFault]:
     """Secrets that are not there, of a file that can be read but is at fault otherwise."""
+    from ostiary.config.yaml_reader import read_document  # noqa: PLC0415 - as in `load`
+
     try:
         document = read_document(file.read_bytes())
     except (OSError, NotYaml):

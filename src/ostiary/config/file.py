@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from ostiary.authserver.config import AuthServerSettings
 from ostiary.config.cross_checks import listeners_of, refuse_shared_address, refuse_tokens_that_nobody_gets
-from ostiary.gateway.config import GatewaySettings
-from ostiary.settings import Proxy, Settings, Switch
-from ostiary.storage.config import StorageSettings
+from ostiary.settings import OnUse, Proxy, Settings, Switch
 from ostiary.telemetry.config import TelemetrySettings
+
+if TYPE_CHECKING:
+    from ostiary.authserver.config import AuthServerSettings
+    from ostiary.gateway.config import GatewaySettings
+    from ostiary.storage.config import StorageSettings
+else:
+    AuthServerSettings = Annotated[Any, OnUse("ostiary.authserver.config", "AuthServerSettings")]
+    GatewaySettings = Annotated[Any, OnUse("ostiary.gateway.config", "GatewaySettings")]
+    StorageSettings = Annotated[Any, OnUse("ostiary.storage.config", "StorageSettings")]
 
 
 class OstiaryFile(Settings):

@@ -9,10 +9,9 @@ from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from ostiary.config.document import MAX_BYTES, NotYaml, YamlDocument, read_document
+from ostiary.config.document import MAX_BYTES, NotYaml, YamlDocument
 from ostiary.config.faults import ConfigurationError, FileFault, dotted, explained
 from ostiary.config.file import OstiaryFile
-from ostiary.config.schema import file_schema
 from ostiary.config.schema_walk import Shape
 from ostiary.settings import BASE_DIRECTORY, INLINE_SECRETS, UNNAMED_ISSUERS, Place, Settings
 
@@ -55,6 +54,8 @@ def parse(
     file: what faults are said to be in; directory: where relative paths start; unnamed_issuers: whether an
     issuer may be missing that has to be named, for who finds out which it is.
     """
+    from ostiary.config.yaml_reader import read_document  # noqa: PLC0415 - many commands read no file
+
     try:
         document = read_document(content)
     except NotYaml as refused:
@@ -66,6 +67,8 @@ def parse(
     try:
         settings = model.model_validate(values, context=context)
     except ValidationError as invalid:
+        from ostiary.config.schema import file_schema  # noqa: PLC0415 - of every part, to say what was meant
+
         shape = Shape.of_file(file_schema(model))
         found = explained(invalid.errors(include_url=False, include_input=False), document, shape)
         faults += [FileFault(file, line, what) for line, what in found]

@@ -40,21 +40,25 @@ and before them:
 
 from __future__ import annotations
 
-from ostiary.credentials.aws.credential import AwsSigV4
-from ostiary.credentials.bearer import Bearer
+from typing import TYPE_CHECKING, Any
+
 from ostiary.credentials.chain import Chain
-from ostiary.credentials.client_credentials.credential import ClientCredentials
 from ostiary.credentials.credential import Credential
 from ostiary.credentials.error import CredentialError
-from ostiary.credentials.google.access_token import GoogleAccessToken
-from ostiary.credentials.google.id_token import GoogleIdToken
-from ostiary.credentials.header import Header
-from ostiary.credentials.id_jag import IdJag
-from ostiary.credentials.none import NoCredential
-from ostiary.credentials.oauth_user.credential import OAuthUser
-from ostiary.credentials.single_credential import SingleCredential
-from ostiary.credentials.token_exchange import TokenExchange
-from ostiary.credentials.workload_jwt.credential import WorkloadJwt
+from ostiary.credentials.single_credential import KINDS, SingleCredential
+
+if TYPE_CHECKING:
+    from ostiary.credentials.aws.credential import AwsSigV4
+    from ostiary.credentials.bearer import Bearer
+    from ostiary.credentials.client_credentials.credential import ClientCredentials
+    from ostiary.credentials.google.access_token import GoogleAccessToken
+    from ostiary.credentials.google.id_token import GoogleIdToken
+    from ostiary.credentials.header import Header
+    from ostiary.credentials.id_jag import IdJag
+    from ostiary.credentials.none import NoCredential
+    from ostiary.credentials.oauth_user.credential import OAuthUser
+    from ostiary.credentials.token_exchange import TokenExchange
+    from ostiary.credentials.workload_jwt.credential import WorkloadJwt
 
 __all__ = [
     "AwsSigV4",
@@ -73,3 +77,15 @@ __all__ = [
     "TokenExchange",
     "WorkloadJwt",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A kind, imported when it is first named: each brings its own libraries, and most programs use one."""
+    for kind in KINDS.values():
+        if kind.model == name:
+            return kind.load()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

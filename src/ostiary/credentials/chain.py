@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import ConfigDict, Field, RootModel, model_validator
 
-from ostiary.credentials.aws.credential import AwsSigV4
-from ostiary.credentials.client_credentials.credential import ClientCredentials
-from ostiary.credentials.google.id_token import GoogleIdToken
-from ostiary.credentials.header import Header
 from ostiary.credentials.headers.chained import ChainHeaders
-from ostiary.credentials.none import NoCredential
 from ostiary.credentials.single_credential import SingleCredential
 
 if TYPE_CHECKING:
@@ -53,15 +48,15 @@ class Chain(RootModel[Annotated[tuple[SingleCredential, ...], Field(min_length=1
 
 def header_names(credential: SingleCredential) -> frozenset[str]:
     """The headers that a credential may set, in lower case."""
-    match credential:
-        case NoCredential():
+    match credential.type:
+        case "none":
             return frozenset()
-        case Header():
+        case "header":
             return frozenset([credential.name.lower()])
-        case GoogleIdToken():
+        case "google_id_token":
             return frozenset([credential.header])
-        case ClientCredentials():
+        case "client_credentials":
             return frozenset(["authorization", "dpop"])
-        case AwsSigV4():
+        case "aws_sigv4":
             return frozenset(["authorization", "x-amz-date", "x-amz-security-token"])
     return frozenset(["authorization"])

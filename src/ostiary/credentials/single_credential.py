@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from ostiary.credentials.subject import TOKEN_KINDS
+from ostiary.settings import ByType, OnUse
 
-from ostiary.credentials.aws.credential import AwsSigV4
-from ostiary.credentials.bearer import Bearer
-from ostiary.credentials.client_credentials.credential import ClientCredentials
-from ostiary.credentials.google.access_token import GoogleAccessToken
-from ostiary.credentials.google.id_token import GoogleIdToken
-from ostiary.credentials.header import Header
-from ostiary.credentials.id_jag import IdJag
-from ostiary.credentials.none import NoCredential
-from ostiary.credentials.oauth_user.credential import OAuthUser
-from ostiary.credentials.token_exchange import TokenExchange
-from ostiary.credentials.workload_jwt.credential import WorkloadJwt
+KINDS: Mapping[str, OnUse] = dict(
+    sorted(
+        {
+            **TOKEN_KINDS,
+            "aws_sigv4": OnUse("ostiary.credentials.aws.credential", "AwsSigV4"),
+            "header": OnUse("ostiary.credentials.header", "Header"),
+            "id_jag": OnUse("ostiary.credentials.id_jag", "IdJag"),
+            "none": OnUse("ostiary.credentials.none", "NoCredential"),
+            "oauth_user": OnUse("ostiary.credentials.oauth_user.credential", "OAuthUser"),
+            "token_exchange": OnUse("ostiary.credentials.token_exchange", "TokenExchange"),
+        }.items()
+    )
+)
+"""Each kind by its `type`. One is imported when it is used: most processes use one or two."""
 
-SingleCredential = Annotated[
-    AwsSigV4
-    | Bearer
-    | ClientCredentials
-    | GoogleAccessToken
-    | GoogleIdToken
-    | Header
-    | IdJag
-    | NoCredential
-    | OAuthUser
-    | TokenExchange
-    | WorkloadJwt,
-    Field(discriminator="type"),
-]
+if TYPE_CHECKING:
+    from ostiary.credentials.aws.credential import AwsSigV4
+    from ostiary.credentials.bearer import Bearer
+    from ostiary.credentials.client_credentials.credential import ClientCredentials
+    from ostiary.credentials.google.access_token import GoogleAccessToken
+    from ostiary.credentials.google.id_token import GoogleIdToken
+    from ostiary.credentials.header import Header
+    from ostiary.credentials.id_jag import IdJag
+    from ostiary.credentials.none import NoCredential
+    from ostiary.credentials.oauth_user.credential import OAuthUser
+    from ostiary.credentials.token_exchange import TokenExchange
+    from ostiary.credentials.workload_jwt.credential import WorkloadJwt
+
+    SingleCredential = (
+        AwsSigV4
+        | Bearer
+        | ClientCredentials
+        | GoogleAccessToken
+        | GoogleIdToken
+        | Header
+        | IdJag
+        | NoCredential
+        | OAuthUser
+        | TokenExchange
+        | WorkloadJwt
+    )
+else:
+    SingleCredential = Annotated[Any, ByType(KINDS)]
 """One way to convince a server. Its `type` says which kind."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Tag
 
-from ostiary.credentials.bearer import Bearer
-from ostiary.credentials.client_credentials.credential import ClientCredentials
-from ostiary.credentials.google.access_token import GoogleAccessToken
-from ostiary.credentials.google.id_token import GoogleIdToken
 from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.headers.per_subject import HeadersOfSubject
 from ostiary.credentials.headers.subject_token_source import (
@@ -18,8 +14,8 @@ from ostiary.credentials.headers.subject_token_source import (
     CredentialsToken,
     SubjectTokenSource,
 )
-from ostiary.credentials.workload_jwt.credential import WorkloadJwt
 from ostiary.oauth.client.token_exchange import token_type_uri
+from ostiary.settings import ByType, OnUse
 
 if TYPE_CHECKING:
     from ostiary.credentials.headers.headers import CredentialHeaders
@@ -27,9 +23,24 @@ if TYPE_CHECKING:
     from ostiary.identity.principal import Principal
     from ostiary.oauth.canonical_url import CanonicalUrl
 
-TokenCredential = Annotated[
-    Bearer | ClientCredentials | GoogleAccessToken | GoogleIdToken | WorkloadJwt, Field(discriminator="type")
-]
+TOKEN_KINDS: Mapping[str, OnUse] = {
+    "bearer": OnUse("ostiary.credentials.bearer", "Bearer"),
+    "client_credentials": OnUse("ostiary.credentials.client_credentials.credential", "ClientCredentials"),
+    "google_access_token": OnUse("ostiary.credentials.google.access_token", "GoogleAccessToken"),
+    "google_id_token": OnUse("ostiary.credentials.google.id_token", "GoogleIdToken"),
+    "workload_jwt": OnUse("ostiary.credentials.workload_jwt.credential", "WorkloadJwt"),
+}
+
+if TYPE_CHECKING:
+    from ostiary.credentials.bearer import Bearer
+    from ostiary.credentials.client_credentials.credential import ClientCredentials
+    from ostiary.credentials.google.access_token import GoogleAccessToken
+    from ostiary.credentials.google.id_token import GoogleIdToken
+    from ostiary.credentials.workload_jwt.credential import WorkloadJwt
+
+    TokenCredential = Bearer | ClientCredentials | GoogleAccessToken | GoogleIdToken | WorkloadJwt
+else:
+    TokenCredential = Annotated[Any, ByType(TOKEN_KINDS)]
 """The kinds that have one token, which can be shown to somebody else."""
 
 
@@ -81,9 +92,8 @@ def token_of_credential(
 
 
 def _type_of(credential: TokenCredential) -> str:
-    match credential:
-        case GoogleIdToken():
-            return "id_token"
-        case WorkloadJwt(use="bearer"):
-            return "jwt"
+    if credential.type == "google_id_token":
+        return "id_token"
+    if credential.type == "workload_jwt" and credential.use == "bearer":
+        return "jwt"
     return "access_token"

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, get_args
 
-from ostiary.credentials import SingleCredential
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from ostiary.credentials.single_credential import KINDS
 
 
 def takes(credential: str, setting: str) -> bool:
@@ -18,5 +14,4 @@ def takes(credential: str, setting: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _settings() -> dict[str, frozenset[str]]:
-    kinds: tuple[type[BaseModel], ...] = get_args(get_args(SingleCredential)[0])
-    return {kind.model_fields["type"].default: frozenset(kind.model_fields) for kind in kinds}
+    return {name: frozenset(kind.load().model_fields) for name, kind in KINDS.items()}

@@ -17,7 +17,22 @@ From the listener down, a floor a line; a room knows those below it alone:
 Who is calling is settled by `identity`, what is sent by `credentials`, what MCP means by `mcp`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ostiary.gateway.config import GatewaySettings, ServerSettings
-from ostiary.gateway.gateway import Gateway
+
+if TYPE_CHECKING:
+    from ostiary.gateway.gateway import Gateway
 
 __all__ = ["Gateway", "GatewaySettings", "ServerSettings"]
+
+
+def __getattr__(name: str) -> Any:
+    """Every command reads ostiary.yaml and so imports our settings; few run a gateway."""
+    if name == "Gateway":
+        from ostiary.gateway.gateway import Gateway  # noqa: PLC0415
+
+        return Gateway
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ostiary.gateway import record
 from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.error_response import error_response
-from ostiary.gateway.inbound.authentication import InboundAuth
 from ostiary.gateway.inbound.receive import receive, require_one_meaning, require_origin
 from ostiary.mcp.errors import InternalError, McpError
 from ostiary.transport.direct import Answer, Request, StreamedAnswer
+
+if TYPE_CHECKING:
+    from ostiary.gateway.inbound.authentication import InboundAuth
 
 
 class Endpoint:

@@ -14,8 +14,6 @@ from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.config import GatewaySettings
 from ostiary.gateway.pages import pages
 from ostiary.gateway.plan import Means, Plan, make_plan
-from ostiary.identity.key_sets import KeySets
-from ostiary.identity.possession import RememberedReplays
 from ostiary.transport.proxies import Proxies, proxies_of
 from ostiary.transport.same_origin import own_hosts
 from ostiary.transport.serving import address_of, serving
@@ -46,8 +44,7 @@ class Gateway:
         self._stored = None if storage is None else _stored_tokens(storage, clock)
         servers = {server.url: server.reach for server in settings.servers.values()}
         self._runtime = Runtime(clock=clock, shared=self._stored, proxies=self._proxies, servers=servers)
-        key_sets = KeySets(self._runtime.fetcher, clock=clock)
-        self._means = Means(self._runtime, key_sets, self._proxies, RememberedReplays(), clock)
+        self._means = Means(self._runtime, self._proxies, clock)
         self.plan: Plan | None = None
 
     async def __aenter__(self) -> Self:

@@ -7,29 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
 from ostiary.gateway.endpoint import Endpoint
-from ostiary.gateway.inbound.authentication import InboundAuth
 from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
-from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import OidcInbound
-from ostiary.identity.key_sets import KeySets
-from ostiary.identity.possession import Possession, RememberedReplays
 from ostiary.mcp.merging import ListBudget
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.protected_resource import metadata_path
-from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
-from ostiary.oauth.resource_server.protected_resource import metadata_url, protected_resource
+from ostiary.oauth.resource_server.protected_resource import protected_resource
 from ostiary.transport.direct import Doors
 from ostiary.transport.limits import Limits
 from ostiary.transport.proxies import Proxies
 from ostiary.transport.upstream import Upstream, UpstreamLimits
+
+if TYPE_CHECKING:
+    from ostiary.gateway.inbound.authentication import InboundAuth
+    from ostiary.gateway.inbound.verification import Verification
 
 FEDERATED = "/mcp"
 
@@ -50,15 +50,20 @@ class Plan:
             server.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Means:
     """What plans are made with, and what outlives them. clock: seconds since the epoch."""
 
     runtime: Runtime
-    key_sets: KeySets
     proxies: Proxies
-    replays: RememberedReplays
     clock: Callable[[], float]
+
+    @cached_property
+    def verification(self) -> Verification:
+        """What callers' tokens are held against. A gateway that lets everybody in never loads it, nor JOSE."""
+        from ostiary.gateway.inbound.verification import Verification  # noqa: PLC0415
+
+        return Verification(self.runtime.fetcher, self.clock)
 
 
 def make_plan(settings: GatewaySettings, means: Means) -> Plan:
@@ -97,15 +102,11 @@ class _Planning:
     def _auth(self, path: str) -> InboundAuth | None:
         if not self._settings.inbound:
             return None
-        resource, means = self._resource(path), self._means
-        audiences = tuple(dict.fromkeys([str(resource), str(self._resource(FEDERATED))]))
-        return InboundAuth(
-            Authenticator(
-                self._settings.inbound, audiences=audiences, key_sets=means.key_sets, clock=means.clock
-            ),
-            possession=Possession(means.replays, means.clock),
+        resource = self._resource(path)
+        return self._means.verification.of(
+            self._settings.inbound,
             resource=resource,
-            metadata_url=metadata_url(resource),
+            audiences=tuple(dict.fromkeys([str(resource), str(self._resource(FEDERATED))])),
             scopes=self._scopes(),
         )
 
@@ -115,7 +116,7 @@ class _Planning:
             self._resource(path),
             authorization_servers=issuers,
             scopes=self._scopes(),
-            dpop_algorithms=ALGORITHMS if issuers else (),
+            dpop_algorithms=self._means.verification.dpop_algorithms if issuers else (),
         )
 
     def _scopes(self) -> tuple[str, ...]:

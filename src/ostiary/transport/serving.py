@@ -1,7 +1,7 @@
 """Serve ASGI on a socket: uvicorn inside our own event loop, one listener a socket.
 
 A process may hold several listeners. Signals are the process's business, so they are handled once,
-in `run`, and never by a listener.
+in `event_loop`, and never by a listener.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import cast
 
 import uvicorn
 from starlette.requests import ClientDisconnect
@@ -25,12 +24,9 @@ from ostiary.settings import Listen
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.direct import DirectProtocol, Doors
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
-from ostiary.transport.free_memory import keep_giving_back
 from ostiary.transport.handshakes import accept_tls
 from ostiary.transport.limits import Limits
 from ostiary.transport.outbox import Outbox
-
-T = TypeVar("T")
 
 BACKLOG = 2048
 DRAIN_SECONDS = 5
@@ -154,43 +150,6 @@ def _unless_left(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, send)
 
     return answer
-
-
-def run(main: Coroutine[Any, Any, T]) -> T | None:
-    """Run the coroutine on the fastest event loop there is; SIGINT and SIGTERM cancel it, giving None."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_until_signalled(main))
-
-
-async def _until_signalled(main: Coroutine[Any, Any, T]) -> T | None:
-    task = asyncio.ensure_future(main)
-    loop = asyncio.get_running_loop()
-    signalled = False
-
-    def stop() -> None:
-        nonlocal signalled
-        signalled = True
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    giving_back = loop.create_task(keep_giving_back())
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if not signalled:
-            raise
-        return None
-    finally:
-        giving_back.cancel()
-
-
-def _loop_factory() -> Any:
-    try:
-        import uvloop  # noqa: PLC0415 - it is not there on every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 async def _sweep(server: uvicorn.Server) -> None:

@@ -16,7 +16,8 @@ from ostiary.authserver.config.settings import SigningSettings
 from ostiary.authserver.server import authserver
 from ostiary.settings import Listen
 from ostiary.storage.config import StorageSettings
-from ostiary.transport.serving import bind, run
+from ostiary.transport.event_loop import run
+from ostiary.transport.serving import bind
 
 LOOKS_EVERY = 0.3
 ROTATES_EVERY = timedelta(seconds=2)

@@ -10,16 +10,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from ostiary.oauth.client.client_assertion import KeyUnusable, algorithm_of, client_assertion, signing_key
 from ostiary.oauth.client.client_authentication import (
     ClientAuthentication,
-    KeyUnusable,
     SigningAlgorithm,
-    algorithm_of,
-    client_assertion,
     client_name,
     client_secret_basic,
     client_secret_post,
-    signing_key,
 )
 
 PrivateKey = (

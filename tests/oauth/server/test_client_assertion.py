@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from ostiary.oauth.client.client_authentication import client_assertion
+from ostiary.oauth.client.client_assertion import client_assertion
 from ostiary.oauth.jwt_parts import jwt_parts
 from ostiary.oauth.server.client_assertion import check_client_assertion
 from ostiary.oauth.server.errors import InvalidClient

@@ -10,7 +10,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from ostiary.oauth.client.client_authentication import JWT_BEARER, client_assertion, client_secret_basic
+from ostiary.oauth.client.client_assertion import client_assertion
+from ostiary.oauth.client.client_authentication import JWT_BEARER, client_secret_basic
 from ostiary.oauth.server.client_authentication import (
     Presented,
     PresentedAssertion,

@@ -8,10 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import StringConstraints, model_validator
 
-from ostiary.authserver.config.certificate_names import read_subject
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
 from ostiary.identity.inbound import ScopeToken
-from ostiary.identity.key_set import read_key_set
 from ostiary.oauth.client.client_authentication import AuthMethod
 from ostiary.oauth.server.client import (
     AUTHORIZATION_CODE,
@@ -142,6 +140,8 @@ class ClientSettings(NetworkEdge):
                 "_san_ip, _san_email"
             )
         if self.tls_client_auth_subject_dn is not None:
+            from ostiary.authserver.config.certificate_names import read_subject  # noqa: PLC0415 - X.509
+
             try:
                 read_subject(self.tls_client_auth_subject_dn)
             except ValueError:
@@ -197,6 +197,8 @@ def faults_of_clients(
 
 
 def _check_keys(jwks: dict[str, Any]) -> None:
+    from ostiary.identity.key_set import read_key_set  # noqa: PLC0415 - a check without keys needs no JOSE
+
     if not read_key_set(jwks).keys:
         raise ValueError("jwks has no key that a signature can be verified with")
     if any(isinstance(key, dict) and key.get("d") is not None for key in jwks["keys"]):

@@ -86,6 +86,11 @@ class MtlsSettings(Settings):
     certificates: FileCertificates
     """Our certificate there, and whose clients are let in."""
 
+    @property
+    def origin(self) -> str:
+        """The address, as clients see it, below which a certificate is asked for."""
+        return f"https://{self.listen}" if self.url is None else str(self.url)
+
 
 class RegistrationSettings(Settings):
     """How strangers' clients become known."""

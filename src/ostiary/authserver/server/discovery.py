@@ -58,14 +58,9 @@ def discovery_document(settings: AuthServerSettings) -> dict[str, Any]:
     )
 
 
-def mtls_origin(settings: MtlsSettings) -> str:
-    """The address, as clients see it, below which a certificate is asked for."""
-    return f"https://{settings.listen}" if settings.url is None else str(settings.url)
-
-
 def mtls_endpoints(settings: MtlsSettings) -> dict[str, str]:
     """The endpoints there, by their names in the metadata."""
-    return {name: endpoint(mtls_origin(settings), PATHS[name]) for name in MTLS_ENDPOINTS if name in PATHS}
+    return {name: endpoint(settings.origin, PATHS[name]) for name in MTLS_ENDPOINTS if name in PATHS}
 
 
 def _auth_methods(settings: AuthServerSettings) -> list[str]:

@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from ostiary.authserver.config.settings import MtlsSettings
-from ostiary.authserver.server.discovery import mtls_origin
 from ostiary.authserver.server.doors import mtls_doors
 from ostiary.authserver.services import Services
 from ostiary.oauth.canonical_url import canonical_url
@@ -35,7 +34,7 @@ async def mtls_listening(
         _nothing_else,
         sock,
         limits=limits,
-        hosts=own_hosts(address_of(sock), canonical_url(mtls_origin(settings)).authority),
+        hosts=own_hosts(address_of(sock), canonical_url(settings.origin).authority),
         doors={path: _for_one_request(door) for path, door in mtls_doors(services, settings).items()},
         tls=mutual_tls(CertificateFiles(files.certificate, files.private_key, files.trust_bundle)),
     ):

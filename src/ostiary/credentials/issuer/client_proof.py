@@ -15,6 +15,7 @@ from ostiary.secrets import Secret, SecretUnavailable
 
 if TYPE_CHECKING:
     from ostiary.credentials.issuer.client_settings import ClientSettings
+    from ostiary.oauth.client.client_assertion import SigningKey
 
 
 class ProofUnavailable(Exception):
@@ -61,8 +62,10 @@ class ClientProof:
         return method
 
     def _assertion(self, client_id: str) -> str:
+        from ostiary.oauth.client.client_assertion import client_assertion  # noqa: PLC0415 - JOSE
+
         client = self.client
-        return methods.client_assertion(
+        return client_assertion(
             client_id,
             audience=self.issuer if client.assertion_audience == "issuer" else self.endpoint,
             key=self._key(),
@@ -71,12 +74,14 @@ class ClientProof:
             jti=secrets.token_urlsafe(16),
         )
 
-    def _key(self) -> methods.SigningKey:
+    def _key(self) -> SigningKey:
+        from ostiary.oauth.client.client_assertion import KeyUnusable, signing_key  # noqa: PLC0415 - JOSE
+
         private_key = self.client.private_key
         text = _reveal(private_key)
         try:
-            return methods.signing_key(text, self.client.algorithm)
-        except methods.KeyUnusable as unusable:
+            return signing_key(text, self.client.algorithm)
+        except KeyUnusable as unusable:
             place = "private_key" if private_key is None else private_key.place
             fix = "set private_key and algorithm to what belongs together"
             raise ProofUnavailable(f"{place} cannot sign: {unusable}", fix=fix) from None

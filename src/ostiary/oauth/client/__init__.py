@@ -4,6 +4,7 @@ server_metadata         where an issuer describes itself, and if it's true     R
 protected_resource      what a resource says of itself, read                   RFC 9728 3
 client_registration     make ourselves known                                   RFC 7591
 client_authentication   prove who we are                                       RFC 6749 2.3, RFC 7523 2.2
+client_assertion        by a statement signed with our key                     RFC 7523 3
 jwt_bearer              by a JWT, as a grant or as proof                       RFC 7523
 authorization_request   ask a person for a code                                RFC 6749 4.1.1, RFC 8707
 authorization_response  the code, or why there is none                         RFC 6749 4.1.2

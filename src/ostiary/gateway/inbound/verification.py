@@ -1,0 +1,43 @@
+"""What callers' tokens are held against: the keys of issuers, and which proofs came already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ostiary.gateway.inbound.authentication import InboundAuth
+from ostiary.identity.authenticator import Authenticator
+from ostiary.identity.inbound import InboundSettings
+from ostiary.identity.key_sets import KeySets
+from ostiary.identity.possession import Possession, RememberedReplays
+from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
+from ostiary.oauth.resource_server.protected_resource import metadata_url
+from ostiary.transport.fetch import Fetcher
+
+
+class Verification:
+    """One for all endpoints of a gateway, and for all its plans. clock: seconds since the epoch."""
+
+    dpop_algorithms = ALGORITHMS
+
+    def __init__(self, fetcher: Fetcher, clock: Callable[[], float]) -> None:
+        self._key_sets = KeySets(fetcher, clock=clock)
+        self._replays = RememberedReplays()
+        self._clock = clock
+
+    def of(
+        self,
+        entries: Sequence[InboundSettings],
+        *,
+        resource: CanonicalUrl,
+        audiences: tuple[str, ...],
+        scopes: tuple[str, ...],
+    ) -> InboundAuth:
+        """What checks the callers of one endpoint, which is this resource."""
+        return InboundAuth(
+            Authenticator(entries, audiences=audiences, key_sets=self._key_sets, clock=self._clock),
+            possession=Possession(self._replays, self._clock),
+            resource=resource,
+            metadata_url=metadata_url(resource),
+            scopes=scopes,
+        )

@@ -1,0 +1,49 @@
+"""The event loop of a process of ours, and how it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from ostiary.transport.free_memory import keep_giving_back
+
+T = TypeVar("T")
+
+
+def run(main: Coroutine[Any, Any, T]) -> T | None:
+    """Run the coroutine on the fastest event loop there is; SIGINT and SIGTERM cancel it, giving None."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_until_signalled(main))
+
+
+async def _until_signalled(main: Coroutine[Any, Any, T]) -> T | None:
+    task = asyncio.ensure_future(main)
+    loop = asyncio.get_running_loop()
+    signalled = False
+
+    def stop() -> None:
+        nonlocal signalled
+        signalled = True
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    giving_back = loop.create_task(keep_giving_back())
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not signalled:
+            raise
+        return None
+    finally:
+        giving_back.cancel()
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop  # noqa: PLC0415 - it is not there on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
