@@ -21,7 +21,8 @@ Behind the commands that talk to a server:
     challenge        a refusal, in a sentence
     listing          what servers list, as tables
     options          options that several commands have
-    session          the SDK's client, and what a refusal says
+    session          a conversation with it, and what a refusal says
+    mcp_client/      our own client of MCP
     arguments        k=v → JSON, by the tool's input schema
     console          tables, text and JSON; safe to print whatever a server sent
     overview         a file at a glance

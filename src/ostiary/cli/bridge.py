@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 import typer
@@ -20,15 +19,11 @@ def bridge(
     no_credential: options.NoCredential = False,
 ) -> None:
     """Speak MCP on standard input and output, for clients that speak only that, with a server over HTTP."""
-    from ostiary.cli.session import require_modern_sdk  # noqa: PLC0415
+    from ostiary.cli.bridging.pump import bridge as carry  # noqa: PLC0415
     from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
     from ostiary.telemetry.logs import set_up_logs  # noqa: PLC0415
-    from ostiary.transport.serving import run  # noqa: PLC0415
+    from ostiary.transport.event_loop import run  # noqa: PLC0415
 
     target = choose(TargetOptions(url, server, config, credential, no_credential))
-    require_modern_sdk()
     set_up_logs()
-    logging.getLogger("mcp").setLevel(logging.CRITICAL)  # what goes wrong is told to the client
-    from ostiary.cli.bridging.pump import bridge as carry  # noqa: PLC0415 - it needs the SDK's 2.x
-
     run(carry(target))

@@ -1,34 +1,31 @@
-"""A conversation with one MCP server: the official SDK's client, and what a refusal says."""
+"""A conversation with one MCP server, and what a refusal says."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from ostiary.cli.challenge import refusal
 from ostiary.cli.failure import Failure
-from ostiary.credentials import CredentialError, NoCredential
+from ostiary.credentials import NoCredential
 from ostiary.oauth.client.echoed_secrets import without_echoes
 from ostiary.transport.moved import REDIRECTS, moved
 
 if TYPE_CHECKING:
     import httpx2
-    import mcp
-    from mcp import MCPError
 
+    from ostiary.cli.mcp_client.client import McpClient, ServerError
     from ostiary.diagnosis.target import ServerTarget
 
 TIMEOUT = 60.0
 """Seconds that a server may stay silent."""
 
 
-_SDK_CANNOT_READ = "Failed to parse "
+_NO_MESSAGE = "Failed to parse "
 
 
 class CallRefused(Failure):
@@ -36,18 +33,13 @@ class CallRefused(Failure):
 
 
 @contextlib.asynccontextmanager
-async def connected(target: ServerTarget) -> AsyncIterator[mcp.Client]:
-    """The SDK's client, connected to the target. Whatever goes wrong inside becomes a Failure."""
-    require_modern_sdk()
-    import mcp  # noqa: PLC0415
-    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
-
+async def connected(target: ServerTarget) -> AsyncIterator[McpClient]:
+    """A client, connected to the target. Whatever goes wrong inside becomes a Failure."""
+    from ostiary.cli.mcp_client.client import McpClient  # noqa: PLC0415
+    from ostiary.cli.mcp_client.streamable_http import StreamableHttp  # noqa: PLC0415
     from ostiary.credentials.adapters.secrets_sent import RememberingAuth  # noqa: PLC0415
     from ostiary.transport.road import RoadClient  # noqa: PLC0415
 
-    logging.getLogger("mcp").setLevel(
-        logging.CRITICAL
-    )  # its errors reach us; nobody needs to read them twice
     answers = _Answers()
     runtime = target.runtime()
     auth = RememberingAuth(target.credential, server_url=target.url, runtime=runtime)
@@ -61,11 +53,7 @@ async def connected(target: ServerTarget) -> AsyncIterator[mcp.Client]:
         follow_redirects=False,
     )
     try:
-        async with (
-            runtime,
-            http,
-            mcp.Client(streamable_http_client(str(target.url), http_client=http)) as client,
-        ):
+        async with runtime, http, McpClient(StreamableHttp(http, str(target.url))) as client:
             yield client
     except Exception as error:
         cause = _cause(error, target, answers.no, auth.sent)
@@ -89,7 +77,7 @@ async def _what_to_mend(target: ServerTarget) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _No:
-    """An answer that was an error: the SDK keeps neither its status nor its challenge."""
+    """An answer that was an error, with its status and its challenge."""
 
     status: int
     challenge: str
@@ -108,7 +96,7 @@ class _No:
 
 
 class _Answers:
-    """The first error since the last success: what follows it is only the SDK trying an older handshake."""
+    """The first error since the last success: what follows it is only an older handshake being tried."""
 
     def __init__(self) -> None:
         self.no: _No | None = None
@@ -131,38 +119,32 @@ def _rpc_message(body: bytes) -> str:
 
 
 def _cause(error: Exception, target: ServerTarget, no: _No | None, sent: Sequence[str]) -> Exception:
-    """The error that a person can act on, out of the groups that task groups make of it.
+    """The error that a person can act on.
 
     sent: secrets, which the server may repeat.
     """
     import httpx2  # noqa: PLC0415
-    from mcp import MCPError  # noqa: PLC0415
-    from pydantic import ValidationError  # noqa: PLC0415
 
+    from ostiary.cli.mcp_client.client import InvalidAnswer, ServerError  # noqa: PLC0415
     from ostiary.transport.road import Compressed  # noqa: PLC0415
 
-    first = error
-    while isinstance(first, ExceptionGroup):
-        first = first.exceptions[0]
-    match first:
-        case Failure() | CredentialError():
-            return first
+    match error:
         case httpx2.TimeoutException():
             return Failure(f"{target.url} did not answer within {TIMEOUT:.0f} seconds")
         case httpx2.TransportError():
-            return Failure(f"{target.url} cannot be reached: {_why(first, target)}")
-        case MCPError():
-            return _answered(first, target, no, sent)
-        case Compressed() | RuntimeError() | ValidationError():  # the last two: it breaks the SDK's schema
+            return Failure(f"{target.url} cannot be reached: {_why(error, target)}")
+        case ServerError():
+            return _answered(error, target, no, sent)
+        case Compressed() | InvalidAnswer():
             return Failure(
-                f"{target.url} gave an answer that is not valid: {str(first).partition(chr(10))[0]}"
+                f"{target.url} gave an answer that is not valid: {str(error).partition(chr(10))[0]}"
             )
-    return first
+    return error
 
 
-def _answered(error: MCPError, target: ServerTarget, no: _No | None, sent: Sequence[str]) -> Failure:
+def _answered(error: ServerError, target: ServerTarget, no: _No | None, sent: Sequence[str]) -> Failure:
     said = without_echoes((no and no.message) or error.message, sent)
-    if no is None and error.message.startswith(_SDK_CANNOT_READ):  # and then all that pydantic has to say
+    if no is None and error.message.startswith(_NO_MESSAGE):
         return Failure(f"{target.url} gave an answer that is not valid: it is no JSON-RPC message")
     if no is None:
         return Failure(f"{target.url} answered: {said} (JSON-RPC error {error.code})")
@@ -185,11 +167,3 @@ def _why(error: httpx2.TransportError, target: ServerTarget) -> str:
     from ostiary.transport.road import unreached_with_advice  # noqa: PLC0415
 
     return unreached_with_advice(error, target.proxies.to(target.url))
-
-
-def require_modern_sdk() -> None:
-    version = metadata.version("mcp")
-    if int(version.partition(".")[0]) < 2:
-        raise Failure(
-            f"this command needs mcp 2 or newer, and {version} is installed: pip install 'mcp>=2.3'"
-        )

@@ -13,13 +13,12 @@ if TYPE_CHECKING:
     from ostiary.diagnosis.target import ServerTarget
 
 _KINDS = (
-    ("tools", "list_tools", "tools"),
-    ("prompts", "list_prompts", "prompts"),
-    ("resources", "list_resources", "resources"),
-    ("resources", "list_resource_templates", "resource_templates"),
+    ("tools", "tools", "tools"),
+    ("prompts", "prompts", "prompts"),
+    ("resources", "resources", "resources"),
+    ("resources", "resourceTemplates", "resource_templates"),
 )
-"""Capability, the SDK's method, and the list in its answer."""
-MODERN = "2026-07-28"
+"""Capability, the list in the protocol, and in ours."""
 
 
 def tools(
@@ -35,7 +34,7 @@ def tools(
     """List a server's tools, prompts and resources."""
     from ostiary.cli.console import print_json  # noqa: PLC0415
     from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
-    from ostiary.transport.serving import run  # noqa: PLC0415
+    from ostiary.transport.event_loop import run  # noqa: PLC0415
 
     found = run(_offer(choose(TargetOptions(url, server, config, credential, no_credential))))
     if found is None:
@@ -51,27 +50,26 @@ async def _offer(target: ServerTarget) -> dict[str, Any]:
     from ostiary.cli.session import connected  # noqa: PLC0415
 
     async with connected(target) as client:
-        version = client.protocol_version
+        version, era = client.protocol_version, "modern" if client.is_modern else "legacy"
         listed = {
-            kind: await every(getattr(client, method), kind)
-            if getattr(client.server_capabilities, capability) is not None
+            ours: await every(client, kind)
+            if client.capabilities.get(capability) is not None
             else Listed([], ())
-            for capability, method, kind in _KINDS
+            for capability, kind, ours in _KINDS
         }
     missing = dict.fromkeys(one for each in listed.values() for one in each.missing)
     return {
         "url": str(target.url),
-        "era": "modern" if version >= MODERN else "legacy",
+        "era": era,
         "protocolVersion": version,
         "credential": {"type": target.credential.type, "found": target.found},
-        **{kind: list(map(_as_data, each.entries)) for kind, each in listed.items()},
+        **{kind: list(map(_without_nulls, each.entries)) for kind, each in listed.items()},
         **({"unavailable": [asdict(one) for one in missing]} if missing else {}),
     }
 
 
-def _as_data(entry: Any) -> dict[str, Any]:
-    data: dict[str, Any] = entry.model_dump(by_alias=True, mode="json", exclude_none=True)
-    return data
+def _without_nulls(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if value is not None}
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -1,15 +1,16 @@
 """The rules of MCP, without I/O. Values in; a value or an error out.
 
-errors           JSON-RPC and MCP error codes, each a class
-eras             protocol versions, and the keys of `_meta`
-raw_object       a JSON object's members, raw, each read once
-server_message   one message of a server, read once
-messages         one request, read and written without touching its arguments
-headers          what HTTP headers say must be what the body says
-names            how names of many servers stay apart
-missing_servers  what a gateway had to leave out of a list
-readable         what of a list is in order
-links            resource URIs inside results
-merging          many servers' lists as one
-events           the events of a stream
+errors             JSON-RPC and MCP error codes, each a class
+eras               protocol versions, and the keys of `_meta`
+raw_object         a JSON object's members, raw, each read once
+server_message     one message of a server, read once
+messages           one request, read and written without touching its arguments
+headers            what HTTP headers say must be what the body says
+parameter_headers  which arguments a call says in headers too
+names              how names of many servers stay apart
+missing_servers    what a gateway had to leave out of a list
+readable           what of a list is in order
+links              resource URIs inside results
+merging            many servers' lists as one
+events             the events of a stream
 """

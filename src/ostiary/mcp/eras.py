@@ -8,6 +8,8 @@ from __future__ import annotations
 
 MODERN = "2026-07-28"
 SUPPORTED_VERSIONS = (MODERN,)
+LEGACY_VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+"""Oldest first."""
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"

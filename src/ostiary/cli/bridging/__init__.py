@@ -5,7 +5,7 @@
     routing    the HTTP headers that a message needs, learnt from the messages that pass
     http       a client whose every failure is a JSON-RPC error that says what to do
     sessions   what the client and the server began with, to begin it again
-    events     streams of the server, read as everywhere
+    events     which ids came in streams of the server
 
 The client's era is the server's: messages pass as they are, and only headers are added. The credential
 goes onto each request below the session, so that a new token opens no new one.

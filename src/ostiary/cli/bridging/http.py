@@ -1,7 +1,7 @@
 """An HTTP client whose every failure is a JSON-RPC error that says what is wrong, where, and what to do.
 
-The SDK's transport hands on a JSON-RPC error in an answer, with the id of its request; of anything else
-that goes wrong it tells the client little, or ends.
+What carries messages hands on a JSON-RPC error in an answer, with the id of its request; of anything else
+that goes wrong it could tell the client little.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from ostiary.cli.bridging.events import MOST_BYTES, Events
+from ostiary.cli.bridging.events import ToldEvents
 from ostiary.cli.bridging.sessions import (
     SESSION,
     Sessions,
@@ -25,6 +25,7 @@ from ostiary.cli.bridging.sessions import (
     read_message,
 )
 from ostiary.cli.challenge import refusal
+from ostiary.cli.mcp_client.streamable_http import MOST_BYTES
 from ostiary.credentials import CredentialError, NoCredential
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.mcp.events import EventReader
@@ -113,7 +114,7 @@ class TellingClient(RoadClient):
             of_answer = request.method == "POST" or self._sessions.resumes_an_answer(request)
             self._sessions.listened |= not of_answer
             told = self._sessions.part_of_an_answer if of_answer else self._sessions.heard
-            response.stream = Events(response, told)
+            response.stream = ToldEvents(response, told)
 
     async def _begin_anew(self, session: str) -> str:
         """Shake hands as the client did, once for all who were told that the session is gone.
@@ -145,7 +146,7 @@ class TellingClient(RoadClient):
             return "" if begun.is_success else f"answers the end of a new handshake with {begun.status_code}"
 
     async def _heard_later(self, request: httpx2.Request, options: dict[str, Any]) -> httpx2.Response:
-        """What the server says of itself, when it is there again: the SDK would soon listen no more."""
+        """What the server says of itself, when it is there again: who asks would soon ask no more."""
         for pause in chain(PAUSES, repeat(PAUSES[-1])):
             await asyncio.sleep(pause)
             with contextlib.suppress(httpx2.TransportError, CredentialError):
@@ -165,7 +166,7 @@ class TellingClient(RoadClient):
     def _told(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
         if response.status_code in REDIRECTS:
             if _is_within_origin(response):
-                return response  # the SDK goes there, and the credential with it
+                return response  # the message goes there, and the credential with it
             said = moved(self._target.url, response.status_code, response.headers.get("location", ""))
             return _answer(request, 502, BAD_ANSWER, f"{self._target.url} {said}")
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -220,7 +221,7 @@ async def _answer_of(response: httpx2.Response) -> Any:
 
 
 def _is_rpc_error(response: httpx2.Response) -> bool:
-    """Whether the SDK can hand it on; JSON alone may be a web framework's, with words of its own."""
+    """Whether it can be handed on; JSON alone may be a web framework's, with words of its own."""
     error = read_message(response.content).get("error") if _is_json(response) else None
     return isinstance(error, dict) and isinstance(error.get("code"), int)
 

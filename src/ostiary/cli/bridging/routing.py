@@ -9,21 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mcp.shared.inbound import (
-    MCP_METHOD_HEADER,
-    MCP_NAME_HEADER,
-    MCP_PROTOCOL_VERSION_HEADER,
-    NAME_BEARING_METHODS,
-    encode_header_value,
-    find_invalid_x_mcp_header,
-    mcp_param_headers,
-    x_mcp_header_map,
-)
-from mcp_types import JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse, RequestId
-
+from ostiary.cli.mcp_client.messages import Message, MessageId, is_request
+from ostiary.cli.mcp_client.routing_headers import VERSION, routing_headers
 from ostiary.mcp.eras import VERSION_KEY
-
-ParameterHeaders = dict[tuple[str, ...], str]
+from ostiary.mcp.parameter_headers import (
+    ParameterPath,
+    annotation_fault,
+    parameter_headers,
+    parameter_names,
+)
 
 
 class Routing:
@@ -31,54 +25,49 @@ class Routing:
 
     def __init__(self) -> None:
         self._agreed: str | None = None
-        self._asked: dict[RequestId, str] = {}
-        self._parameters: dict[str, ParameterHeaders] = {}
+        self._asked: dict[MessageId, str] = {}
+        self._parameters: dict[str, dict[ParameterPath, str]] = {}
 
-    def to_server(self, message: JSONRPCMessage) -> dict[str, str]:
+    def to_server(self, message: Message) -> dict[str, str]:
         """The headers of this message."""
-        if not isinstance(message, JSONRPCRequest | JSONRPCNotification):
+        method = message.get("method")
+        if method is None:
             return self._legacy()
-        params = message.params or {}
-        if isinstance(message, JSONRPCRequest) and message.method in {"initialize", "tools/list"}:
-            self._asked[message.id] = message.method
-        version = _version(params)
+        params = message.get("params") or {}
+        if is_request(message) and method in {"initialize", "tools/list"}:
+            self._asked[message["id"]] = method
+        version = version_of(message)
         if version is None:
-            return {} if message.method == "initialize" else self._legacy()
-        return {MCP_PROTOCOL_VERSION_HEADER: version, MCP_METHOD_HEADER: message.method} | self._named(
-            message.method, params
-        )
-
-    def to_client(self, message: JSONRPCMessage) -> None:
-        """Learn from an answer."""
-        if not isinstance(message, JSONRPCResponse):
-            return
-        match self._asked.pop(message.id, None):
-            case "initialize":
-                version = message.result.get("protocolVersion")
-                self._agreed = version if isinstance(version, str) else None
-            case "tools/list":
-                self._learn_tools(message.result)
-
-    def _legacy(self) -> dict[str, str]:
-        return {MCP_PROTOCOL_VERSION_HEADER: self._agreed} if self._agreed else {}
-
-    def _named(self, method: str, params: Mapping[str, Any]) -> dict[str, str]:
-        name = params.get(NAME_BEARING_METHODS.get(method, ""))
-        if not isinstance(name, str):
-            return {}
-        headers = {MCP_NAME_HEADER: encode_header_value(name)}
-        if method == "tools/call" and name in self._parameters:
-            headers |= mcp_param_headers(self._parameters[name], params.get("arguments") or {})
+            return {} if method == "initialize" else self._legacy()
+        headers = routing_headers(version, method, params)
+        if method == "tools/call" and (names := self._parameters.get(str(params.get("name")))):
+            headers |= parameter_headers(names, params.get("arguments"))
         return headers
 
-    def _learn_tools(self, result: Mapping[str, Any]) -> None:
-        for tool in result.get("tools") or ():
-            schema = tool.get("inputSchema")
-            if find_invalid_x_mcp_header(schema) is None:
-                self._parameters[str(tool.get("name"))] = x_mcp_header_map(schema)
+    def to_client(self, message: Message) -> None:
+        """Learn from an answer."""
+        if "result" not in message:
+            return
+        match self._asked.pop(message["id"], None):
+            case "initialize":
+                version = message["result"].get("protocolVersion")
+                self._agreed = version if isinstance(version, str) else None
+            case "tools/list":
+                self._learn_tools(message["result"].get("tools"))
+
+    def _legacy(self) -> dict[str, str]:
+        return {VERSION: self._agreed} if self._agreed else {}
+
+    def _learn_tools(self, tools: Any) -> None:
+        for tool in tools if isinstance(tools, list) else ():
+            schema = tool.get("inputSchema") if isinstance(tool, dict) else None
+            if schema is not None and annotation_fault(schema) is None:
+                self._parameters[str(tool.get("name"))] = parameter_names(schema)
 
 
-def _version(params: Mapping[str, Any]) -> str | None:
-    meta = params.get("_meta")
+def version_of(message: Message) -> str | None:
+    """The version that a modern message says of itself; None for a legacy one."""
+    params = message.get("params")
+    meta = params.get("_meta") if isinstance(params, Mapping) else None
     version = meta.get(VERSION_KEY) if isinstance(meta, Mapping) else None
     return version if isinstance(version, str) else None
