@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import jsonschema  # type: ignore[import-untyped]  # comes with mcp, its types do not
+import jsonschema
 import pytest
 from tests.config.conftest import Write
 

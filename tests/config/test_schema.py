@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # comes with mcp, its types do not
+import jsonschema
 import pytest
 
 from ostiary.config import OstiaryFile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jsonschema  # type: ignore[import-untyped]  # comes with mcp, its types do not
+import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
