@@ -60,7 +60,7 @@ class Means:
 
     @cached_property
     def verification(self) -> Verification:
-        """What callers' tokens are held against. A gateway that lets everybody in never loads it, nor JOSE."""
+        """What callers' tokens are held against. One that lets everybody in loads no JOSE."""
         from ostiary.gateway.inbound.verification import Verification  # noqa: PLC0415
 
         return Verification(self.runtime.fetcher, self.clock)
