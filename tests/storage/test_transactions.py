@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Insert, delete, func, insert, select
 
 from ostiary.storage.database import Database
 from ostiary.storage.errors import StorageUnavailable
+from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import used_once
-from ostiary.storage.store import digest, insert_or_ignore
+from ostiary.storage.store import digest
 
 
 class Changed(Exception):

@@ -5,11 +5,18 @@ RFC 7523 section 3, RFC 9449 section 11.1.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection
 
 from ostiary.storage.expiry import Expiry
+from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import used_once
-from ostiary.storage.store import digest, insert_or_ignore
+from ostiary.storage.store import digest
+from ostiary.transport.stepping import in_task
+
+if TYPE_CHECKING:
+    from ostiary.storage.store import Store
 
 EXPIRY = Expiry(used_once.c.expires_at)
 
@@ -23,3 +30,16 @@ def take(connection: Connection, value: str, *, expires_at: float) -> bool:
     row = {"value_hash": digest(value), "expires_at": expires_at}
     statement = insert_or_ignore(connection, used_once).values(row).returning(used_once.c.value_hash)
     return connection.execute(statement).first() is not None
+
+
+class StoredReplays:
+    """Proofs of possession, for all replicas."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def take(self, name: str, *, until: float, now: float) -> bool:
+        """As of every ReplayStore; `now` is of no interest, as rows are swept. Raises StorageError."""
+        return await in_task(
+            self._store.transaction(lambda connection: take(connection, name, expires_at=until))
+        )

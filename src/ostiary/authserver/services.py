@@ -12,6 +12,7 @@ from ostiary.authserver.resources import Resources
 from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.authserver.verified_token_cache import VerifiedTokenCache
 from ostiary.identity.key_sets import KeySets
+from ostiary.identity.possession import Possession
 from ostiary.oauth.server.endpoint_url import endpoint
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
@@ -40,6 +41,8 @@ class Services:
     fetcher: Fetcher
     key_sets: KeySets
     """Keys of others: of trusted issuers, of clients, of identity providers."""
+    possession: Possession
+    """Whether senders hold their keys."""
     clock: Callable[[], float]
     common_scopes: frozenset[str] = field(default=frozenset())
     """Scopes that are not of a resource."""

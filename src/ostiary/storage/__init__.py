@@ -5,6 +5,7 @@
     store           transactions and seals together: what rooms with tables are given
     group_commit    many transactions, one flush
     database        SQLite or PostgreSQL, brought up to date before its first use
+    inserts         inserts that may meet a row that is there
     prepared        statements that are made once and executed often
     schema          the tables as they are now
     expiry          rows whose time is over

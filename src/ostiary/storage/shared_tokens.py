@@ -6,14 +6,12 @@ it both. It ends by itself when its holder does. No transaction is open while a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Table, Update, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Update, delete, select, update
 
 from ostiary.storage.database import Database
+from ostiary.storage.inserts import insert_into
 from ostiary.storage.schema import shared_tokens
 from ostiary.storage.sealing import KeyRing
 
@@ -71,10 +69,9 @@ class SharedTokenTable:
         """Whether the lease is now ours: nobody else has one, and the token is still the one that we saw."""
         sealed = None if seen is None else seen.sealed
         async with self._database.connection() as connection:
-            insert = _insert_of(connection)
             free = _row.lease_until <= now
             taking = (
-                insert(shared_tokens)
+                insert_into(connection, shared_tokens)
                 .values(
                     key_hash=lease.key.hash,
                     expires_at=lease.until,
@@ -130,8 +127,3 @@ def _held(lease: Lease) -> Update:
 
 def _bound(key: SharedKey) -> bytes:
     return key.hash.encode() + key.bound_to
-
-
-def _insert_of(connection: AsyncConnection) -> Callable[[Table], sqlite.Insert | postgresql.Insert]:
-    """The two have the same words for "or change what is there", and SQLAlchemy no common one."""
-    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert

@@ -6,8 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Table
 
 from ostiary.storage.database import Database
 from ostiary.storage.errors import SealedOtherwise
@@ -66,9 +65,3 @@ def digest(secret: str) -> str:
     Nothing leads back from it, for what is hashed has 128 random bits at least.
     """
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def insert_or_ignore(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An insert that does nothing when the row is there; with `returning`, it says whether it did."""
-    kind = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return kind(table).on_conflict_do_nothing()

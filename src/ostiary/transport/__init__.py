@@ -1,35 +1,35 @@
 """How bytes come and go.
 
-    event_loop        the loop of a process, and how it is told to end
+    event_loop   the loop of a process, and how it is told to end
 
 In:
-    serving           uvicorn inside our own event loop, one listener a socket
-    listener          what every listener refuses: framing tricks, floods, slow senders
-    direct            requests answered inside the protocol, without ASGI: the gateway's calls
-    limits            how much one caller may make us hold
-    byte_budget       bytes held for many, bounded all together
-    handshakes        TLS connections accepted, so many handshakes at once
-    mutual_tls        listeners that ask for a certificate
-    stepping          coroutines driven by the bytes themselves, without a task
-    forwarded         who is at the other end when proxies stand between
-    same_origin       which hosts are ours, and whether a browser's page may ask
-    request_head      what the head of a request must be
-    asked_ahead       pages that nobody looks at yet
-    free_memory       what was freed is given back to the system
-    outbox            writes of one turn of the loop, made together
-    application       ASGI applications whose paths are exact
+    serving        uvicorn inside our own event loop, one listener a socket
+    listener       what every listener refuses: framing tricks, floods, slow senders
+    direct         requests answered inside the protocol, without ASGI: the gateway's calls
+    limits         how much one caller may make us hold
+    byte_budget    bytes held for many, bounded all together
+    handshakes     TLS connections accepted, so many handshakes at once
+    mutual_tls     listeners that ask for a certificate
+    stepping       coroutines driven by the bytes themselves, without a task
+    forwarded      who is at the other end when proxies stand between
+    same_origin    which hosts are ours, and whether a browser's page may ask
+    request_head   what the head of a request must be
+    asked_ahead    pages that nobody looks at yet
+    free_memory    what was freed is given back to the system
+    outbox         writes of one turn of the loop, made together
+    application    ASGI applications whose paths are exact
 
 Out:
-    upstream          connections to one MCP server: pooled, bounded, streamed
-    fetch             small documents: metadata, key sets, answers to forms
-    exchange          one question over a connection of its own
-    fetched_document  what is asked and answered; why it could not be had
-    retry_after       when a server wants to be asked again
-    content_coding    an answer that comes compressed all the same
-    moved             when a server sends callers elsewhere
-    road              an HTTP client for one MCP server
-    reach             how far one edge may go, from its entry in the configuration
-    proxies           what goes by a proxy
-    addresses         where an outgoing connection may lead
-    trust             whom TLS trusts, one context per set; why somebody is not trusted
+    upstream           connections to one MCP server: pooled, bounded, streamed
+    fetch              small documents: metadata, key sets, answers to forms
+    exchange           one question over a connection of its own
+    fetched_document   what is asked and answered; why it could not be had
+    retry_after        when a server wants to be asked again
+    content_coding     an answer that comes compressed all the same
+    moved              when a server sends callers elsewhere
+    road               an HTTP client for one MCP server
+    reach              how far one edge may go, from its entry in the configuration
+    proxies            what goes by a proxy
+    addresses          where an outgoing connection may lead
+    trust              whom TLS trusts, one context per set; why somebody is not trusted
 """

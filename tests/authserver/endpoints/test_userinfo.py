@@ -141,10 +141,10 @@ async def test_a_bound_token_comes_with_its_key_and_never_as_a_bearer_token(
         "the DPoP proof was used before; make a new one for each request",
         None,
         "the DPoP proof is for another method",
-        "the token is not bound to what this request proves",
+        "the token is bound to something else than what was proven",
         "the DPoP proof is for another access token",
-        "the DPoP proof is missing",
-        "the token is not bound to what this request proves",
+        "a bound token needs exactly one DPoP header",
+        "the token is bound to a key: send it as `DPoP`, with a proof of the key",
     ]
     assert answers[1].headers["www-authenticate"] == (
         f'{DPOP}, error="invalid_dpop_proof", '
@@ -164,7 +164,7 @@ async def test_a_bearer_token_cannot_be_passed_off_as_bound(start: Start, clock:
             access_token=token,
         )
         refused = await ask(server, f"DPoP {token}", **headers)
-    assert refused.json()["error_description"] == "the token is not bound to what this request proves"
+    assert refused.json()["error_description"] == "the token is bound to no key: send it as `Bearer`"
 
 
 async def test_a_client_s_own_token_speaks_of_nobody(start: Start) -> None:

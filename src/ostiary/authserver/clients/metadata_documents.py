@@ -34,8 +34,9 @@ from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.oauth.server.client_document import cache_lifetime, client_from_document
 from ostiary.oauth.server.errors import InvalidClient, RegistrationError, TooManyRequests, Unavailable
 from ostiary.storage.errors import StorageError
+from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import clients
-from ostiary.storage.store import Store, insert_or_ignore
+from ostiary.storage.store import Store
 from ostiary.transport.fetch import NOT_JSON, Fetcher, FetchError
 from ostiary.transport.proxies import Proxies
 from ostiary.transport.stepping import in_task

@@ -15,8 +15,9 @@ from ostiary.oauth.server.client import ApplicationType, Client, ClientKind
 from ostiary.oauth.server.client_registration import registered_metadata
 from ostiary.oauth.server.scope import read_scope
 from ostiary.storage.expiry import Expiry
+from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import clients
-from ostiary.storage.store import Store, insert_or_ignore
+from ostiary.storage.store import Store
 
 USE_STEP = 3600.0
 """Seconds after which a use is written down again: not at each one."""

@@ -72,9 +72,7 @@ class TokenEndpoint:
         try:
             if not client.may_use(grant_type):
                 raise UnauthorizedClient(f"this client may not use the grant {grant_type}")
-            request = GrantRequest(
-                form.parameters, client, await binding(form, client, services, now=now), form, now
-            )
+            request = GrantRequest(form.parameters, client, await binding(form, client, services), form, now)
             response = await grant(request, services)
         except OAuthError as error:
             services.audit.write(

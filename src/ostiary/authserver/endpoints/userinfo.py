@@ -17,15 +17,12 @@ from ostiary.authserver.rates import CountedRequest
 from ostiary.authserver.services import Services
 from ostiary.authserver.sessions.session import Session, find
 from ostiary.authserver.tokens.access_token_verifier import read_access_token
-from ostiary.authserver.tokens.binding import WINDOW, take_once
-from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.challenge import bearer_challenge
-from ostiary.oauth.confirmation import CNF, JKT, certificate_thumbprint, is_confirmed
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, OAuthError, TokenRefused
 from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.oauth.refusal import Refusal
-from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS, VerifiedProof, check_proof
+from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
 from ostiary.oauth.server.errors import InvalidDpopProof
 from ostiary.oauth.server.id_token import scope_claims
 from ostiary.storage.store import digest
@@ -70,8 +67,9 @@ class UserinfoEndpoint:
     ) -> Mapping[str, Any]:
         claims = await read_access_token(presented.token, self._services, now=now)
         counted.is_of(str(claims.get("client_id")), now=now)
-        proof = await self._proof(presented, form, now) if presented.scheme == DPOP else None
-        _check_binding(claims, proof, form.certificate)
+        await self._services.possession.require(
+            claims, presented.token, form.sender(self._method), by_key=presented.scheme == DPOP
+        )
         scopes = scopes_of(claims)
         if OPENID not in scopes:
             raise InsufficientScope(f"the token lacks the scope {OPENID}", scopes=(OPENID,))
@@ -79,20 +77,6 @@ class UserinfoEndpoint:
         if session is None or not session.lives(now):
             raise InvalidToken("the token was revoked", reason=Refusal.NOT_ALLOWED)
         return {"sub": session.user_id} | scope_claims(session.person, scopes)
-
-    async def _proof(self, presented: _Presented, form: FormRequest, now: float) -> VerifiedProof:
-        if form.dpop is None:
-            raise InvalidDpopProof("the DPoP proof is missing")
-        proof = check_proof(
-            form.dpop,
-            method=self._method,
-            url=canonical_url(form.url),
-            now=now,
-            window=WINDOW,
-            access_token=presented.token,
-        )
-        await take_once(proof, self._services.store)
-        return proof
 
     async def _session(self, tsid: str) -> Session | None:
         store = self._services.store
@@ -110,16 +94,6 @@ def _client_of(presented: _Presented | None) -> str | None:
     """The client that it was given to, as the token says: nobody has proven it yet."""
     named = None if presented is None else unverified_claims(presented.token).get("client_id")
     return named if isinstance(named, str) and named.isascii() else None
-
-
-def _check_binding(claims: Mapping[str, Any], proof: VerifiedProof | None, certificate: bytes | None) -> None:
-    """A bound token comes with its key, and never as a bearer token (RFC 9449 section 7.2, RFC 8705 3)."""
-    cnf = claims.get(CNF)
-    bound_to_key = isinstance(cnf, Mapping) and JKT in cnf
-    x5t = None if certificate is None else certificate_thumbprint(certificate)
-    jkt = None if proof is None else proof.jkt
-    if bound_to_key != (proof is not None) or not is_confirmed(claims, jkt=jkt, x5t=x5t):
-        raise InvalidToken("the token is not bound to what this request proves", reason=Refusal.NOT_ALLOWED)
 
 
 def _refused(refused: OAuthError, scheme: str) -> Answer:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ostiary.identity.possession import Sender
+from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import InvalidRequest
 from ostiary.oauth.server.parameters import Parameters, read_parameters
 from ostiary.transport.direct import Request
@@ -27,6 +29,10 @@ class FormRequest:
     """The client's certificate in DER, on the listener that asks for one."""
     json: bytes = field(default=b"", repr=False)
     """The body of a JSON endpoint, whose `parameters` are empty."""
+
+    def sender(self, method: str) -> Sender:
+        """What it shows of whoever sends it."""
+        return Sender(method, canonical_url(self.url), self.dpop, self.certificate)
 
 
 def read_form_request(request: Request, body: bytes, *, url: str) -> FormRequest:

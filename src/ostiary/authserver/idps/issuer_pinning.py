@@ -12,8 +12,9 @@ from sqlalchemy import Connection, select, update
 
 from ostiary.authserver.config.idps import IdpSettings
 from ostiary.authserver.idps.idp import IdpRepointed, Idps
+from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import idp_issuers
-from ostiary.storage.store import Store, insert_or_ignore
+from ostiary.storage.store import Store
 
 _row = idp_issuers.c
 

@@ -19,6 +19,7 @@ from ostiary.authserver.idps.factory import make_idps
 from ostiary.authserver.idps.issuer_pinning import pin_issuers
 from ostiary.authserver.idps.tools import Tools
 from ostiary.authserver.rates import Rates
+from ostiary.authserver.replay_guard import StoredReplays
 from ostiary.authserver.resources import Resources
 from ostiary.authserver.server.documents import documents
 from ostiary.authserver.server.doors import doors
@@ -28,6 +29,7 @@ from ostiary.authserver.server.page_routes import asgi
 from ostiary.authserver.services import Services
 from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.identity.key_sets import KeySets
+from ostiary.identity.possession import Possession
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.store import Store
@@ -94,6 +96,7 @@ class AuthServer:
             rates=Rates(settings.limits),
             fetcher=fetcher,
             key_sets=key_sets,
+            possession=Possession(StoredReplays(store), clock),
             clock=clock,
             common_scopes=frozenset(settings.scopes),
         )

@@ -6,10 +6,10 @@ import uuid
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
 from ostiary.authserver.upstream_account import Identity
+from ostiary.storage.inserts import Insert, prepared_insert
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import users
 from ostiary.storage.store import Store
@@ -17,20 +17,19 @@ from ostiary.storage.store import Store
 _row = users.c
 
 
-def _upsert(kind: type[sqlite.Insert | postgresql.Insert], *seen: str) -> ReturningInsert[tuple[str]]:
+def _upsert(*seen: str) -> Prepared:
     """Insert, or bring up to date what is seen; the id of the one row that there is then."""
-    statement = kind(users)
-    values = {name: statement.excluded[name] for name in seen}
-    upsert = statement.on_conflict_do_update(index_elements=[_row.issuer, _row.subject], set_=values)
-    return upsert.returning(_row.id)
+
+    def finished(insert: Insert) -> ReturningInsert[tuple[str]]:
+        values = {name: insert.excluded[name] for name in seen}
+        upsert = insert.on_conflict_do_update(index_elements=[_row.issuer, _row.subject], set_=values)
+        return upsert.returning(_row.id)
+
+    return prepared_insert(users, finished)
 
 
-def _prepared(*seen: str) -> Prepared:
-    return Prepared(_upsert(sqlite.Insert, *seen), postgresql=_upsert(postgresql.Insert, *seen))
-
-
-_SIGN_IN = _prepared("sealed", "seen_at")
-_SEEN = _prepared("seen_at")
+_SIGN_IN = _upsert("sealed", "seen_at")
+_SEEN = _upsert("seen_at")
 _FIND = select(_row.issuer, _row.subject, _row.sealed).where(_row.id == bindparam("which"))
 
 

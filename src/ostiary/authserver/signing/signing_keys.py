@@ -29,8 +29,9 @@ from ostiary.oauth.server.signing_schedule import (
     state_of,
     tail,
 )
+from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import signing_keys
-from ostiary.storage.store import Store, insert_or_ignore
+from ostiary.storage.store import Store
 
 JWKS_MAX_AGE = 300.0
 """Seconds for which others may keep the key set."""

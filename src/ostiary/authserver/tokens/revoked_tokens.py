@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from ostiary.storage.expiry import Expiry
+from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import revoked_tokens
-from ostiary.storage.store import digest, insert_or_ignore
+from ostiary.storage.store import digest
 
 EXPIRY = Expiry(revoked_tokens.c.expires_at)
 

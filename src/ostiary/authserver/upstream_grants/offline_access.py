@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Delete, delete, select
 
 from ostiary.storage.expiry import Expiry
+from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import away_permissions, upstream_grants
-from ostiary.storage.store import insert_or_ignore
 
 EXPIRY = Expiry(away_permissions.c.until)
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, String, bindparam, delete, insert, select
 
+from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import session_grants, upstream_grants
-from ostiary.storage.store import insert_or_ignore
 
 _row = session_grants.c
 _grant = upstream_grants.c

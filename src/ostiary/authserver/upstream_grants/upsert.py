@@ -10,20 +10,17 @@ from __future__ import annotations
 import uuid
 
 from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ostiary.authserver.idps.back_channel import completed
 from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.authserver.upstream_grants.grant import GrantState, grant_of, joined, sealed
+from ostiary.storage.inserts import prepared_insert
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import upstream_grants
 from ostiary.storage.store import Store
 
 _row = upstream_grants.c
-_ADD = Prepared(
-    sqlite.insert(upstream_grants).on_conflict_do_nothing().returning(_row.id),
-    postgresql=postgresql.insert(upstream_grants).on_conflict_do_nothing().returning(_row.id),
-)
+_ADD = prepared_insert(upstream_grants, lambda insert: insert.on_conflict_do_nothing().returning(_row.id))
 _MINE = Prepared(
     select(upstream_grants)
     .where(
