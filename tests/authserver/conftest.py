@@ -17,6 +17,7 @@ from ostiary.authserver import AuthServer, AuthServerSettings
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import Listen
 from ostiary.storage.config import StorageSettings
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind
 
 RESOURCE = "https://mcp.example.com/mcp"
@@ -108,12 +109,18 @@ def start(tmp_path: Path, clock: Clock, new_store: Path) -> Start:
         where = {"url": "sqlite:///ostiary.db", "encryption_key": {"file": "ostiary.key"}} | (storage or {})
         stored = StorageSettings.model_validate(where, context=context)
         audit_file = tmp_path / "audit.jsonl"
-        async with (
-            AuthServer(checked, storage=stored, audit=audit_file, clock=clock) as server,
-            server.listening(sock),
-            httpx2.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY, follow_redirects=False) as http,
-        ):
-            below = canonical_url(checked.issuer).path  # the host may be another replica's
-            yield Server(server, issuer + below, http, audit_file)
+        sockets = {"authserver.listen": sock} | {
+            name: bind(listen) for name, listen in checked.listens.items() if listen is not checked.listen
+        }
+        with contextlib.ExitStack() as bound:
+            for one in sockets.values():
+                bound.enter_context(one)
+            async with (
+                AuthServer(checked, storage=stored, audit=audit_file, clock=clock) as server,
+                answering(server.listeners(), sockets),
+                httpx2.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY, follow_redirects=False) as http,
+            ):
+                below = canonical_url(checked.issuer).path  # the host may be another replica's
+                yield Server(server, issuer + below, http, audit_file)
 
     return started

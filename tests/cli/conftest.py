@@ -23,6 +23,7 @@ from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.gateway import Gateway, GatewaySettings
 from ostiary.settings import Listen
 from ostiary.telemetry.logs import set_up_logs
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind, serving
 from ostiary.zoo.server import zoo_app
 
@@ -160,7 +161,7 @@ async def _gateway(running: AsyncExitStack, house: House, inbound: dict[str, Any
     settings = {"listen": str(address_of(sock)), "inbound": [inbound], "servers": servers}
     gateway = Gateway(GatewaySettings.model_validate(settings))
     await running.enter_async_context(gateway)
-    await running.enter_async_context(gateway.listening(sock))
+    await running.enter_async_context(answering(gateway.listeners(), {"gateway.listen": sock}))
     return f"http://{address_of(sock)}/mcp"
 
 

@@ -16,6 +16,7 @@ from tests.cli.conftest import Ostiary
 
 from ostiary.authserver import AuthServer
 from ostiary.config import load
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import bind
 
 FILE = """\
@@ -50,7 +51,11 @@ def signed_in(tmp_path: Path) -> SignIn:
         sock = bind(file.authserver.listen)
         address = f"http://127.0.0.1:{sock.getsockname()[1]}"
         server = AuthServer(file.authserver, storage=file.storage, audit=tmp_path / "audit.jsonl")
-        async with server, server.listening(sock), httpx2.AsyncClient(trust_env=False) as http:
+        async with (
+            server,
+            answering(server.listeners(), {"authserver.listen": sock}),
+            httpx2.AsyncClient(trust_env=False) as http,
+        ):
             running = Server(server, address, http, tmp_path / "audit.jsonl")
             return [await redeemed(running, client) for client in clients]
 

@@ -19,6 +19,7 @@ from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.gateway import Gateway, GatewaySettings
 from ostiary.settings import Listen
 from ostiary.transport.direct import Answer, Doors, Request
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind, serving
 from ostiary.zoo.server import zoo_app
 
@@ -77,7 +78,10 @@ async def open_gateway(google: Emulator, key_file: Path) -> AsyncIterator[str]:
     settings = GatewaySettings.model_validate(
         {"listen": address_of(sock), "allow_unauthenticated": True, "servers": servers}
     )
-    async with Gateway(settings, clock=google.clock) as gateway, gateway.listening(sock):
+    async with (
+        Gateway(settings, clock=google.clock) as gateway,
+        answering(gateway.listeners(), {"gateway.listen": sock}),
+    ):
         yield f"http://{address_of(sock)}/mcp"
 
 

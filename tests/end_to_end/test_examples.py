@@ -52,6 +52,7 @@ from ostiary.oauth.jwt_parts import jwt_parts
 from ostiary.oauth.server.client import ClientKind
 from ostiary.secrets import Secret
 from ostiary.settings import Listen
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind
 from ostiary.zoo.server import zoo_app
 
@@ -334,7 +335,10 @@ async def guarded_by(issuer: str) -> AsyncIterator[str]:
                 "inbound": [{"issuer": issuer, "required_scopes": ["mcp"]}],
                 "servers": {"zoo": {"url": f"{zoo}/mcp"}},
             }
-            async with Gateway(GatewaySettings.model_validate(settings)) as gateway, gateway.listening(sock):
+            async with (
+                Gateway(GatewaySettings.model_validate(settings)) as gateway,
+                answering(gateway.listeners(), {"gateway.listen": sock}),
+            ):
                 yield f"http://{address_of(sock)}/mcp"
 
 

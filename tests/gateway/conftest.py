@@ -22,6 +22,7 @@ from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.gateway import Gateway, GatewaySettings
 from ostiary.mcp.headers import encode_value
 from ostiary.settings import Listen
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind, serving
 from ostiary.zoo.server import zoo_app
 
@@ -160,7 +161,7 @@ class StartGateway:
             settings["allow_unauthenticated"] = True
         gateway = Gateway(GatewaySettings.model_validate(settings), clock=clock)
         await self._running.enter_async_context(gateway)
-        await self._running.enter_async_context(gateway.listening(sock))
+        await self._running.enter_async_context(answering(gateway.listeners(), {"gateway.listen": sock}))
         http = await self._running.enter_async_context(
             httpx2.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY)
         )

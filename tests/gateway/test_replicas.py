@@ -17,6 +17,7 @@ from ostiary.gateway.config import GatewaySettings
 from ostiary.secrets import Secret
 from ostiary.settings import Listen
 from ostiary.storage.config import StorageSettings
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind
 
 
@@ -44,7 +45,7 @@ async def test_one_fetch_serves_two_gateways(server: McpServer, issuer: TokenSer
             settings = {"listen": where, "allow_unauthenticated": True, "servers": servers}
             gateway = Gateway(GatewaySettings.model_validate(settings), storage=storage)
             await running.enter_async_context(gateway)
-            await running.enter_async_context(gateway.listening(sock))
+            await running.enter_async_context(answering(gateway.listeners(), {"gateway.listen": sock}))
             http = await running.enter_async_context(httpx2.AsyncClient(trust_env=False))
             await Caller(http, f"http://{where}").ask("tools/list")
     assert [seen.header("authorization") for seen in server.seen] == ["Bearer token-1"] * 2

@@ -24,6 +24,7 @@ from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.gateway import Gateway
 from ostiary.gateway.config import GatewaySettings
 from ostiary.settings import Listen
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind_next_free
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ async def demo() -> None:
         ):
             os.environ.update(google.environment())  # google-auth reads them when it is first imported
             settings = gateway_settings(google, address_of(sock), issuer=sign_in.issuer)
-            async with Gateway(settings) as gateway, gateway.listening(sock):
+            async with Gateway(settings) as gateway, answering(gateway.listeners(), {"gateway.listen": sock}):
                 origin = str(settings.public_url)
                 visitor = {"type": "google_id_token", "key_file": str(key_file), "audience": origin}
                 paths = ("/mcp", "/servers/zoo/mcp")

@@ -18,6 +18,7 @@ from ostiary.oauth.server.endpoint_url import endpoint
 from ostiary.secrets import Secret
 from ostiary.settings import BASE_DIRECTORY, Listen
 from ostiary.storage.config import StorageSettings
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind_next_free
 
 AUTHSERVER = Listen("127.0.0.1", 9000)
@@ -65,7 +66,7 @@ async def signing_people_in(directory: Path, *, resource: str) -> AsyncIterator[
     async with (
         idp.listening(),
         AuthServer(settings, storage=storage, audit=directory / "audit.jsonl") as server,
-        server.listening(sock),
+        answering(server.listeners(), {"authserver.listen": sock}),
     ):
         yield DemoSignIn(issuer, idp.issuer)
 

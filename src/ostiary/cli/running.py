@@ -11,15 +11,14 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from ostiary.transport.listeners import Listener, answering
 from ostiary.transport.proxies import Proxies, proxies_of
-from ostiary.transport.serving import bind, serving
+from ostiary.transport.serving import bind
 
 if TYPE_CHECKING:
-    import socket
-
     from ostiary.authserver import AuthServer
     from ostiary.config import OstiaryFile
-    from ostiary.settings import Listen
+    from ostiary.gateway import Gateway
     from ostiary.telemetry.endpoints import Check
     from ostiary.telemetry.metrics import Count
 
@@ -32,18 +31,18 @@ async def running(file: OstiaryFile) -> AsyncIterator[None]:
     ListenRefused, StorageError, AuditUnusable, CertificateUnusable, IdpRepointed.
     """
     async with AsyncExitStack() as stack:
-        sockets = {listen: stack.enter_context(bind(listen)) for listen in _addresses(file)}
+        listens = [
+            part.listens for part in (file.telemetry, file.authserver, file.gateway) if part is not None
+        ]
+        sockets = {
+            name: stack.enter_context(bind(listen)) for where in listens for name, listen in where.items()
+        }
         authserver = _authserver(file)
-        await _telemetry(file, authserver, sockets, stack)
-        if authserver is not None:
-            await _start(authserver, sockets, stack)
-        if file.gateway is not None:
-            from ostiary.gateway import Gateway  # noqa: PLC0415
-
-            gateway = await stack.enter_async_context(
-                Gateway(file.gateway, storage=file.storage, proxies=_proxies(file))
-            )
-            await stack.enter_async_context(gateway.listening(sockets[file.gateway.listen]))
+        await stack.enter_async_context(answering(_telemetry(file, authserver), sockets))
+        for part in (authserver, _gateway(file)):
+            if part is not None:
+                await stack.enter_async_context(part)
+                await stack.enter_async_context(answering(part.listeners(), sockets))
         yield
 
 
@@ -64,17 +63,6 @@ def what_stands(file: OstiaryFile) -> Iterator[str]:
         yield f"Health and metrics are at http://{file.telemetry.listen}."
 
 
-def _addresses(file: OstiaryFile) -> Iterator[Listen]:
-    if file.telemetry.listen is not None:
-        yield file.telemetry.listen
-    if file.authserver is not None:
-        yield file.authserver.listen
-        if file.authserver.mtls is not None:
-            yield file.authserver.mtls.listen
-    if file.gateway is not None:
-        yield file.gateway.listen
-
-
 def _authserver(file: OstiaryFile) -> AuthServer | None:
     if file.authserver is None or file.storage is None:
         return None
@@ -93,27 +81,20 @@ def _proxies(file: OstiaryFile) -> Proxies:
     return proxies_of(file.proxy, os.environ)
 
 
-async def _start(authserver: AuthServer, sockets: dict[Listen, socket.socket], stack: AsyncExitStack) -> None:
-    await stack.enter_async_context(authserver)
-    apart = authserver.settings.mtls
-    listening = authserver.listening(
-        sockets[authserver.settings.listen], mtls=None if apart is None else sockets[apart.listen]
-    )
-    await stack.enter_async_context(listening)
+def _gateway(file: OstiaryFile) -> Gateway | None:
+    if file.gateway is None:
+        return None
+    from ostiary.gateway import Gateway  # noqa: PLC0415
+
+    return Gateway(file.gateway, storage=file.storage, proxies=_proxies(file))
 
 
-async def _telemetry(
-    file: OstiaryFile,
-    authserver: AuthServer | None,
-    sockets: dict[Listen, socket.socket],
-    stack: AsyncExitStack,
-) -> None:
-    listen = file.telemetry.listen
-    if listen is None:
-        return
+def _telemetry(file: OstiaryFile, authserver: AuthServer | None) -> list[Listener]:
+    if file.telemetry.listen is None:
+        return []
+    from ostiary.telemetry.config import LISTEN  # noqa: PLC0415
     from ostiary.telemetry.endpoints import telemetry_app  # noqa: PLC0415
     from ostiary.telemetry.metrics import Metrics  # noqa: PLC0415
-    from ostiary.transport.same_origin import SameOrigin, own_hosts  # noqa: PLC0415
 
     counts: list[Count] = []
     checks: Mapping[str, Check] = {}
@@ -124,6 +105,5 @@ async def _telemetry(
         counted = AuditCounts(idp.name for idp in authserver.settings.upstream_idps)
         authserver.services.audit.hear(counted.heard)
         counts, checks = counted.counts, readiness(authserver.services)
-    hosts = own_hosts(listen)
-    app = SameOrigin(telemetry_app(Metrics(counts), checks), hosts or ())
-    await stack.enter_async_context(serving(app, sockets[listen], hosts=hosts))
+    app = telemetry_app(Metrics(counts), checks)
+    return [Listener(name=LISTEN, app=app, is_for_programs_alone=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ostiary.identity.inbound import OidcInbound
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from ostiary.authserver.config import AuthServerSettings
     from ostiary.gateway.config import GatewaySettings
     from ostiary.settings import Listen
+
+
+class Listens(Protocol):
+    """A part of the file that has listeners."""
+
+    @property
+    def listens(self) -> Mapping[str, Listen]: ...
+
 
 FEDERATED = "/mcp"
 """Where the gateway is one server; what its own tokens are for, unless `audience` says otherwise."""
@@ -25,21 +33,9 @@ def refuse_tokens_that_nobody_gets(gateway: GatewaySettings, authserver: AuthSer
             _require_resource(entry, f"{gateway.public_url}{FEDERATED}", authserver)
 
 
-def listeners_of(gateway: GatewaySettings | None, authserver: AuthServerSettings | None) -> dict[str, Listen]:
-    """Where the parts listen, by the name of the setting."""
-    found = {}
-    if gateway is not None:
-        found["gateway.listen"] = gateway.listen
-    if authserver is not None:
-        found["authserver.listen"] = authserver.listen
-        if authserver.mtls is not None:
-            found["authserver.mtls.listen"] = authserver.mtls.listen
-    return found
-
-
-def refuse_shared_address(listeners: Mapping[str, Listen]) -> None:
+def refuse_shared_address(*parts: Listens | None) -> None:
     """Raise ValueError when two listeners want the same port of the same address."""
-    named = list(listeners.items())
+    named = [item for part in parts if part is not None for item in part.listens.items()]
     for index, (name, one) in enumerate(named):
         for earlier, other in named[:index]:
             if one.port == other.port != 0 and _meet(one, other):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from ostiary.config.cross_checks import listeners_of, refuse_shared_address, refuse_tokens_that_nobody_gets
+from ostiary.config.cross_checks import refuse_shared_address, refuse_tokens_that_nobody_gets
 from ostiary.settings import OnUse, Proxy, Settings, Switch
 from ostiary.telemetry.config import TelemetrySettings
 
@@ -48,7 +48,7 @@ class OstiaryFile(Settings):
     ) -> AuthServerSettings | None:
         gateway = info.data.get("gateway")
         if value is not None:
-            refuse_shared_address(listeners_of(gateway, value))
+            refuse_shared_address(gateway, value)
         if value is not None and gateway is not None:
             refuse_tokens_that_nobody_gets(gateway, value)
         return value
@@ -62,7 +62,5 @@ class OstiaryFile(Settings):
     @field_validator("telemetry")
     @classmethod
     def _has_a_port_of_its_own(cls, value: TelemetrySettings, info: ValidationInfo) -> TelemetrySettings:
-        if value.listen is not None:
-            others = listeners_of(info.data.get("gateway"), info.data.get("authserver"))
-            refuse_shared_address({**others, "telemetry.listen": value.listen})
+        refuse_shared_address(info.data.get("gateway"), info.data.get("authserver"), value)
         return value

@@ -107,6 +107,10 @@ class LimitSettings(Settings):
     Default: an eighth of `server_connections`, which is 32."""
 
 
+LISTEN = "gateway.listen"
+"""The setting that says where there is a listener."""
+
+
 class GatewaySettings(Settings):
     """The broker: one guarded endpoint in front of many MCP servers."""
 
@@ -126,6 +130,11 @@ class GatewaySettings(Settings):
     """The MCP servers, by name."""
     limits: LimitSettings = LimitSettings()
     """What one caller may make the gateway hold."""
+
+    @property
+    def listens(self) -> dict[str, Listen]:
+        """Where it listens, by the name of its listener."""
+        return {LISTEN: self.listen}
 
     @property
     def public_url(self) -> CanonicalUrl:

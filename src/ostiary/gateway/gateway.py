@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ostiary.credentials.runtime import Runtime
-from ostiary.gateway.config import GatewaySettings
+from ostiary.gateway.config import LISTEN, GatewaySettings
 from ostiary.gateway.pages import pages
 from ostiary.gateway.plan import Means, Plan, make_plan
+from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies, proxies_of
-from ostiary.transport.same_origin import own_hosts
-from ostiary.transport.serving import address_of, serving
 
 if TYPE_CHECKING:
     from ostiary.credentials.tokens.stored_tokens import StoredTokens
@@ -62,15 +59,21 @@ class Gateway:
         if self._stored is not None:
             await self._stored.close()
 
-    @contextlib.asynccontextmanager
-    async def listening(self, sock: socket.socket) -> AsyncIterator[None]:
-        """Answer on a bound socket while the block runs."""
+    def listeners(self) -> list[Listener]:
+        """The one that it has, inside of its block."""
         plan = self.plan
         assert plan is not None, "a gateway listens inside of its block"  # noqa: S101 - a fault of whoever calls
-        app = pages(plan.documents, [path.decode() for path in plan.doors], self.settings.allowed_origins)
-        hosts = own_hosts(address_of(sock), self.settings.public_url.authority)
-        async with serving(app, sock, limits=plan.limits, hosts=hosts, doors=plan.doors):
-            yield
+        return [
+            Listener(
+                name=LISTEN,
+                app=pages(
+                    plan.documents, [path.decode() for path in plan.doors], self.settings.allowed_origins
+                ),
+                doors=plan.doors,
+                authorities=(self.settings.public_url.authority,),
+                limits=plan.limits,
+            )
+        ]
 
 
 def _stored_tokens(storage: StorageSettings, clock: Callable[[], float]) -> StoredTokens:

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema, model_validator
 
-from ostiary.settings import ListenAddress, Settings, Switch, placed
+from ostiary.settings import Listen, ListenAddress, Settings, Switch, placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,10 @@ AuditFileField = Annotated[
 ]
 
 
+LISTEN = "telemetry.listen"
+"""The setting that says where there is a listener."""
+
+
 class TelemetrySettings(Settings):
     """What operators see: health, metrics, and the audit."""
 
@@ -44,6 +48,11 @@ class TelemetrySettings(Settings):
     """Answer beyond this machine: whoever reaches the port reads how much is going on, and what fails."""
     audit: AuditFileField | None = None
     """Where audit events go, a line of JSON each; the file is made when it is missing. Default: the log."""
+
+    @property
+    def listens(self) -> dict[str, Listen]:
+        """Where it listens, by the name of its listener."""
+        return {} if self.listen is None else {LISTEN: self.listen}
 
     @model_validator(mode="after")
     def _not_for_everybody(self) -> Self:

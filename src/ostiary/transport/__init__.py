@@ -3,6 +3,7 @@
     event_loop   the loop of a process, and how it is told to end
 
 In:
+    listeners      listeners as values
     serving        uvicorn inside our own event loop, one listener a socket
     listener       what every listener refuses: framing tricks, floods, slow senders
     direct         requests answered inside the protocol, without ASGI: the gateway's calls

@@ -7,12 +7,12 @@ a restart. Sessions are never resumed, or a client would keep an identity that e
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 import structlog
 
 from ostiary.operator_error import OperatorError
+from ostiary.settings import ConfiguredPath, Settings
 
 log = structlog.get_logger("ostiary.transport")
 
@@ -21,16 +21,20 @@ class CertificateUnusable(OperatorError):
     """A certificate, key or bundle that cannot be used. The message names the file and says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFiles:
-    """PEM files: our certificate with what leads to its authority, its key, and the clients' authorities."""
+class FileCertificates(Settings):
+    """A certificate from files, read again when they change."""
 
-    certificate: Path
-    private_key: Path
-    trust_bundle: Path
+    source: Literal["files"] = "files"
+    """Where it comes from."""
+    certificate: ConfiguredPath
+    """PEM file of the certificate, and what leads to its authority."""
+    private_key: ConfiguredPath
+    """PEM file of its key."""
+    trust_bundle: ConfiguredPath
+    """PEM file of the authorities that issue clients' certificates."""
 
 
-def mutual_tls(files: CertificateFiles) -> ssl.SSLContext:
+def mutual_tls(files: FileCertificates) -> ssl.SSLContext:
     """What such a listener speaks TLS with, whatever happens to the files. Raises CertificateUnusable."""
     live = _Live(files)
     outer = live.context
@@ -41,7 +45,7 @@ def mutual_tls(files: CertificateFiles) -> ssl.SSLContext:
 class _Live:
     """The context of the files as they are. A live one could be given authorities, but none be taken away."""
 
-    def __init__(self, files: CertificateFiles) -> None:
+    def __init__(self, files: FileCertificates) -> None:
         self._files = files
         self._version = _version(files)
         self.context = _context(files)
@@ -65,7 +69,7 @@ class _Live:
             log.info("certificates_renewed", certificate=str(self._files.certificate))
 
 
-def _context(files: CertificateFiles) -> ssl.SSLContext:
+def _context(files: FileCertificates) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.verify_mode = ssl.CERT_REQUIRED
@@ -88,7 +92,7 @@ def _context(files: CertificateFiles) -> ssl.SSLContext:
     return context
 
 
-def _version(files: CertificateFiles) -> tuple[tuple[int, int, int], ...]:
+def _version(files: FileCertificates) -> tuple[tuple[int, int, int], ...]:
     found = []
     for file in (files.certificate, files.private_key, files.trust_bundle):
         try:

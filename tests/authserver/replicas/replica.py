@@ -17,6 +17,7 @@ from ostiary.authserver.server import authserver
 from ostiary.settings import Listen
 from ostiary.storage.config import StorageSettings
 from ostiary.transport.event_loop import run
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import bind
 
 LOOKS_EVERY = 0.3
@@ -34,7 +35,10 @@ async def main(port: int, authserver_values: dict[str, object], storage: dict[st
     store = StorageSettings.model_validate(storage, context=context)
     sock = bind(Listen("127.0.0.1", port))
     audit = Path(f"audit-{port}.jsonl")
-    async with AuthServer(settings, storage=store, audit=audit) as server, server.listening(sock):
+    async with (
+        AuthServer(settings, storage=store, audit=audit) as server,
+        answering(server.listeners(), {"authserver.listen": sock}),
+    ):
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.get_running_loop().create_future()

@@ -35,6 +35,7 @@ from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.secrets import Secret
 from ostiary.settings import Listen
 from ostiary.transport.fetch import Fetcher
+from ostiary.transport.listeners import answering
 from ostiary.transport.reach import Reach
 from ostiary.transport.serving import address_of, bind, serving
 
@@ -251,7 +252,7 @@ async def test_the_gateway_opens_the_server_for_its_callers(
         gateway_url = f"http://{address_of(sock)}/mcp"
         async with (
             Gateway(settings) as gateway,
-            gateway.listening(sock),
+            answering(gateway.listeners(), {"gateway.listen": sock}),
             httpx2.AsyncClient(trust_env=False) as http,
             Client(streamable_http_client(gateway_url, http_client=http)) as mcp,
         ):

@@ -32,6 +32,7 @@ from ostiary.gateway import Gateway, GatewaySettings
 from ostiary.oauth.client.pkce import s256
 from ostiary.oauth.server.client import AUTHORIZATION_CODE, REFRESH_TOKEN
 from ostiary.settings import Listen
+from ostiary.transport.listeners import answering
 from ostiary.transport.serving import bind
 from ostiary.zoo.server import zoo_app
 
@@ -247,7 +248,7 @@ class House:
                 }
             )
             sock = bind(Listen("127.0.0.1", self.gateway_port))
-            async with Gateway(settings) as gateway, gateway.listening(sock):
+            async with Gateway(settings) as gateway, answering(gateway.listeners(), {"gateway.listen": sock}):
                 yield
 
     def _trust(self) -> ssl.SSLContext:

@@ -35,6 +35,7 @@ from ostiary.settings import (
     refuse,
 )
 from ostiary.transport.forwarded import Network
+from ostiary.transport.mutual_tls import FileCertificates
 
 
 def _network(value: object) -> Network:
@@ -63,17 +64,8 @@ def _can_be_ours(issuer: str) -> str:
     return issuer
 
 
-class FileCertificates(Settings):
-    """A certificate from files, read again when they change."""
-
-    source: Literal["files"] = "files"
-    """Where it comes from."""
-    certificate: ConfiguredPath
-    """PEM file of the certificate, and what leads to its authority."""
-    private_key: ConfiguredPath
-    """PEM file of its key."""
-    trust_bundle: ConfiguredPath
-    """PEM file of the authorities that issue clients' certificates."""
+LISTEN, MTLS_LISTEN = "authserver.listen", "authserver.mtls.listen"
+"""The settings that say where there are listeners."""
 
 
 class MtlsSettings(Settings):
@@ -237,6 +229,12 @@ class AuthServerSettings(Settings):
             )
         except ValueError as refused:
             yield ("trusted_issuers",), str(refused)
+
+    @property
+    def listens(self) -> dict[str, Listen]:
+        """Where it listens, by the names of its listeners."""
+        apart = {} if self.mtls is None else {MTLS_LISTEN: self.mtls.listen}
+        return {LISTEN: self.listen, **apart}
 
     @property
     def scopes_for_strangers(self) -> list[str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,7 @@ from typing import Self
 
 from ostiary.authserver.audit_events import REFUSALS
 from ostiary.authserver.clients.assembly import client_authenticator, client_registry
-from ostiary.authserver.config.settings import AuthServerSettings
+from ostiary.authserver.config.settings import LISTEN, AuthServerSettings
 from ostiary.authserver.idps.factory import make_idps
 from ostiary.authserver.idps.issuer_pinning import pin_issuers
 from ostiary.authserver.idps.tools import Tools
@@ -24,7 +23,7 @@ from ostiary.authserver.resources import Resources
 from ostiary.authserver.server.documents import documents
 from ostiary.authserver.server.doors import doors
 from ostiary.authserver.server.maintenance import maintain, refresh_keys
-from ostiary.authserver.server.mtls_listener import mtls_listening
+from ostiary.authserver.server.mtls_listener import mtls_listener
 from ostiary.authserver.server.page_routes import asgi
 from ostiary.authserver.services import Services
 from ostiary.authserver.signing.signing_keys import SigningKeys
@@ -38,9 +37,8 @@ from ostiary.transport.addresses import network_of
 from ostiary.transport.fetch import Fetcher
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.limits import Limits
+from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies
-from ostiary.transport.same_origin import own_hosts
-from ostiary.transport.serving import address_of, bind, serving
 
 KIB, MIB = 1024, 1024 * 1024
 LIMITS = Limits(body_bytes=64 * KIB, head_bytes=32 * KIB, body_timeout=10.0, unproven_bytes=32 * MIB)
@@ -122,30 +120,17 @@ class AuthServer:
                 self._maintenance.cancel()
                 await asyncio.wait({self._maintenance})
 
-    @contextlib.asynccontextmanager
-    async def listening(
-        self, sock: socket.socket, *, mtls: socket.socket | None = None
-    ) -> AsyncIterator[None]:
-        """Answer on a bound socket while the block runs, and on a second one for clients with certificates.
-
-        mtls: bound for them; by default where the settings say. Raises ListenRefused, CertificateUnusable.
-        """
+    def listeners(self) -> list[Listener]:
+        """For people and programs, and for clients with certificates. Raises CertificateUnusable."""
         posted, read = doors(self.services), documents(self.services)
+        listener = Listener(
+            name=LISTEN,
+            app=asgi(self.services, doors=posted, documents=read),
+            doors=posted,
+            documents=read,
+            authorities=(canonical_url(self.settings.issuer).authority,),
+            limits=LIMITS,
+            proxies=TrustedProxies(self.settings.trusted_proxies),
+        )
         apart = self.settings.mtls
-        async with contextlib.AsyncExitStack() as listeners:
-            listeners.enter_context(contextlib.closing(sock))
-            if apart is not None:
-                second = listeners.enter_context(contextlib.closing(mtls or bind(apart.listen)))
-                await listeners.enter_async_context(mtls_listening(second, apart, self.services, MTLS_LIMITS))
-            await listeners.enter_async_context(
-                serving(
-                    asgi(self.services, doors=posted, documents=read),
-                    sock,
-                    limits=LIMITS,
-                    hosts=own_hosts(address_of(sock), canonical_url(self.settings.issuer).authority),
-                    doors=posted,
-                    documents=read,
-                    proxies=TrustedProxies(self.settings.trusted_proxies),
-                )
-            )
-            yield
+        return [listener] if apart is None else [mtls_listener(apart, self.services, MTLS_LIMITS), listener]

@@ -6,39 +6,29 @@ with a certificate whose time, or whose authority, has ended since the handshake
 
 from __future__ import annotations
 
-import contextlib
-import socket
-from collections.abc import AsyncIterator
-
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from ostiary.authserver.config.settings import MtlsSettings
+from ostiary.authserver.config.settings import MTLS_LISTEN, MtlsSettings
 from ostiary.authserver.server.doors import mtls_doors
 from ostiary.authserver.services import Services
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.direct import Answer, Door, Request, StreamedAnswer
 from ostiary.transport.limits import Limits
-from ostiary.transport.mutual_tls import CertificateFiles, mutual_tls
-from ostiary.transport.same_origin import own_hosts
-from ostiary.transport.serving import address_of, serving
+from ostiary.transport.listeners import Listener
+from ostiary.transport.mutual_tls import mutual_tls
 
 
-@contextlib.asynccontextmanager
-async def mtls_listening(
-    sock: socket.socket, settings: MtlsSettings, services: Services, limits: Limits
-) -> AsyncIterator[None]:
-    """Answer on a bound socket while the block runs. Raises CertificateUnusable."""
-    files = settings.certificates
-    async with serving(
-        _nothing_else,
-        sock,
-        limits=limits,
-        hosts=own_hosts(address_of(sock), canonical_url(settings.origin).authority),
+def mtls_listener(settings: MtlsSettings, services: Services, limits: Limits) -> Listener:
+    """Raises CertificateUnusable."""
+    return Listener(
+        name=MTLS_LISTEN,
+        app=_nothing_else,
         doors={path: _for_one_request(door) for path, door in mtls_doors(services, settings).items()},
-        tls=mutual_tls(CertificateFiles(files.certificate, files.private_key, files.trust_bundle)),
-    ):
-        yield
+        authorities=(canonical_url(settings.origin).authority,),
+        limits=limits,
+        tls=mutual_tls(settings.certificates),
+    )
 
 
 def _for_one_request(door: Door) -> Door:
