@@ -1,0 +1,117 @@
+"""A command loads what it needs: what it must not load is named here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import in_background
+
+from ostiary.settings import Listen
+from ostiary.transport.serving import address_of, bind, serving
+from ostiary.zoo.server import zoo_app
+
+SDK = {"mcp", "mcp_types"}
+STORE = {"sqlalchemy", "alembic", "aiosqlite", "asyncpg", "ostiary.storage.database"}
+SERVERS = {"uvicorn", "starlette", "ostiary.gateway.gateway", "ostiary.transport.listener"}
+JOSE = {"joserfc", "cryptography", "google.auth"}
+OTHERS = {"aiohttp", "requests", "jinja2", "prometheus_client", "ostiary.cloudrun", "ostiary.zoo"}
+AUTHSERVER = {"ostiary.authserver"}
+OTHER_KINDS = {
+    "ostiary.credentials.client_credentials",
+    "ostiary.credentials.oauth_user",
+    "ostiary.credentials.aws",
+}
+
+COMMAND = """
+import atexit, os, pathlib, sys
+atexit.register(lambda: pathlib.Path(os.environ["TOLD"]).write_text("\\n".join(sys.modules)))
+from ostiary.cli import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def zoo() -> Iterator[str]:
+    sock = bind(Listen("127.0.0.1", 0))
+    with in_background(serving(zoo_app(), sock)):
+        yield f"http://{address_of(sock)}/mcp"
+
+
+@pytest.fixture
+def file(tmp_path: Path, zoo: str) -> Path:
+    """A gateway alone, open to this machine."""
+    sock = bind(Listen("127.0.0.1", 0))
+    port = address_of(sock).port
+    sock.close()
+    written = tmp_path / "ostiary.yaml"
+    written.write_text(
+        f"gateway:\n  listen: 127.0.0.1:{port}\n  allow_unauthenticated: true\n"
+        f"  servers:\n    zoo:\n      url: {zoo}\n"
+        "      credential: {type: header, name: X-Key, value: {env: KEY}}\n"
+    )
+    return written
+
+
+def loaded(words: list[str], directory: Path, said: str = "") -> set[str]:
+    """The modules that a command has at its end. said: it is ended when it prints a line that begins so."""
+    told = directory / "modules.txt"
+    environment = {**os.environ, "OSTIARY_STATE_DIR": str(directory), "KEY": "secret", "TOLD": str(told)}
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *words],
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        if said:
+            assert any(line.decode().startswith(said) for line in process.stdout)
+            process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    return set(told.read_text().splitlines())
+
+
+def of(modules: set[str], packages: set[str]) -> set[str]:
+    """Those that are one of the packages, or in it."""
+    return {name for name in modules if any(f"{name}.".startswith(f"{one}.") for one in packages)}
+
+
+def test_help_loads_no_part(tmp_path: Path) -> None:
+    parts = {"ostiary.config", "ostiary.credentials", "ostiary.gateway", "ostiary.settings", "pydantic"}
+    assert (
+        of(loaded(["--help"], tmp_path), SDK | STORE | SERVERS | JOSE | OTHERS | AUTHSERVER | parts) == set()
+    )
+
+
+def test_a_check_loads_the_models_of_what_the_file_has(file: Path) -> None:
+    modules = loaded(["check", "-c", str(file)], file.parent)
+    assert (
+        of(modules, SDK | STORE | SERVERS | JOSE | OTHERS | AUTHSERVER | OTHER_KINDS | {"structlog"}) == set()
+    )
+    assert {"ostiary.gateway.config", "ostiary.credentials.header"} <= modules
+
+
+@pytest.mark.parametrize("words", [["tools"], ["call", "get_animal_details", "name=pingu"]])
+def test_a_call_loads_no_sdk_and_no_part(zoo: str, tmp_path: Path, words: list[str]) -> None:
+    modules = loaded([words[0], zoo, *words[1:]], tmp_path)
+    parts = {"ostiary.gateway", "ruamel", "structlog"}
+    assert of(modules, SDK | STORE | SERVERS | JOSE | OTHERS | AUTHSERVER | OTHER_KINDS | parts) == set()
+
+
+def test_a_bridge_loads_no_sdk_and_no_part(zoo: str, tmp_path: Path) -> None:
+    modules = loaded(["bridge", zoo], tmp_path)
+    parts = {"ostiary.gateway", "ruamel", "jsonschema"}
+    assert of(modules, SDK | STORE | SERVERS | JOSE | OTHERS | AUTHSERVER | OTHER_KINDS | parts) == set()
+
+
+def test_a_gateway_alone_has_no_store_and_no_authorization_server(file: Path) -> None:
+    modules = loaded(["up", "-c", str(file)], file.parent, said="Ctrl-C")
+    assert of(modules, SDK | STORE | JOSE | OTHERS | AUTHSERVER | OTHER_KINDS) == set()
+    assert {"ostiary.gateway.gateway", "ostiary.credentials.header"} <= modules
