@@ -41,7 +41,7 @@ from tests.peers.oidc_provider.idp import running_idp
 from tests.peers.postgresql import running_postgresql
 
 from ostiary.authserver.config.idps import McpIdp, OAuth2Idp, OidcIdp
-from ostiary.authserver.endpoints.token import GRANTS
+from ostiary.authserver.server.grants import GRANT_TYPES
 from ostiary.credentials import ClientCredentials
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 from ostiary.gateway import Gateway, GatewaySettings
@@ -509,7 +509,7 @@ def test_every_example_has_its_line() -> None:
 
 def test_whatever_can_be_configured_has_an_example() -> None:
     possible = Shown(
-        grants={short_name(grant) for grant in GRANTS},
+        grants={short_name(grant) for grant in GRANT_TYPES},
         methods=set(get_args(AuthMethod)),
         clients=set(ClientKind),
         idps={get_args(kind.model_fields["type"].annotation)[0] for kind in (OidcIdp, OAuth2Idp, McpIdp)},

@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from ostiary.authserver.config import AuthServerSettings, TrustedUse
-from ostiary.authserver.endpoints.token import GRANTS
+from ostiary.authserver.server.grants import GRANT_TYPES
 from ostiary.config import OstiaryFile, load
 from ostiary.config.schema import file_schema
 from ostiary.oauth.server.client import AUTHORIZATION_CODE
@@ -40,7 +40,7 @@ def test_editors_have_nothing_to_say_about_it(file: Path) -> None:
 def test_together_they_have_every_grant_client_and_provider() -> None:
     every = [authserver(file) for file in FILES]
     clients = [client for one in every for client in one.clients]
-    assert {grant for client in clients for grant in client.grants} == set(GRANTS)
+    assert {grant for client in clients for grant in client.grants} == set(GRANT_TYPES)
     assert {client.method for client in clients} == {
         *("none", "client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth")
     }

@@ -1,15 +1,23 @@
-"""What the endpoints share, put together once."""
+"""What a server is made of, put together once. What answers is given what it needs of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ostiary.authserver.background import Background
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.resources import Resources
+from ostiary.authserver.sessions.creation import SessionCreator
+from ostiary.authserver.sessions.ending import SessionEnder
+from ostiary.authserver.sessions.revalidation import Revalidator
 from ostiary.authserver.signing.signing_keys import SigningKeys
+from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier
+from ostiary.authserver.tokens.access_tokens import AccessTokenIssuer
+from ostiary.authserver.upstream_grants.disconnect import Disconnector
+from ostiary.authserver.upstream_grants.renewal import Renewals
 from ostiary.authserver.verified_token_cache import VerifiedTokenCache
 from ostiary.identity.key_sets import KeySets
 from ostiary.identity.possession import Possession
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
     from ostiary.authserver.rates import Rates
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Services:
     """One authorization server's services. clock: seconds since the epoch."""
 
@@ -57,3 +65,41 @@ class Services:
     def url(self, path: str) -> str:
         """An endpoint as clients see it."""
         return endpoint(self.settings.issuer, path)
+
+    @cached_property
+    def disconnector(self) -> Disconnector:
+        """What ends grants."""
+        return Disconnector(self.store, self.idps, self.audit, self.clock)
+
+    @cached_property
+    def renewals(self) -> Renewals:
+        """What renews the tokens of grants."""
+        return Renewals(self.store, self.idps, self.audit, self.background)
+
+    @cached_property
+    def session_ender(self) -> SessionEnder:
+        """What ends sessions."""
+        return SessionEnder(self.store, self.audit, self.disconnector, self.background)
+
+    @cached_property
+    def session_creator(self) -> SessionCreator:
+        """What creates them."""
+        return SessionCreator(
+            self.store, self.settings.tokens, self.audit, self.disconnector, self.background
+        )
+
+    @cached_property
+    def revalidator(self) -> Revalidator:
+        """What asks whether people still exist."""
+        entries = self.settings.upstream_idps
+        return Revalidator(self.store, self.idps, entries, self.renewals, self.session_ender)
+
+    @cached_property
+    def access_tokens(self) -> AccessTokenIssuer:
+        """What makes access tokens."""
+        return AccessTokenIssuer(self.issuer, self.signing, self.settings.tokens.access)
+
+    @cached_property
+    def access_token_verifier(self) -> AccessTokenVerifier:
+        """What reads them."""
+        return AccessTokenVerifier(self.issuer, self.signing, self.verified_tokens)

@@ -163,7 +163,6 @@ async def _added(config: Path | None, metadata: dict[str, Any]) -> AddedClient:
 async def _removed(config: Path | None, client_id: str) -> int:
     from ostiary.authserver.administration.clients import remove_client  # noqa: PLC0415
     from ostiary.authserver.audit_events import AuditEvent  # noqa: PLC0415
-    from ostiary.authserver.sessions.ending import release_grants  # noqa: PLC0415
     from ostiary.cli.administration import with_services  # noqa: PLC0415
 
     async with with_services(config) as services:
@@ -173,7 +172,7 @@ async def _removed(config: Path | None, client_id: str) -> int:
         if ended is None:
             raise Failure(f"there is no client {client_id}; `ostiary clients list` shows them")
         services.audit.write(AuditEvent.CLIENT_REMOVED, client=client_id)
-        await release_grants(services, ended)
+        await services.session_ender.release_grants(ended)
         return len(ended)
 
 

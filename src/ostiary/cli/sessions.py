@@ -119,7 +119,6 @@ def _chosen(connection: Connection, client: str | None, person: str | None) -> l
 
 
 async def _revoked(config: Path | None, session: str | None, client: str | None, person: str | None) -> int:
-    from ostiary.authserver.sessions.ending import release_grants  # noqa: PLC0415
     from ostiary.cli.administration import with_services  # noqa: PLC0415
 
     def some(connection: Connection) -> list[EndedSession]:
@@ -128,7 +127,7 @@ async def _revoked(config: Path | None, session: str | None, client: str | None,
     count = 0
     async with with_services(config) as services:
         while ended := await services.store.transaction(some):
-            await release_grants(services, ended)
+            await services.session_ender.release_grants(ended)
             count += len(ended)
             if session is not None:
                 break

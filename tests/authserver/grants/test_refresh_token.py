@@ -217,7 +217,8 @@ async def test_a_client_that_was_removed_has_no_sessions(start: Start) -> None:
         token = (await sign_in(server))["refresh_token"]
     async with start(settings(clients=[WEB])) as server:
         refused = await refresh(server, token)
-        await end_stale_sessions(server.server.services, now=0.0)
+        services = server.server.services
+        await end_stale_sessions(services.session_ender, services.resources, {"web"}, now=0.0)
         assert await reason_of_end(server) == "client_removed"
     assert refused.json()["error"] == "invalid_client"
     async with start(settings()) as server:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.authserver.agreed import ALICE, APP, claims_of, settings, sign_in
 from tests.authserver.conftest import RESOURCE, Clock, Server, Start
 
-from ostiary.authserver.sessions.ending import EndReason, end_all_of_client, end_all_of_user, end_session
+from ostiary.authserver.sessions.ending import EndReason, end_all_of_client, end_all_of_user
 from ostiary.authserver.sessions.listing import ListedSession, all_sessions, sessions_of_user
 from ostiary.authserver.upstream_account import Identity
 from ostiary.storage.store import digest
@@ -45,8 +45,10 @@ async def test_those_that_live_are_listed_the_latest_first(start: Start, clock: 
         await sign_in(server, identity=BOB, accounts=())
         clock.advance(1)
         ended = digest((await claims_of(server, (await sign_in(server))["access_token"]))["tsid"])
-        assert await end_session(services, ended, reason=EndReason.ENDED_BY_PERSON, now=clock())
-        assert not await end_session(services, ended, reason=EndReason.ENDED_BY_PERSON, now=clock())
+        assert await services.session_ender.end_session(ended, reason=EndReason.ENDED_BY_PERSON, now=clock())
+        assert not await services.session_ender.end_session(
+            ended, reason=EndReason.ENDED_BY_PERSON, now=clock()
+        )
         bobs, alices = await listed(server, clock)
         theirs = await services.store.read(
             lambda connection: sessions_of_user(connection, bobs.user_id, now=clock())

@@ -16,9 +16,8 @@ from tests.authserver.upstream_grants.conftest import OWNER, USER, Replica, brou
 from ostiary.authserver.authorization_grant import AuthorizationGrant
 from ostiary.authserver.services import Services
 from ostiary.authserver.sessions.creation import NewSession, create_session
-from ostiary.authserver.sessions.ending import EndReason, end_session
+from ostiary.authserver.sessions.ending import EndReason
 from ostiary.authserver.upstream_grants import offline_access as away
-from ostiary.authserver.upstream_grants.disconnect import disconnect, release
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant, find, of_session
 from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.storage.schema import session_grants, token_sessions
@@ -65,11 +64,11 @@ async def test_a_person_disconnects_an_account(
     services = await replica()
     grant_id = await connect(services, idp)
     await points_to(services, grant_id, "one", clock)
-    assert await disconnect(services, grant_id)
+    assert await services.disconnector.disconnect(grant_id)
     assert not await is_there(services, grant_id)
     assert idp.revoked == REVOKED
     assert await services.store.read(lambda connection: of_session(connection, services.store, "one")) == []
-    assert not await disconnect(services, grant_id)
+    assert not await services.disconnector.disconnect(grant_id)
     assert json.loads((tmp_path / "audit.jsonl").read_text().splitlines()[-1]) == {
         "time": "2027-01-15T08:00:00.000+00:00",
         "event": "account_disconnected",
@@ -87,7 +86,7 @@ async def test_an_account_is_disconnected_although_its_provider_is_down(
     services = await replica()
     grant_id = await connect(services, idp)
     idp.metadata = {"revocation_endpoint": "http://127.0.0.1:1/revoke"}
-    assert await disconnect(services, grant_id)
+    assert await services.disconnector.disconnect(grant_id)
     assert not await is_there(services, grant_id)
 
 
@@ -97,12 +96,12 @@ async def test_a_grant_that_a_session_points_to_is_not_released(
     services = await replica()
     grant_id = await connect(services, idp)
     await points_to(services, grant_id, "one", clock)
-    await release(services, [grant_id])
+    await services.disconnector.release([grant_id])
     assert (await is_there(services, grant_id), idp.revoked) == (True, [])
     clock.advance(3601)
-    await release(services, [grant_id, "never-there"])
+    await services.disconnector.release([grant_id, "never-there"])
     assert (await is_there(services, grant_id), idp.revoked) == (False, REVOKED)
-    await release(services, [])
+    await services.disconnector.release([])
 
 
 async def test_a_grant_that_may_be_used_away_is_not_released(
@@ -118,10 +117,10 @@ async def test_a_grant_that_may_be_used_away_is_not_released(
         )
 
     assert await services.store.transaction(allow)
-    await release(services, [grant_id])
+    await services.disconnector.release([grant_id])
     assert await is_there(services, grant_id)
     clock.advance(3601)
-    await release(services, [grant_id])
+    await services.disconnector.release([grant_id])
     assert not await is_there(services, grant_id)
 
 
@@ -163,10 +162,10 @@ async def test_two_sessions_share_a_grant(replica: Replica, idp: LittleIdp, cloc
     other = await begun(services, signed_in(await brought(services, idp), clock), clock)
     shared = [await usable(services, session) for session in (one, other)]
     assert [[grant.id for grant in grants] for grants in shared] == [[shared[0][0].id]] * 2
-    await end_session(services, one, reason=EndReason.ENDED_BY_PERSON, now=clock())
+    await services.session_ender.end_session(one, reason=EndReason.ENDED_BY_PERSON, now=clock())
     await services.background.finish()
     assert (await is_there(services, shared[0][0].id), idp.revoked) == (True, [])
-    await end_session(services, other, reason=EndReason.ENDED_BY_PERSON, now=clock())
+    await services.session_ender.end_session(other, reason=EndReason.ENDED_BY_PERSON, now=clock())
     await services.background.finish()
     assert not await is_there(services, shared[0][0].id)
     assert [sent["token"] for sent in idp.revoked] == ["refresh-4", "access-4"]
@@ -180,11 +179,11 @@ async def test_a_session_that_begins_while_the_last_one_ends_keeps_its_grant_or_
         first = await begun(one, signed_in(await brought(one, idp), clock), clock)
         second, _ended = await asyncio.gather(
             begun(other, signed_in(await brought(other, idp), clock), clock),
-            end_session(one, first, reason=EndReason.ENDED_BY_PERSON, now=clock()),
+            one.session_ender.end_session(first, reason=EndReason.ENDED_BY_PERSON, now=clock()),
         )
         await one.background.finish()
         assert len(await usable(other, second)) == 1
-        await end_session(other, second, reason=EndReason.ENDED_BY_PERSON, now=clock())
+        await other.session_ender.end_session(second, reason=EndReason.ENDED_BY_PERSON, now=clock())
         await other.background.finish()
 
 

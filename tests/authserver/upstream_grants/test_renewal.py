@@ -17,9 +17,8 @@ from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpUnavaila
 from ostiary.authserver.services import Services
 from ostiary.authserver.upstream_grants import renewal
 from ostiary.authserver.upstream_grants import transitions as states
-from ostiary.authserver.upstream_grants.disconnect import disconnect
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant
-from ostiary.authserver.upstream_grants.renewal import CLAIM, fresh_tokens, renewed_tokens
+from ostiary.authserver.upstream_grants.renewal import CLAIM
 from ostiary.oauth.client.token_response import LONGEST_LIFE
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.store import digest
@@ -42,7 +41,7 @@ async def test_a_token_that_is_good_is_given_as_it_is(replica: Replica, idp: Lit
     services = await replica()
     grant_id = await connect(services, idp)
     clock.advance(239)
-    assert (await fresh_tokens(services, grant_id, now=clock())).access_token == "access-2"
+    assert (await services.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-2"
     assert idp.renewed == []
 
 
@@ -52,7 +51,7 @@ async def test_a_token_is_renewed_before_it_ends(
     services = await replica()
     grant_id = await connect(services, idp)
     clock.advance(240)
-    assert (await fresh_tokens(services, grant_id, now=clock())).access_token == "access-3"
+    assert (await services.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-3"
     after = await grant(services, grant_id)
     assert (after.state, after.claim_holder, after.version) == (GrantState.ACTIVE, None, 2)
     assert after.expires_at == pytest.approx(clock() + 300, abs=1)
@@ -66,12 +65,12 @@ async def test_a_token_whose_end_nobody_knows_is_good_until_its_server_says_othe
     services = await replica()
     grant_id = await connect(services, idp)
     clock.advance(90 * 24 * 3600)
-    tokens = await fresh_tokens(services, grant_id, now=clock())
+    tokens = await services.renewals.fresh_tokens(grant_id, now=clock())
     assert (tokens.access_token, idp.renewed) == ("access-2", [])
     rejected = digest(tokens.access_token)
-    tokens = await fresh_tokens(services, grant_id, now=clock(), rejected=rejected)
+    tokens = await services.renewals.fresh_tokens(grant_id, now=clock(), rejected=rejected)
     assert (tokens.access_token, len(idp.renewed)) == ("access-3", 1)
-    tokens = await fresh_tokens(services, grant_id, now=clock(), rejected=rejected)
+    tokens = await services.renewals.fresh_tokens(grant_id, now=clock(), rejected=rejected)
     assert (tokens.access_token, len(idp.renewed)) == ("access-3", 1)
 
 
@@ -80,15 +79,15 @@ async def test_an_id_token_has_an_end_of_its_own(replica: Replica, idp: LittleId
     services = await replica()
     grant_id = await connect(services, idp)
     clock.advance(301)
-    await fresh_tokens(services, grant_id, now=clock())
+    await services.renewals.fresh_tokens(grant_id, now=clock())
     assert idp.renewed == []
     first = (await grant(services, grant_id)).tokens.id_token
-    second = (await fresh_tokens(services, grant_id, now=clock(), kind="id")).id_token
+    second = (await services.renewals.fresh_tokens(grant_id, now=clock(), kind="id")).id_token
     assert (second not in {None, first}, len(idp.renewed)) == (True, 1)
     clock.advance(301)
     idp.answer = {"id_token": None}
     with pytest.raises(IdpAnswerRefused) as refused:
-        await fresh_tokens(services, grant_id, now=clock(), kind="id")
+        await services.renewals.fresh_tokens(grant_id, now=clock(), kind="id")
     assert str(refused.value) == "identity provider corp gives no ID token when it renews tokens"
 
 
@@ -99,7 +98,11 @@ async def test_one_refresh_across_replicas(replica: Replica, idp: LittleIdp, clo
         clock.advance(301)
         idp.pauses = 0.1
         got = await asyncio.gather(
-            *(fresh_tokens(services, grant_id, now=clock()) for services in (one, other) for _ in range(5))
+            *(
+                services.renewals.fresh_tokens(grant_id, now=clock())
+                for services in (one, other)
+                for _ in range(5)
+            )
         )
         assert len({tokens.access_token for tokens in got}) == 1
         assert len(idp.renewed) == round_
@@ -114,9 +117,9 @@ async def test_who_forces_a_renewal_shares_it_with_who_forces_it_at_once(
     one, other = await replica(), await replica()
     seen = await grant(one, await connect(one, idp))
     idp.pauses = 0.1
-    await asyncio.gather(*(renewed_tokens(services, seen, now=clock()) for services in (one, other)))
+    await asyncio.gather(*(services.renewals.renewed_tokens(seen, now=clock()) for services in (one, other)))
     assert len(idp.renewed) == 1
-    await renewed_tokens(one, await grant(one, seen.id), now=clock())
+    await one.renewals.renewed_tokens(await grant(one, seen.id), now=clock())
     assert (len(idp.renewed), idp.reuses) == (2, 0)
 
 
@@ -143,7 +146,7 @@ async def test_crash_between_redeem_and_store(
     clock.advance(CLAIM + 1)
     for _ in range(3):
         with pytest.raises(GrantDead):
-            await fresh_tokens(services, grant_id, now=clock())
+            await services.renewals.fresh_tokens(grant_id, now=clock())
     assert len(idp.renewed) == 2  # the one whose answer was lost, and one try: never a loop
     assert (await grant(services, grant_id)).state is GrantState.NEEDS_RECONNECT
     assert events(tmp_path) == [
@@ -163,7 +166,7 @@ async def test_a_crash_before_the_provider_was_asked_costs_nothing(
     clock.advance(301)
     await claimed_by_somebody_who_died(services, grant_id, clock())
     clock.advance(CLAIM + 1)
-    assert (await fresh_tokens(services, grant_id, now=clock())).access_token == "access-3"
+    assert (await services.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-3"
     assert (await grant(services, grant_id)).state is GrantState.ACTIVE
 
 
@@ -179,7 +182,7 @@ async def test_two_crashes_in_a_row_need_the_person(
     clock.advance(CLAIM + 1)
     for _ in range(2):
         with pytest.raises(GrantDead) as dead:
-            await fresh_tokens(services, grant_id, now=clock())
+            await services.renewals.fresh_tokens(grant_id, now=clock())
         assert str(dead.value) == CONNECT_AGAIN
     assert idp.renewed == []
     assert [event["reason"] for event in events(tmp_path)] == ["two in a row died while they renewed it"]
@@ -213,12 +216,12 @@ async def test_a_provider_that_is_down_costs_nothing(replica: Replica, idp: Litt
     clock.advance(301)
     idp.raw = lambda: web.Response(status=503, headers={"retry-after": "17"})
     with pytest.raises(IdpUnavailable) as down:
-        await fresh_tokens(one, grant_id, now=clock())
+        await one.renewals.fresh_tokens(grant_id, now=clock())
     assert down.value.retry_after == 17
     before = await grant(one, grant_id)
     assert (before.state, before.claim_holder, before.version) == (GrantState.ACTIVE, None, 1)
     idp.raw = None
-    assert (await fresh_tokens(other, grant_id, now=clock())).access_token == "access-3"
+    assert (await other.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-3"
 
 
 async def test_who_waits_for_a_provider_that_is_down_does_not_ask_it_again(
@@ -229,7 +232,11 @@ async def test_who_waits_for_a_provider_that_is_down_does_not_ask_it_again(
     clock.advance(301)
     idp.pauses, idp.raw = 0.2, lambda: web.Response(status=503)
     outcomes = await asyncio.gather(
-        *(fresh_tokens(services, grant_id, now=clock()) for services in (one, other) for _ in range(5)),
+        *(
+            services.renewals.fresh_tokens(grant_id, now=clock())
+            for services in (one, other)
+            for _ in range(5)
+        ),
         return_exceptions=True,
     )
     assert {type(outcome) for outcome in outcomes} == {IdpUnavailable}
@@ -246,10 +253,10 @@ async def test_an_answer_that_tells_nothing_puts_the_grant_in_doubt(
     idp.raw = lambda: web.Response(status=status, text="<html>", content_type="text/html")
     for _ in range(2):
         with pytest.raises(IdpUnavailable if status >= 500 else IdpAnswerRefused):
-            await fresh_tokens(services, grant_id, now=clock())
+            await services.renewals.fresh_tokens(grant_id, now=clock())
         assert (await grant(services, grant_id)).state is GrantState.IN_DOUBT
     idp.raw = None
-    assert (await fresh_tokens(services, grant_id, now=clock())).access_token == "access-3"
+    assert (await services.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-3"
     assert (await grant(services, grant_id)).state is GrantState.ACTIVE
 
 
@@ -261,7 +268,7 @@ async def test_an_odd_answer_of_a_provider_that_rotates_is_taken(
     grant_id = await connect(services, idp)
     clock.advance(301)
     idp.status, idp.answer = 201, {"expires_in": 2147483647, "token_type": None, "scope": {"odd": 1}}
-    assert (await fresh_tokens(services, grant_id, now=clock())).access_token == "access-3"
+    assert (await services.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-3"
     after = await grant(services, grant_id)
     assert (after.state, after.tokens.refresh_token) == (GrantState.ACTIVE, idp.families[0].current)
     assert after.expires_at == pytest.approx(clock() + LONGEST_LIFE, abs=1)
@@ -275,11 +282,11 @@ async def test_a_spent_refresh_token_is_not_shown_again_after_an_answer_of_no_us
     clock.advance(301)
     idp.answer = {"access_token": ["odd"]}
     with pytest.raises(IdpAnswerRefused) as refused:
-        await fresh_tokens(services, grant_id, now=clock())
+        await services.renewals.fresh_tokens(grant_id, now=clock())
     assert str(refused.value) == "identity provider corp: its access_token is not a string"
     assert (await grant(services, grant_id)).tokens.refresh_token == idp.families[0].current == "refresh-3"
     idp.answer = {}
-    assert (await fresh_tokens(services, grant_id, now=clock())).access_token == "access-4"
+    assert (await services.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-4"
     assert ([form["refresh_token"] for form in idp.renewed], idp.reuses) == (["refresh-2", "refresh-3"], 0)
 
 
@@ -292,7 +299,7 @@ async def test_a_refresh_token_that_was_replaced_by_none_needs_the_person(
     idp.answer = {"access_token": ["odd"], "refresh_token": ["odd"]}
     for _ in range(2):
         with pytest.raises(GrantDead) as dead:
-            await fresh_tokens(services, grant_id, now=clock())
+            await services.renewals.fresh_tokens(grant_id, now=clock())
         assert str(dead.value) == CONNECT_AGAIN
     assert (len(idp.renewed), idp.reuses) == (1, 0)
     reason = "identity provider corp: its access_token is not a string; it replaced the refresh token by none"
@@ -308,7 +315,7 @@ async def test_a_refresh_token_that_gave_another_person_s_tokens_is_not_shown_ag
     idp.claims = {"sub": "bob"}
     for _ in range(2):
         with pytest.raises(GrantDead):
-            await fresh_tokens(services, grant_id, now=clock())
+            await services.renewals.fresh_tokens(grant_id, now=clock())
     assert (len(idp.renewed), idp.reuses) == (1, 0)
     assert (await grant(services, grant_id)).state is GrantState.NEEDS_RECONNECT
 
@@ -320,10 +327,10 @@ async def test_a_good_token_beside_a_refresh_token_of_no_use_is_used_to_its_end(
     grant_id = await connect(services, idp)
     clock.advance(301)
     idp.answer = {"refresh_token": ["odd"]}
-    assert (await fresh_tokens(services, grant_id, now=clock())).access_token == "access-3"
+    assert (await services.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-3"
     clock.advance(301)
     with pytest.raises(GrantDead):
-        await fresh_tokens(services, grant_id, now=clock())
+        await services.renewals.fresh_tokens(grant_id, now=clock())
     assert (len(idp.renewed), idp.reuses) == (1, 0)
 
 
@@ -336,7 +343,7 @@ async def test_a_provider_that_does_not_answer_in_time(
     clock.advance(301)
     idp.pauses = 0.5
     with pytest.raises(IdpUnavailable) as slow:
-        await fresh_tokens(services, grant_id, now=clock())
+        await services.renewals.fresh_tokens(grant_id, now=clock())
     assert str(slow.value) == "identity provider corp did not answer within 0.1 seconds"
     assert (await grant(services, grant_id)).state is GrantState.IN_DOUBT
 
@@ -348,7 +355,7 @@ async def test_our_own_mistake_ends_no_grant(replica: Replica, idp: LittleIdp, c
     idp.refuses = {"error": "invalid_client"}
     for _ in range(3):
         with pytest.raises(IdpAnswerRefused):
-            await fresh_tokens(services, grant_id, now=clock())
+            await services.renewals.fresh_tokens(grant_id, now=clock())
     assert (await grant(services, grant_id)).state is GrantState.ACTIVE
 
 
@@ -359,11 +366,11 @@ async def test_a_grant_without_a_refresh_token_ends_with_its_token(
     services = await replica()
     grant_id = await connect(services, idp)
     with pytest.raises(GrantDead):
-        await fresh_tokens(services, grant_id, now=clock(), rejected=digest("access-2"))
+        await services.renewals.fresh_tokens(grant_id, now=clock(), rejected=digest("access-2"))
     assert (await grant(services, grant_id)).state is GrantState.ACTIVE
     clock.advance(301)
     with pytest.raises(GrantDead) as dead:
-        await fresh_tokens(services, grant_id, now=clock())
+        await services.renewals.fresh_tokens(grant_id, now=clock())
     assert str(dead.value) == CONNECT_AGAIN
     assert events(tmp_path) == [
         {
@@ -379,10 +386,10 @@ async def test_who_goes_away_loses_no_answer(replica: Replica, idp: LittleIdp, c
     grant_id = await connect(services, idp)
     clock.advance(301)
     idp.pauses = 0.2
-    impatient = asyncio.create_task(fresh_tokens(services, grant_id, now=clock()))
+    impatient = asyncio.create_task(services.renewals.fresh_tokens(grant_id, now=clock()))
     await idp.asked_to_renew.wait()
     impatient.cancel()
-    assert (await fresh_tokens(services, grant_id, now=clock())).access_token == "access-3"
+    assert (await services.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-3"
     assert len(idp.renewed) == 1
 
 
@@ -401,7 +408,7 @@ async def test_an_answer_is_stored_when_the_store_comes_back(
         return put(*given, **named)  # type: ignore[arg-type]  # handed on as they came
 
     monkeypatch.setattr(states, "put", away_at_first)
-    assert (await fresh_tokens(services, grant_id, now=clock())).access_token == "access-3"
+    assert (await services.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-3"
     assert (len(tries), len(idp.renewed)) == (3, 1)
 
 
@@ -417,7 +424,7 @@ async def test_without_a_store_the_provider_is_not_asked(
 
     monkeypatch.setattr(states, "claim", away)
     with pytest.raises(StorageUnavailable):
-        await fresh_tokens(services, grant_id, now=clock())
+        await services.renewals.fresh_tokens(grant_id, now=clock())
     assert idp.renewed == []
 
 
@@ -428,9 +435,9 @@ async def test_tokens_that_come_for_a_grant_that_is_gone_are_ended(
     grant_id = await connect(services, idp)
     clock.advance(301)
     idp.pauses = 0.2
-    renewing = asyncio.create_task(fresh_tokens(services, grant_id, now=clock()))
+    renewing = asyncio.create_task(services.renewals.fresh_tokens(grant_id, now=clock()))
     await idp.asked_to_renew.wait()
-    await disconnect(services, grant_id)
+    await services.disconnector.disconnect(grant_id)
     with pytest.raises(GrantDead) as dead:
         await renewing
     assert str(dead.value) == "the account is not connected any more"
@@ -445,5 +452,5 @@ async def test_a_provider_that_the_configuration_has_no_more_ends_nothing(
     dict.clear(without.idps)  # type: ignore[arg-type]  # it is a dict
     clock.advance(301)
     with pytest.raises(GrantDead):
-        await fresh_tokens(without, grant_id, now=clock())
-    assert (await fresh_tokens(services, grant_id, now=clock())).access_token == "access-3"
+        await without.renewals.fresh_tokens(grant_id, now=clock())
+    assert (await services.renewals.fresh_tokens(grant_id, now=clock())).access_token == "access-3"

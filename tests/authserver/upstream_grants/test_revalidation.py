@@ -16,7 +16,6 @@ from tests.authserver.upstream_grants.conftest import OWNER, Replica, brought, g
 from ostiary.authserver.authorization_grant import AuthorizationGrant
 from ostiary.authserver.services import Services
 from ostiary.authserver.sessions.creation import NewSession, create_session
-from ostiary.authserver.sessions.revalidation import revalidate
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.sessions.session import find as find_session
 from ostiary.authserver.upstream_grants.grant import GrantState
@@ -53,7 +52,7 @@ async def session(services: Services, tsid_hash: str) -> Session:
 
 
 async def ask(services: Services, of: Session) -> None:
-    await revalidate(services, of, address="127.0.0.1", now=services.clock())
+    await services.revalidator.revalidate(of, address="127.0.0.1", now=services.clock())
 
 
 async def test_on_refresh_each_time(replica: Replica, idp: LittleIdp, clock: Clock) -> None:

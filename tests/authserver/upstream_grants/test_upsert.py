@@ -21,7 +21,6 @@ from tests.authserver.upstream_grants.conftest import (
 
 from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens
 from ostiary.authserver.upstream_grants.grant import GrantState, of_owner, of_user
-from ostiary.authserver.upstream_grants.renewal import fresh_tokens
 from ostiary.authserver.upstream_grants.transitions import mark_dead
 
 CONNECTED = UpstreamAccount("corp", "https://corp", "alice", "ostiary", UpstreamTokens("a1", "r1"), "Alice")
@@ -104,7 +103,7 @@ async def test_a_sign_in_during_a_renewal_costs_no_refresh_token(
     grant_id = await connect(services, idp)
     clock.advance(301)
     idp.pauses = 0.2
-    renewing = asyncio.create_task(fresh_tokens(services, grant_id, now=clock()))
+    renewing = asyncio.create_task(services.renewals.fresh_tokens(grant_id, now=clock()))
     await idp.asked_to_renew.wait()
     found = await grant(services, grant_id)
     await kept(
@@ -131,7 +130,7 @@ async def test_a_refresh_token_that_a_sign_in_brought_is_not_overwritten_by_a_re
     new = await brought(services, idp)
     clock.advance(301)
     idp.pauses = 0.2
-    renewing = asyncio.create_task(fresh_tokens(services, grant_id, now=clock()))
+    renewing = asyncio.create_task(services.renewals.fresh_tokens(grant_id, now=clock()))
     await idp.asked_to_renew.wait()
     assert await kept(services, new) == grant_id
     await renewing

@@ -72,7 +72,7 @@ async def add_client(store: Store, metadata: Mapping[str, Any], *, now: float) -
 async def remove_client(store: Store, client_id: str, *, now: float) -> list[EndedSession] | None:
     """Remove one and end its sessions; None when there is none of this name in the store.
 
-    Where the server's services are at hand, `sessions.ending.release_grants` comes after it.
+    Where the server's services are at hand, `SessionEnder.release_grants` comes after it.
     Raises StorageError.
     """
 

@@ -13,9 +13,8 @@ from ostiary.authserver.assertions.key_binding import require_same_key
 from ostiary.authserver.assertions.subject_token import Subject
 from ostiary.authserver.config.trusted_issuers import TrustedUse
 from ostiary.authserver.requests.grant_request import GrantRequest
-from ostiary.authserver.services import Services
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
-from ostiary.authserver.trusted_jwts.verification import TrustedJwt, verify_trusted_jwt
+from ostiary.authserver.trusted_jwts.verification import TrustedIssuers, TrustedJwt
 from ostiary.oauth.client.token_exchange import TypedToken
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.server.client_assertion import TYPES
@@ -26,19 +25,22 @@ from ostiary.oauth.server.trusted_subject import matches_subject
 NAME = "the actor token"
 
 
-async def read_actor(actor_token: TypedToken | None, request: GrantRequest, services: Services) -> Actor:
-    """The actor. Raises InvalidRequest (RFC 8693 section 2.2.2), UnauthorizedClient, Unavailable."""
+async def read_actor(
+    actor_token: TypedToken | None, request: GrantRequest, issuers: TrustedIssuers, *, issuer: str
+) -> Actor:
+    """The actor. issuer: our name.
+
+    Raises InvalidRequest (RFC 8693 section 2.2.2), UnauthorizedClient, Unavailable.
+    """
     if actor_token is None:
         client_id = request.client.client_id
-        return Actor(services.issuer, client_id, client_id)
+        return Actor(issuer, client_id, client_id)
     with map_invalid_token(InvalidRequest, NAME):
-        trusted_jwt = await verify_trusted_jwt(
-            actor_token.value, services.settings.trusted_issuers, TrustedUse.WORKLOAD, services.key_sets
-        )
+        trusted_jwt = await issuers.verify(actor_token.value, TrustedUse.WORKLOAD)
     trusted, claims = trusted_jwt.trusted, trusted_jwt.claims
     require_client_allowed(request.client, trusted)
     with map_invalid_token(InvalidRequest, NAME):
-        audience = services.issuer if trusted.audience is None else trusted.audience
+        audience = issuer if trusted.audience is None else trusted.audience
         check_claims(claims, issuers={trusted.issuer}, audiences={audience}, now=request.now)
     _check_purpose(trusted_jwt, audience)
     require_same_key(claims, request.confirmation, kind=InvalidRequest, name=NAME)

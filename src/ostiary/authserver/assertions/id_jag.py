@@ -8,6 +8,8 @@ assertion is worth one token. See `vouched_session` for what goes on between two
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection
 
 from ostiary.authserver import replay_guard
@@ -15,13 +17,13 @@ from ostiary.authserver.assertions.assertion_policy import require_client_allowe
 from ostiary.authserver.assertions.assertion_subject import assertion_subject, claims_for
 from ostiary.authserver.assertions.key_binding import require_same_key
 from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.config.settings import TokenSettings
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
 from ostiary.authserver.requests.grant_request import GrantRequest
-from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Services
+from ostiary.authserver.resources import Resources, Target
 from ostiary.authserver.sessions.vouched_session import VouchedFor, Vouching, begin_or_go_on
 from ostiary.authserver.token_response import AccessTokenResponse
-from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
+from ostiary.authserver.tokens.access_tokens import AccessTokenFor, AccessTokenIssuer
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
 from ostiary.authserver.trusted_jwts.verification import TrustedJwt
 from ostiary.authserver.upstream_account import Identity
@@ -31,70 +33,78 @@ from ostiary.oauth.server.errors import InvalidGrant, InvalidScope
 from ostiary.oauth.server.id_jag import IdJag, check_id_jag
 from ostiary.oauth.server.resource import same_resource
 from ostiary.oauth.server.scope import read_scope
+from ostiary.storage.store import Store
+from ostiary.telemetry.audit import Audit
 
 NAME = "the assertion"
 
 
-async def redeem_id_jag(
-    trusted_jwt: TrustedJwt, request: GrantRequest, services: Services
-) -> AccessTokenResponse:
-    """Raises InvalidGrant, InvalidTarget, InvalidScope, UnauthorizedClient, StorageError."""
-    trusted = trusted_jwt.trusted
-    require_client_allowed(request.client, trusted)
-    id_jag, person = _checked(trusted_jwt, request, services)
-    target = _target(id_jag, trusted, request, services)
-    scopes = _scopes(id_jag, target, request)
-    vouched = VouchedFor(person, request.client, target, scopes, _auth_time(id_jag))
+@dataclass(frozen=True, slots=True)
+class IdJagRedemption:
+    """Redeems them. issuer: our name; life: of sessions."""
 
-    def redeem(connection: Connection) -> Vouching:
-        name = f"id-jag {id_jag.issuer} {id_jag.jti}"
-        if not replay_guard.take(connection, name, expires_at=id_jag.expires_at):
-            raise InvalidGrant("the assertion was used before; ask the identity provider for another one")
-        return begin_or_go_on(connection, services.store, vouched, services.settings.tokens, now=request.now)
+    issuer: str
+    store: Store
+    resources: Resources
+    life: TokenSettings
+    audit: Audit
+    access_tokens: AccessTokenIssuer
 
-    vouching = await services.store.transaction(redeem)
-    session = vouching.session
-    if vouching.is_new:
-        services.audit.write(AuditEvent.SESSION_STARTED, **session.audit_fields, address=request.form.peer)
-    return issue_access_token(
-        AccessTokenFor(
-            subject=session.user_id,
-            client=request.client,
-            resource=session.resource,
-            scopes=scopes,
-            tsid=session.secret.tsid,
-            claims=claims_for(target, person),
-            confirmation=request.confirmation,
-            auth_time=vouched.auth_time,
-        ),
-        services,
-        now=request.now,
-    )
+    async def __call__(self, trusted_jwt: TrustedJwt, request: GrantRequest) -> AccessTokenResponse:
+        """Raises InvalidGrant, InvalidTarget, InvalidScope, UnauthorizedClient, StorageError."""
+        trusted = trusted_jwt.trusted
+        require_client_allowed(request.client, trusted)
+        id_jag, person = self._checked(trusted_jwt, request)
+        target = self._target(id_jag, trusted, request)
+        scopes = _scopes(id_jag, target, request)
+        vouched = VouchedFor(person, request.client, target, scopes, _auth_time(id_jag))
 
+        def redeem(connection: Connection) -> Vouching:
+            name = f"id-jag {id_jag.issuer} {id_jag.jti}"
+            if not replay_guard.take(connection, name, expires_at=id_jag.expires_at):
+                raise InvalidGrant("the assertion was used before; ask the identity provider for another one")
+            return begin_or_go_on(connection, self.store, vouched, self.life, now=request.now)
 
-def _checked(trusted_jwt: TrustedJwt, request: GrantRequest, services: Services) -> tuple[IdJag, Identity]:
-    """Every word of the assertion. Raises InvalidGrant."""
-    trusted = trusted_jwt.trusted
-    id_jag = check_id_jag(
-        trusted_jwt.claims,
-        trusted_jwt.typ,
-        issuer=trusted.issuer,
-        our_issuer=services.issuer if trusted.audience is None else trusted.audience,
-        client_id=request.client.client_id,
-        now=request.now,
-        max_age=trusted.max_age.total_seconds(),
-    )
-    require_same_key(id_jag.claims, request.confirmation, kind=InvalidGrant, name=NAME)
-    with map_invalid_token(InvalidGrant, NAME):
-        return id_jag, assertion_subject(id_jag.claims, trusted)
+        vouching = await self.store.transaction(redeem)
+        session = vouching.session
+        if vouching.is_new:
+            self.audit.write(AuditEvent.SESSION_STARTED, **session.audit_fields, address=request.form.peer)
+        return self.access_tokens.issue(
+            AccessTokenFor(
+                subject=session.user_id,
+                client=request.client,
+                resource=session.resource,
+                scopes=scopes,
+                tsid=session.secret.tsid,
+                claims=claims_for(target, person),
+                confirmation=request.confirmation,
+                auth_time=vouched.auth_time,
+            ),
+            now=request.now,
+        )
 
+    def _checked(self, trusted_jwt: TrustedJwt, request: GrantRequest) -> tuple[IdJag, Identity]:
+        """Every word of the assertion. Raises InvalidGrant."""
+        trusted = trusted_jwt.trusted
+        id_jag = check_id_jag(
+            trusted_jwt.claims,
+            trusted_jwt.typ,
+            issuer=trusted.issuer,
+            our_issuer=self.issuer if trusted.audience is None else trusted.audience,
+            client_id=request.client.client_id,
+            now=request.now,
+            max_age=trusted.max_age.total_seconds(),
+        )
+        require_same_key(id_jag.claims, request.confirmation, kind=InvalidGrant, name=NAME)
+        with map_invalid_token(InvalidGrant, NAME):
+            return id_jag, assertion_subject(id_jag.claims, trusted)
 
-def _target(id_jag: IdJag, trusted: TrustedIssuer, request: GrantRequest, services: Services) -> Target:
-    """What the assertion is for; a request may say it again, and nothing else."""
-    target = services.resources.choose([id_jag.resource], request.client)
-    same_resource(request.parameters.all("resource"), canonical_url(id_jag.resource))
-    require_resource_allowed(trusted, target.resource)
-    return target
+    def _target(self, id_jag: IdJag, trusted: TrustedIssuer, request: GrantRequest) -> Target:
+        """What the assertion is for; a request may say it again, and nothing else."""
+        target = self.resources.choose([id_jag.resource], request.client)
+        same_resource(request.parameters.all("resource"), canonical_url(id_jag.resource))
+        require_resource_allowed(trusted, target.resource)
+        return target
 
 
 def _scopes(id_jag: IdJag, target: Target, request: GrantRequest) -> tuple[str, ...]:

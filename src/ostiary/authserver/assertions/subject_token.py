@@ -12,9 +12,8 @@ from ostiary.authserver.assertions.key_binding import require_same_key
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse
 from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Resources
-from ostiary.authserver.services import Services
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
-from ostiary.authserver.trusted_jwts.verification import verify_trusted_jwt
+from ostiary.authserver.trusted_jwts.verification import TrustedIssuers
 from ostiary.authserver.upstream_account import Identity
 from ostiary.oauth.canonical_url import UrlRefused
 from ostiary.oauth.jwt_parts import unverified_claims
@@ -34,24 +33,24 @@ class Subject:
     expires_at: float
 
 
-async def read_subject_token(token: str, request: GrantRequest, services: Services) -> Subject:
-    """Raises InvalidRequest (RFC 8693 section 2.2.2), UnauthorizedClient, Unavailable."""
-    if unverified_claims(token).get("iss") == services.issuer:
+async def read_subject_token(
+    token: str, request: GrantRequest, issuers: TrustedIssuers, resources: Resources, *, issuer: str
+) -> Subject:
+    """issuer: our name. Raises InvalidRequest (RFC 8693 section 2.2.2), UnauthorizedClient, Unavailable."""
+    if unverified_claims(token).get("iss") == issuer:
         raise InvalidRequest(
             "a token of this server is not exchanged here: a token is for one resource; "
             "sign in, or use the client's own grant, for another one"
         )
     with map_invalid_token(InvalidRequest, NAME):
-        trusted_jwt = await verify_trusted_jwt(
-            token, services.settings.trusted_issuers, TrustedUse.SUBJECT_TOKEN, services.key_sets
-        )
+        trusted_jwt = await issuers.verify(token, TrustedUse.SUBJECT_TOKEN)
     trusted, claims = trusted_jwt.trusted, trusted_jwt.claims
     require_client_allowed(request.client, trusted)
     check_subject_token(
         claims,
         trusted_jwt.typ,
         issuer=trusted.issuer,
-        audiences=_audiences(claims, trusted, services.resources) - {request.client.client_id},
+        audiences=_audiences(claims, trusted, resources) - {request.client.client_id},
         required_typ=trusted.required_typ,
         now=request.now,
     )

@@ -117,7 +117,7 @@ async def _take_in(
     if isinstance(taken, tuple):
         before, offer_id = taken
         return ask_to_replace(services, person, before, account, offer_id)
-    await disconnect_replaced(services, taken, subject=person.user_id, owner=owner)
+    await disconnect_replaced(taken, services.disconnector, subject=person.user_id, owner=owner)
     _write(request, AuditEvent.ACCOUNT_CONNECTED, login, idp=account.idp, account=account.account)
     return back_with_flash(person, services, Flash.CONNECTED)
 

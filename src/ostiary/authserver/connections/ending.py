@@ -14,8 +14,7 @@ from ostiary.authserver.connections.flash import Flash, back_with_flash
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.pages import Done, page_response
 from ostiary.authserver.services import Services
-from ostiary.authserver.sessions.ending import EndReason, end_own, release_grants
-from ostiary.authserver.upstream_grants.disconnect import disconnect
+from ostiary.authserver.sessions.ending import EndReason, end_own
 from ostiary.authserver.upstream_grants.grant import is_of_user
 
 DISCONNECT = "/connections/disconnect"
@@ -29,7 +28,7 @@ async def disconnect_account(http_request: Request, services: Services) -> Respo
     person, form = await read_own_form(http_request, services, DISCONNECT, now=now)
     grant_id = form.require("account")
     await services.store.read(lambda connection: require_own_grant(connection, person.user_id, grant_id))
-    await disconnect(services, grant_id)
+    await services.disconnector.disconnect(grant_id)
     return back_with_flash(person, services, Flash.DISCONNECTED)
 
 
@@ -43,7 +42,7 @@ async def end_access(http_request: Request, services: Services) -> Response:
     )
     if ended is None:
         raise not_there()
-    await release_grants(services, [ended])
+    await services.session_ender.release_grants([ended])
     return back_with_flash(person, services, Flash.ENDED)
 
 

@@ -85,7 +85,7 @@ async def decide(http_request: Request, services: Services) -> Response:
         account=offer.account.account,
         address=request.address,
     )
-    await disconnect_replaced(services, replaced, subject=person.user_id, owner=offer.owner)
+    await disconnect_replaced(replaced, services.disconnector, subject=person.user_id, owner=offer.owner)
     return back_with_flash(person, services, Flash.REPLACED)
 
 

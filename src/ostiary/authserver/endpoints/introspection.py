@@ -8,13 +8,13 @@ server asks. To everybody else every token looks like one that was never given.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.requests.client_request import ClientRequest
-from ostiary.authserver.services import Services
 from ostiary.authserver.sessions import refresh_tokens
-from ostiary.authserver.tokens.access_token_verifier import is_live, read_access_token
+from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier, is_live
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_parts import is_jwt
 from ostiary.oauth.server.client import Client
@@ -22,48 +22,57 @@ from ostiary.oauth.server.errors import InvalidClient
 from ostiary.oauth.server.introspection import INACTIVE, active_answer
 from ostiary.oauth.server.refresh_rotation import Rotate, decide
 from ostiary.oauth.server.scope import write_scope
+from ostiary.storage.store import Store
 from ostiary.transport.direct import Answer
 from ostiary.transport.stepping import in_task
 
 
-async def introspect(request: ClientRequest, services: Services) -> Answer:
-    """`POST /oauth/introspect`. Raises InvalidRequest, InvalidClient, StorageError."""
-    if request.client.is_public:
-        raise InvalidClient("only a client that proves who it is may ask about tokens")
-    token = request.parameters.require("token")
-    about = _access_token if is_jwt(token) else _refresh_token
-    return json_answer(await about(token, request, services) or INACTIVE)
+@dataclass(frozen=True, slots=True)
+class Introspection:
+    """`POST /oauth/introspect`. issuer: our name."""
 
+    issuer: str
+    store: Store
+    verifier: AccessTokenVerifier
 
-async def _access_token(token: str, request: ClientRequest, services: Services) -> Mapping[str, Any] | None:
-    now = request.now
-    try:
-        claims = await read_access_token(token, services, now=now)
-    except InvalidToken:
-        return None
-    if not _may_ask(request.client, claims):
-        return None
-    lives = await in_task(services.store.read(lambda connection: is_live(connection, claims, now=now)))
-    return active_answer(claims) if lives else None
+    async def __call__(self, request: ClientRequest) -> Answer:
+        """Raises InvalidRequest, InvalidClient, StorageError."""
+        if request.client.is_public:
+            raise InvalidClient("only a client that proves who it is may ask about tokens")
+        token = request.parameters.require("token")
+        about = self._access_token if is_jwt(token) else self._refresh_token
+        return json_answer(await about(token, request) or INACTIVE)
 
+    async def _access_token(self, token: str, request: ClientRequest) -> Mapping[str, Any] | None:
+        now = request.now
+        try:
+            claims = await self.verifier.read(token, now=now)
+        except InvalidToken:
+            return None
+        if not _may_ask(request.client, claims):
+            return None
+        lives = await in_task(self.store.read(lambda connection: is_live(connection, claims, now=now)))
+        return active_answer(claims) if lives else None
 
-async def _refresh_token(token: str, request: ClientRequest, services: Services) -> Mapping[str, Any] | None:
-    store = services.store
-    presented = await in_task(store.read(lambda connection: refresh_tokens.find(connection, store, token)))
-    if presented is None or presented.session.client_id != request.client.client_id:
-        return None
-    if not isinstance(decide(presented.state, now=request.now, grace=0), Rotate):
-        return None
-    session = presented.session
-    claims = {
-        "iss": services.issuer,
-        "sub": session.user_id,
-        "client_id": session.client_id,
-        "scope": write_scope(session.scopes),
-        "iat": int(presented.issued_at),
-        "exp": int(presented.expires_at),
-    }
-    return active_answer(claims, token_type="N_A")  # noqa: S106 - a refresh token is not sent to resources
+    async def _refresh_token(self, token: str, request: ClientRequest) -> Mapping[str, Any] | None:
+        store = self.store
+        presented = await in_task(
+            store.read(lambda connection: refresh_tokens.find(connection, store, token))
+        )
+        if presented is None or presented.session.client_id != request.client.client_id:
+            return None
+        if not isinstance(decide(presented.state, now=request.now, grace=0), Rotate):
+            return None
+        session = presented.session
+        claims = {
+            "iss": self.issuer,
+            "sub": session.user_id,
+            "client_id": session.client_id,
+            "scope": write_scope(session.scopes),
+            "iat": int(presented.issued_at),
+            "exp": int(presented.expires_at),
+        }
+        return active_answer(claims, token_type="N_A")  # noqa: S106 - a refresh token is not sent to resources
 
 
 def _may_ask(client: Client, claims: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,13 +21,16 @@ from ostiary.authserver.clients.registered_clients import row_of_client
 from ostiary.authserver.clients.registration_limit import add_within
 from ostiary.authserver.clients.strangers_reach import check_keys_location, strangers_reach
 from ostiary.authserver.config.clients import SECRET_METHODS
+from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
-from ostiary.authserver.services import Services
+from ostiary.authserver.rates import RateLimit
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.oauth.server.client_registration import client_from_metadata, registered_metadata
 from ostiary.oauth.server.errors import InvalidClientMetadata, Unavailable
+from ostiary.storage.store import Store
+from ostiary.telemetry.audit import Audit
 from ostiary.transport.addresses import network_of
 from ostiary.transport.direct import Answer
 from ostiary.transport.fetch import NOT_JSON
@@ -42,20 +46,31 @@ LEAST_OF_ADDRESS = 100
 class RegistrationEndpoint:
     """`POST /oauth/register`."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._settings = services.settings.registration
+    def __init__(
+        self,
+        settings: AuthServerSettings,
+        store: Store,
+        limit: RateLimit,
+        audit: Audit,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._limit = limit
+        self._audit = audit
+        self._clock = clock
+        self._settings = settings.registration
+        self._has_mtls = settings.mtls is not None
         self._reach = strangers_reach(self._settings)
-        self._may_have = frozenset(services.settings.scopes_for_strangers)
+        self._may_have = frozenset(settings.scopes_for_strangers)
 
     async def __call__(self, form: FormRequest) -> Answer:
         """Raises RegistrationError, TooManyRequests, Unavailable, StorageError."""
-        now = self._services.clock()
+        now = self._clock()
         try:
-            self._services.rates.registration.take(form.peer, now=now)
+            self._limit.take(form.peer, now=now)
             described = client_from_metadata(_read(form.json), client_id=str(uuid.uuid4()), kind=KIND)
             check_keys_location(described, self._reach)
-            if described.certificate_bound and self._services.settings.mtls is None:
+            if described.certificate_bound and not self._has_mtls:
                 raise InvalidClientMetadata(
                     "tokens are bound to no certificates here: there is no mtls endpoint"
                 )
@@ -66,7 +81,7 @@ class RegistrationEndpoint:
         except OAuthError as error:
             self._refused(form, error)
             raise
-        self._services.audit.write(
+        self._audit.write(
             AuditEvent.CLIENT_REGISTERED,
             client=client.client_id,
             kind=str(client.kind),
@@ -78,7 +93,7 @@ class RegistrationEndpoint:
     async def _keep(self, row: dict[str, Any], now: float) -> None:
         most = self._settings.dynamic_most
         of_address = max(most // 10, LEAST_OF_ADDRESS)
-        if not await self._services.store.transaction(
+        if not await self._store.transaction(
             lambda connection: add_within(connection, row, most=most, of_address=of_address, now=now)
         ):
             raise Unavailable(
@@ -94,7 +109,7 @@ class RegistrationEndpoint:
         return replace(client, scopes=client.scopes & self._may_have or None)
 
     def _refused(self, form: FormRequest, error: OAuthError) -> None:
-        self._services.audit.write(
+        self._audit.write(
             AuditEvent.REGISTRATION_REFUSED,
             error=error.error,
             reason=error.detail or error.description,

@@ -7,16 +7,16 @@ of the token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import PRIVATE, json_answer
-from ostiary.authserver.rates import CountedRequest
-from ostiary.authserver.services import Services
+from ostiary.authserver.rates import ClientRate, CountedRequest
 from ostiary.authserver.sessions.session import Session, find
-from ostiary.authserver.tokens.access_token_verifier import read_access_token
+from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier
+from ostiary.identity.possession import Possession
 from ostiary.oauth.challenge import bearer_challenge
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, OAuthError, TokenRefused
 from ostiary.oauth.jwt_claims import scopes_of
@@ -25,7 +25,7 @@ from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
 from ostiary.oauth.server.errors import InvalidDpopProof
 from ostiary.oauth.server.id_token import scope_claims
-from ostiary.storage.store import digest
+from ostiary.storage.store import Store, digest
 from ostiary.transport.direct import Answer
 from ostiary.transport.stepping import in_task
 
@@ -44,17 +44,29 @@ class _Presented:
 class UserinfoEndpoint:
     """`/oauth/userinfo`, by one of its methods: `GET` or `POST`."""
 
-    def __init__(self, services: Services, method: str) -> None:
-        self._services = services
+    def __init__(
+        self,
+        method: str,
+        store: Store,
+        verifier: AccessTokenVerifier,
+        possession: Possession,
+        limit: ClientRate,
+        clock: Callable[[], float],
+    ) -> None:
         self._method = method
+        self._store = store
+        self._verifier = verifier
+        self._possession = possession
+        self._limit = limit
+        self._clock = clock
 
     async def __call__(self, form: FormRequest) -> Answer:
         """Whatever is wrong with the token is an answer with a challenge.
 
         Raises StorageError, TooManyRequests.
         """
-        presented, now = _presented(form), self._services.clock()
-        counted = self._services.rates.userinfo.ask(_client_of(presented), form.peer, now=now)
+        presented, now = _presented(form), self._clock()
+        counted = self._limit.ask(_client_of(presented), form.peer, now=now)
         if presented is None:
             return Answer(401, b"", PRIVATE + _header(_challenge(BEARER)) + _header(_challenge(DPOP)))
         try:
@@ -65,9 +77,9 @@ class UserinfoEndpoint:
     async def _person(
         self, presented: _Presented, form: FormRequest, counted: CountedRequest, *, now: float
     ) -> Mapping[str, Any]:
-        claims = await read_access_token(presented.token, self._services, now=now)
+        claims = await self._verifier.read(presented.token, now=now)
         counted.is_of(str(claims.get("client_id")), now=now)
-        await self._services.possession.require(
+        await self._possession.require(
             claims, presented.token, form.sender(self._method), by_key=presented.scheme == DPOP
         )
         scopes = scopes_of(claims)
@@ -79,7 +91,7 @@ class UserinfoEndpoint:
         return {"sub": session.user_id} | scope_claims(session.person, scopes)
 
     async def _session(self, tsid: str) -> Session | None:
-        store = self._services.store
+        store = self._store
         return await store.read(lambda connection: find(connection, store, digest(tsid)))
 
 

@@ -1,6 +1,7 @@
 """The grants of the token endpoint.
 
-A grant is a function from a parsed request to what is issued; grants never call one another.
+A grant lists what it needs, and makes what is issued of a parsed request; grants never call one another.
+They are put together in `server/grants.py`.
 
     authorization_code   code and verifier → tokens            RFC 6749 4.1.3, RFC 7636
     refresh_token        rotate, or end the session            RFC 6749 6, RFC 9700 4.14

@@ -16,17 +16,17 @@ from ostiary.authserver import codes
 from ostiary.authserver.authorization_grant import AuthorizationGrant
 from ostiary.authserver.codes import StoredCode
 from ostiary.authserver.requests.grant_request import GrantRequest
-from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Services
-from ostiary.authserver.sessions.creation import NewSession, SessionCreated, after_creation, create_session
-from ostiary.authserver.sessions.ending import EndReason, SessionMustEnd, end_and_refuse
+from ostiary.authserver.resources import Resources, Target
+from ostiary.authserver.sessions.creation import NewSession, SessionCreated, SessionCreator
+from ostiary.authserver.sessions.ending import EndReason, SessionEnder, SessionMustEnd
 from ostiary.authserver.token_response import AccessTokenResponse
-from ostiary.authserver.tokens.session_tokens import SessionTokens, issue_session_tokens
+from ostiary.authserver.tokens.session_tokens import SessionTokenIssuer, SessionTokens
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import JKT
 from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.oauth.server.pkce import check_verifier
 from ostiary.oauth.server.resource import same_resource
+from ostiary.storage.store import Store
 from ostiary.transport.stepping import in_task
 
 
@@ -37,51 +37,65 @@ class _Redeemed:
     created: SessionCreated
 
 
-async def authorization_code(request: GrantRequest, services: Services) -> AccessTokenResponse:
-    """The first tokens of a session."""
-    services.signing.signer()  # without a key nothing is spent
-    redeemed = await in_task(_redeemed(request.parameters.require("code"), request, services))
-    session = redeemed.created.session
-    after_creation(services, redeemed.created, address=request.form.peer)
-    wanted = SessionTokens(
-        session,
-        request.client,
-        redeemed.target,
-        session.scopes,
-        request.confirmation,
-        redeemed.created.refresh_token,
-        redeemed.grant.nonce,
-    )
-    return issue_session_tokens(wanted, services, now=request.now)
+@dataclass(frozen=True, slots=True)
+class AuthorizationCode:
+    """Redeems codes."""
 
+    store: Store
+    resources: Resources
+    sessions: SessionCreator
+    ender: SessionEnder
+    tokens: SessionTokenIssuer
 
-async def _redeemed(code: str, request: GrantRequest, services: Services) -> _Redeemed:
-    try:
-        return await services.store.transaction(
-            lambda connection: _redeem(connection, code, request, services)
+    async def __call__(self, request: GrantRequest) -> AccessTokenResponse:
+        """The first tokens of a session."""
+        self.tokens.access_tokens.require_key()
+        redeemed = await in_task(self._redeemed(request.parameters.require("code"), request))
+        session = redeemed.created.session
+        self.sessions.announce(redeemed.created, address=request.form.peer)
+        wanted = SessionTokens(
+            session,
+            request.client,
+            redeemed.target,
+            session.scopes,
+            request.confirmation,
+            redeemed.created.refresh_token,
+            redeemed.grant.nonce,
         )
-    except SessionMustEnd as must:
-        raise await end_and_refuse(
-            must, services, client=request.client.client_id, address=request.form.peer, now=request.now
-        ) from None
+        return self.tokens.issue(wanted, now=request.now)
 
+    async def _redeemed(self, code: str, request: GrantRequest) -> _Redeemed:
+        try:
+            return await self.store.transaction(lambda connection: self._redeem(connection, code, request))
+        except SessionMustEnd as must:
+            raise await self.ender.end_and_refuse(
+                must, client=request.client.client_id, address=request.form.peer, now=request.now
+            ) from None
 
-def _redeem(connection: Connection, code: str, request: GrantRequest, services: Services) -> _Redeemed:
-    stored = codes.find_code(connection, services.store, code)
-    if stored is None:
-        raise InvalidGrant("the code is unknown, or not this client's", detail="the code is unknown")
-    grant = stored.grant
-    _check(request, grant)
-    if stored.is_redeemed:
-        raise _replay(stored)
-    if request.now >= stored.expires_at:
-        raise InvalidGrant("the code has expired")
-    target = _target(grant, services)
-    new = NewSession(grant, request.client, target, request.confirmation)
-    if not codes.consume(connection, services.store, stored, tsid_hash=new.tsid_hash, now=request.now):
-        raise _replay(codes.find_code(connection, services.store, code))
-    created = create_session(connection, services.store, new, services.settings.tokens, now=request.now)
-    return _Redeemed(grant, target, created)
+    def _redeem(self, connection: Connection, code: str, request: GrantRequest) -> _Redeemed:
+        stored = codes.find_code(connection, self.store, code)
+        if stored is None:
+            raise InvalidGrant("the code is unknown, or not this client's", detail="the code is unknown")
+        grant = stored.grant
+        _check(request, grant)
+        if stored.is_redeemed:
+            raise _replay(stored)
+        if request.now >= stored.expires_at:
+            raise InvalidGrant("the code has expired")
+        target = self._target(grant)
+        new = NewSession(grant, request.client, target, request.confirmation)
+        if not codes.consume(connection, self.store, stored, tsid_hash=new.tsid_hash, now=request.now):
+            raise _replay(codes.find_code(connection, self.store, code))
+        return _Redeemed(grant, target, self.sessions.create(connection, new, now=request.now))
+
+    def _target(self, grant: AuthorizationGrant) -> Target:
+        """The resource, if it is still what the person was asked about."""
+        target = self.resources.find(grant.resource)
+        if target is None or target.settings.owner != grant.owner:
+            raise InvalidGrant(
+                "the code is for a resource that is not here any more, or has another owner now"
+            )
+        return target
 
 
 def _check(request: GrantRequest, grant: AuthorizationGrant) -> None:
@@ -97,14 +111,6 @@ def _check(request: GrantRequest, grant: AuthorizationGrant) -> None:
     same_resource(request.parameters.all("resource"), canonical_url(grant.resource))
     if grant.dpop_jkt is not None and (request.confirmation or {}).get(JKT) != grant.dpop_jkt:
         raise InvalidGrant("the code is bound to a key that the request does not prove (dpop_jkt)")
-
-
-def _target(grant: AuthorizationGrant, services: Services) -> Target:
-    """The resource, if it is still what the person was asked about."""
-    target = services.resources.find(grant.resource)
-    if target is None or target.settings.owner != grant.owner:
-        raise InvalidGrant("the code is for a resource that is not here any more, or has another owner now")
-    return target
 
 
 def _replay(stored: StoredCode | None) -> SessionMustEnd:

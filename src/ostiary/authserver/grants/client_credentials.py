@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ostiary.authserver.requests.grant_request import GrantRequest
-from ostiary.authserver.services import Services
+from ostiary.authserver.resources import Resources
 from ostiary.authserver.token_response import AccessTokenResponse
-from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
+from ostiary.authserver.tokens.access_tokens import AccessTokenFor, AccessTokenIssuer
 from ostiary.oauth.server.scope import read_scope
 
 
-async def client_credentials(request: GrantRequest, services: Services) -> AccessTokenResponse:
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
     """Its subject is the client itself (RFC 9068 section 5); no person, no refresh token."""
-    target = services.resources.choose(request.parameters.all("resource"), request.client)
-    scopes = target.scopes(read_scope(request.parameters.get("scope")), request.client, common=frozenset())
-    return issue_access_token(
-        AccessTokenFor(
-            subject=request.client.client_id,
-            client=request.client,
-            resource=str(target.resource),
-            scopes=scopes,
-            confirmation=request.confirmation,
-        ),
-        services,
-        now=request.now,
-    )
+
+    resources: Resources
+    access_tokens: AccessTokenIssuer
+
+    async def __call__(self, request: GrantRequest) -> AccessTokenResponse:
+        """The token."""
+        parameters, client = request.parameters, request.client
+        target = self.resources.choose(parameters.all("resource"), client)
+        scopes = target.scopes(read_scope(parameters.get("scope")), client, common=frozenset())
+        return self.access_tokens.issue(
+            AccessTokenFor(
+                subject=client.client_id,
+                client=client,
+                resource=str(target.resource),
+                scopes=scopes,
+                confirmation=request.confirmation,
+            ),
+            now=request.now,
+        )

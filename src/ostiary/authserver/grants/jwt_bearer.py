@@ -10,14 +10,14 @@ Whoever has one of another kind hears so, and not that something about it is inv
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
-from ostiary.authserver.assertions.id_jag import redeem_id_jag
 from ostiary.authserver.config.trusted_issuers import TrustedUse
 from ostiary.authserver.requests.grant_request import GrantRequest
-from ostiary.authserver.services import Services
 from ostiary.authserver.token_response import AccessTokenResponse
+from ostiary.authserver.tokens.access_tokens import AccessTokenIssuer
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
-from ostiary.authserver.trusted_jwts.verification import TrustedJwt, verify_trusted_jwt
+from ostiary.authserver.trusted_jwts.verification import TrustedIssuers, TrustedJwt
 from ostiary.identity.jwt_verifier import read_jwt
 from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.oauth.server.id_jag import TYPE as ID_JAG
@@ -25,27 +25,28 @@ from ostiary.transport.stepping import in_task
 
 KINDS: Mapping[str, TrustedUse] = {ID_JAG: TrustedUse.ID_JAG}
 """What an issuer has to be trusted for, by the `typ` of its assertion."""
-REDEEM: Mapping[
-    TrustedUse, Callable[[TrustedJwt, GrantRequest, Services], Awaitable[AccessTokenResponse]]
-] = {
-    TrustedUse.ID_JAG: redeem_id_jag,
-}
+Redeem = Callable[[TrustedJwt, GrantRequest], Awaitable[AccessTokenResponse]]
 
 
-async def jwt_bearer(request: GrantRequest, services: Services) -> AccessTokenResponse:
-    """What the assertion is worth. There is no refresh token: whoever vouches is asked again."""
-    assertion = request.parameters.require("assertion")
-    services.signing.signer()  # without a key nothing is spent
-    return await in_task(_redeemed(assertion, request, services))
+@dataclass(frozen=True, slots=True)
+class JwtBearer:
+    """Redeems assertions. redeem: by what their issuers are trusted for."""
 
+    issuers: TrustedIssuers
+    access_tokens: AccessTokenIssuer
+    redeem: Mapping[TrustedUse, Redeem]
 
-async def _redeemed(assertion: str, request: GrantRequest, services: Services) -> AccessTokenResponse:
-    with map_invalid_token(InvalidGrant, "the assertion"):
-        use = _use(read_jwt(assertion).typ)
-        trusted_jwt = await verify_trusted_jwt(
-            assertion, services.settings.trusted_issuers, use, services.key_sets
-        )
-    return await REDEEM[use](trusted_jwt, request, services)
+    async def __call__(self, request: GrantRequest) -> AccessTokenResponse:
+        """What the assertion is worth. There is no refresh token: whoever vouches is asked again."""
+        assertion = request.parameters.require("assertion")
+        self.access_tokens.require_key()
+        return await in_task(self._redeemed(assertion, request))
+
+    async def _redeemed(self, assertion: str, request: GrantRequest) -> AccessTokenResponse:
+        with map_invalid_token(InvalidGrant, "the assertion"):
+            use = _use(read_jwt(assertion).typ)
+            trusted_jwt = await self.issuers.verify(assertion, use)
+        return await self.redeem[use](trusted_jwt, request)
 
 
 def _use(typ: object) -> TrustedUse:

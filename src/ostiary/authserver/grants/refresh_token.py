@@ -12,24 +12,26 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.config.settings import TokenSettings
 from ostiary.authserver.requests.grant_request import GrantRequest
-from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Services
+from ostiary.authserver.resources import Resources, Target
 from ostiary.authserver.sessions import refresh_tokens
-from ostiary.authserver.sessions.ending import EndReason, SessionMustEnd, end_and_refuse
+from ostiary.authserver.sessions.ending import EndReason, SessionEnder, SessionMustEnd
 from ostiary.authserver.sessions.refresh_tokens import StoredRefreshToken
 from ostiary.authserver.sessions.renewal import renew
-from ostiary.authserver.sessions.revalidation import must_revalidate, revalidate
+from ostiary.authserver.sessions.revalidation import Revalidator
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.sessions.stale_sessions import stale_reason
 from ostiary.authserver.token_response import AccessTokenResponse
-from ostiary.authserver.tokens.session_tokens import SessionTokens, issue_session_tokens
+from ostiary.authserver.tokens.session_tokens import SessionTokenIssuer, SessionTokens
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import CNF, JKT, X5T, is_confirmed
 from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.oauth.server.refresh_rotation import Ended, Reuse, SameSuccessor, decide
 from ostiary.oauth.server.resource import same_resource
 from ostiary.oauth.server.scope import narrowed, read_scope
+from ostiary.storage.store import Store
+from ostiary.telemetry.audit import Audit
 from ostiary.transport.stepping import in_task
 
 
@@ -42,27 +44,6 @@ class _Renewed:
     in_grace: bool = False
 
 
-async def refresh_token(request: GrantRequest, services: Services) -> AccessTokenResponse:
-    """New tokens of a session, and the refresh token's successor."""
-    services.signing.signer()  # without a key nothing is spent
-    renewed = await in_task(_renewed(request.parameters.require("refresh_token"), request, services))
-    services.audit.write(
-        AuditEvent.TOKEN_REFRESHED,
-        **renewed.session.audit_fields,
-        grace=renewed.in_grace or None,
-        address=request.form.peer,
-    )
-    wanted = SessionTokens(
-        renewed.session,
-        request.client,
-        renewed.target,
-        renewed.scopes,
-        request.confirmation,
-        renewed.refresh_token,
-    )
-    return issue_session_tokens(wanted, services, now=request.now)
-
-
 class _AskFirst(Exception):
     """The identity provider has to be asked before anything is spent."""
 
@@ -71,43 +52,109 @@ class _AskFirst(Exception):
         self.session = session
 
 
-async def _renewed(token: str, request: GrantRequest, services: Services) -> _Renewed:
-    try:
-        return await _in_one_transaction(token, request, services)
-    except _AskFirst as asked:
-        await revalidate(services, asked.session, address=request.form.peer, now=request.now)
-        return await _in_one_transaction(token, request, services, person_exists=True)
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """Rotates refresh tokens. common_scopes: those that are of no resource."""
 
+    store: Store
+    resources: Resources
+    life: TokenSettings
+    common_scopes: frozenset[str]
+    revalidator: Revalidator
+    ender: SessionEnder
+    tokens: SessionTokenIssuer
+    audit: Audit
 
-async def _in_one_transaction(
-    token: str, request: GrantRequest, services: Services, *, person_exists: bool = False
-) -> _Renewed:
-    def renew(connection: Connection) -> _Renewed:
-        return _renew(connection, token, request, services, person_exists=person_exists)
+    async def __call__(self, request: GrantRequest) -> AccessTokenResponse:
+        """New tokens of a session, and the refresh token's successor."""
+        self.tokens.access_tokens.require_key()
+        renewed = await in_task(self._renewed(request.parameters.require("refresh_token"), request))
+        self.audit.write(
+            AuditEvent.TOKEN_REFRESHED,
+            **renewed.session.audit_fields,
+            grace=renewed.in_grace or None,
+            address=request.form.peer,
+        )
+        wanted = SessionTokens(
+            renewed.session,
+            request.client,
+            renewed.target,
+            renewed.scopes,
+            request.confirmation,
+            renewed.refresh_token,
+        )
+        return self.tokens.issue(wanted, now=request.now)
 
-    try:
-        return await services.store.transaction(renew)
-    except SessionMustEnd as must:
-        raise await end_and_refuse(
-            must, services, client=request.client.client_id, address=request.form.peer, now=request.now
-        ) from None
+    async def _renewed(self, token: str, request: GrantRequest) -> _Renewed:
+        try:
+            return await self._in_one_transaction(token, request)
+        except _AskFirst as asked:
+            await self.revalidator.revalidate(asked.session, address=request.form.peer, now=request.now)
+            return await self._in_one_transaction(token, request, person_exists=True)
 
+    async def _in_one_transaction(
+        self, token: str, request: GrantRequest, *, person_exists: bool = False
+    ) -> _Renewed:
+        def renew(connection: Connection) -> _Renewed:
+            return self._renew(connection, token, request, person_exists=person_exists)
 
-def _renew(
-    connection: Connection, token: str, request: GrantRequest, services: Services, *, person_exists: bool
-) -> _Renewed:
-    presented = _theirs(refresh_tokens.find(connection, services.store, token), request)
-    successor = _earlier_successor(presented, request, services)
-    target = _target(presented.session, request, services)
-    scopes = _scopes(presented.session, target, request, services)
-    if successor is not None:
-        return _Renewed(presented.session, target, scopes, successor, in_grace=True)
-    if not person_exists and must_revalidate(services, presented.session, now=request.now):
-        raise _AskFirst(presented.session)
-    renewed = renew(connection, services.store, presented, services.settings.tokens, now=request.now)
-    if renewed is None:  # the same token came elsewhere at the same time, and is spent now
-        return _renew(connection, token, request, services, person_exists=person_exists)
-    return _Renewed(renewed.session, target, scopes, renewed.refresh_token)
+        try:
+            return await self.store.transaction(renew)
+        except SessionMustEnd as must:
+            raise await self.ender.end_and_refuse(
+                must, client=request.client.client_id, address=request.form.peer, now=request.now
+            ) from None
+
+    def _renew(
+        self, connection: Connection, token: str, request: GrantRequest, *, person_exists: bool
+    ) -> _Renewed:
+        presented = _theirs(refresh_tokens.find(connection, self.store, token), request)
+        successor = self._earlier_successor(presented, request)
+        target = self._target(presented.session, request)
+        scopes = self._scopes(presented.session, target, request)
+        if successor is not None:
+            return _Renewed(presented.session, target, scopes, successor, in_grace=True)
+        if not person_exists and self.revalidator.must_revalidate(presented.session, now=request.now):
+            raise _AskFirst(presented.session)
+        renewed = renew(connection, self.store, presented, self.life, now=request.now)
+        if renewed is None:  # the same token came elsewhere at the same time, and is spent now
+            return self._renew(connection, token, request, person_exists=person_exists)
+        return _Renewed(renewed.session, target, scopes, renewed.refresh_token)
+
+    def _earlier_successor(self, presented: StoredRefreshToken, request: GrantRequest) -> str | None:
+        """The successor that it gave and whose answer got lost; None when it is to be spent now."""
+        grace = self.life.refresh_grace.total_seconds()
+        decision = decide(presented.state, now=request.now, grace=grace)
+        if isinstance(decision, Ended):
+            raise InvalidGrant(decision.reason)
+        if isinstance(decision, Reuse):
+            raise SessionMustEnd(
+                presented.session.tsid_hash,
+                EndReason.REFRESH_REUSED,
+                "the refresh token was used before; all that belongs to it is revoked",
+            )
+        if isinstance(decision, SameSuccessor):
+            return refresh_tokens.given_successor(self.store, presented)
+        return None
+
+    def _target(self, session: Session, request: GrantRequest) -> Target:
+        """The session's resource, if the configuration still has it as it was, for this client."""
+        target = self.resources.find(session.resource)
+        reason = stale_reason(session, target)
+        if target is None or reason is not None or not self.resources.may_have(request.client, target):
+            raise SessionMustEnd(
+                session.tsid_hash,
+                reason or EndReason.RESOURCE_REMOVED,
+                "what the refresh token is for has changed here: its person has to sign in again",
+            )
+        return target
+
+    def _scopes(self, session: Session, target: Target, request: GrantRequest) -> tuple[str, ...]:
+        """Those of the session, or fewer: what is asked for, and what the configuration still has."""
+        same_resource(request.parameters.all("resource"), canonical_url(session.resource))
+        there = target.ceiling(request.client, common=self.common_scopes)
+        granted = [scope for scope in session.scopes if scope in there]
+        return narrowed(read_scope(request.parameters.get("scope")), granted)
 
 
 def _theirs(presented: StoredRefreshToken | None, request: GrantRequest) -> StoredRefreshToken:
@@ -120,43 +167,3 @@ def _theirs(presented: StoredRefreshToken | None, request: GrantRequest) -> Stor
     if not is_confirmed(claims, jkt=proven.get(JKT), x5t=proven.get(X5T)):
         raise InvalidGrant("the refresh token is bound to a key that the request does not prove")
     return presented
-
-
-def _earlier_successor(
-    presented: StoredRefreshToken, request: GrantRequest, services: Services
-) -> str | None:
-    """The successor that it gave and whose answer got lost; None when it is to be spent now."""
-    grace = services.settings.tokens.refresh_grace.total_seconds()
-    decision = decide(presented.state, now=request.now, grace=grace)
-    if isinstance(decision, Ended):
-        raise InvalidGrant(decision.reason)
-    if isinstance(decision, Reuse):
-        raise SessionMustEnd(
-            presented.session.tsid_hash,
-            EndReason.REFRESH_REUSED,
-            "the refresh token was used before; all that belongs to it is revoked",
-        )
-    if isinstance(decision, SameSuccessor):
-        return refresh_tokens.given_successor(services.store, presented)
-    return None
-
-
-def _target(session: Session, request: GrantRequest, services: Services) -> Target:
-    """The session's resource, if the configuration still has it as it was, for this client."""
-    target = services.resources.find(session.resource)
-    reason = stale_reason(session, target)
-    if target is None or reason is not None or not services.resources.may_have(request.client, target):
-        raise SessionMustEnd(
-            session.tsid_hash,
-            reason or EndReason.RESOURCE_REMOVED,
-            "what the refresh token is for has changed here: its person has to sign in again",
-        )
-    return target
-
-
-def _scopes(session: Session, target: Target, request: GrantRequest, services: Services) -> tuple[str, ...]:
-    """Those of the session, or fewer: what is asked for, and what the configuration still has."""
-    same_resource(request.parameters.all("resource"), canonical_url(session.resource))
-    there = target.ceiling(request.client, common=services.common_scopes)
-    granted = [scope for scope in session.scopes if scope in there]
-    return narrowed(read_scope(request.parameters.get("scope")), granted)

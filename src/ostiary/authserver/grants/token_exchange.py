@@ -7,7 +7,7 @@ refresh token, by acting for them.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -16,61 +16,75 @@ from ostiary.authserver.assertions.assertion_policy import require_resource_allo
 from ostiary.authserver.assertions.assertion_subject import claims_for
 from ostiary.authserver.assertions.subject_token import Subject, read_subject_token
 from ostiary.authserver.requests.grant_request import GrantRequest
-from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Services
+from ostiary.authserver.resources import Resources, Target
 from ostiary.authserver.sessions import users
 from ostiary.authserver.token_response import AccessTokenResponse
-from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
+from ostiary.authserver.tokens.access_tokens import AccessTokenFor, AccessTokenIssuer
+from ostiary.authserver.trusted_jwts.verification import TrustedIssuers
 from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.oauth.server.delegation import permit_delegation
 from ostiary.oauth.server.errors import InvalidScope
 from ostiary.oauth.server.scope import narrowed
 from ostiary.oauth.server.token_exchange import ExchangeRequest, read_exchange
+from ostiary.storage.store import Store
 from ostiary.transport.stepping import in_task
 
 MOST = 900.0
 """Seconds that a token lives at most: it has no session that could be ended."""
 
 
-async def token_exchange(request: GrantRequest, services: Services) -> AccessTokenResponse:
-    """A token with which the client, or the actor that it names, acts for somebody at one resource."""
-    exchange = read_exchange(request.parameters)
-    services.signing.signer()  # without a key nobody is asked for theirs
-    return await in_task(_exchanged(exchange, request, services))
+@dataclass(frozen=True, slots=True)
+class TokenExchange:
+    """Exchanges tokens. issuer: our name."""
 
+    issuer: str
+    issuers: TrustedIssuers
+    store: Store
+    resources: Resources
+    access_tokens: AccessTokenIssuer
 
-async def _exchanged(
-    exchange: ExchangeRequest, request: GrantRequest, services: Services
-) -> AccessTokenResponse:
-    subject = await read_subject_token(exchange.subject.value, request, services)
-    actor = await read_actor(exchange.actor, request, services)
-    permit_delegation(
-        subject.claims,
-        actor,
-        allow_may_act=subject.trusted.allow_may_act,
-        allowed_actors=subject.trusted.allowed_actors,
-    )
-    act = act_claim(actor, subject)
-    target = services.resources.choose(
-        tuple(dict.fromkeys(exchange.resources + exchange.audiences)), request.client
-    )
-    require_resource_allowed(subject.trusted, target.resource)
-    scopes = _scopes(exchange, subject, target, request)
-    response = issue_access_token(
-        AccessTokenFor(
-            subject=await _subject(subject, request, services),
-            client=request.client,
-            resource=str(target.resource),
-            scopes=scopes,
-            claims=claims_for(target, subject.person),
-            confirmation=request.confirmation,
-            act=act,
-            ends_at=min(subject.expires_at, request.now + MOST),
-        ),
-        services,
-        now=request.now,
-    )
-    return replace(response, issued_token_type=exchange.requested_token_type)
+    async def __call__(self, request: GrantRequest) -> AccessTokenResponse:
+        """A token with which the client, or the actor that it names, acts for somebody at one resource."""
+        exchange = read_exchange(request.parameters)
+        self.access_tokens.require_key()
+        return await in_task(self._exchanged(exchange, request))
+
+    async def _exchanged(self, exchange: ExchangeRequest, request: GrantRequest) -> AccessTokenResponse:
+        subject = await read_subject_token(
+            exchange.subject.value, request, self.issuers, self.resources, issuer=self.issuer
+        )
+        actor = await read_actor(exchange.actor, request, self.issuers, issuer=self.issuer)
+        permit_delegation(
+            subject.claims,
+            actor,
+            allow_may_act=subject.trusted.allow_may_act,
+            allowed_actors=subject.trusted.allowed_actors,
+        )
+        act = act_claim(actor, subject)
+        named = tuple(dict.fromkeys(exchange.resources + exchange.audiences))
+        target = self.resources.choose(named, request.client)
+        require_resource_allowed(subject.trusted, target.resource)
+        scopes = _scopes(exchange, subject, target, request)
+        response = self.access_tokens.issue(
+            AccessTokenFor(
+                subject=await self._user_id(subject, request),
+                client=request.client,
+                resource=str(target.resource),
+                scopes=scopes,
+                claims=claims_for(target, subject.person),
+                confirmation=request.confirmation,
+                act=act,
+                ends_at=min(subject.expires_at, request.now + MOST),
+            ),
+            now=request.now,
+        )
+        return replace(response, issued_token_type=exchange.requested_token_type)
+
+    async def _user_id(self, subject: Subject, request: GrantRequest) -> str:
+        def spoken_of(connection: Connection) -> str:
+            return users.sign_in(connection, self.store, subject.person, now=request.now)
+
+        return await self.store.transaction(spoken_of)
 
 
 def _scopes(
@@ -86,10 +100,3 @@ def _scopes(
     if scopes and not kept:
         raise InvalidScope("the subject token has none of the scopes of this resource")
     return kept
-
-
-async def _subject(subject: Subject, request: GrantRequest, services: Services) -> str:
-    def spoken_of(connection: Connection) -> str:
-        return users.sign_in(connection, services.store, subject.person, now=request.now)
-
-    return await services.store.transaction(spoken_of)

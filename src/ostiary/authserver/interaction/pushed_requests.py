@@ -73,7 +73,7 @@ async def _read(request: ClientRequest, services: Services) -> Parameters:
 
 async def _bound(request: ClientRequest, parameters: Parameters, services: Services) -> Parameters:
     """The code is for whoever proved a key here (RFC 9449 section 10.1)."""
-    proven = await binding(request.form, request.client, services) or {}
+    proven = await binding(request.form, request.client, services.possession) or {}
     key = proven.get("jkt")
     if key is not None and parameters.get("dpop_jkt") not in {None, key}:
         raise InvalidRequest("dpop_jkt is another key than the one of the proof")

@@ -10,10 +10,10 @@ from ostiary.oauth.server.client import Client
 from ostiary.transport.direct import Answer
 
 if TYPE_CHECKING:
+    from ostiary.authserver.clients.authentication import ClientAuthenticator
     from ostiary.authserver.http.endpoint_door import Handler
     from ostiary.authserver.http.form_request import FormRequest
     from ostiary.authserver.rates import ClientRate
-    from ostiary.authserver.services import Services
     from ostiary.oauth.server.parameters import Parameters
 
 
@@ -31,16 +31,21 @@ class ClientRequest:
         return self.form.parameters
 
 
-ClientEndpoint = Callable[[ClientRequest, "Services"], Awaitable[Answer]]
+ClientEndpoint = Callable[[ClientRequest], Awaitable[Answer]]
 """Raises OAuthError or StorageError."""
 
 
-def for_clients(endpoint: ClientEndpoint, services: Services, limit: ClientRate) -> Handler:
+def for_clients(
+    endpoint: ClientEndpoint,
+    authenticator: ClientAuthenticator,
+    limit: ClientRate,
+    clock: Callable[[], float],
+) -> Handler:
     """The endpoint, for clients that prove who they are and do not ask too often."""
 
     async def answer(form: FormRequest) -> Answer:
-        now = services.clock()
-        client = await services.authenticator.authenticate(form, limit=limit, now=now)
-        return await endpoint(ClientRequest(form, client, now), services)
+        now = clock()
+        client = await authenticator.authenticate(form, limit=limit, now=now)
+        return await endpoint(ClientRequest(form, client, now))
 
     return answer

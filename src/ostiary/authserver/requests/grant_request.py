@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostiary.authserver.http.form_request import FormRequest
-from ostiary.authserver.services import Services
 from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.parameters import Parameters
@@ -25,5 +24,5 @@ class GrantRequest:
     now: float
 
 
-Grant = Callable[[GrantRequest, Services], Awaitable[AccessTokenResponse]]
+Grant = Callable[[GrantRequest], Awaitable[AccessTokenResponse]]
 """Raises OAuthError or StorageError. It is stepped without a task: what needs one goes through `in_task`."""

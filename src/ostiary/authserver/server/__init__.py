@@ -3,6 +3,7 @@
 authserver     puts it together
 doors          what programs post to
 page_routes    what people's browsers ask for
+grants         each with what it needs
 documents      what anybody may read, answered from memory
 discovery      what the server says of itself                          RFC 8414
 callback       a browser comes back from an identity provider

@@ -6,7 +6,7 @@ from typing import Any
 
 from ostiary.authserver.config.settings import AuthServerSettings, MtlsSettings
 from ostiary.authserver.config.trusted_issuers import TrustedUse
-from ostiary.authserver.endpoints.token import grants_of
+from ostiary.authserver.server.grants import grant_types
 from ostiary.identity.jwt_verifier import ALGORITHMS as ASSERTION_ALGORITHMS
 from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS as DPOP_ALGORITHMS
 from ostiary.oauth.server.endpoint_url import endpoint
@@ -46,7 +46,7 @@ def discovery_document(settings: AuthServerSettings) -> dict[str, Any]:
         endpoints={name: endpoint(settings.issuer, path) for name, path in paths.items()},
         features=ServerFeatures(
             scopes=list(dict.fromkeys(scopes)),
-            grant_types=list(grants_of(settings)),
+            grant_types=grant_types(settings),
             auth_methods=_auth_methods(settings),
             assertion_algorithms=sorted(ASSERTION_ALGORITHMS),
             dpop_algorithms=DPOP_ALGORITHMS,

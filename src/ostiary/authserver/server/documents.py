@@ -7,11 +7,11 @@ from functools import partial
 
 import msgspec
 
-from ostiary.authserver.endpoints.userinfo import UserinfoEndpoint
 from ostiary.authserver.http.endpoint_door import door
 from ostiary.authserver.http.form_request import read_bare_request
 from ostiary.authserver.idps.client_document import client_documents
 from ostiary.authserver.server.discovery import USERINFO_PATH, discovery_document
+from ostiary.authserver.server.doors import userinfo
 from ostiary.authserver.services import Services
 from ostiary.authserver.signing.signing_keys import JWKS_MAX_AGE
 from ostiary.oauth.server.endpoint_url import endpoint_path, well_known_paths
@@ -31,7 +31,7 @@ def documents(services: Services) -> dict[bytes, Door]:
     found = {path: _document(lambda: metadata) for path in well_known_paths(services.issuer)}
     found[endpoint_path(services.issuer, "/.well-known/jwks.json")] = _document(services.signing.jwks)
     found[endpoint_path(services.issuer, USERINFO_PATH)] = door(
-        UserinfoEndpoint(services, "GET"),
+        userinfo(services, "GET"),
         url=services.url(USERINFO_PATH),
         read=read_bare_request,
         audit=services.audit,

@@ -21,14 +21,14 @@ log = structlog.get_logger("ostiary.authserver")
 async def maintain(services: Services) -> None:
     """Until it is cancelled. A store that is away is tried again."""
     clock = services.clock
-    stale_ended = await _tried("misfits", end_stale_sessions(services, now=clock()))
+    stale_ended = await _tried("misfits", _end_stale(services))
     while True:
         await asyncio.sleep(VIEW_AGE)
         services.audit.tell_counted()
         await _tried("signing_keys", refresh_keys(services))
         await _tried("sweep", sweep(services, now=clock()))
         if not stale_ended:
-            stale_ended = await _tried("misfits", end_stale_sessions(services, now=clock()))
+            stale_ended = await _tried("misfits", _end_stale(services))
 
 
 async def refresh_keys(services: Services) -> None:
@@ -36,6 +36,11 @@ async def refresh_keys(services: Services) -> None:
     made = await services.signing.refresh()
     if made is not None:
         services.audit.write(AuditEvent.KEY_MADE, kid=made)
+
+
+async def _end_stale(services: Services) -> None:
+    configured = {client.client_id for client in services.settings.clients}
+    await end_stale_sessions(services.session_ender, services.resources, configured, now=services.clock())
 
 
 async def _tried(duty: str, work: Coroutine[None, None, None]) -> bool:

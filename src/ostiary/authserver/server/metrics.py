@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.endpoints.token import GRANTS
+from ostiary.authserver.server.grants import GRANT_TYPES
 from ostiary.oauth.errors import OAuthError
 from ostiary.telemetry.metrics import Count, known
 
@@ -19,7 +19,7 @@ class AuditCounts:
 
     def __init__(self, idps: Iterable[str]) -> None:
         self._idps = frozenset(idps)
-        self._grants = frozenset(GRANTS)
+        self._grants = frozenset(GRANT_TYPES)
         self._errors = frozenset(_error_codes(OAuthError))
         self._events = Count(f"{PREFIX}_audit_events", "Audit events, by their word.", ["event"])
         self._issued = Count(f"{PREFIX}_tokens_issued", "Token requests that were granted.", ["grant"])

@@ -37,9 +37,9 @@ async def sweep(services: Services, *, now: float) -> None:
     """Delete all that has ended. now: seconds since the epoch. Raises StorageError."""
     while await services.store.transaction(lambda connection: _delete_ended(connection, now)) >= BATCH:
         pass
-    while await expired_sessions.end_expired(services, now=now) >= BATCH:
+    while await expired_sessions.end_expired(services.session_ender, now=now) >= BATCH:
         pass
-    while await expired_sessions.forget_ended(services, now=now) >= BATCH:
+    while await expired_sessions.forget_ended(services.session_ender, now=now) >= BATCH:
         pass
 
 

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, insert
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.authorization_grant import AuthorizationGrant
+from ostiary.authserver.background import Background
 from ostiary.authserver.clients.registration_limit import let_in
 from ostiary.authserver.config.settings import TokenSettings
 from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Services
 from ostiary.authserver.sessions import refresh_tokens, users
 from ostiary.authserver.sessions.session import Session, SessionSecret
 from ostiary.authserver.upstream_account import UpstreamAccount
@@ -24,12 +24,14 @@ from ostiary.authserver.upstream_grants.account_replacement import (
     disconnect_replaced,
     replace_others,
 )
+from ostiary.authserver.upstream_grants.disconnect import Disconnector
 from ostiary.authserver.upstream_grants.upsert import upsert
 from ostiary.oauth.server.client import REFRESH_TOKEN, Client
 from ostiary.oauth.server.scope import write_scope
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import token_sessions
 from ostiary.storage.store import Store, digest
+from ostiary.telemetry.audit import Audit
 
 _INSERT = Prepared(insert(token_sessions))
 
@@ -102,23 +104,36 @@ def create_session(
     return SessionCreated(session, token, grant.accounts, replaced)
 
 
-def after_creation(services: Services, created: SessionCreated, *, address: str) -> None:
-    """After the commit: write it down, and disconnect the accounts whose place others took."""
-    session = created.session
-    services.audit.write(AuditEvent.SESSION_STARTED, **session.audit_fields, address=address)
-    for one in created.accounts:
-        services.audit.write(
-            AuditEvent.ACCOUNT_CONNECTED,
-            **session.audit_fields,
-            idp=one.idp,
-            account=one.account,
-            address=address,
-        )
-    if created.replaced:
-        disconnecting = disconnect_replaced(
-            services, created.replaced, subject=session.user_id, owner=session.owner
-        )
-        services.background.start(disconnecting, what="disconnecting replaced accounts")
+@dataclass(frozen=True, slots=True)
+class SessionCreator:
+    """Creates sessions, and tells what came with them."""
+
+    store: Store
+    life: TokenSettings
+    audit: Audit
+    disconnector: Disconnector
+    background: Background
+
+    def create(self, connection: Connection, new: NewSession, *, now: float) -> SessionCreated:
+        """As `create_session`."""
+        return create_session(connection, self.store, new, self.life, now=now)
+
+    def announce(self, created: SessionCreated, *, address: str) -> None:
+        """After the commit: write it down, and disconnect the accounts whose place others took."""
+        fields = created.session.audit_fields
+        self.audit.write(AuditEvent.SESSION_STARTED, **fields, address=address)
+        for one in created.accounts:
+            self.audit.write(
+                AuditEvent.ACCOUNT_CONNECTED, **fields, idp=one.idp, account=one.account, address=address
+            )
+        if created.replaced:
+            disconnecting = disconnect_replaced(
+                created.replaced,
+                self.disconnector,
+                subject=created.session.user_id,
+                owner=created.session.owner,
+            )
+            self.background.start(disconnecting, what="disconnecting replaced accounts")
 
 
 def ends_at(life: TokenSettings, *, created_at: float, now: float, renewable: bool = True) -> float:

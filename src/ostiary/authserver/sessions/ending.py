@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.background import Background
 from ostiary.authserver.upstream_grants import session_grants
-from ostiary.authserver.upstream_grants.disconnect import release
+from ostiary.authserver.upstream_grants.disconnect import Disconnector
 from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.storage.schema import token_sessions
-
-if TYPE_CHECKING:
-    from ostiary.authserver.services import Services
+from ostiary.storage.store import Store
+from ostiary.telemetry.audit import Audit
 
 _row = token_sessions.c
 _GONE = (_row.tsid_hash, _row.user_id, _row.client_id, _row.owner, _row.resource)
@@ -88,7 +88,7 @@ class EndedSession:
 
 
 def end(connection: Connection, tsid_hash: str, *, reason: EndReason, now: float) -> EndedSession | None:
-    """End one, once; None when it has ended, or never was. `let_go` follows the commit."""
+    """End one, once; None when it has ended, or never was. `release_grants` follows the commit."""
     row = connection.execute(_END, {"which": tsid_hash, "at": now, "why": reason}).first()
     if row is None:
         return None
@@ -135,41 +135,48 @@ def end_own(
     return next(iter(end_all(connection, own, reason=reason, now=now)), None)
 
 
-async def release_grants(services: Services, ended: Iterable[EndedSession]) -> None:
-    """After the commit: write down what ended, and release the accounts that nothing uses any more."""
-    await release(services, _write_ended(services, ended))
+@dataclass(frozen=True, slots=True)
+class SessionEnder:
+    """Ends sessions, and what hangs on them."""
 
+    store: Store
+    audit: Audit
+    disconnector: Disconnector
+    background: Background
 
-def _write_ended(services: Services, ended: Iterable[EndedSession]) -> list[str]:
-    """Written down. Gives the grants that they used."""
-    grant_ids: dict[str, None] = {}
-    for one in ended:
-        services.audit.write(AuditEvent.SESSION_ENDED, **one.audit_fields, reason=str(one.reason))
-        grant_ids |= dict.fromkeys(one.grant_ids)
-    return list(grant_ids)
+    async def end_session(self, tsid_hash: str, *, reason: EndReason, now: float) -> bool:
+        """End one, and release its accounts in the background. False when it has ended, or never was.
 
+        Raises StorageError.
+        """
+        ended = await self.store.transaction(
+            lambda connection: end(connection, tsid_hash, reason=reason, now=now)
+        )
+        if ended is None:
+            return False
+        releasing = self.disconnector.release(self._write_ended([ended]))
+        self.background.start(releasing, what="release of accounts")
+        return True
 
-async def end_and_refuse(
-    must: SessionMustEnd, services: Services, *, client: str, address: str, now: float
-) -> InvalidGrant:
-    """End it, and give what the client is refused with. Raises StorageError."""
-    event = _EVENTS.get(must.reason)
-    if event is not None:
-        services.audit.write(event, client=client, session=must.tsid_hash, address=address)
-    if must.tsid_hash is not None:
-        await end_session(services, must.tsid_hash, reason=must.reason, now=now)
-    return InvalidGrant(must.description, detail=f"its session ended: {must.reason}")
+    async def end_and_refuse(
+        self, must: SessionMustEnd, *, client: str, address: str, now: float
+    ) -> InvalidGrant:
+        """End it, and give what the client is refused with. Raises StorageError."""
+        event = _EVENTS.get(must.reason)
+        if event is not None:
+            self.audit.write(event, client=client, session=must.tsid_hash, address=address)
+        if must.tsid_hash is not None:
+            await self.end_session(must.tsid_hash, reason=must.reason, now=now)
+        return InvalidGrant(must.description, detail=f"its session ended: {must.reason}")
 
+    async def release_grants(self, ended: Iterable[EndedSession]) -> None:
+        """After the commit: write down what ended, and release the accounts that nothing uses any more."""
+        await self.disconnector.release(self._write_ended(ended))
 
-async def end_session(services: Services, tsid_hash: str, *, reason: EndReason, now: float) -> bool:
-    """End one, and let its accounts go in the background. False when it has ended, or never was.
-
-    Raises StorageError.
-    """
-    ended = await services.store.transaction(
-        lambda connection: end(connection, tsid_hash, reason=reason, now=now)
-    )
-    if ended is None:
-        return False
-    services.background.start(release(services, _write_ended(services, [ended])), what="release of accounts")
-    return True
+    def _write_ended(self, ended: Iterable[EndedSession]) -> list[str]:
+        """Gives the grants that they used."""
+        grant_ids: dict[str, None] = {}
+        for one in ended:
+            self.audit.write(AuditEvent.SESSION_ENDED, **one.audit_fields, reason=str(one.reason))
+            grant_ids |= dict.fromkeys(one.grant_ids)
+        return list(grant_ids)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import Connection, bindparam, delete, select
 
-from ostiary.authserver.sessions.ending import EndReason, end_all, release_grants
+from ostiary.authserver.sessions.ending import EndReason, SessionEnder, end_all
 from ostiary.authserver.upstream_grants import session_grants
-from ostiary.authserver.upstream_grants.disconnect import release
 from ostiary.storage.expiry import BATCH
 from ostiary.storage.schema import refresh_tokens, token_sessions
-
-if TYPE_CHECKING:
-    from ostiary.authserver.services import Services
 
 KEPT_ENDED = 24 * 3600.0
 """Seconds for which an ended session is still known: longer than an access token lives, and than whoever
@@ -23,17 +17,17 @@ _row = token_sessions.c
 _LONG_ENDED = select(_row.tsid_hash).where(_row.ended_at <= bindparam("then")).limit(BATCH)
 
 
-async def end_expired(services: Services, *, now: float) -> int:
+async def end_expired(ender: SessionEnder, *, now: float) -> int:
     """How many: fewer than BATCH when none is left. Raises StorageError."""
     expired = _row.expires_at <= now
-    ended = await services.store.transaction(
+    ended = await ender.store.transaction(
         lambda connection: end_all(connection, expired, reason=EndReason.EXPIRED, now=now, most=BATCH)
     )
-    await release_grants(services, ended)
+    await ender.release_grants(ended)
     return len(ended)
 
 
-async def forget_ended(services: Services, *, now: float) -> int:
+async def forget_ended(ender: SessionEnder, *, now: float) -> int:
     """The same, with what pointed to grants. Those are released once more before: we may have died when they
     ended."""
 
@@ -46,8 +40,8 @@ async def forget_ended(services: Services, *, now: float) -> int:
         for column in (refresh_tokens.c.tsid_hash, _row.tsid_hash):
             connection.execute(delete(column.table).where(column.in_(sessions)))
 
-    sessions, grants = await services.store.read(look)
+    sessions, grants = await ender.store.read(look)
     if sessions:
-        await release(services, grants)
-        await services.store.transaction(forget)
+        await ender.disconnector.release(grants)
+        await ender.store.transaction(forget)
     return len(sessions)

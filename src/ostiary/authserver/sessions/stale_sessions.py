@@ -6,19 +6,15 @@ changed since the last one ran.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
 
 from sqlalchemy import ColumnElement, Connection, select
 
 from ostiary.authserver.clients.registered_clients import is_stored
-from ostiary.authserver.resources import Target
-from ostiary.authserver.sessions.ending import EndReason, end_all, release_grants
+from ostiary.authserver.resources import Resources, Target
+from ostiary.authserver.sessions.ending import EndReason, SessionEnder, end_all
 from ostiary.authserver.sessions.session import Session
 from ostiary.storage.schema import token_sessions
-
-if TYPE_CHECKING:
-    from ostiary.authserver.services import Services
 
 BATCH = 500
 """Sessions that end in one transaction."""
@@ -34,17 +30,19 @@ def stale_reason(session: Session, target: Target | None) -> EndReason | None:
     return _displaced(session.owner, target)
 
 
-async def end_stale_sessions(services: Services, *, now: float) -> None:
-    """End all whose resource is gone or another's, or whose client is gone. Raises StorageError."""
-    places, unknown = await services.store.read(
-        lambda connection: (_places(connection), _unknown(connection))
-    )
-    configured = {client.client_id for client in services.settings.clients}
+async def end_stale_sessions(
+    ender: SessionEnder, resources: Resources, configured: Collection[str], *, now: float
+) -> None:
+    """End all whose resource is gone or another's, or whose client is gone.
+
+    configured: the ids of the clients that are not in the store. Raises StorageError.
+    """
+    places, unknown = await ender.store.read(lambda connection: (_places(connection), _unknown(connection)))
     for of, reason in [
-        *_displaced_sessions(services, places),
+        *_displaced_sessions(resources, places),
         *((_row.client_id == name, EndReason.CLIENT_REMOVED) for name in unknown if name not in configured),
     ]:
-        while await _end(services, of, reason, now) >= BATCH:
+        while await _end(ender, of, reason, now) >= BATCH:
             pass
 
 
@@ -67,17 +65,17 @@ def _unknown(connection: Connection) -> list[str]:
 
 
 def _displaced_sessions(
-    services: Services, places: list[tuple[str, str]]
+    resources: Resources, places: list[tuple[str, str]]
 ) -> Iterator[tuple[ColumnElement[bool], EndReason]]:
     for resource, owner in places:
-        reason = _displaced(owner, services.resources.find(resource))
+        reason = _displaced(owner, resources.find(resource))
         if reason is not None:
             yield (_row.resource == resource) & (_row.owner == owner), reason
 
 
-async def _end(services: Services, of: ColumnElement[bool], reason: EndReason, now: float) -> int:
-    ended = await services.store.transaction(
+async def _end(ender: SessionEnder, of: ColumnElement[bool], reason: EndReason, now: float) -> int:
+    ended = await ender.store.transaction(
         lambda connection: end_all(connection, of, reason=reason, now=now, most=BATCH)
     )
-    await release_grants(services, ended)
+    await ender.release_grants(ended)
     return len(ended)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
-from ostiary.authserver.services import Services
 from ostiary.authserver.sessions.session import is_live as session_is_live
+from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.authserver.tokens.revoked_tokens import is_revoked
+from ostiary.authserver.verified_token_cache import VerifiedTokenCache
 from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_claims import check_claims
@@ -19,29 +21,34 @@ from ostiary.storage.store import digest
 from ostiary.transport.stepping import in_task
 
 
-async def read_access_token(token: str, services: Services, *, now: float) -> Mapping[str, Any]:
-    """What it claims. Whether it was revoked, `is_live` says. Raises InvalidToken, StorageError.
+@dataclass(frozen=True, slots=True)
+class AccessTokenVerifier:
+    """Reads them. issuer: our name; verified: those whose signature was checked before."""
 
-    It may be awaited without a task.
-    """
-    claims = services.verified_tokens.claims(token, services.signing.key_set()) or await _prove(
-        token, services
-    )
-    check_claims(claims, issuers={services.issuer}, audiences={str(claims.get("aud"))}, now=now)
-    if now >= claims["exp"]:
-        raise InvalidToken("the token has expired", reason=Refusal.EXPIRED)
-    return claims
+    issuer: str
+    signing: SigningKeys
+    verified: VerifiedTokenCache
 
+    async def read(self, token: str, *, now: float) -> Mapping[str, Any]:
+        """What it claims. Whether it was revoked, `is_live` says. Raises InvalidToken, StorageError.
 
-async def _prove(token: str, services: Services) -> Mapping[str, Any]:
-    jwt = read_jwt(token)
-    require_access_token(jwt.claims, jwt.typ, required_typ=TYPE)
-    if jwt.kid is None:
-        raise InvalidToken("the token does not name its key", reason=Refusal.UNKNOWN_KID)
-    keys = services.signing.key_set()
-    if not keys.has(jwt.kid):
-        keys = await in_task(services.signing.key_set_with(jwt.kid))
-    return services.verified_tokens.remember(token, jwt.kid, verify(jwt, keys))
+        It may be awaited without a task.
+        """
+        claims = self.verified.claims(token, self.signing.key_set()) or await self._verify(token)
+        check_claims(claims, issuers={self.issuer}, audiences={str(claims.get("aud"))}, now=now)
+        if now >= claims["exp"]:
+            raise InvalidToken("the token has expired", reason=Refusal.EXPIRED)
+        return claims
+
+    async def _verify(self, token: str) -> Mapping[str, Any]:
+        jwt = read_jwt(token)
+        require_access_token(jwt.claims, jwt.typ, required_typ=TYPE)
+        if jwt.kid is None:
+            raise InvalidToken("the token does not name its key", reason=Refusal.UNKNOWN_KID)
+        keys = self.signing.key_set()
+        if not keys.has(jwt.kid):
+            keys = await in_task(self.signing.key_set_with(jwt.kid))
+        return self.verified.remember(token, jwt.kid, verify(jwt, keys))
 
 
 def is_live(connection: Connection, claims: Mapping[str, Any], *, now: float) -> bool:

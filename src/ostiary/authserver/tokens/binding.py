@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ostiary.authserver.http.form_request import FormRequest
-from ostiary.authserver.services import Services
+from ostiary.identity.possession import Possession
 from ostiary.oauth.confirmation import certificate_thumbprint, confirmation
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.errors import InvalidDpopProof, InvalidRequest
 
 
-async def binding(form: FormRequest, client: Client, services: Services) -> Mapping[str, Any] | None:
+async def binding(form: FormRequest, client: Client, possession: Possession) -> Mapping[str, Any] | None:
     """The `cnf` of the tokens; None for bearer tokens.
 
     Raises InvalidDpopProof, InvalidRequest, StorageError.
@@ -26,7 +26,7 @@ async def binding(form: FormRequest, client: Client, services: Services) -> Mapp
         if client.dpop_bound:
             raise InvalidDpopProof("this client's tokens are bound to a key: send a proof in a DPoP header")
         return confirmation(x5t=x5t)
-    return confirmation(jkt=await services.possession.prove(form.sender("POST")), x5t=x5t)
+    return confirmation(jkt=await possession.prove(form.sender("POST")), x5t=x5t)
 
 
 def _certificate(form: FormRequest, client: Client) -> str | None:

@@ -12,10 +12,9 @@ from typing import Any
 import structlog
 
 from ostiary.authserver.resources import Target
-from ostiary.authserver.services import Services
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.token_response import AccessTokenResponse
-from ostiary.authserver.tokens.access_tokens import AccessTokenFor, issue_access_token
+from ostiary.authserver.tokens.access_tokens import AccessTokenFor, AccessTokenIssuer
 from ostiary.oauth.server.access_token import fitting_claims
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.id_token import id_token_claims
@@ -39,26 +38,48 @@ class SessionTokens:
     nonce: str | None = None
 
 
-def issue_session_tokens(wanted: SessionTokens, services: Services, *, now: float) -> AccessTokenResponse:
-    """Sign them. Raises Unavailable when there is no key, which `signing.signer()` tells beforehand."""
-    session = wanted.session
-    response = issue_access_token(
-        AccessTokenFor(
+@dataclass(frozen=True, slots=True)
+class SessionTokenIssuer:
+    """Makes them."""
+
+    access_tokens: AccessTokenIssuer
+
+    def issue(self, wanted: SessionTokens, *, now: float) -> AccessTokenResponse:
+        """Sign them. Raises Unavailable when there is no key, which `require_key` tells beforehand."""
+        session = wanted.session
+        response = self.access_tokens.issue(
+            AccessTokenFor(
+                subject=session.user_id,
+                client=wanted.client,
+                resource=session.resource,
+                scopes=wanted.scopes,
+                tsid=session.secret.tsid,
+                claims=_claims(wanted),
+                confirmation=wanted.confirmation,
+                auth_time=session.secret.auth_time,
+                ends_at=session.expires_at,
+            ),
+            now=now,
+        )
+        id_token = self._id_token(wanted, response, now) if OPENID in wanted.scopes else None
+        return replace(response, refresh_token=wanted.refresh_token, id_token=id_token)
+
+    def _id_token(self, wanted: SessionTokens, response: AccessTokenResponse, now: float) -> str:
+        session, signer = wanted.session, self.access_tokens.signing.signer()
+        claims = id_token_claims(
+            issuer=self.access_tokens.issuer,
             subject=session.user_id,
-            client=wanted.client,
-            resource=session.resource,
-            scopes=wanted.scopes,
-            tsid=session.secret.tsid,
-            claims=_claims(wanted),
-            confirmation=wanted.confirmation,
+            client_id=wanted.client.client_id,
+            now=now,
+            lifetime=self.access_tokens.lifetime.total_seconds(),
+            nonce=wanted.nonce,
             auth_time=session.secret.auth_time,
-            ends_at=session.expires_at,
-        ),
-        services,
-        now=now,
-    )
-    id_token = _id_token(wanted, response, services, now) if OPENID in wanted.scopes else None
-    return replace(response, refresh_token=wanted.refresh_token, id_token=id_token)
+            access_token=response.access_token,
+            alg=signer.algorithm,
+            scopes=wanted.scopes,
+            person=session.person,
+        )
+        return signer.sign(claims, typ="JWT")
 
 
 def _claims(wanted: SessionTokens) -> dict[str, Any]:
@@ -69,21 +90,3 @@ def _claims(wanted: SessionTokens) -> dict[str, Any]:
     if fitting.left_out:
         log.warning("claims_left_out", resource=wanted.session.resource, claims=fitting.left_out)
     return fitting.claims
-
-
-def _id_token(wanted: SessionTokens, response: AccessTokenResponse, services: Services, now: float) -> str:
-    session, signer = wanted.session, services.signing.signer()
-    claims = id_token_claims(
-        issuer=services.issuer,
-        subject=session.user_id,
-        client_id=wanted.client.client_id,
-        now=now,
-        lifetime=services.settings.tokens.access.total_seconds(),
-        nonce=wanted.nonce,
-        auth_time=session.secret.auth_time,
-        access_token=response.access_token,
-        alg=signer.algorithm,
-        scopes=wanted.scopes,
-        person=session.person,
-    )
-    return signer.sign(claims, typ="JWT")

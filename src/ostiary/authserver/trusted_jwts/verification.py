@@ -6,7 +6,7 @@ What it then must claim depends on what it is taken for: see `oauth/id_jag_claim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,6 +30,18 @@ class TrustedJwt:
     typ: object
     """Of its header, as it stands there: what kind of JWT it is."""
     claims: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedIssuers:
+    """Those of the configuration, and their keys."""
+
+    entries: Sequence[TrustedIssuer]
+    key_sets: KeySets
+
+    async def verify(self, token: str, use: TrustedUse) -> TrustedJwt:
+        """As `verify_trusted_jwt`."""
+        return await verify_trusted_jwt(token, self.entries, use, self.key_sets)
 
 
 async def verify_trusted_jwt(

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.services import Services
 from ostiary.authserver.upstream_grants import session_grants
-from ostiary.authserver.upstream_grants.disconnect import disconnect
+from ostiary.authserver.upstream_grants.disconnect import Disconnector
 from ostiary.storage.schema import upstream_grants
 
 _row = upstream_grants.c
@@ -43,11 +42,11 @@ def replace_others(connection: Connection, grant_id: str) -> list[Replaced]:
 
 
 async def disconnect_replaced(
-    services: Services, replaced: Iterable[Replaced], *, subject: str, owner: str
+    replaced: Iterable[Replaced], disconnector: Disconnector, *, subject: str, owner: str
 ) -> None:
     """After the commit. Raises StorageError; what stays then, no session uses."""
     for one in replaced:
-        services.audit.write(
+        disconnector.audit.write(
             AuditEvent.ACCOUNT_REPLACED,
             subject=subject,
             owner=owner,
@@ -55,4 +54,4 @@ async def disconnect_replaced(
             account=one.by,
             before=one.account,
         )
-        await disconnect(services, one.grant_id)
+        await disconnector.disconnect(one.grant_id)

@@ -25,14 +25,22 @@ import structlog
 from sqlalchemy import Connection
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpError, IdpUnavailable, UpstreamIdp
-from ostiary.authserver.services import Services
+from ostiary.authserver.background import Background
+from ostiary.authserver.idps.idp import (
+    GrantDead,
+    IdpAnswerRefused,
+    IdpError,
+    Idps,
+    IdpUnavailable,
+    UpstreamIdp,
+)
 from ostiary.authserver.upstream_account import UpstreamTokens
 from ostiary.authserver.upstream_grants import transitions
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, find
 from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
 from ostiary.storage.errors import StorageError
-from ostiary.storage.store import digest
+from ostiary.storage.store import Store, digest
+from ostiary.telemetry.audit import Audit
 from ostiary.transport.stepping import in_task
 
 ASKING = 15.0
@@ -53,38 +61,45 @@ log = structlog.get_logger("ostiary.authserver")
 Kind = Literal["access", "id"]
 
 
-async def fresh_tokens(
-    services: Services, grant_id: str, *, now: float, kind: Kind = "access", rejected: str | None = None
-) -> UpstreamTokens:
-    """Tokens of which the one of that kind is good for a while; renewed, when it is not.
+@dataclass(frozen=True, slots=True)
+class Renewals:
+    """Renews the tokens of grants."""
 
-    rejected: the digest of an access token that its server would not have, which is not given again.
-    Raises GrantDead, IdpUnavailable, IdpAnswerRefused, StorageError.
-    """
+    store: Store
+    idps: Idps
+    audit: Audit
+    background: Background
 
-    def good(grant: UpstreamGrant, at: float) -> bool:
-        if kind == "id":
-            return _id_token_is_good(grant, at)
-        return _access_token_is_good(grant, at) and digest(grant.tokens.access_token) != rejected
+    async def fresh_tokens(
+        self, grant_id: str, *, now: float, kind: Kind = "access", rejected: str | None = None
+    ) -> UpstreamTokens:
+        """Tokens of which the one of that kind is good for a while; renewed, when it is not.
 
-    grant = await Refresher(services, grant_id, good, now).wait()
-    if kind == "id" and not _id_token_is_good(grant, now):
-        raise IdpAnswerRefused(f"identity provider {grant.idp} gives no ID token when it renews tokens")
-    return grant.tokens
+        rejected: the digest of an access token that its server would not have, which is not given again.
+        Raises GrantDead, IdpUnavailable, IdpAnswerRefused, StorageError.
+        """
 
+        def good(grant: UpstreamGrant, at: float) -> bool:
+            if kind == "id":
+                return _id_token_is_good(grant, at)
+            return _access_token_is_good(grant, at) and digest(grant.tokens.access_token) != rejected
 
-async def renewed_tokens(services: Services, seen: UpstreamGrant, *, now: float) -> UpstreamTokens:
-    """Tokens that are newer than those seen, however good those are. Raises as `fresh_tokens`."""
-    return (
-        await Refresher(services, seen.id, lambda grant, _: grant.version != seen.version, now).wait()
-    ).tokens
+        grant = await Refresher(self, grant_id, good, now).wait()
+        if kind == "id" and not _id_token_is_good(grant, now):
+            raise IdpAnswerRefused(f"identity provider {grant.idp} gives no ID token when it renews tokens")
+        return grant.tokens
+
+    async def renewed_tokens(self, seen: UpstreamGrant, *, now: float) -> UpstreamTokens:
+        """Tokens that are newer than those seen, however good those are. Raises as `fresh_tokens`."""
+        refresher = Refresher(self, seen.id, lambda grant, _: grant.version != seen.version, now)
+        return (await refresher.wait()).tokens
 
 
 @dataclass(slots=True)
 class Refresher:
     """One caller's wish for better tokens. good: whether a grant's are, at that time."""
 
-    services: Services
+    renewals: Renewals
     grant_id: str
     good: Callable[[UpstreamGrant, float], bool]
     started: float
@@ -111,7 +126,7 @@ class Refresher:
             look += 1
 
     async def _grant(self) -> UpstreamGrant:
-        store = self.services.store
+        store = self.renewals.store
         grant = await store.read(lambda connection: find(connection, store, self.grant_id))
         if grant is None:
             raise GrantDead("the account is not connected any more")
@@ -123,26 +138,26 @@ class Refresher:
 
     async def _claim(self, seen: UpstreamGrant, now: float) -> UpstreamGrant | None:
         """The renewed grant; None when another was quicker."""
-        services, holder = self.services, str(uuid.uuid4())
-        idp = services.idps.get(seen.idp)
+        renewals, holder = self.renewals, str(uuid.uuid4())
+        idp = renewals.idps.get(seen.idp)
         if idp is None or seen.tokens.refresh_token is None:
             if idp is not None and not _access_token_is_good(seen, now):
-                await _mark_dead(services, seen, "its token has ended, and nothing renews it")
+                await _mark_dead(renewals, seen, "its token has ended, and nothing renews it")
             raise GrantDead(f"the account at identity provider {seen.idp} has to be connected again")
 
         def claim(connection: Connection) -> UpstreamGrant | None:
             return transitions.claim(
-                connection, services.store, seen, holder=holder, now=now, until=now + CLAIM
+                connection, renewals.store, seen, holder=holder, now=now, until=now + CLAIM
             )
 
-        claimed = await services.store.transaction(claim)
+        claimed = await renewals.store.transaction(claim)
         if claimed is None:
             return None
         if claimed.claim_holder != holder:
-            _tell_dead(services, claimed, "two in a row died while they renewed it")
+            _tell_dead(renewals, claimed, "two in a row died while they renewed it")
             raise GrantDead(f"the account at identity provider {seen.idp} has to be connected again")
-        asking = in_task(RefreshAttempt(services, idp, claimed, holder, now).run())
-        services.background.start(_end_of(asking), what="renewal of upstream tokens")
+        asking = in_task(RefreshAttempt(renewals, idp, claimed, holder, now).run())
+        renewals.background.start(_end_of(asking), what="renewal of upstream tokens")
         await asyncio.shield(asking)  # whoever waits may go away; the answer is stored all the same
         return await self._grant()
 
@@ -151,7 +166,7 @@ class Refresher:
 class RefreshAttempt:
     """The provider is asked, by whoever holds the claim."""
 
-    services: Services
+    renewals: Renewals
     idp: UpstreamIdp
     grant: UpstreamGrant
     holder: str
@@ -164,7 +179,7 @@ class RefreshAttempt:
                     self.grant.tokens, issuer=self.grant.issuer, client_id=self.grant.client_id, now=self.now
                 )
         except GrantDead as error:
-            await _mark_dead(self.services, self.grant, str(error))
+            await _mark_dead(self.renewals, self.grant, str(error))
             raise
         except TimeoutError:
             await self._give_back(GrantState.IN_DOUBT)
@@ -182,26 +197,26 @@ class RefreshAttempt:
         if left is None:
             await self._give_back(GrantState.IN_DOUBT if error.may_have_spent else self.grant.state)
         elif left.refresh_token is None:
-            await _mark_dead(self.services, self.grant, f"{error}; it replaced the refresh token by none")
+            await _mark_dead(self.renewals, self.grant, f"{error}; it replaced the refresh token by none")
             raise GrantDead(f"the account at identity provider {self.grant.idp} has to be connected again")
         else:
             await self._put(left)
 
     async def _put(self, tokens: UpstreamTokens) -> None:
-        services, grant = self.services, self.grant
+        renewals, grant = self.renewals, self.grant
 
         def put(connection: Connection) -> bool:
-            return transitions.put(connection, services.store, grant, tokens, now=self.now)
+            return transitions.put(connection, renewals.store, grant, tokens, now=self.now)
 
-        if await _insisting(services, put):
+        if await _insisting(renewals, put):
             self._audit(AuditEvent.ACCOUNT_RENEWED)
-        elif await services.store.read(lambda connection: find(connection, services.store, grant.id)) is None:
+        elif await renewals.store.read(lambda connection: find(connection, renewals.store, grant.id)) is None:
             await self.idp.revoke(tokens, issuer=grant.issuer, client_id=grant.client_id)
 
     async def _give_back(self, state: GrantState) -> None:
         """A store that is away changes nothing about the provider's answer: then the claim lapses."""
         try:
-            await self.services.store.transaction(
+            await self.renewals.store.transaction(
                 lambda connection: transitions.give_back(
                     connection, self.grant, holder=self.holder, state=state
                 )
@@ -211,7 +226,7 @@ class RefreshAttempt:
 
     def _audit(self, event: AuditEvent) -> None:
         grant = self.grant
-        self.services.audit.write(
+        self.renewals.audit.write(
             event, subject=grant.user_id, owner=grant.owner, idp=grant.idp, account=grant.account
         )
 
@@ -221,26 +236,26 @@ async def _end_of(asking: asyncio.Task[None]) -> None:
     await asyncio.wait({asking})
 
 
-async def _insisting(services: Services, put: Callable[[Connection], bool]) -> bool:
+async def _insisting(renewals: Renewals, put: Callable[[Connection], bool]) -> bool:
     """Try again while the store is away. Raises StorageError when it stays so."""
     clock = asyncio.get_running_loop().time
     ends = clock() + STORING
     while True:
         try:
-            return await services.store.transaction(put)
+            return await renewals.store.transaction(put)
         except StorageError:
             if clock() >= ends:
                 raise
         await asyncio.sleep(PAUSES[-1])
 
 
-async def _mark_dead(services: Services, grant: UpstreamGrant, reason: str) -> None:
-    if await services.store.transaction(lambda connection: transitions.mark_dead(connection, grant)):
-        _tell_dead(services, grant, reason)
+async def _mark_dead(renewals: Renewals, grant: UpstreamGrant, reason: str) -> None:
+    if await renewals.store.transaction(lambda connection: transitions.mark_dead(connection, grant)):
+        _tell_dead(renewals, grant, reason)
 
 
-def _tell_dead(services: Services, grant: UpstreamGrant, reason: str) -> None:
-    services.audit.write(
+def _tell_dead(renewals: Renewals, grant: UpstreamGrant, reason: str) -> None:
+    renewals.audit.write(
         AuditEvent.ACCOUNT_NEEDS_RECONNECT,
         subject=grant.user_id,
         owner=grant.owner,
