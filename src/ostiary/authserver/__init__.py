@@ -9,7 +9,6 @@ From the listeners down, a floor a line; a room knows those below it alone:
     grants                 one file a grant                                    RFC 6749 4
     interaction            from an authorization request to a code             RFC 6749 4.1.1
     assertions             what others vouch for                               RFC 7523, RFC 8693
-    services               what a server is made of, put together once
     tokens                 made for one resource, and read back                RFC 9068
     administration         what operators do at the command line
     sessions               what a client may do for a person

@@ -22,9 +22,9 @@ from ostiary.authserver.interaction.authorization_request import AuthorizationRe
 from ostiary.authserver.interaction.browser import give_cookie
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.consent import asking_client
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.start import start_interaction
 from ostiary.authserver.pages import DeviceCode, DeviceConfirm, DeviceDone, Form, page_response
-from ostiary.authserver.services import Services
 from ostiary.oauth.server.device_code import normal_user_code
 from ostiary.oauth.server.endpoint_url import endpoint_path
 from ostiary.oauth.server.errors import InvalidRequest, TooManyRequests
@@ -36,18 +36,18 @@ LONGEST_TYPED = 40
 """Characters that are shown again of what was typed."""
 
 
-async def enter(http_request: Request, services: Services) -> Response:
+async def enter(http_request: Request, context: InteractionContext) -> Response:
     """`GET /device`. Raises InvalidRequest."""
-    request = BrowserRequest.of(http_request, services)
+    request = BrowserRequest.of(http_request, context)
     typed = read_parameters(http_request.scope["query_string"]).get("user_code") or ""
     page = DeviceCode(_form(request, CODE), typed[:LONGEST_TYPED])
-    return give_cookie(page_response(page), request.browser, services.issuer)
+    return give_cookie(page_response(page), request.browser, context.issuer)
 
 
-async def look_up(http_request: Request, services: Services) -> Response:
+async def look_up(http_request: Request, context: InteractionContext) -> Response:
     """`POST /device`: a code was typed. Raises PageRefused, OAuthError, StorageError."""
     form = await read_form(http_request)
-    request = BrowserRequest.again(http_request, services)
+    request = BrowserRequest.again(http_request, context)
     request.browser.check_csrf(form.get("csrf"), CODE)
     typed = form.get("user_code") or ""
     device = await _waiting(request, typed)
@@ -60,16 +60,16 @@ async def look_up(http_request: Request, services: Services) -> Response:
         user_code=code,
         client=asking_client(authorization),
         resource=authorization.resource,
-        scopes=described_scopes(authorization.scopes, services.resources.find(authorization.resource)),
+        scopes=described_scopes(authorization.scopes, context.resources.find(authorization.resource)),
         form=_form(request, DECIDE, about=f"{DECIDE} {code}", user_code=code),
     )
     return page_response(page)
 
 
-async def decide(http_request: Request, services: Services) -> Response:
+async def decide(http_request: Request, context: InteractionContext) -> Response:
     """`POST /device/decide`: allow or deny. Raises PageRefused, OAuthError, StorageError."""
     form = await read_form(http_request)
-    request = BrowserRequest.again(http_request, services)
+    request = BrowserRequest.again(http_request, context)
     code = form.require("user_code")
     request.browser.check_csrf(form.get("csrf"), f"{DECIDE} {code}")
     decision = form.require("decision")
@@ -88,7 +88,7 @@ async def decide(http_request: Request, services: Services) -> Response:
 async def _deny(
     request: BrowserRequest, authorization: AuthorizationRequest, device: WaitingDevice
 ) -> Response:
-    denied = await request.services.store.transaction(
+    denied = await request.context.store.transaction(
         lambda connection: devices.deny(connection, device.device_hash, now=request.now)
     )
     if not denied:
@@ -99,23 +99,23 @@ async def _deny(
 
 async def _waiting(request: BrowserRequest, typed: str) -> WaitingDevice | None:
     """Every look is a guess."""
-    rates = request.services.rates
+    rates = request.context.rates
     try:
         rates.code_guesses_of_address.take(request.address, now=request.now)
         rates.code_guesses_of_browser.take(request.browser.hash, now=request.now)
     except TooManyRequests:
-        request.services.audit.write(AuditEvent.RATE_LIMITED, endpoint=CODE, address=request.address)
+        request.context.audit.write(AuditEvent.RATE_LIMITED, endpoint=CODE, address=request.address)
         raise
-    return await request.services.store.read(
-        lambda connection: devices.find_waiting(connection, request.services.store, typed, now=request.now)
+    return await request.context.store.read(
+        lambda connection: devices.find_waiting(connection, request.context.store, typed, now=request.now)
     )
 
 
 async def _authorization(request: BrowserRequest, device: WaitingDevice) -> AuthorizationRequest:
     """What the device asks for, as an interaction knows it."""
-    wanted, services = device.request, request.services
-    client = await services.clients.find(wanted.client_id, asked_from=request.address)
-    target = services.resources.find(wanted.resource)
+    wanted, context = device.request, request.context
+    client = await context.clients.find(wanted.client_id, asked_from=request.address)
+    target = context.resources.find(wanted.resource)
     if client is None or target is None:
         raise _waits_no_more()
     return AuthorizationRequest(
@@ -139,13 +139,13 @@ def _waits_no_more() -> PageRefused:
 
 
 def _form(request: BrowserRequest, path: str, *, about: str | None = None, **hidden: str) -> Form:
-    return Form(endpoint_path(request.services.issuer, path), request.browser.csrf(about or path), hidden)
+    return Form(endpoint_path(request.context.issuer, path), request.browser.csrf(about or path), hidden)
 
 
 def _write(
     request: BrowserRequest, event: AuditEvent, authorization: AuthorizationRequest, **particulars: object
 ) -> None:
-    request.services.audit.write(
+    request.context.audit.write(
         event,
         client=authorization.client_id,
         resource=authorization.resource,

@@ -21,7 +21,7 @@ from ostiary.transport.event_loop import run
 
 if TYPE_CHECKING:
     from ostiary.authserver import AuthServerSettings
-    from ostiary.authserver.services import Services
+    from ostiary.authserver.server.services import Services
     from ostiary.config import Loaded
 
 T = TypeVar("T")

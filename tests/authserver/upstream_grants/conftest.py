@@ -16,7 +16,7 @@ from tests.peers.postgresql import PostgreSql
 
 from ostiary.authserver import AuthServer, AuthServerSettings
 from ostiary.authserver.idps.idp import LoginOptions
-from ostiary.authserver.services import Services
+from ostiary.authserver.server.services import Services
 from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant, find
 from ostiary.authserver.upstream_grants.upsert import upsert

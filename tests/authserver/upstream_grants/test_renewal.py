@@ -14,7 +14,7 @@ from tests.authserver.idps.little_idp import LittleIdp
 from tests.authserver.upstream_grants.conftest import Replica, connect, grant
 
 from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpUnavailable
-from ostiary.authserver.services import Services
+from ostiary.authserver.server.services import Services
 from ostiary.authserver.upstream_grants import renewal
 from ostiary.authserver.upstream_grants import transitions as states
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant

@@ -14,7 +14,7 @@ from tests.authserver.idps.little_idp import LittleIdp
 from tests.authserver.upstream_grants.conftest import OWNER, Replica, brought, grant
 
 from ostiary.authserver.authorization_grant import AuthorizationGrant
-from ostiary.authserver.services import Services
+from ostiary.authserver.server.services import Services
 from ostiary.authserver.sessions.creation import NewSession, create_session
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.sessions.session import find as find_session

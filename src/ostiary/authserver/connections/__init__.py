@@ -1,5 +1,6 @@
 """What a person sees and ends of what is theirs: `/connections`; and `/connect/{idp}`, for one more account.
 
+    context             what all of it is given
     browser_session     who is signed in here, for an hour, in one browser
     sign_in             at a provider that says who somebody is for some resource
     listing             what there is: resources, accounts, programs

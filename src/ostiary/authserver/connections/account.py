@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.skip_choices import forget_choice
-from ostiary.authserver.services import Services
 from ostiary.authserver.sessions import users
 from ostiary.authserver.sessions.listing import resources_of_sessions
 from ostiary.authserver.upstream_account import UpstreamAccount
@@ -39,7 +39,7 @@ def account_to_replace(
 
 def connect_account(
     connection: Connection,
-    services: Services,
+    context: InteractionContext,
     user_id: str,
     owner: str,
     account: UpstreamAccount,
@@ -52,23 +52,29 @@ def connect_account(
     person's row as we do, so that it does not miss the account.
     """
     users.lock(connection, user_id)
-    grant_id = upsert(connection, services.store, user_id=user_id, owner=owner, account=account, now=now)
+    grant_id = upsert(connection, context.store, user_id=user_id, owner=owner, account=account, now=now)
     forget_choice(connection, user_id, owner, account.idp)
-    _share(connection, services, user_id, owner, account.idp, grant_id, now)
+    _share(connection, context, user_id, owner, account.idp, grant_id, now)
     return replace_others(connection, grant_id)
 
 
 def _share(
-    connection: Connection, services: Services, user_id: str, owner: str, idp: str, grant_id: str, now: float
+    connection: Connection,
+    context: InteractionContext,
+    user_id: str,
+    owner: str,
+    idp: str,
+    grant_id: str,
+    now: float,
 ) -> None:
     """With the sessions of this person and owner whose resource has this provider."""
     running = resources_of_sessions(connection, user_id, owner, now=now)
-    theirs = [tsid_hash for tsid_hash, resource in running if _has(services, resource, owner, idp)]
+    theirs = [tsid_hash for tsid_hash, resource in running if _has(context, resource, owner, idp)]
     session_grants.share(connection, grant_id, theirs)
 
 
-def _has(services: Services, resource: str, owner: str, idp: str) -> bool:
-    target = services.resources.find(resource)
+def _has(context: InteractionContext, resource: str, owner: str, idp: str) -> bool:
+    target = context.resources.find(resource)
     return target is not None and target.settings.owner == owner and idp in target.settings.uses
 
 

@@ -17,8 +17,8 @@ from starlette.responses import Response
 
 from ostiary.authserver.http.page_door import PageRefused, read_form
 from ostiary.authserver.interaction.browser import Browser, cookie_name, known_browser
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.pages import Form
-from ostiary.authserver.services import Services
 from ostiary.authserver.sessions import users
 from ostiary.authserver.upstream_account import Identity
 from ostiary.oauth.server.endpoint_url import endpoint_path
@@ -49,9 +49,9 @@ class BrowserSession:
     browser: Browser
     session_hash: str
 
-    def form(self, services: Services, path: str, **hidden: str) -> Form:
+    def form(self, context: InteractionContext, path: str, **hidden: str) -> Form:
         """A form of this person's that posts to a path below the issuer."""
-        return Form(endpoint_path(services.issuer, path), self.browser.csrf(self._about(path)), hidden)
+        return Form(endpoint_path(context.issuer, path), self.browser.csrf(self._about(path)), hidden)
 
     def check(self, form: Parameters, path: str) -> None:
         """Raise PageRefused unless `form` gave it to this person for this path."""
@@ -62,11 +62,11 @@ class BrowserSession:
 
 
 async def find_browser_session(
-    http_request: Request, services: Services, *, now: float
+    http_request: Request, context: InteractionContext, *, now: float
 ) -> BrowserSession | None:
     """Who the browser says it is; None when nobody is, or no longer. Raises StorageError."""
-    browser = known_browser(http_request, services.issuer)
-    secret = http_request.cookies.get(session_cookie(services.issuer), "")
+    browser = known_browser(http_request, context.issuer)
+    secret = http_request.cookies.get(session_cookie(context.issuer), "")
     if browser is None or not _SECRET.fullmatch(secret):
         return None
     key = digest(secret)
@@ -76,22 +76,22 @@ async def find_browser_session(
         found = connection.execute(query).first()
         if found is None:
             return None
-        profile = users.find_profile(connection, services.store, found.user_id)
+        profile = users.find_profile(connection, context.store, found.user_id)
         name = (profile and profile.display_name) or "somebody without a name"
         return BrowserSession(found.user_id, found.idp, name, browser, key)
 
-    return await services.store.read(find)
+    return await context.store.read(find)
 
 
 async def read_own_form(
-    http_request: Request, services: Services, path: str, *, now: float
+    http_request: Request, context: InteractionContext, path: str, *, now: float
 ) -> tuple[BrowserSession, Parameters]:
     """Who posted one of their own forms, and what it says. path: below the issuer.
 
     Raises InvalidRequest, PageRefused, StorageError.
     """
     form = await read_form(http_request)
-    person = await find_browser_session(http_request, services, now=now)
+    person = await find_browser_session(http_request, context, now=now)
     if person is None:
         raise PageRefused(
             "You are not signed in any more",
@@ -112,14 +112,14 @@ class NewBrowserSession:
     def begin(
         self,
         connection: Connection,
-        services: Services,
+        context: InteractionContext,
         identity: Identity,
         idp: str,
         before: str | None,
         now: float,
     ) -> str:
         """Whose it is: our subject. before: the session of this browser that it takes the place of."""
-        user_id = users.sign_in(connection, services.store, identity, now=now)
+        user_id = users.sign_in(connection, context.store, identity, now=now)
         if before is not None:
             end(connection, before)
         row = {

@@ -20,14 +20,15 @@ from ostiary.authserver.connections.sign_in import begin_browser_session
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.idps.idp import IdpDenied, IdpError
 from ostiary.authserver.interaction.browser_request import BrowserRequest
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.interaction_state import Choice, Chosen
 from ostiary.authserver.interaction.skip_choices import remember_choices
 from ostiary.authserver.interaction.upstream_error import oauth_error
 from ostiary.authserver.interaction.upstream_login import ConnectLogin, PageLogin
-from ostiary.authserver.services import Services
 from ostiary.authserver.sessions.users import is_user
 from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.authserver.upstream_grants.account_replacement import Replaced, disconnect_replaced
+from ostiary.authserver.upstream_grants.disconnect import Disconnector
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant
 
 SEE_WHAT_IS = "Open the page of connected accounts to see what is connected."
@@ -39,17 +40,19 @@ async def callback_result(
     login: ConnectLogin | PageLogin,
     idp: str,
     outcome: UpstreamAccount | IdpError,
+    *,
+    disconnector: Disconnector,
 ) -> Response:
     """idp: the entry at which the login was. Raises PageRefused, OAuthError, StorageError."""
     if isinstance(login, ConnectLogin):
-        return await _connected(request, http_request, login, idp, outcome)
+        return await _connected(request, http_request, login, idp, outcome, disconnector=disconnector)
     try:
         if isinstance(outcome, IdpError):
             raise outcome
         return await begin_browser_session(request, http_request, login, outcome)
     except IdpError as error:
-        refused = oauth_error(error, _display_name(request.services, idp))
-        request.services.audit.write(
+        refused = oauth_error(error, _display_name(request.context, idp))
+        request.context.audit.write(
             AuditEvent.SIGN_IN_REFUSED,
             error=refused.error,
             idp=idp,
@@ -65,12 +68,14 @@ async def _connected(
     login: ConnectLogin,
     idp: str,
     outcome: UpstreamAccount | IdpError,
+    *,
+    disconnector: Disconnector,
 ) -> Response:
     try:
         person = await _the_same_person(request, http_request, login)
         if isinstance(outcome, IdpError):
             return await _failed(request, person, login, idp, outcome)
-        return await _take_in(request, person, login, outcome)
+        return await _take_in(request, person, login, outcome, disconnector)
     except PageRefused as refused:
         _write(request, AuditEvent.ACCOUNT_REFUSED, login, idp=idp, reason=refused.detail)
         raise
@@ -79,7 +84,7 @@ async def _connected(
 async def _the_same_person(
     request: BrowserRequest, http_request: Request, login: ConnectLogin
 ) -> BrowserSession:
-    person = await find_browser_session(http_request, request.services, now=request.now)
+    person = await find_browser_session(http_request, request.context, now=request.now)
     if person is not None and person.user_id == login.user_id:
         return person
     raise PageRefused(
@@ -92,11 +97,15 @@ async def _the_same_person(
 
 
 async def _take_in(
-    request: BrowserRequest, person: BrowserSession, login: ConnectLogin, account: UpstreamAccount
+    request: BrowserRequest,
+    person: BrowserSession,
+    login: ConnectLogin,
+    account: UpstreamAccount,
+    disconnector: Disconnector,
 ) -> Response:
-    services, owner = request.services, login.owner
+    context, owner = request.context, login.owner
     entries = [
-        entry for entry in services.resources.entries if entry.owner == owner and account.idp in entry.uses
+        entry for entry in context.resources.entries if entry.owner == owner and account.idp in entry.uses
     ]
     if not entries:
         raise PageRefused(
@@ -108,18 +117,18 @@ async def _take_in(
 
     def work(connection: Connection) -> tuple[UpstreamGrant, str] | list[Replaced]:
         _require_themselves(connection, entries, person, account)
-        before = account_to_replace(connection, services.store, person.user_id, owner, account)
+        before = account_to_replace(connection, context.store, person.user_id, owner, account)
         if before is not None:
             return before, store_offer(connection, request, login, account)
-        return connect_account(connection, services, person.user_id, owner, account, now=request.now)
+        return connect_account(connection, context, person.user_id, owner, account, now=request.now)
 
-    taken = await services.store.transaction(work)
+    taken = await context.store.transaction(work)
     if isinstance(taken, tuple):
         before, offer_id = taken
-        return ask_to_replace(services, person, before, account, offer_id)
-    await disconnect_replaced(taken, services.disconnector, subject=person.user_id, owner=owner)
+        return ask_to_replace(context, person, before, account, offer_id)
+    await disconnect_replaced(taken, disconnector, subject=person.user_id, owner=owner)
     _write(request, AuditEvent.ACCOUNT_CONNECTED, login, idp=account.idp, account=account.account)
-    return back_with_flash(person, services, Flash.CONNECTED)
+    return back_with_flash(person, context, Flash.CONNECTED)
 
 
 def _require_themselves(
@@ -141,26 +150,26 @@ async def _failed(
     request: BrowserRequest, person: BrowserSession, login: ConnectLogin, idp: str, error: IdpError
 ) -> Response:
     """A refusal is remembered, and shown at the account."""
-    services, name = request.services, _display_name(request.services, idp)
+    context, name = request.context, _display_name(request.context, idp)
     refused = oauth_error(error, name)
     _write(request, AuditEvent.ACCOUNT_REFUSED, login, idp=idp, error=refused.error, reason=str(error))
     if not isinstance(error, IdpDenied):
         raise refused
     choice = Choice(idp, Chosen.REFUSED, f"{name} refused.")
-    await services.store.transaction(
+    await context.store.transaction(
         lambda connection: remember_choices(connection, login.user_id, login.owner, [choice], now=request.now)
     )
-    return back_with_flash(person, services, Flash.REFUSED)
+    return back_with_flash(person, context, Flash.REFUSED)
 
 
-def _display_name(services: Services, idp: str) -> str:
-    return services.idps[idp].display_name if idp in services.idps else idp
+def _display_name(context: InteractionContext, idp: str) -> str:
+    return context.idps[idp].display_name if idp in context.idps else idp
 
 
 def _write(
     request: BrowserRequest, event: AuditEvent, login: ConnectLogin, **particulars: str | None
 ) -> None:
-    request.services.audit.write(
+    request.context.audit.write(
         event,
         subject=login.user_id,
         resource=login.resource,

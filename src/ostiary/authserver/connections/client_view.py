@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from ostiary.authserver.interaction.authorization_request import host_of, name_of
 from ostiary.authserver.interaction.consent import KNOWN_BY
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.pages import Client
-from ostiary.authserver.services import Services
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.client import ClientKind
 from ostiary.oauth.server.client_document import document_url
 
 
-async def client_view(services: Services, client_id: str) -> Client:
+async def client_view(context: InteractionContext, client_id: str) -> Client:
     """A client by its id; that alone when it is gone, or its document out of reach. Raises StorageError."""
     try:
-        client = await services.clients.find(client_id, stale_ok=True)
+        client = await context.clients.find(client_id, stale_ok=True)
     except OAuthError:
         client = None
     by_document = document_url(client_id) is not None

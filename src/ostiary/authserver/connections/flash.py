@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostiary.authserver.connections.browser_session import BrowserSession
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.redirect import see_other
-from ostiary.authserver.services import Services
 from ostiary.oauth.server.endpoint_url import endpoint_path
 
 
@@ -41,10 +41,10 @@ _SENTENCES = {
 }
 
 
-def back_with_flash(person: BrowserSession, services: Services, flash: Flash) -> Response:
+def back_with_flash(person: BrowserSession, context: InteractionContext, flash: Flash) -> Response:
     """Back to the page, which tells it."""
     query = urlencode({"done": f"{flash}.{_mark(person, flash)}"})
-    return see_other(f"{endpoint_path(services.issuer, '/connections')}?{query}")
+    return see_other(f"{endpoint_path(context.issuer, '/connections')}?{query}")
 
 
 def flash_sentence(http_request: Request, person: BrowserSession) -> str:

@@ -15,6 +15,7 @@ from ostiary.authserver.config.resources import ResourceSettings, Use
 from ostiary.authserver.connections.browser_session import BrowserSession, find_browser_session
 from ostiary.authserver.connections.client_view import client_view
 from ostiary.authserver.connections.connect import connect_path
+from ostiary.authserver.connections.context import ConnectionsContext
 from ostiary.authserver.connections.ending import DISCONNECT, END, SIGN_OUT
 from ostiary.authserver.connections.flash import flash_sentence
 from ostiary.authserver.connections.inventory import Inventory, find_inventory
@@ -35,7 +36,6 @@ from ostiary.authserver.pages import (
     ResourceConnections,
     page_response,
 )
-from ostiary.authserver.services import Services
 from ostiary.authserver.sessions.listing import RunningSession
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant
 
@@ -47,44 +47,44 @@ _NOT_CONNECTED: Mapping[Chosen, Literal["skipped", "refused", "absent"]] = {
 }
 
 
-async def listing(http_request: Request, services: Services) -> Response:
+async def listing(http_request: Request, context: ConnectionsContext) -> Response:
     """Raises OAuthError, StorageError."""
-    request = BrowserRequest.of(http_request, services)
-    person = await find_browser_session(http_request, services, now=request.now)
+    request = BrowserRequest.of(http_request, context)
+    person = await find_browser_session(http_request, context, now=request.now)
     if person is None:
         return await ask_to_sign_in(request)
-    inventory = await services.store.read(
-        lambda connection: find_inventory(connection, services.store, person.user_id, now=request.now)
+    inventory = await context.store.read(
+        lambda connection: find_inventory(connection, context.store, person.user_id, now=request.now)
     )
-    view = _View(services, person, await _clients(services, inventory))
+    view = _View(context, person, await _clients(context, inventory))
     page = Connections(
         signed_in_as=person.name,
         resources=view.owners(inventory),
-        sign_out=person.form(services, SIGN_OUT),
+        sign_out=person.form(context, SIGN_OUT),
         notice=flash_sentence(http_request, person),
     )
     return page_response(page)
 
 
-async def _clients(services: Services, inventory: Inventory) -> dict[str, Client]:
+async def _clients(context: ConnectionsContext, inventory: Inventory) -> dict[str, Client]:
     """Every client that the page may name."""
-    unattended = {client.client_id for client in services.settings.clients}
+    unattended = {client.client_id for client in context.configured_clients}
     ids = sorted(inventory.client_ids | unattended)
-    return dict(zip(ids, await asyncio.gather(*(client_view(services, one) for one in ids)), strict=True))
+    return dict(zip(ids, await asyncio.gather(*(client_view(context, one) for one in ids)), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
     """Holdings, as the page shows them to this person."""
 
-    services: Services
+    context: ConnectionsContext
     person: BrowserSession
     clients: Mapping[str, Client]
 
     def owners(self, inventory: Inventory) -> list[ResourceConnections]:
         """Those whose people sign in where this person did, and whoever has something of theirs."""
         entries: dict[str, list[ResourceSettings]] = {}
-        for entry in self.services.resources.entries:
+        for entry in self.context.resources.entries:
             if entry.identity == self.person.idp:
                 entries.setdefault(entry.owner, []).append(entry)
         owners = dict.fromkeys([*entries, *inventory.owners])
@@ -121,9 +121,9 @@ class _View:
 
     def _connect(self, idp: str, entries: Sequence[ResourceSettings]) -> Form | None:
         entry = next((entry for entry in entries if idp in entry.uses), None)
-        if entry is None or idp not in self.services.idps:
+        if entry is None or idp not in self.context.idps:
             return None
-        return self.person.form(self.services, connect_path(idp), resource=entry.resource)
+        return self.person.form(self.context, connect_path(idp), resource=entry.resource)
 
     def _account(self, grant: UpstreamGrant, connect: Form | None, inventory: Inventory) -> ConnectedAccount:
         works = grant.state is not GrantState.NEEDS_RECONNECT
@@ -134,12 +134,12 @@ class _View:
             scopes=grant.scopes,
             since=_moment(grant.connected_at) if works else None,
             connect=connect,
-            disconnect=self.person.form(self.services, DISCONNECT, account=grant.id),
+            disconnect=self.person.form(self.context, DISCONNECT, account=grant.id),
             offline_access=[
                 OfflineAccessPermission(
                     self.clients[one.client_id],
                     _moment(one.until),
-                    self.person.form(self.services, REVOKE, account=grant.id, client=one.client_id),
+                    self.person.form(self.context, REVOKE, account=grant.id, client=one.client_id),
                 )
                 for one in inventory.permissions
                 if one.grant_id == grant.id
@@ -149,11 +149,11 @@ class _View:
 
     def _offline_access_offer(self, grant: UpstreamGrant, inventory: Inventory) -> OfflineAccessOffer | None:
         clients = [
-            (one, self.clients[one].name) for one in who_may_be_allowed(self.services, grant, inventory)
+            (one, self.clients[one].name) for one in who_may_be_allowed(self.context, grant, inventory)
         ]
         if not clients:
             return None
-        return OfflineAccessOffer(clients, self.person.form(self.services, ALLOW, account=grant.id))
+        return OfflineAccessOffer(clients, self.person.form(self.context, ALLOW, account=grant.id))
 
     def _missing(self, idp: str, choice: MadeChoice | None, connect: Form | None) -> ConnectedAccount:
         if choice is None:
@@ -170,14 +170,14 @@ class _View:
         session = running.session
         return ClientAccess(
             client=self.clients[session.client_id],
-            scopes=described_scopes(session.scopes, self.services.resources.find(session.resource)),
+            scopes=described_scopes(session.scopes, self.context.resources.find(session.resource)),
             since=_moment(session.created_at),
             last_used=_moment(running.used_at),
-            end=self.person.form(self.services, END, session=session.tsid_hash),
+            end=self.person.form(self.context, END, session=session.tsid_hash),
         )
 
     def _name(self, idp: str) -> str:
-        return self.services.idps[idp].display_name if idp in self.services.idps else idp
+        return self.context.idps[idp].display_name if idp in self.context.idps else idp
 
 
 def _moment(at: float) -> datetime:

@@ -15,10 +15,10 @@ from starlette.responses import Response
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.config.resources import ResourceSettings
 from ostiary.authserver.connections.browser_session import read_own_form
+from ostiary.authserver.connections.context import ConnectionsContext
 from ostiary.authserver.connections.ending import not_there
 from ostiary.authserver.connections.flash import Flash, back_with_flash
 from ostiary.authserver.connections.inventory import Inventory, find_inventory
-from ostiary.authserver.services import Services
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, find
 from ostiary.authserver.upstream_grants.offline_access import allow, forbid
 from ostiary.oauth.canonical_url import canonical_url
@@ -31,10 +31,10 @@ DAYS = {"1": 1, "7": 7, "30": 30}
 WITHOUT_A_PERSON = frozenset({CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE})
 
 
-async def allow_offline_access(http_request: Request, services: Services) -> Response:
+async def allow_offline_access(http_request: Request, context: ConnectionsContext) -> Response:
     """`POST /connections/away`. Raises PageRefused, OAuthError, StorageError."""
-    now = services.clock()
-    person, form = await read_own_form(http_request, services, ALLOW, now=now)
+    now = context.clock()
+    person, form = await read_own_form(http_request, context, ALLOW, now=now)
     grant_id, client_id = form.require("account"), form.require("client")
     days = DAYS.get(form.require("days"))
     if days is None:
@@ -42,51 +42,53 @@ async def allow_offline_access(http_request: Request, services: Services) -> Res
     until = now + days * 86400
 
     def work(connection: Connection) -> UpstreamGrant:
-        grant = _own(connection, services, person.user_id, grant_id)
-        inventory = find_inventory(connection, services.store, person.user_id, now=now).of(grant.owner)
-        if client_id not in who_may_be_allowed(services, grant, inventory):
+        grant = _own(connection, context, person.user_id, grant_id)
+        inventory = find_inventory(connection, context.store, person.user_id, now=now).of(grant.owner)
+        if client_id not in who_may_be_allowed(context, grant, inventory):
             raise not_there()
         allow(
             connection, user_id=person.user_id, grant_id=grant_id, client_id=client_id, until=until, now=now
         )
         return grant
 
-    grant = await services.store.transaction(work)
+    grant = await context.store.transaction(work)
     last_day = datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds")
-    _write(http_request, services, AuditEvent.AWAY_ALLOWED, grant, client_id, until=last_day)
-    return back_with_flash(person, services, Flash.ALLOWED)
+    _write(http_request, context, AuditEvent.AWAY_ALLOWED, grant, client_id, until=last_day)
+    return back_with_flash(person, context, Flash.ALLOWED)
 
 
-async def revoke_offline_access(http_request: Request, services: Services) -> Response:
+async def revoke_offline_access(http_request: Request, context: ConnectionsContext) -> Response:
     """`POST /connections/away/revoke`. Raises PageRefused, OAuthError, StorageError."""
-    person, form = await read_own_form(http_request, services, REVOKE, now=services.clock())
+    person, form = await read_own_form(http_request, context, REVOKE, now=context.clock())
     grant_id, client_id = form.require("account"), form.require("client")
 
     def work(connection: Connection) -> UpstreamGrant:
-        grant = _own(connection, services, person.user_id, grant_id)
+        grant = _own(connection, context, person.user_id, grant_id)
         if not forbid(connection, user_id=person.user_id, grant_id=grant_id, client_id=client_id):
             raise not_there()
         return grant
 
-    grant = await services.store.transaction(work)
-    _write(http_request, services, AuditEvent.AWAY_REVOKED, grant, client_id)
-    return back_with_flash(person, services, Flash.REVOKED)
+    grant = await context.store.transaction(work)
+    _write(http_request, context, AuditEvent.AWAY_REVOKED, grant, client_id)
+    return back_with_flash(person, context, Flash.REVOKED)
 
 
-def who_may_be_allowed(services: Services, grant: UpstreamGrant, inventory: Inventory) -> Sequence[str]:
+def who_may_be_allowed(
+    context: ConnectionsContext, grant: UpstreamGrant, inventory: Inventory
+) -> Sequence[str]:
     """Client ids, for an account that works. holdings: of its owner."""
     if grant.state is GrantState.NEEDS_RECONNECT:
         return []
-    entries = [entry for entry in services.resources.entries if entry.owner == grant.owner]
+    entries = [entry for entry in context.resources.entries if entry.owner == grant.owner]
     present = [running.session.client_id for running in inventory.sessions]
-    return list(dict.fromkeys([*present, *_unattended(services, entries)]))
+    return list(dict.fromkeys([*present, *_unattended(context, entries)]))
 
 
-def _unattended(services: Services, entries: Sequence[ResourceSettings]) -> list[str]:
+def _unattended(context: ConnectionsContext, entries: Sequence[ResourceSettings]) -> list[str]:
     """Programs of the operator's that get tokens for one of these resources without a person."""
     return [
         client.client_id
-        for client in services.settings.clients
+        for client in context.configured_clients
         if client.grants & WITHOUT_A_PERSON
         and (
             client.resources is None
@@ -99,8 +101,8 @@ def _unattended(services: Services, entries: Sequence[ResourceSettings]) -> list
     ]
 
 
-def _own(connection: Connection, services: Services, user_id: str, grant_id: str) -> UpstreamGrant:
-    grant = find(connection, services.store, grant_id)
+def _own(connection: Connection, context: ConnectionsContext, user_id: str, grant_id: str) -> UpstreamGrant:
+    grant = find(connection, context.store, grant_id)
     if grant is None or grant.user_id != user_id:
         raise not_there()
     return grant
@@ -108,13 +110,13 @@ def _own(connection: Connection, services: Services, user_id: str, grant_id: str
 
 def _write(
     http_request: Request,
-    services: Services,
+    context: ConnectionsContext,
     event: AuditEvent,
     grant: UpstreamGrant,
     client_id: str,
     **particulars: str,
 ) -> None:
-    services.audit.write(
+    context.audit.write(
         event,
         subject=grant.user_id,
         client=client_id,

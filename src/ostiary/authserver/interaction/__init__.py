@@ -16,6 +16,7 @@ the way
     finish                  a code, a device let in, or the reason why not           RFC 9207
 
 what it is made of
+    context             what all of it is given
     interaction_state   what is remembered of it, sealed
     interaction_store   where it is kept
     waiting_offer       an account that waits for its person's word

@@ -35,22 +35,22 @@ async def advance(request: BrowserRequest, view: InteractionView) -> Response:
             error = InteractionRequired("the person has to be asked something, and prompt is none")
             return await end(request, view.interaction, error)
     return give_cookie(
-        see_other(page_url(request, view.interaction.id)), request.browser, request.services.issuer
+        see_other(page_url(request, view.interaction.id)), request.browser, request.context.issuer
     )
 
 
 async def send_to_idp(request: BrowserRequest, view: InteractionView, idp_name: str) -> Response:
     """The browser leaves for an identity provider."""
-    idp = request.services.idps.get(idp_name)
+    idp = request.context.idps.get(idp_name)
     if idp is None:
         gone = ServerError("an identity provider is not known any more", detail=f"idp {idp_name} is gone")
         return await end(request, view.interaction, gone)
     authorization = view.state.authorization
-    request.services.rates.steps.take("leg", authorization.client_id, request.address, now=request.now)
+    request.context.rates.steps.take("leg", authorization.client_id, request.address, now=request.now)
     is_identity = idp_name == view.target.settings.identity
     try:
         url = await begin_login(
-            request.services,
+            request.context,
             idp,
             browser_hash=request.browser.hash,
             purpose=InteractionLogin(view.interaction.id),
@@ -67,7 +67,7 @@ async def login_failed(
 ) -> Response:
     """An optional login is passed over, and that is remembered; without any other the client gets no code."""
     step = next((step for step in view.account_steps if step.idp == idp_name), None)
-    name = request.services.idps[idp_name].display_name if idp_name in request.services.idps else idp_name
+    name = request.context.idps[idp_name].display_name if idp_name in request.context.idps else idp_name
     if step is None or not step.is_optional:
         return await end(request, view.interaction, oauth_error(error, name), idp=idp_name)
     authorization = view.state.authorization
@@ -101,4 +101,4 @@ def page_url(request: BrowserRequest, interaction_id: str) -> str:
 
 def action(request: BrowserRequest, path: str) -> str:
     """A path of ours, as a browser has to ask for it."""
-    return endpoint_path(request.services.issuer, path)
+    return endpoint_path(request.context.issuer, path)

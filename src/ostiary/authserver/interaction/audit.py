@@ -17,7 +17,7 @@ def write_audit(
     **particulars: object,
 ) -> None:
     """interaction: None before there is one."""
-    request.services.audit.write(
+    request.context.audit.write(
         event,
         client=authorization.client_id,
         resource=authorization.resource or None,

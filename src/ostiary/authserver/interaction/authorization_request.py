@@ -11,7 +11,7 @@ from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.server.client import Client, ClientKind
 
 if TYPE_CHECKING:
-    from ostiary.authserver.services import Services
+    from ostiary.authserver.interaction.context import InteractionContext
     from ostiary.oauth.server.authorization_request import RequestedAuthorization
 
 
@@ -56,17 +56,17 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def choose_resource_and_scopes(
-    requested: RequestedAuthorization, client: Client, redirect_uri: str, services: Services
+    requested: RequestedAuthorization, client: Client, redirect_uri: str, context: InteractionContext
 ) -> AuthorizationRequest:
     """Choose resource and scopes. Raises InvalidTarget, InvalidScope."""
-    target = services.resources.choose_for_people(requested.resources, client)
+    target = context.resources.choose_for_people(requested.resources, client)
     return AuthorizationRequest(
         client_id=client.client_id,
         client_name=name_of(client),
         client_kind=client.kind,
         resource=str(target.resource),
         owner=target.settings.owner,
-        scopes=target.scopes(requested.scopes, client, common=services.common_scopes),
+        scopes=target.scopes(requested.scopes, client, common=context.common_scopes),
         redirect_uri=redirect_uri,
         state=requested.state,
         code_challenge=requested.code_challenge,

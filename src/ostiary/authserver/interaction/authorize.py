@@ -14,6 +14,7 @@ from ostiary.authserver.http.page_door import read_form
 from ostiary.authserver.interaction.authorization_request import AuthorizationRequest, name_of
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.consent import asking_client
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.finish import offer_way_back, tell_client
 from ostiary.authserver.interaction.pushed_requests import is_pushed, resolve_request_uri
 from ostiary.authserver.interaction.redirect import see_other
@@ -24,7 +25,6 @@ from ostiary.authserver.interaction.validated_client import (
     validate_authorization,
     validate_client,
 )
-from ostiary.authserver.services import Services
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.authorization_request import read_state
 from ostiary.oauth.server.client_authentication import check_client_id
@@ -37,14 +37,14 @@ LONGEST_QUERY = 16_384
 """What fits into an address when a posted request is made one."""
 
 
-async def authorize(http_request: Request, services: Services) -> Response:
+async def authorize(http_request: Request, context: InteractionContext) -> Response:
     """Raises PageRefused, OAuthError, StorageError: for a page."""
     if http_request.method == "POST":
-        return await _as_get(http_request, services)
-    request = BrowserRequest.of(http_request, services)
+        return await _as_get(http_request, context)
+    request = BrowserRequest.of(http_request, context)
     validated = await _validate(request, read_parameters(http_request.scope["query_string"]))
     try:
-        authorization = validate_authorization(validated, services)
+        authorization = validate_authorization(validated, context)
         return await start_interaction(
             request, authorization, is_consented=may_skip_consent(validated.client, authorization)
         )
@@ -64,29 +64,29 @@ def _refused(request: BrowserRequest, validated: ValidatedClient, error: OAuthEr
     return offer_way_back(request, authorization, asking_client(authorization), error)
 
 
-async def _as_get(http_request: Request, services: Services) -> Response:
+async def _as_get(http_request: Request, context: InteractionContext) -> Response:
     """A post from another site comes without our cookie; the GET that follows it does not."""
     query = (await read_form(http_request)).encoded().decode("ascii")
     if len(query) > LONGEST_QUERY:
         raise InvalidRequest(f"the request has more than {LONGEST_QUERY} bytes: push it (RFC 9126)")
-    return see_other(f"{services.url('/oauth/authorize')}?{query}")
+    return see_other(f"{context.url('/oauth/authorize')}?{query}")
 
 
 async def _validate(request: BrowserRequest, parameters: Parameters) -> ValidatedClient:
-    services, client_id = request.services, parameters.require("client_id")
+    context, client_id = request.context, parameters.require("client_id")
     check_client_id(client_id)
     try:
-        counted = services.rates.authorize.ask(client_id, request.address, now=request.now)
+        counted = context.rates.authorize.ask(client_id, request.address, now=request.now)
         validated = await _validate_client(request, client_id, parameters)
         counted.is_of(client_id, now=request.now)
     except TooManyRequests:
         where = "/oauth/authorize"
-        services.audit.write(
+        context.audit.write(
             AuditEvent.RATE_LIMITED, client=client_id, endpoint=where, address=request.address
         )
         raise
     except OAuthError as error:
-        services.audit.write(
+        context.audit.write(
             AuditEvent.SIGN_IN_REFUSED,
             client=client_id,
             error=error.error,
@@ -100,12 +100,12 @@ async def _validate(request: BrowserRequest, parameters: Parameters) -> Validate
 async def _validate_client(
     request: BrowserRequest, client_id: str, parameters: Parameters
 ) -> ValidatedClient:
-    client = await request.services.clients.find(client_id, asked_from=request.address)
+    client = await request.context.clients.find(client_id, asked_from=request.address)
     if client is None:
         raise InvalidRequest("the client is unknown here")
     was_pushed = is_pushed(parameters)
     if was_pushed:
-        parameters = await resolve_request_uri(request.services, parameters, now=request.now)
+        parameters = await resolve_request_uri(request.context, parameters, now=request.now)
     return validate_client(client, parameters, was_pushed=was_pushed)
 
 

@@ -9,14 +9,14 @@ from starlette.requests import Request
 
 from ostiary.authserver.http.page_door import START_AGAIN, PageRefused
 from ostiary.authserver.interaction.browser import Browser, any_browser, known_browser
-from ostiary.authserver.services import Services
+from ostiary.authserver.interaction.context import InteractionContext
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserRequest:
     """Who is here, and when."""
 
-    services: Services
+    context: InteractionContext
     browser: Browser
     is_post: bool
     address: str
@@ -24,14 +24,14 @@ class BrowserRequest:
     now: float
 
     @classmethod
-    def of(cls, http_request: Request, services: Services) -> Self:
+    def of(cls, http_request: Request, context: InteractionContext) -> Self:
         """Of a browser that may be new here."""
-        return cls._with(http_request, services, any_browser(http_request, services.issuer))
+        return cls._with(http_request, context, any_browser(http_request, context.issuer))
 
     @classmethod
-    def again(cls, http_request: Request, services: Services) -> Self:
+    def again(cls, http_request: Request, context: InteractionContext) -> Self:
         """Of a browser that was here before. Raises PageRefused for one without a cookie."""
-        browser = known_browser(http_request, services.issuer)
+        browser = known_browser(http_request, context.issuer)
         if browser is None:
             raise PageRefused(
                 "This browser is not known here",
@@ -39,9 +39,9 @@ class BrowserRequest:
                 f"Allow cookies for this site. {START_AGAIN}",
                 detail="the browser brought no cookie",
             )
-        return cls._with(http_request, services, browser)
+        return cls._with(http_request, context, browser)
 
     @classmethod
-    def _with(cls, http_request: Request, services: Services, browser: Browser) -> Self:
+    def _with(cls, http_request: Request, context: InteractionContext, browser: Browser) -> Self:
         address = http_request.client.host if http_request.client else ""
-        return cls(services, browser, http_request.method == "POST", address, services.clock())
+        return cls(context, browser, http_request.method == "POST", address, context.clock())

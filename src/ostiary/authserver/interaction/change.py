@@ -25,7 +25,7 @@ async def change(request: BrowserRequest, interaction_id: str, alter: Alter) -> 
     Raises what `alter` raises, PageRefused, ServerError, StorageError.
     """
     for _ in range(TRIES):
-        after = await request.services.store.transaction(
+        after = await request.context.store.transaction(
             lambda connection: _change(
                 connection, request, find_view(connection, request, interaction_id), alter
             )
@@ -44,7 +44,7 @@ async def change_as_seen(
     request: BrowserRequest, seen: InteractionView, alter: Alter
 ) -> InteractionView | None:
     """The same for what a person decided on: None when it is not any more as they saw it."""
-    return await request.services.store.transaction(
+    return await request.context.store.transaction(
         lambda connection: _change(connection, request, seen, alter)
     )
 
@@ -52,5 +52,5 @@ async def change_as_seen(
 def _change(
     connection: Connection, request: BrowserRequest, view: InteractionView, alter: Alter
 ) -> InteractionView | None:
-    interaction = replace_state(connection, request.services.store, view.interaction, alter(view))
-    return None if interaction is None else view_of(connection, request.services, interaction)
+    interaction = replace_state(connection, request.context.store, view.interaction, alter(view))
+    return None if interaction is None else view_of(connection, request.context, interaction)

@@ -9,6 +9,7 @@ from ostiary.authserver.interaction.account_steps import AccountState, AccountSt
 from ostiary.authserver.interaction.advance import advance, current_step, send_to_idp
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.change import change_as_seen
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.finish import end, finish
 from ostiary.authserver.interaction.form_submission import (
     FormSubmission,
@@ -20,13 +21,12 @@ from ostiary.authserver.interaction.interaction_state import Choice, Chosen
 from ostiary.authserver.interaction.interaction_view import InteractionView
 from ostiary.authserver.interaction.next_step import NextStep
 from ostiary.authserver.pages import AccountProgress, ConnectAccounts
-from ostiary.authserver.services import Services
 from ostiary.oauth.server.errors import RequestDenied
 
 
-async def connect_accounts(http_request: Request, services: Services) -> Response:
+async def connect_accounts(http_request: Request, context: InteractionContext) -> Response:
     """`POST /oauth/walk`. Raises PageRefused, OAuthError, StorageError."""
-    submission = await read_submission(http_request, services, field="step")
+    submission = await read_submission(http_request, context, field="step")
     if not submission.is_about(NextStep.CONNECT, NextStep.ACCOUNTS):
         return submission.show_again()
     step = current_step(submission.view)
@@ -56,13 +56,13 @@ def accounts_page(request: BrowserRequest, view: InteractionView) -> ConnectAcco
     current = current_step(view)
     return ConnectAccounts(
         client_name=view.state.authorization.client_name,
-        accounts=[_shown(request.services, step, current) for step in view.account_steps],
+        accounts=[_shown(request.context, step, current) for step in view.account_steps],
         form=step_form(request, view, "/oauth/walk"),
     )
 
 
-def _shown(services: Services, step: AccountStep, current: AccountStep | None) -> AccountProgress:
-    idp = services.idps.get(step.idp)
+def _shown(context: InteractionContext, step: AccountStep, current: AccountStep | None) -> AccountProgress:
+    idp = context.idps.get(step.idp)
     name = idp.display_name if idp else step.idp
     match step.state:
         case AccountState.DONE:

@@ -20,6 +20,7 @@ from ostiary.authserver.interaction.audit import write_audit
 from ostiary.authserver.interaction.authorization_request import AuthorizationRequest, host_of
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.change import change_as_seen
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.finish import end
 from ostiary.authserver.interaction.form_submission import (
     FormSubmission,
@@ -30,7 +31,6 @@ from ostiary.authserver.interaction.form_submission import (
 from ostiary.authserver.interaction.interaction_view import InteractionView
 from ostiary.authserver.interaction.next_step import NextStep
 from ostiary.authserver.pages import AccountAsked, Client, Consent, destination
-from ostiary.authserver.services import Services
 from ostiary.oauth.server.client import ClientKind
 from ostiary.oauth.server.errors import RequestDenied
 
@@ -46,9 +46,9 @@ ASKED_AS: Mapping[Use, Literal["identity", "required", "optional"]] = {
 }
 
 
-async def consent(http_request: Request, services: Services) -> Response:
+async def consent(http_request: Request, context: InteractionContext) -> Response:
     """`POST /oauth/consent`. Raises PageRefused, OAuthError, StorageError."""
-    submission = await read_submission(http_request, services, field="decision")
+    submission = await read_submission(http_request, context, field="decision")
     if not submission.is_about(NextStep.CONSENT):
         return submission.show_again()
     match submission.decision:
@@ -94,10 +94,10 @@ def consent_page(request: BrowserRequest, view: InteractionView) -> Consent:
     authorization = view.state.authorization
     return Consent(
         client=asking_client(authorization),
-        answer_to=destination(authorization.redirect_uri or request.services.issuer),
+        answer_to=destination(authorization.redirect_uri or request.context.issuer),
         resource=authorization.resource,
         scopes=described_scopes(authorization.scopes, view.target),
-        accounts=_accounts(request.services, view),
+        accounts=_accounts(request.context, view),
         form=step_form(request, view, "/oauth/consent"),
         redirect_uri=authorization.redirect_uri or "",
     )
@@ -110,9 +110,9 @@ def asking_client(authorization: AuthorizationRequest) -> Client:
     return Client(authorization.client_name, KNOWN_BY[authorization.client_kind], host)
 
 
-def _accounts(services: Services, view: InteractionView) -> list[AccountAsked]:
+def _accounts(context: InteractionContext, view: InteractionView) -> list[AccountAsked]:
     """The accounts that are asked for on the way, and what is asked for there."""
-    entries = {entry.name: entry for entry in services.settings.upstream_idps}
+    entries = {entry.name: entry for entry in context.idp_entries}
     return [
         AccountAsked(entries[name].display_name, entries[name].scopes, ASKED_AS[use])
         for name, use in view.target.settings.uses.items()

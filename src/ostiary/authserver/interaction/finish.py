@@ -34,7 +34,7 @@ async def finish(request: BrowserRequest, view: InteractionView) -> Response:
     """Nothing is left to do: once, however often and from however many tabs it is asked."""
     authorization = view.state.authorization
     grant = _grant(view.state)
-    code = await request.services.store.transaction(
+    code = await request.context.store.transaction(
         lambda connection: _finish(connection, request, view, grant)
     )
     if code is None:
@@ -47,7 +47,7 @@ async def finish(request: BrowserRequest, view: InteractionView) -> Response:
         write_audit(request, AuditEvent.DEVICE_APPROVED, authorization, interaction=view.interaction)
         return page_response(DeviceDone(authorization.client_name, is_allowed=True))
     url = code_answer(
-        authorization.redirect_uri, code=code, state=authorization.state, issuer=request.services.issuer
+        authorization.redirect_uri, code=code, state=authorization.state, issuer=request.context.issuer
     )
     return redirect_to(request, url, to=authorization.client_name)
 
@@ -63,7 +63,7 @@ async def end(
         if authorization.device_hash is not None and isinstance(error, RequestDenied):
             devices.deny(connection, authorization.device_hash, now=request.now)
 
-    await request.services.store.transaction(work)
+    await request.context.store.transaction(work)
     return tell_client(request, authorization, error, idp=idp, interaction=interaction)
 
 
@@ -88,7 +88,7 @@ def tell_client(
     )
     if authorization.redirect_uri is not None:
         url = error_answer(
-            authorization.redirect_uri, error, state=authorization.state, issuer=request.services.issuer
+            authorization.redirect_uri, error, state=authorization.state, issuer=request.context.issuer
         )
         return redirect_to(request, url, to=authorization.client_name)
     if isinstance(error, RequestDenied):
@@ -106,7 +106,7 @@ def offer_way_back(
     reason = error.detail or error.description
     write_audit(request, AuditEvent.SIGN_IN_REFUSED, authorization, error=error.error, reason=reason)
     url = error_answer(
-        authorization.redirect_uri, error, state=authorization.state, issuer=request.services.issuer
+        authorization.redirect_uri, error, state=authorization.state, issuer=request.context.issuer
     )
     return page_response(WayBack(client, display_sentence(error.description), url))
 
@@ -115,12 +115,12 @@ def _finish(
     connection: Connection, request: BrowserRequest, view: InteractionView, grant: AuthorizationGrant
 ) -> str | None:
     """In one transaction: the interaction is gone, and what it stood for is the code's, or the device's."""
-    store, authorization = request.services.store, view.state.authorization
+    store, authorization = request.context.store, view.state.authorization
     if not finish_interaction(connection, view.interaction):
         return None
     _remember(connection, request, view)
     if authorization.device_hash is None:
-        lifetime = request.services.settings.tokens.code.total_seconds()
+        lifetime = request.context.life.code.total_seconds()
         return new_code(connection, store, grant, now=request.now, lifetime=lifetime)
     if devices.approve(connection, store, authorization.device_hash, grant, now=request.now):
         return ""
@@ -137,7 +137,7 @@ def _remember(connection: Connection, request: BrowserRequest, view: Interaction
     made_up_for = [account.idp for account in state.accounts if account.idp in view.known.choices]
     if state.identity is None or not (state.choices or made_up_for):
         return
-    user_id = sign_in(connection, request.services.store, state.identity, now=request.now)
+    user_id = sign_in(connection, request.context.store, state.identity, now=request.now)
     remember_choices(connection, user_id, owner, state.choices, now=request.now)
     for idp in made_up_for:
         forget_choice(connection, user_id, owner, idp)

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from ostiary.authserver.http.page_door import read_form
 from ostiary.authserver.interaction.advance import action, page_url
 from ostiary.authserver.interaction.browser_request import BrowserRequest
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.interaction_view import InteractionView, load_view
 from ostiary.authserver.interaction.next_step import NextStep
 from ostiary.authserver.interaction.redirect import see_other
 from ostiary.authserver.pages import Form
-from ostiary.authserver.services import Services
 from ostiary.oauth.server.errors import InvalidRequest
 
 
@@ -44,9 +44,11 @@ def step_form(request: BrowserRequest, view: InteractionView, path: str) -> Form
     return Form(action(request, path), request.browser.csrf(interaction.id), hidden)
 
 
-async def read_submission(http_request: Request, services: Services, *, field: str) -> FormSubmission:
+async def read_submission(
+    http_request: Request, context: InteractionContext, *, field: str
+) -> FormSubmission:
     """field: the one with the decision. Raises InvalidRequest, PageRefused, ServerError, StorageError."""
-    request = BrowserRequest.again(http_request, services)
+    request = BrowserRequest.again(http_request, context)
     form = await read_form(http_request)
     interaction_id = form.require("walk")
     request.browser.check_csrf(form.get("csrf"), interaction_id)

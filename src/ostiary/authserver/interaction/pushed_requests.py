@@ -13,10 +13,11 @@ from sqlalchemy import Connection, delete, insert
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.http.json_answer import json_answer
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.validated_client import validate_authorization, validate_client
 from ostiary.authserver.requests.client_request import ClientRequest
-from ostiary.authserver.services import Services
 from ostiary.authserver.tokens.binding import binding
+from ostiary.identity.possession import Possession
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.errors import InvalidRequest, InvalidRequestUri
@@ -44,12 +45,12 @@ class _Pushed(msgspec.Struct, frozen=True):
     parameters: bytes
 
 
-async def push(request: ClientRequest, services: Services) -> Answer:
+async def push(request: ClientRequest, context: InteractionContext, possession: Possession) -> Answer:
     """`POST /oauth/par`. Raises OAuthError or StorageError."""
     try:
-        parameters = await _read(request, services)
+        parameters = await _read(request, context, possession)
     except OAuthError as error:
-        services.audit.write(
+        context.audit.write(
             AuditEvent.SIGN_IN_REFUSED,
             client=request.client.client_id,
             error=error.error,
@@ -57,23 +58,23 @@ async def push(request: ClientRequest, services: Services) -> Answer:
             address=request.form.peer,
         )
         raise
-    reference = await in_task(_keep(services, request.client, parameters, request.now))
+    reference = await in_task(_keep(context, request.client, parameters, request.now))
     return json_answer({"request_uri": URN + reference, "expires_in": LIFETIME}, status=201)
 
 
-async def _read(request: ClientRequest, services: Services) -> Parameters:
+async def _read(request: ClientRequest, context: InteractionContext, possession: Possession) -> Parameters:
     if "request_uri" in request.parameters:
         raise InvalidRequest("a request_uri cannot be pushed")
     parameters = request.parameters.with_(client_id=request.client.client_id, **dict.fromkeys(_PROOFS))
     if request.form.dpop is not None:
-        parameters = await _bound(request, parameters, services)
-    validate_authorization(validate_client(request.client, parameters, was_pushed=True), services)
+        parameters = await _bound(request, parameters, possession)
+    validate_authorization(validate_client(request.client, parameters, was_pushed=True), context)
     return parameters
 
 
-async def _bound(request: ClientRequest, parameters: Parameters, services: Services) -> Parameters:
+async def _bound(request: ClientRequest, parameters: Parameters, possession: Possession) -> Parameters:
     """The code is for whoever proved a key here (RFC 9449 section 10.1)."""
-    proven = await binding(request.form, request.client, services.possession) or {}
+    proven = await binding(request.form, request.client, possession) or {}
     key = proven.get("jkt")
     if key is not None and parameters.get("dpop_jkt") not in {None, key}:
         raise InvalidRequest("dpop_jkt is another key than the one of the proof")
@@ -85,7 +86,9 @@ def is_pushed(parameters: Parameters) -> bool:
     return (parameters.get("request_uri") or "").startswith(URN)
 
 
-async def resolve_request_uri(services: Services, parameters: Parameters, *, now: float) -> Parameters:
+async def resolve_request_uri(
+    context: InteractionContext, parameters: Parameters, *, now: float
+) -> Parameters:
     """What was pushed, once; nothing else of the request counts. Raises InvalidRequestUri."""
     key = digest(parameters.require("request_uri").removeprefix(URN))
     client_id = parameters.require("client_id")
@@ -97,20 +100,20 @@ async def resolve_request_uri(services: Services, parameters: Parameters, *, now
             .returning(_row.sealed)
         ).scalar_one_or_none()
 
-    sealed = await services.store.transaction(take)
+    sealed = await context.store.transaction(take)
     if sealed is None:
         raise InvalidRequestUri("the request_uri is unknown, used, expired, or another client's")
-    return read_parameters(services.store.open(sealed, _Pushed, table=pushed_requests, key=key).parameters)
+    return read_parameters(context.store.open(sealed, _Pushed, table=pushed_requests, key=key).parameters)
 
 
-async def _keep(services: Services, client: Client, parameters: Parameters, now: float) -> str:
+async def _keep(context: InteractionContext, client: Client, parameters: Parameters, now: float) -> str:
     reference = secrets.token_urlsafe(32)
     key = digest(reference)
     row = {
         "uri_hash": key,
         "client_id": client.client_id,
-        "sealed": services.store.seal(_Pushed(parameters.encoded()), table=pushed_requests, key=key),
+        "sealed": context.store.seal(_Pushed(parameters.encoded()), table=pushed_requests, key=key),
         "expires_at": now + LIFETIME,
     }
-    await services.store.transaction(lambda connection: connection.execute(insert(pushed_requests), row))
+    await context.store.transaction(lambda connection: connection.execute(insert(pushed_requests), row))
     return reference

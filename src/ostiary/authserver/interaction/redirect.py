@@ -23,7 +23,7 @@ HEADERS = {
 def redirect_to(request: BrowserRequest, url: str, *, to: str) -> Response:
     """To another site. to: what people know it by."""
     response = page_response(Onward(url, to)) if request.is_post else see_other(url)
-    return give_cookie(response, request.browser, request.services.issuer)
+    return give_cookie(response, request.browser, request.context.issuer)
 
 
 def see_other(url: str) -> Response:

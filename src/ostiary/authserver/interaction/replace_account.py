@@ -9,19 +9,19 @@ from starlette.responses import Response
 from ostiary.authserver.interaction.advance import advance
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.change import change_as_seen
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.form_submission import read_submission, step_form, undecided
 from ostiary.authserver.interaction.interaction_state import Choice, Chosen, InteractionState
 from ostiary.authserver.interaction.interaction_view import InteractionView
 from ostiary.authserver.interaction.login_result import label_before
 from ostiary.authserver.interaction.next_step import NextStep
 from ostiary.authserver.pages import ReplaceAccount
-from ostiary.authserver.services import Services
 from ostiary.oauth.server.errors import ServerError
 
 
-async def replace(http_request: Request, services: Services) -> Response:
+async def replace(http_request: Request, context: InteractionContext) -> Response:
     """`POST /oauth/replace`. Raises PageRefused, OAuthError, StorageError."""
-    submission = await read_submission(http_request, services, field="decision")
+    submission = await read_submission(http_request, context, field="decision")
     if not submission.is_about(NextStep.REPLACE):
         return submission.show_again()
     if submission.decision not in {"replace", "keep"}:
@@ -36,7 +36,7 @@ def replace_page(request: BrowserRequest, view: InteractionView) -> ReplaceAccou
     offered = view.state.offered
     if offered is None:
         raise ServerError("no account is offered", detail="the page was asked for at another step")
-    idp = request.services.idps.get(offered.idp)
+    idp = request.context.idps.get(offered.idp)
     return ReplaceAccount(
         idp=idp.display_name if idp else offered.idp,
         connected=label_before(view.state, offered.idp, view.known),

@@ -21,14 +21,14 @@ async def start_interaction(
     is_consented: whether the person need not be asked, or was asked on a page before. Raises PageRefused,
     OAuthError, StorageError.
     """
-    services = request.services
+    context = request.context
     state = InteractionState(authorization, is_consented=is_consented)
-    expires_at = request.now + services.settings.tokens.sign_in.total_seconds()
+    expires_at = request.now + context.life.sign_in.total_seconds()
 
     def work(connection: Connection) -> InteractionView:
         interaction = create_interaction(
-            connection, services.store, state, browser_hash=request.browser.hash, expires_at=expires_at
+            connection, context.store, state, browser_hash=request.browser.hash, expires_at=expires_at
         )
-        return view_of(connection, services, interaction)
+        return view_of(connection, context, interaction)
 
-    return await advance(request, await services.store.transaction(work))
+    return await advance(request, await context.store.transaction(work))

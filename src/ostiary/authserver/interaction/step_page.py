@@ -9,17 +9,17 @@ from ostiary.authserver.interaction.advance import advance
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.connect_accounts import accounts_page
 from ostiary.authserver.interaction.consent import consent_page
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.interaction_view import load_view
 from ostiary.authserver.interaction.next_step import NextStep
 from ostiary.authserver.interaction.replace_account import replace_page
 from ostiary.authserver.pages import Page, page_response
-from ostiary.authserver.services import Services
 from ostiary.oauth.server.parameters import read_parameters
 
 
-async def step_page(http_request: Request, services: Services) -> Response:
+async def step_page(http_request: Request, context: InteractionContext) -> Response:
     """Raises PageRefused, OAuthError, StorageError."""
-    request = BrowserRequest.again(http_request, services)
+    request = BrowserRequest.again(http_request, context)
     parameters = read_parameters(http_request.scope["query_string"])
     view = await load_view(request, parameters.require("walk"))
     page: Page

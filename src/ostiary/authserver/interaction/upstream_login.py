@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert
 
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.idps.idp import IdpError, LoginMemory, LoginOptions, UpstreamIdp
-from ostiary.authserver.services import Services
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.oauth.client.authorization_response import answer_of
 from ostiary.storage.expiry import Expiry
@@ -68,7 +68,7 @@ class PendingLogin(msgspec.Struct, frozen=True):
 
 
 async def begin_login(
-    services: Services,
+    context: InteractionContext,
     idp: UpstreamIdp,
     *,
     browser_hash: str,
@@ -78,7 +78,7 @@ async def begin_login(
 ) -> str:
     """The URL to send the browser to. Raises IdpError, StorageError."""
     state = secrets.token_urlsafe(32)
-    departure = await idp.begin(state=state, redirect_uri=callback_url(services, idp.name), options=options)
+    departure = await idp.begin(state=state, redirect_uri=callback_url(context, idp.name), options=options)
     step = PendingLogin(purpose, departure.memory)
     key = digest(state)
 
@@ -88,17 +88,17 @@ async def begin_login(
                 state_hash=key,
                 browser_hash=browser_hash,
                 idp=idp.name,
-                sealed=services.store.seal(step, table=upstream_states, key=key),
-                expires_at=now + services.settings.tokens.sign_in.total_seconds(),
+                sealed=context.store.seal(step, table=upstream_states, key=key),
+                expires_at=now + context.life.sign_in.total_seconds(),
             )
         )
 
-    await services.store.transaction(remember)
+    await context.store.transaction(remember)
     return departure.url
 
 
 async def complete_login(
-    services: Services, idp_name: str, query: bytes, *, browser_hash: str | None, now: float
+    context: InteractionContext, idp_name: str, query: bytes, *, browser_hash: str | None, now: float
 ) -> tuple[Purpose, UpstreamAccount]:
     """What the login was for, and what it brought.
 
@@ -106,10 +106,10 @@ async def complete_login(
     and PageRefused for what is no answer to a question of ours, LegFailed, StorageError.
     """
     state = answer_of(query).get("state")
-    idp = services.idps.get(idp_name)
+    idp = context.idps.get(idp_name)
     step = None
     if state is not None and idp is not None and browser_hash is not None:
-        step = await _take(services, digest(state), idp_name, browser_hash, now)
+        step = await _take(context, digest(state), idp_name, browser_hash, now)
     if idp is None or step is None:
         raise PageRefused(
             "This sign-in cannot go on",
@@ -123,13 +123,13 @@ async def complete_login(
         raise LoginFailed(step.purpose, error) from error
 
 
-def callback_url(services: Services, idp_name: str) -> str:
+def callback_url(context: InteractionContext, idp_name: str) -> str:
     """Our redirect URI at a provider."""
-    return services.url(f"/oauth/callback/{idp_name}")
+    return context.url(f"/oauth/callback/{idp_name}")
 
 
 async def _take(
-    services: Services, key: str, idp_name: str, browser_hash: str, now: float
+    context: InteractionContext, key: str, idp_name: str, browser_hash: str, now: float
 ) -> PendingLogin | None:
     def take(connection: Connection) -> bytes | None:
         columns = upstream_states.c
@@ -144,7 +144,7 @@ async def _take(
             .returning(columns.sealed)
         ).scalar_one_or_none()
 
-    sealed = await services.store.transaction(take)
+    sealed = await context.store.transaction(take)
     return (
-        None if sealed is None else services.store.open(sealed, PendingLogin, table=upstream_states, key=key)
+        None if sealed is None else context.store.open(sealed, PendingLogin, table=upstream_states, key=key)
     )

@@ -8,8 +8,8 @@ from ostiary.authserver.interaction.authorization_request import (
     AuthorizationRequest,
     choose_resource_and_scopes,
 )
+from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.pages import DestinationRefused, destination
-from ostiary.authserver.services import Services
 from ostiary.oauth.server.authorization_request import read_authorization
 from ostiary.oauth.server.client import AUTHORIZATION_CODE, Client
 from ostiary.oauth.server.errors import (
@@ -54,7 +54,7 @@ def _still_registrable(uri: str, client: Client) -> None:
         raise InvalidRequest(f"no answer goes to the redirect_uri: {refused.description}") from None
 
 
-def validate_authorization(validated: ValidatedClient, services: Services) -> AuthorizationRequest:
+def validate_authorization(validated: ValidatedClient, context: InteractionContext) -> AuthorizationRequest:
     """What is asked for. Raises OAuthError, for the client."""
     client = validated.client
     if not client.may_use(AUTHORIZATION_CODE):
@@ -62,7 +62,7 @@ def validate_authorization(validated: ValidatedClient, services: Services) -> Au
     if client.require_pushed_requests and not validated.was_pushed:
         raise InvalidRequest("this client has to push its requests (RFC 9126)")
     authorization = choose_resource_and_scopes(
-        read_authorization(validated.parameters), client, validated.redirect_uri, services
+        read_authorization(validated.parameters), client, validated.redirect_uri, context
     )
     if authorization.is_silent and not may_skip_consent(client, authorization):
         raise ConsentRequired("the person has to agree, and prompt is none")

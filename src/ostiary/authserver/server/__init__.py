@@ -1,6 +1,7 @@
 """The listeners, and who answers there: route tables, and what has to be done from time to time.
 
 authserver     puts it together
+services       what it is made of: each room is given what it needs
 doors          what programs post to
 page_routes    what people's browsers ask for
 grants         each with what it needs

@@ -25,7 +25,7 @@ from ostiary.authserver.server.doors import doors
 from ostiary.authserver.server.maintenance import maintain, refresh_keys
 from ostiary.authserver.server.mtls_listener import mtls_listener
 from ostiary.authserver.server.page_routes import asgi
-from ostiary.authserver.services import Services
+from ostiary.authserver.server.services import Services
 from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.identity.key_sets import KeySets
 from ostiary.identity.possession import Possession
@@ -125,7 +125,7 @@ class AuthServer:
         posted, read = doors(self.services), documents(self.services)
         listener = Listener(
             name=LISTEN,
-            app=asgi(self.services, doors=posted, documents=read),
+            app=asgi(self.services.pages, doors=posted, documents=read),
             doors=posted,
             documents=read,
             authorities=(canonical_url(self.settings.issuer).authority,),

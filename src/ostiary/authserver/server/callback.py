@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.connections.callback_result import callback_result
+from ostiary.authserver.connections.context import ConnectionsContext
 from ostiary.authserver.idps.idp import IdpError
 from ostiary.authserver.interaction.advance import advance, login_failed, page_url
 from ostiary.authserver.interaction.audit import write_audit
@@ -18,21 +19,20 @@ from ostiary.authserver.interaction.interaction_view import InteractionView, loa
 from ostiary.authserver.interaction.login_result import with_account, with_identity
 from ostiary.authserver.interaction.redirect import see_other
 from ostiary.authserver.interaction.upstream_login import InteractionLogin, LoginFailed, complete_login
-from ostiary.authserver.services import Services
 from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.storage.errors import StorageError
 
 log = structlog.get_logger("ostiary.authserver")
 
 
-async def callback(http_request: Request, services: Services) -> Response:
+async def callback(http_request: Request, context: ConnectionsContext) -> Response:
     """Raises PageRefused, OAuthError, StorageError."""
-    request = BrowserRequest.again(http_request, services)
+    request = BrowserRequest.again(http_request, context)
     idp_name = http_request.path_params["idp"]
     outcome: UpstreamAccount | IdpError
     try:
         purpose, outcome = await complete_login(
-            services,
+            context,
             idp_name,
             http_request.scope["query_string"],
             browser_hash=request.browser.hash,
@@ -42,7 +42,9 @@ async def callback(http_request: Request, services: Services) -> Response:
         purpose, outcome = failed.purpose, failed.error
     if isinstance(purpose, InteractionLogin):
         return await _interaction_result(request, purpose.interaction_id, idp_name, outcome)
-    return await callback_result(request, http_request, purpose, idp_name, outcome)
+    return await callback_result(
+        request, http_request, purpose, idp_name, outcome, disconnector=context.disconnector
+    )
 
 
 async def _interaction_result(

@@ -12,7 +12,7 @@ from ostiary.authserver.http.form_request import read_bare_request
 from ostiary.authserver.idps.client_document import client_documents
 from ostiary.authserver.server.discovery import USERINFO_PATH, discovery_document
 from ostiary.authserver.server.doors import userinfo
-from ostiary.authserver.services import Services
+from ostiary.authserver.server.services import Services
 from ostiary.authserver.signing.signing_keys import JWKS_MAX_AGE
 from ostiary.oauth.server.endpoint_url import endpoint_path, well_known_paths
 from ostiary.transport.direct import Answer, Door, Request

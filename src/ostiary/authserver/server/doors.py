@@ -22,7 +22,7 @@ from ostiary.authserver.rates import ClientRate
 from ostiary.authserver.requests.client_request import ClientEndpoint, for_clients
 from ostiary.authserver.server.discovery import PATHS, REGISTRATION_PATH, USERINFO_PATH, mtls_endpoints
 from ostiary.authserver.server.grants import make_grants
-from ostiary.authserver.services import Services
+from ostiary.authserver.server.services import Services
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.server.endpoint_url import endpoint_path
 from ostiary.transport.direct import Door
@@ -42,7 +42,11 @@ def _forms(services: Services) -> dict[str, Handler]:
         ("/oauth/revoke", Revocation(store, verifier, services.session_ender, audit), rates.token),
         ("/oauth/introspect", Introspection(services.issuer, store, verifier), rates.token),
         ("/oauth/device_authorization", device_authorization, rates.authorize),
-        ("/oauth/par", partial(push, services=services), rates.authorize),
+        (
+            "/oauth/par",
+            partial(push, context=services.pages, possession=services.possession),
+            rates.authorize,
+        ),
     ]
     token = TokenEndpoint(
         make_grants(services), authenticator, rates.token, services.possession, audit, clock

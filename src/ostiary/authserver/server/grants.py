@@ -12,7 +12,7 @@ from ostiary.authserver.grants.jwt_bearer import JwtBearer
 from ostiary.authserver.grants.refresh_token import RefreshToken
 from ostiary.authserver.grants.token_exchange import TokenExchange
 from ostiary.authserver.requests.grant_request import Grant
-from ostiary.authserver.services import Services
+from ostiary.authserver.server.services import Services
 from ostiary.authserver.tokens.session_tokens import SessionTokenIssuer
 from ostiary.authserver.trusted_jwts.verification import TrustedIssuers
 from ostiary.oauth.server.client import (

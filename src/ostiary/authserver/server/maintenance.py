@@ -8,8 +8,8 @@ from collections.abc import Coroutine
 import structlog
 
 from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.server.services import Services
 from ostiary.authserver.server.sweep import sweep
-from ostiary.authserver.services import Services
 from ostiary.authserver.sessions.stale_sessions import end_stale_sessions
 from ostiary.authserver.signing.signing_keys import VIEW_AGE
 from ostiary.crash_text import crash_text

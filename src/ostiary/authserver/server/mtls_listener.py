@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from ostiary.authserver.config.settings import MTLS_LISTEN, MtlsSettings
 from ostiary.authserver.server.doors import mtls_doors
-from ostiary.authserver.services import Services
+from ostiary.authserver.server.services import Services
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.direct import Answer, Door, Request, StreamedAnswer
 from ostiary.transport.limits import Limits

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from ostiary.authserver import device_pages
 from ostiary.authserver.connections.connect import ask, begin
+from ostiary.authserver.connections.context import ConnectionsContext
 from ostiary.authserver.connections.ending import disconnect_account, end_access, sign_out
 from ostiary.authserver.connections.listing import listing
 from ostiary.authserver.connections.offline_access import allow_offline_access, revoke_offline_access
@@ -26,12 +27,11 @@ from ostiary.authserver.interaction.replace_account import replace
 from ostiary.authserver.interaction.step_page import step_page
 from ostiary.authserver.pages import asset_routes
 from ostiary.authserver.server.callback import callback
-from ostiary.authserver.services import Services
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.application import application
 from ostiary.transport.asked_ahead import is_asked_ahead
 
-PagesHandler = Callable[[Request, Services], Awaitable[Response]]
+PagesHandler = Callable[[Request, ConnectionsContext], Awaitable[Response]]
 
 PAGES: list[tuple[str, str, PagesHandler]] = [
     ("GET", "/oauth/authorize", authorize),
@@ -58,7 +58,7 @@ PAGES: list[tuple[str, str, PagesHandler]] = [
 """What people's browsers ask for, below the issuer's own path."""
 
 
-def asgi(services: Services, *, doors: Collection[bytes], documents: Collection[bytes]) -> Starlette:
+def asgi(context: ConnectionsContext, *, doors: Collection[bytes], documents: Collection[bytes]) -> Starlette:
     """All that is no door. doors, documents: their paths, to say which method they take.
 
     What programs ask may be asked by the scripts of any site; no other site's script may read a page.
@@ -73,28 +73,27 @@ def asgi(services: Services, *, doors: Collection[bytes], documents: Collection[
     anybody = CORSMiddleware(
         programs, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"]
     )
-    below = canonical_url(services.issuer).path
-    return application([*asset_routes(below), *_pages(services, below), Mount("/", app=anybody)])
+    below = canonical_url(context.issuer).path
+    return application([*asset_routes(below), *_pages(context, below), Mount("/", app=anybody)])
 
 
 _ALL = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]
 
 
-def _pages(services: Services, below: str) -> list[BaseRoute]:
+def _pages(context: ConnectionsContext, below: str) -> list[BaseRoute]:
     """One route a path, which tells the methods apart."""
     by_path: dict[str, dict[str, PagesHandler]] = {}
     for method, path, handler in PAGES:
         by_path.setdefault(below + path, {})[method] = handler
     return [
-        Route(path, _of_methods(services, handlers, below), methods=_ALL)
-        for path, handlers in by_path.items()
+        Route(path, _of_methods(context, handlers, below), methods=_ALL) for path, handlers in by_path.items()
     ]
 
 
 def _of_methods(
-    services: Services, handlers: dict[str, PagesHandler], below: str
+    context: ConnectionsContext, handlers: dict[str, PagesHandler], below: str
 ) -> Callable[[Request], Awaitable[Response]]:
-    doors = {method: page_door(partial(_asked, handler, services)) for method, handler in handlers.items()}
+    doors = {method: page_door(partial(_asked, handler, context)) for method, handler in handlers.items()}
     allowed = ", ".join(sorted(doors))
 
     async def answer(request: Request) -> Response:
@@ -107,8 +106,8 @@ def _of_methods(
     return answer
 
 
-async def _asked(handler: PagesHandler, services: Services, request: Request) -> Response:
-    return await handler(request, services)
+async def _asked(handler: PagesHandler, context: ConnectionsContext, request: Request) -> Response:
+    return await handler(request, context)
 
 
 def _not_yet() -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from ostiary.authserver.services import Services
+from ostiary.authserver.server.services import Services
 from ostiary.storage.errors import StorageError
 
 

@@ -12,7 +12,7 @@ from ostiary.authserver import codes, devices, replay_guard
 from ostiary.authserver.clients import registered_clients
 from ostiary.authserver.connections import browser_session
 from ostiary.authserver.interaction import interaction_store, pushed_requests, upstream_login
-from ostiary.authserver.services import Services
+from ostiary.authserver.server.services import Services
 from ostiary.authserver.sessions import expired_sessions, refresh_tokens
 from ostiary.authserver.tokens import revoked_tokens
 from ostiary.authserver.upstream_grants import offline_access

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.authserver.background import Background
 from ostiary.authserver.config.settings import AuthServerSettings
+from ostiary.authserver.connections.context import ConnectionsContext
 from ostiary.authserver.resources import Resources
 from ostiary.authserver.sessions.creation import SessionCreator
 from ostiary.authserver.sessions.ending import SessionEnder
@@ -103,3 +104,23 @@ class Services:
     def access_token_verifier(self) -> AccessTokenVerifier:
         """What reads them."""
         return AccessTokenVerifier(self.issuer, self.signing, self.verified_tokens)
+
+    @cached_property
+    def pages(self) -> ConnectionsContext:
+        """What people's pages are given."""
+        return ConnectionsContext(
+            issuer=self.issuer,
+            store=self.store,
+            clients=self.clients,
+            resources=self.resources,
+            common_scopes=self.common_scopes,
+            idps=self.idps,
+            idp_entries=self.settings.upstream_idps,
+            life=self.settings.tokens,
+            rates=self.rates,
+            audit=self.audit,
+            clock=self.clock,
+            configured_clients=self.settings.clients,
+            disconnector=self.disconnector,
+            session_ender=self.session_ender,
+        )
