@@ -20,6 +20,21 @@ from tests.peers.unavailable import FAST
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.database import Database
 
+OSTIARY = (sys.executable, "-m", "ostiary")
+BROWSING = Path(__file__).parent / "cli" / "browsing.py"
+"""The browser of whoever uses a demo in a test; she signs in as alice."""
+LONG = (
+    "tests/end_to_end/",
+    "tests/peers/",
+    "tests/adapters/",
+    "tests/conformance/",
+    "tests/docs/",
+    "tests/cli/",
+    "tests/authserver/replicas/",
+    "tests/authserver/idps/test_real_peers.py",
+)
+"""Where tests start programs, and may go on for a minute; the longest first."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="skip what takes a browser, a peer or PostgreSQL")
@@ -30,9 +45,17 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[FAST] = "1"
 
 
-OSTIARY = (sys.executable, "-m", "ostiary")
-BROWSING = Path(__file__).parent / "cli" / "browsing.py"
-"""The browser of whoever uses a demo in a test; she signs in as alice."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a test that waits for a program that it started needs none."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that nobody waits for it alone in the end."""
+    items.sort(
+        key=lambda item: next((i for i, long in enumerate(LONG) if item.nodeid.startswith(long)), len(LONG))
+    )
 
 
 @dataclass(frozen=True)
