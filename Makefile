@@ -16,14 +16,16 @@ run: $(VENV)/ready  ## the secured zoo demo, on embedded defaults
 	@$(BIN)/ostiary up
 
 test: lint  ## everything CI checks; an advisory of today is told, and fails nobody's change
-	-@$(MAKE) --no-print-directory audit
-	@$(MAKE) --no-print-directory --jobs=2 types test-beside
+	@$(MAKE) --no-print-directory --jobs=3 types advisories test-beside
 	$(BIN)/python -m pytest --durations=20 tests/benchmarks tests/soak
 
 test-fast: $(VENV)/ready  ## what needs neither a browser, nor a peer, nor PostgreSQL
 	$(BIN)/python -m pytest --fast $(BESIDE)
 
-.PHONY: test-beside
+.PHONY: advisories test-beside
+advisories:
+	-@$(MAKE) --no-print-directory audit
+
 test-beside: $(VENV)/ready  # what may run beside something else
 	$(BIN)/python -m pytest $(BESIDE)
 
