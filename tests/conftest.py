@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.clock import Clock
 from tests.peers.postgresql import PostgreSql, running_postgresql
 from tests.peers.unavailable import FAST
 
@@ -175,6 +176,11 @@ def new_demo() -> Iterator[Callable[[Path], Demo]]:
     yield started
     for one in running:
         one.kill()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.clock import Clock
 from tests.credentials.little_google import PRIVATE_KEY, LittleGoogle
 from tests.credentials.token_server import TokenServer
 from tests.peers.certificates import CertificateAuthority
@@ -21,16 +22,6 @@ from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.cache import TokenCache
 from ostiary.credentials.tokens.token import Token
 from ostiary.secrets import Secret
-
-
-class Clock:
-    """Time that stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class CountingSource:
@@ -55,11 +46,6 @@ class CountingSource:
             )
         expires_at = None if self.lifetime is None else self.clock.now + self.lifetime
         return Token(Secret(f"token-{number}"), expires_at)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def id_token(audience: str) -> str:
 FETCH = """
 import asyncio, sys
 from ostiary.credentials import CredentialError, GoogleAccessToken, GoogleIdToken
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.oauth.canonical_url import canonical_url
 
@@ -114,7 +114,7 @@ async def main():
     assert "google.auth" not in sys.modules
     async with Runtime() as runtime:
         server = canonical_url(sys.argv[1])
-        await globals()[sys.argv[2]]().attach(server, runtime=runtime).get(Outgoing("POST", server))
+        await globals()[sys.argv[2]]().attach(server, runtime=runtime).get(OutgoingRequest("POST", server))
 
 try:
     asyncio.run(main())

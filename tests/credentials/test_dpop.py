@@ -12,7 +12,7 @@ from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from joserfc.jws import extract_compact
-from tests.credentials.conftest import Clock
+from tests.clock import Clock
 from tests.credentials.token_server import TokenServer, refusing
 
 from ostiary.credentials import ClientCredentials, CredentialError

@@ -11,19 +11,10 @@ import pytest
 from aiohttp import web
 from joserfc import jws
 from joserfc.jwk import ECKey, Key, RSAKey
+from tests.clock import Clock
 
 from ostiary.identity.key_sets import KeySets
 from ostiary.transport.fetch import Fetcher
-
-
-class Clock:
-    """Time that stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Issuer:
@@ -74,11 +65,6 @@ class Issuer:
         head: dict[str, Any] = {"alg": alg, "kid": key.kid} | (header or {})
         registry = jws.JWSRegistry(algorithms=[head["alg"]], strict_check_header=False)
         return jws.serialize_compact(head, json.dumps(self.claims(**changes)), key, registry=registry)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

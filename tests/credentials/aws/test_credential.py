@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from joserfc.errors import JoseError
 from pydantic import ValidationError
-from tests.credentials.conftest import Clock
+from tests.clock import Clock
 from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer
 

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import ECKey
-from tests.credentials.conftest import Clock
+from tests.clock import Clock
 from tests.credentials.token_server import TokenServer, refusing, saying
 from tests.peers.certificates import CertificateAuthority
 

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 from aiohttp import web
-from tests.credentials.conftest import Clock
+from tests.clock import Clock
 from tests.credentials.token_server import TokenServer
 
 from ostiary.credentials import ClientCredentials

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.credentials.conftest import Clock
+from tests.clock import Clock
 from tests.credentials.signed import Signer
 
 from ostiary.credentials import TokenExchange

@@ -10,7 +10,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from pydantic import TypeAdapter, ValidationError
-from tests.credentials.conftest import Clock
+from tests.clock import Clock
 from tests.credentials.naming_server import naming
 from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.credentials.conftest import Clock
+from tests.clock import Clock
 from tests.credentials.describing_server import WELL_KNOWN, mcp_server
 from tests.credentials.token_server import TokenServer
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from pydantic import ValidationError
-from tests.credentials.conftest import Clock
+from tests.clock import Clock
 from tests.credentials.persons_issuer import Person, PersonsIssuer, persons_issuer, redirect_port
 
 from ostiary.credentials import CredentialError, OAuthUser

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.credentials.conftest import Clock
+from tests.clock import Clock
 
 from ostiary.credentials.oauth_user.dpop_key import KeptDpopKey
 from ostiary.oauth.canonical_url import canonical_url

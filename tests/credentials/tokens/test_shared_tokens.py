@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.credentials.conftest import Clock, CountingSource
+from tests.clock import Clock
+from tests.credentials.conftest import CountingSource
 from tests.credentials.token_server import TokenServer
 from tests.peers.postgresql import PostgreSql
 
@@ -43,7 +44,7 @@ KEY = TokenKey("one")
 REPLICA = """
 import asyncio, json, sys
 from ostiary.credentials import ClientCredentials
-from ostiary.credentials.headers.headers import Outgoing
+from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.stored_tokens import StoredTokens
 from ostiary.oauth.canonical_url import canonical_url
@@ -61,7 +62,7 @@ async def main():
     credential = ClientCredentials(client_id="ostiary", client_secret=secret, token_url=said["token_url"])
     server = canonical_url("https://mcp.example.com/mcp")
     async with Runtime(shared=stored) as runtime:
-        headers = await credential.attach(server, runtime=runtime).get(Outgoing("POST", server))
+        headers = await credential.attach(server, runtime=runtime).get(OutgoingRequest("POST", server))
     await stored.close()
     print(dict(headers)["authorization"], flush=True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from pydantic import ValidationError
-from tests.credentials.conftest import Clock
+from tests.clock import Clock
 from tests.credentials.naming_server import naming
 from tests.credentials.signed import Signer
 from tests.credentials.token_server import TokenServer, refusing
