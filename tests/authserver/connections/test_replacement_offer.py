@@ -23,7 +23,7 @@ from tests.authserver.person import Person, Seen, World, world
 
 from ostiary.storage.schema import session_grants, upstream_grants, walks
 
-MALLORY = {"sub": "666", "name": "Mallory", "preferred_username": "mallory"}
+MALLORY = {"sub": "account-of-mallory", "name": "Mallory", "preferred_username": "mallory"}
 REPLACE = "/connections/replace"
 
 
@@ -53,7 +53,7 @@ async def test_the_other_account_waits_sealed(start: Start, clock: Clock) -> Non
     async with world(start, clock, hub="on_demand") as here:
         asked = await offered(here, await here.person())
         (waiting,) = await everything(here.server, walks)
-        for secret in (here.hub.families[-1].current, asked.hidden["offer"], "mallory", "666"):
+        for secret in (here.hub.families[-1].current, asked.hidden["offer"], "mallory", "account-of-mallory"):
             assert secret not in repr(waiting)
 
 
@@ -77,10 +77,14 @@ async def test_replacing_ends_the_account_of_before(start: Start, clock: Clock) 
         assert notice(seen) == (
             "The account was replaced. You can go back to the program that you came from."
         )
-        assert await accounts(here) == ["666"]
+        assert await accounts(here) == ["account-of-mallory"]
         assert first in {form["token"] for form in here.hub.revoked}
         (replaced,) = events(here.server, "account_replaced")
-        assert (replaced["idp"], replaced["account"], replaced["before"]) == ("hub", "666", "4711")
+        assert (replaced["idp"], replaced["account"], replaced["before"]) == (
+            "hub",
+            "account-of-mallory",
+            "4711",
+        )
         (gone,) = events(here.server, "account_disconnected")
         assert gone["account"] == "4711"
         (new,) = [row for row in await everything(here.server, upstream_grants) if row["idp"] == "hub"]
