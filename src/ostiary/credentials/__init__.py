@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any
 from ostiary.credentials.chain import Chain
 from ostiary.credentials.credential import Credential
 from ostiary.credentials.error import CredentialError
+from ostiary.credentials.headers.headers import ServerRefusal
 from ostiary.credentials.single_credential import KINDS, SingleCredential
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ __all__ = [
     "IdJag",
     "NoCredential",
     "OAuthUser",
+    "ServerRefusal",
     "SingleCredential",
     "TokenExchange",
     "WorkloadJwt",
