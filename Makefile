@@ -62,7 +62,7 @@ sbom: $(VENV)/tools/ready  ## what an installation of this version is made of, i
 	  --output-reproducible --output-format JSON --output-file dist/ostiary.cdx.json
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .mypy_cache .pytest_cache .hypothesis .ruff_cache
 
 $(VENV)/ready: pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -8,6 +8,7 @@
     key_set           one issuer's keys
     key_sets          where they come from, and how long they are believed
     google_id_token   what Google's tokens need besides
+    spiffe            names of workloads, and their owners
 
 Its one rule: a key set that can't be had verifies nothing.
 """

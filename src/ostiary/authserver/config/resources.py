@@ -16,12 +16,11 @@ from pydantic import (
 
 from ostiary.authserver.config.idps import IdpName
 from ostiary.identity.inbound import ScopeToken
+from ostiary.identity.spiffe import MOST_OWNER_BYTES, OWNER
 from ostiary.oauth.server.resource import ResourcePattern
 from ostiary.settings import Settings
 
-Owner = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*$", max_length=255)
-]
+Owner = Annotated[str, StringConstraints(pattern=f"^{OWNER}$", max_length=MOST_OWNER_BYTES)]
 """The workload that the upstream tokens belong to: `namespace/name`."""
 
 
