@@ -1,22 +1,23 @@
 """The right credential on every hop between an AI agent and an MCP server.
 
-    cli              the commands
-    config           ostiary.yaml: one file, checked before anything runs
-    authserver       the authorization server: signs people in, and gives clients tokens
-    gateway          the broker: many MCP servers behind one guarded endpoint
-    cloudrun         Google Cloud Run, emulated on this machine
-    zoo              the example MCP server
-    diagnosis        why a call is refused
-    credentials      what we send: tokens fetched, kept fresh, attached
-    identity         who is calling: tokens verified
-    storage          what must survive, sealed
-    telemetry        what happened: logs, the audit, metrics
-    transport        how bytes come and go
-    settings         the words that all configuration shares
-    oauth, mcp       the protocols' rules, pure
-    secrets          values that must not be seen
-    operator_error   what whoever runs it has to do something about
-    crash_text       a bug of ours, as the log has it
+    cli                 the commands
+    config              ostiary.yaml: one file, checked before anything runs
+    authserver          the authorization server: signs people in, and gives clients tokens
+    gateway             the broker: many MCP servers behind one guarded endpoint
+    cloudrun            Google Cloud Run, emulated on this machine
+    zoo                 the example MCP server
+    diagnosis           why a call is refused
+    credentials         what we send: tokens fetched, kept fresh, attached
+    identity            who is calling: tokens verified
+    storage             what must survive, sealed
+    telemetry           what happened: logs, the audit, metrics
+    transport           how bytes come and go
+    settings            the words that all configuration shares
+    oauth, mcp          the protocols' rules, pure
+    secrets             values that must not be seen
+    operator_error      what whoever runs it has to do something about
+    crash_text          a bug of ours, as the log has it
+    inline_coroutines   coroutines driven by the bytes themselves, without a task
 
 Each may import what stands below it, never what stands above or beside it.
 """

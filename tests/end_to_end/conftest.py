@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.gateway import Gateway, GatewaySettings
 from ostiary.settings import Listen
-from ostiary.transport.direct import Answer, Doors, Request
+from ostiary.transport.inline_http import Answer, Doors, Request
 from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind, serving
 from ostiary.zoo.server import zoo_app

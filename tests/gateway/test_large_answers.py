@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 from tests.gateway.conftest import Caller, error, result
 
+from ostiary import inline_coroutines
 from ostiary.gateway.upstreams.held_lists import HeldLists
 from ostiary.gateway.upstreams.large_answers import OneAtATime
+from ostiary.inline_coroutines import as_future
 from ostiary.mcp.links import MOST_LINKS
 from ostiary.mcp.merging import ListBudget
-from ostiary.transport import stepping
-from ostiary.transport.stepping import as_future
 
 if TYPE_CHECKING:
     from tests.gateway.conftest import McpServer, Reply, Seen, StartGateway
@@ -302,7 +302,7 @@ async def test_one_caller_s_lists_that_wait_for_a_slow_server_hide_nothing_from_
 
 async def test_whoever_leaves_while_lists_come_leaves_nothing_of_them_behind() -> None:
     """What comes in the very turn in which they leave was held for them for ever."""
-    lists, come = HeldLists("s", ListBudget()), stepping.Reply[None]()
+    lists, come = HeldLists("s", ListBudget()), inline_coroutines.InlineFuture[None]()
 
     async def whole_list(held: ExitStack) -> None:
         await come

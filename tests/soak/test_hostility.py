@@ -26,7 +26,7 @@ from tests.end_to_end.conftest import listening
 from tests.peers.mcp_clients.client import free_port
 from tests.soak.hostility import META
 
-from ostiary.transport.direct import Answer, Request
+from ostiary.transport.inline_http import Answer, Request
 
 SECONDS = float(os.environ.get("OSTIARY_SOAK_SECONDS", "60"))
 HONEST = 50

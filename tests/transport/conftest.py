@@ -12,7 +12,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.types import Receive, Scope, Send
 
 from ostiary.settings import Listen
-from ostiary.transport.direct import Answer, Request, StreamedAnswer
+from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
 from ostiary.transport.limits import Limits
 from ostiary.transport.serving import address_of, bind, serving
 

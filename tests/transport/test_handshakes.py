@@ -14,7 +14,7 @@ from tests.peers.certificates import CertificateAuthority
 
 from ostiary.settings import Listen
 from ostiary.transport import handshakes
-from ostiary.transport.direct import Answer, Request
+from ostiary.transport.inline_http import Answer, Request
 from ostiary.transport.limits import Limits
 from ostiary.transport.serving import address_of, bind, serving
 

@@ -15,7 +15,7 @@ from tests.transport.conftest import HOST, call, get
 
 from ostiary.transport import byte_budget, serving
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
-from ostiary.transport.direct import DirectProtocol
+from ostiary.transport.inline_http import InlineHttpProtocol
 from ostiary.transport.limits import Limits
 
 if TYPE_CHECKING:
@@ -347,7 +347,7 @@ async def test_a_body_behind_a_call_under_way_is_dropped_when_it_has_to_give_way
     await client.send("x" * 90_000)
     await other.send(head("/call", "Content-Length: 1000000"), "x" * 20_000)
     await asyncio.sleep(0.1)
-    connections = [held for held in gc.get_objects() if isinstance(held, DirectProtocol)]
+    connections = [held for held in gc.get_objects() if isinstance(held, InlineHttpProtocol)]
     assert max(len(connection.body) for connection in connections) < 50_000
     behind.let_go.set()
     assert await client.answer() == "200 wait"

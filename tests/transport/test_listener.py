@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.transport.conftest import HOST, call, get
 
-from ostiary.transport.direct import DirectProtocol
+from ostiary.transport.inline_http import InlineHttpProtocol
 from ostiary.transport.limits import Limits
 
 if TYPE_CHECKING:
@@ -352,7 +352,7 @@ async def test_a_deadline_of_a_connection_that_is_gone_ends_no_others(start_list
     port = sock.getsockname()[1]
     gone.writer.transport.abort()
     await asyncio.sleep(0)  # it is closed, and the listener has not noticed yet
-    protocols = [held for held in gc.get_objects() if isinstance(held, DirectProtocol)]
+    protocols = [held for held in gc.get_objects() if isinstance(held, InlineHttpProtocol)]
     for protocol in protocols:
         if protocol.client is not None and protocol.client[1] == port:
             protocol.expire(asyncio.get_running_loop().time() + 60)

@@ -18,7 +18,7 @@ from tests.transport.test_upstream import (
     server,
 )
 
-from ostiary.transport.stepping import as_future
+from ostiary.inline_coroutines import as_future
 from ostiary.transport.upstream import CallerBusy, Upstream, UpstreamAnswer, UpstreamFailed, UpstreamLimits
 from ostiary.transport.upstream.turns import Turns
 

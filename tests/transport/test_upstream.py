@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.peers.certificates import CertificateAuthority
 from tests.peers.http_proxy import HttpProxy, proxying
 
+from ostiary.inline_coroutines import as_future
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.proxies import NONE, Proxies, proxies_of
-from ostiary.transport.stepping import as_future
 from ostiary.transport.trust import TrustSet
 from ostiary.transport.upstream import CallStep, Upstream, UpstreamAnswer, UpstreamFailed, UpstreamLimits
 from ostiary.transport.upstream.connection import READ_AT_ONCE

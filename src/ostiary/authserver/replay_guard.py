@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from ostiary.inline_coroutines import in_task
 from ostiary.storage.expiry import Expiry
 from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import used_once
 from ostiary.storage.store import digest
-from ostiary.transport.stepping import in_task
 
 if TYPE_CHECKING:
     from ostiary.storage.store import Store

@@ -9,7 +9,7 @@ from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.error_response import error_response
 from ostiary.gateway.inbound.receive import receive, require_one_meaning, require_origin
 from ostiary.mcp.errors import InternalError, McpError
-from ostiary.transport.direct import Answer, Request, StreamedAnswer
+from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
 
 if TYPE_CHECKING:
     from ostiary.gateway.inbound.authentication import InboundAuth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ostiary.gateway.errors import GatewayError
 from ostiary.mcp.errors import McpError
-from ostiary.transport.direct import Answer
+from ostiary.transport.inline_http import Answer
 
 JSON = b"content-type: application/json\r\n"
 

@@ -22,7 +22,7 @@ from ostiary.mcp.merging import ListBudget
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.protected_resource import metadata_path
 from ostiary.oauth.resource_server.protected_resource import protected_resource
-from ostiary.transport.direct import Doors
+from ostiary.transport.inline_http import Doors
 from ostiary.transport.limits import Limits
 from ostiary.transport.proxies import Proxies
 from ostiary.transport.upstream import Upstream, UpstreamLimits

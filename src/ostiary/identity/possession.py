@@ -30,7 +30,7 @@ class ReplayStore(Protocol):
     """Where proofs are remembered until they would be refused anyway."""
 
     def take(self, name: str, *, until: float, now: float) -> Awaitable[bool]:
-        """Whether nobody took it before. Times: seconds since the epoch. It is stepped (see `stepping`)."""
+        """Whether nobody took it before. Times: seconds since the epoch. It may be awaited inline."""
 
 
 class RememberedReplays:

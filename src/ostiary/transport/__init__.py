@@ -6,18 +6,17 @@ In:
     listeners      listeners as values
     serving        uvicorn inside our own event loop, one listener a socket
     listener       what every listener refuses: framing tricks, floods, slow senders
-    direct         requests answered inside the protocol, without ASGI: the gateway's calls
+    inline_http    requests answered inside the protocol, without ASGI: the gateway's calls
     limits         how much one caller may make us hold
     byte_budget    bytes held for many, bounded all together
     handshakes     TLS connections accepted, so many handshakes at once
     mutual_tls     listeners that ask for a certificate
-    stepping       coroutines driven by the bytes themselves, without a task
     forwarded      who is at the other end when proxies stand between
     same_origin    which hosts are ours, and whether a browser's page may ask
     request_head   what the head of a request must be
     asked_ahead    pages that nobody looks at yet
     free_memory    what was freed is given back to the system
-    outbox         writes of one turn of the loop, made together
+    write_batch    writes of one turn of the loop, made together
     application    ASGI applications whose paths are exact
 
 Out:

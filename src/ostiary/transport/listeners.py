@@ -10,8 +10,8 @@ from socket import socket
 
 from starlette.types import ASGIApp
 
-from ostiary.transport.direct import Doors
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
+from ostiary.transport.inline_http import Doors
 from ostiary.transport.limits import Limits
 from ostiary.transport.same_origin import SameOrigin, own_hosts
 from ostiary.transport.serving import address_of, serving

@@ -22,11 +22,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ostiary.operator_error import OperatorError
 from ostiary.settings import Listen
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
-from ostiary.transport.direct import DirectProtocol, Doors
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
 from ostiary.transport.handshakes import accept_tls
+from ostiary.transport.inline_http import Doors, InlineHttpProtocol
 from ostiary.transport.limits import Limits
-from ostiary.transport.outbox import Outbox
+from ostiary.transport.write_batch import WriteBatch
 
 BACKLOG = 2048
 DRAIN_SECONDS = 5
@@ -90,7 +90,7 @@ async def serving(  # noqa: PLR0913 - a setting each
     """Serve `app` on a bound socket while the block runs, then drain and close.
 
     hosts: the `Host` values that are ours, lower case with port; None takes any one.
-    doors, documents: paths whose POST or GET requests are answered inside the protocol (see `direct`).
+    doors, documents: paths whose POST or GET requests are answered inside the protocol (see `inline_http`).
     proxies: whose word on who is behind them counts.
     tls: what the listener speaks TLS with; None for TLS that ends in front of us, or on this machine.
     """
@@ -99,13 +99,13 @@ async def serving(  # noqa: PLR0913 - a setting each
         http=cast(
             "type[asyncio.Protocol]",
             partial(
-                DirectProtocol,
+                InlineHttpProtocol,
                 limits=limits,
                 hosts=_as_bytes(hosts),
                 doors=doors or {},
                 documents=documents or {},
                 proxies=proxies,
-                outbox=Outbox(asyncio.get_running_loop()),
+                write_batch=WriteBatch(asyncio.get_running_loop()),
                 unproven=ByteBudget(limits.unproven_bytes),
                 callers=BudgetsByOwner(limits.caller_bytes),
             ),
@@ -157,7 +157,7 @@ async def _sweep(server: uvicorn.Server) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         for connection in list(server.server_state.connections):
-            if isinstance(connection, DirectProtocol):
+            if isinstance(connection, InlineHttpProtocol):
                 loop.call_soon(connection.expire, loop.time())  # each apart: a fault of one is its own
 
 

@@ -29,6 +29,7 @@ from ostiary.authserver.clients.strangers_reach import check_keys_location, stra
 from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.config.settings import RegistrationSettings
 from ostiary.authserver.rates import RateLimit
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.oauth.server.client_document import cache_lifetime, client_from_document
@@ -39,7 +40,6 @@ from ostiary.storage.schema import clients
 from ostiary.storage.store import Store
 from ostiary.transport.fetch import NOT_JSON, Fetcher, FetchError
 from ostiary.transport.proxies import Proxies
-from ostiary.transport.stepping import in_task
 
 MAX_BYTES = 10 * 1024
 TIMEOUT = 5.0

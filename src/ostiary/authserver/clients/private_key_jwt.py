@@ -12,12 +12,12 @@ from ostiary.authserver.clients.keys import ClientKeys
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
 from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.identity.key_set import KeySet
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.jwt_claims import LEEWAY
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.client_assertion import check_client_assertion
 from ostiary.oauth.server.errors import InvalidClient
 from ostiary.storage.store import Store
-from ostiary.transport.stepping import in_task
 
 NAME = "the client assertion"
 

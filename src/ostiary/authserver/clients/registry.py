@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from ostiary.authserver.clients.metadata_documents import DocumentClients
 from ostiary.authserver.clients.registered_clients import RegisteredClients
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.client_document import document_url
-from ostiary.transport.stepping import in_task
 
 
 class ClientRegistry:

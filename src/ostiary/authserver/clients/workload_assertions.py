@@ -12,12 +12,12 @@ from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
 from ostiary.authserver.trusted_jwts.verification import TrustedJwt, verify_trusted_jwt
 from ostiary.identity.key_sets import KeySets
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.confirmation import is_confirmed
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.server.client_assertion import TYPES
 from ostiary.oauth.server.errors import InvalidClient
 from ostiary.oauth.server.trusted_subject import matches_subject
-from ostiary.transport.stepping import in_task
 
 NAME = "the workload's assertion"
 

@@ -10,13 +10,13 @@ from ostiary.authserver.devices import DeviceRequest, new_device
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.requests.client_request import ClientRequest
 from ostiary.authserver.resources import Resources
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.server.client import DEVICE_CODE
 from ostiary.oauth.server.device_code import INTERVAL
 from ostiary.oauth.server.errors import UnauthorizedClient
 from ostiary.oauth.server.scope import read_scope
 from ostiary.storage.store import Store
-from ostiary.transport.direct import Answer
-from ostiary.transport.stepping import in_task
+from ostiary.transport.inline_http import Answer
 
 VERIFICATION_PATH = "/device"
 """Where its person types the code: short, as it is typed too."""

@@ -15,6 +15,7 @@ from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.requests.client_request import ClientRequest
 from ostiary.authserver.sessions import refresh_tokens
 from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier, is_live
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_parts import is_jwt
 from ostiary.oauth.server.client import Client
@@ -23,8 +24,7 @@ from ostiary.oauth.server.introspection import INACTIVE, active_answer
 from ostiary.oauth.server.refresh_rotation import Rotate, decide
 from ostiary.oauth.server.scope import write_scope
 from ostiary.storage.store import Store
-from ostiary.transport.direct import Answer
-from ostiary.transport.stepping import in_task
+from ostiary.transport.inline_http import Answer
 
 
 @dataclass(frozen=True, slots=True)

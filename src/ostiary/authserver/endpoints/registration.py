@@ -25,6 +25,7 @@ from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.rates import RateLimit
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.oauth.server.client_registration import client_from_metadata, registered_metadata
@@ -32,9 +33,8 @@ from ostiary.oauth.server.errors import InvalidClientMetadata, Unavailable
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
 from ostiary.transport.addresses import network_of
-from ostiary.transport.direct import Answer
 from ostiary.transport.fetch import NOT_JSON
-from ostiary.transport.stepping import in_task
+from ostiary.transport.inline_http import Answer
 
 KIND = ClientKind.DYNAMIC
 WHEN_FULL = 3600

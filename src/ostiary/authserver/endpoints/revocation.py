@@ -18,12 +18,12 @@ from ostiary.authserver.sessions import refresh_tokens
 from ostiary.authserver.sessions.ending import EndReason, SessionEnder
 from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier
 from ostiary.authserver.tokens.revoked_tokens import remember_revoked
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_parts import is_jwt
 from ostiary.storage.store import Store, digest
 from ostiary.telemetry.audit import Audit
-from ostiary.transport.direct import Answer
-from ostiary.transport.stepping import in_task
+from ostiary.transport.inline_http import Answer
 
 
 @dataclass(frozen=True, slots=True)

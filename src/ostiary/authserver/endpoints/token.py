@@ -22,7 +22,7 @@ from ostiary.oauth.server.client import (
 )
 from ostiary.oauth.server.errors import UnauthorizedClient, UnsupportedGrantType
 from ostiary.telemetry.audit import Audit
-from ostiary.transport.direct import Answer
+from ostiary.transport.inline_http import Answer
 
 _GOES_ON = frozenset({AUTHORIZATION_CODE, REFRESH_TOKEN, DEVICE_CODE})
 """What was authorized already: it does not fail because a client's document is out of reach."""

@@ -17,6 +17,7 @@ from ostiary.authserver.rates import ClientRate, CountedRequest
 from ostiary.authserver.sessions.session import Session, find
 from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier
 from ostiary.identity.possession import Possession
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.challenge import bearer_challenge
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, OAuthError, TokenRefused
 from ostiary.oauth.jwt_claims import scopes_of
@@ -26,8 +27,7 @@ from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
 from ostiary.oauth.server.errors import InvalidDpopProof
 from ostiary.oauth.server.id_token import scope_claims
 from ostiary.storage.store import Store, digest
-from ostiary.transport.direct import Answer
-from ostiary.transport.stepping import in_task
+from ostiary.transport.inline_http import Answer
 
 OPENID = "openid"
 BEARER = "Bearer"

@@ -21,13 +21,13 @@ from ostiary.authserver.sessions.creation import NewSession, SessionCreated, Ses
 from ostiary.authserver.sessions.ending import EndReason, SessionEnder, SessionMustEnd
 from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.session_tokens import SessionTokenIssuer, SessionTokens
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import JKT
 from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.oauth.server.pkce import check_verifier
 from ostiary.oauth.server.resource import same_resource
 from ostiary.storage.store import Store
-from ostiary.transport.stepping import in_task
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from ostiary.authserver.resources import Resources, Target
 from ostiary.authserver.sessions.creation import NewSession, SessionCreated, SessionCreator
 from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.session_tokens import SessionTokenIssuer, SessionTokens
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.server.errors import InvalidGrant, OAuthError
 from ostiary.oauth.server.resource import same_resource
 from ostiary.storage.store import Store
-from ostiary.transport.stepping import in_task
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from ostiary.authserver.tokens.access_tokens import AccessTokenIssuer
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
 from ostiary.authserver.trusted_jwts.verification import TrustedIssuers, TrustedJwt
 from ostiary.identity.jwt_verifier import read_jwt
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.oauth.server.id_jag import TYPE as ID_JAG
-from ostiary.transport.stepping import in_task
 
 KINDS: Mapping[str, TrustedUse] = {ID_JAG: TrustedUse.ID_JAG}
 """What an issuer has to be trusted for, by the `typ` of its assertion."""

@@ -24,6 +24,7 @@ from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.sessions.stale_sessions import stale_reason
 from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.session_tokens import SessionTokenIssuer, SessionTokens
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import CNF, JKT, X5T, is_confirmed
 from ostiary.oauth.server.errors import InvalidGrant
@@ -32,7 +33,6 @@ from ostiary.oauth.server.resource import same_resource
 from ostiary.oauth.server.scope import narrowed, read_scope
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
-from ostiary.transport.stepping import in_task
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,13 @@ from ostiary.authserver.sessions import users
 from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.access_tokens import AccessTokenFor, AccessTokenIssuer
 from ostiary.authserver.trusted_jwts.verification import TrustedIssuers
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.oauth.server.delegation import permit_delegation
 from ostiary.oauth.server.errors import InvalidScope
 from ostiary.oauth.server.scope import narrowed
 from ostiary.oauth.server.token_exchange import ExchangeRequest, read_exchange
 from ostiary.storage.store import Store
-from ostiary.transport.stepping import in_task
 
 MOST = 900.0
 """Seconds that a token lives at most: it has no session that could be ended."""

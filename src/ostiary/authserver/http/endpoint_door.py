@@ -1,7 +1,7 @@
 """A handler of back-channel requests, as a door of the listener.
 
-A door is stepped without a task, which is what makes a token cheap. A handler that waits for the store or for
-another server does so through `in_task`; one that needs neither answers where its last byte was read.
+A door runs inline, without a task, which is what makes a token cheap. A handler that waits for the store or
+for another server does so through `in_task`; one that needs neither answers where its last byte was read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.errors import ServerError, TooManyRequests, Unavailable
 from ostiary.storage.errors import StorageError
 from ostiary.telemetry.audit import Audit
-from ostiary.transport.direct import Answer, Door, Request
+from ostiary.transport.inline_http import Answer, Door, Request
 
 log = structlog.get_logger("ostiary.authserver")
 

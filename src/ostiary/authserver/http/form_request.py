@@ -8,7 +8,7 @@ from ostiary.identity.possession import Sender
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import InvalidRequest
 from ostiary.oauth.server.parameters import Parameters, read_parameters
-from ostiary.transport.direct import Request
+from ostiary.transport.inline_http import Request
 
 FORM = b"application/x-www-form-urlencoded"
 JSON = b"application/json"

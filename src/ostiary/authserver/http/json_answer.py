@@ -9,7 +9,7 @@ import msgspec
 
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.errors import InvalidClient, TooManyRequests, Unavailable
-from ostiary.transport.direct import Answer
+from ostiary.transport.inline_http import Answer
 
 PRIVATE = (
     b"content-type: application/json\r\n"

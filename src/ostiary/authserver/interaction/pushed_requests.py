@@ -18,6 +18,7 @@ from ostiary.authserver.interaction.validated_client import validate_authorizati
 from ostiary.authserver.requests.client_request import ClientRequest
 from ostiary.authserver.tokens.binding import binding
 from ostiary.identity.possession import Possession
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.errors import InvalidRequest, InvalidRequestUri
@@ -25,8 +26,7 @@ from ostiary.oauth.server.parameters import Parameters, read_parameters
 from ostiary.storage.expiry import Expiry
 from ostiary.storage.schema import pushed_requests
 from ostiary.storage.store import digest
-from ostiary.transport.direct import Answer
-from ostiary.transport.stepping import in_task
+from ostiary.transport.inline_http import Answer
 
 URN = "urn:ietf:params:oauth:request_uri:"
 LIFETIME = 90

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ostiary.oauth.server.client import Client
-from ostiary.transport.direct import Answer
+from ostiary.transport.inline_http import Answer
 
 if TYPE_CHECKING:
     from ostiary.authserver.clients.authentication import ClientAuthenticator

@@ -15,7 +15,7 @@ from ostiary.authserver.server.doors import userinfo
 from ostiary.authserver.server.services import Services
 from ostiary.authserver.signing.signing_keys import JWKS_MAX_AGE
 from ostiary.oauth.server.endpoint_url import endpoint_path, well_known_paths
-from ostiary.transport.direct import Answer, Door, Request
+from ostiary.transport.inline_http import Answer, Door, Request
 
 PUBLIC = (
     b"content-type: application/json\r\n"

@@ -25,7 +25,7 @@ from ostiary.authserver.server.grants import make_grants
 from ostiary.authserver.server.services import Services
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.server.endpoint_url import endpoint_path
-from ostiary.transport.direct import Door
+from ostiary.transport.inline_http import Door
 
 
 def _forms(services: Services) -> dict[str, Handler]:

@@ -13,7 +13,7 @@ from ostiary.authserver.config.settings import MTLS_LISTEN, MtlsSettings
 from ostiary.authserver.server.doors import mtls_doors
 from ostiary.authserver.server.services import Services
 from ostiary.oauth.canonical_url import canonical_url
-from ostiary.transport.direct import Answer, Door, Request, StreamedAnswer
+from ostiary.transport.inline_http import Answer, Door, Request, StreamedAnswer
 from ostiary.transport.limits import Limits
 from ostiary.transport.listeners import Listener
 from ostiary.transport.mutual_tls import mutual_tls

@@ -13,12 +13,12 @@ from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.authserver.tokens.revoked_tokens import is_revoked
 from ostiary.authserver.verified_token_cache import VerifiedTokenCache
 from ostiary.identity.jwt_verifier import read_jwt, verify
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.resource_server.access_token import TYPE, require_access_token
 from ostiary.storage.store import digest
-from ostiary.transport.stepping import in_task
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,11 @@ from ostiary.authserver.idps.idp import (
 from ostiary.authserver.upstream_account import UpstreamTokens
 from ostiary.authserver.upstream_grants import transitions
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, find
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
 from ostiary.storage.errors import StorageError
 from ostiary.storage.store import Store, digest
 from ostiary.telemetry.audit import Audit
-from ostiary.transport.stepping import in_task
 
 ASKING = 15.0
 """Seconds that the provider may take, all in all."""

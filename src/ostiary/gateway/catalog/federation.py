@@ -18,6 +18,7 @@ from ostiary.gateway.catalog.translate import read_result
 from ostiary.gateway.errors import BadAnswer, GatewayError, ListTooLong, ServerTimedOut
 from ostiary.gateway.upstreams.server import Server, account_of
 from ostiary.identity.principal import Principal
+from ostiary.inline_coroutines import InlineCoroutine, as_future, next_turn
 from ostiary.mcp.errors import InvalidParams, McpError, MethodNotFound
 from ostiary.mcp.merging import (
     ListKind,
@@ -32,8 +33,7 @@ from ostiary.mcp.merging import (
 from ostiary.mcp.messages import Change, Message, write_answer
 from ostiary.mcp.names import Names
 from ostiary.mcp.raw_object import Raw, read_members, read_string
-from ostiary.transport.direct import Answer, Request, StreamedAnswer
-from ostiary.transport.stepping import Stepped, as_future, next_turn
+from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
 
 T = TypeVar("T")
 
@@ -167,7 +167,7 @@ async def _add(own: OwnList, kind: ListKind, page: ListPage, names: Names) -> No
 
 
 async def _gather(
-    servers: Sequence[Server], ask: Callable[[Server], Stepped[T | None]]
+    servers: Sequence[Server], ask: Callable[[Server], InlineCoroutine[T | None]]
 ) -> tuple[list[tuple[Server, T]], list[UnavailableServer]]:
     """What each server says, in their order, and which said nothing. An answer of None is left out.
 
@@ -201,7 +201,9 @@ async def _gather(
     return found, missing
 
 
-async def _said(server: Server, ask: Callable[[Server], Stepped[T | None]]) -> T | UnavailableServer | None:
+async def _said(
+    server: Server, ask: Callable[[Server], InlineCoroutine[T | None]]
+) -> T | UnavailableServer | None:
     try:
         return await ask(server)
     except McpError as error:

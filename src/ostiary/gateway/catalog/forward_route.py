@@ -9,7 +9,7 @@ from ostiary.gateway.catalog.translate import Rename, translate, translate_large
 from ostiary.gateway.upstreams.server import Server
 from ostiary.identity.principal import Principal
 from ostiary.mcp.messages import Change, Message, read_name
-from ostiary.transport.direct import Answer, Request, StreamedAnswer
+from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
 from ostiary.transport.upstream import LARGE
 
 

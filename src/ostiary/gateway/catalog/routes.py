@@ -20,7 +20,7 @@ from ostiary.mcp.merging import LIST_KINDS
 from ostiary.mcp.messages import Message, read_name
 from ostiary.mcp.names import Names, scheme_prefixed
 from ostiary.mcp.raw_object import read_members, read_string, write_object
-from ostiary.transport.direct import Answer, Request, StreamedAnswer
+from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
 
 LONGEST_REMEMBERED = 256
 """Bytes of a name whose route is kept: callers choose the names, and could fill our memory with long ones."""

@@ -14,6 +14,7 @@ from ostiary.gateway import record
 from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ListTooLong
 from ostiary.gateway.upstreams.large_answers import in_pieces
 from ostiary.gateway.upstreams.server import Server
+from ostiary.inline_coroutines import as_future, next_turn
 from ostiary.mcp.errors import McpError
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong, write_event
 from ostiary.mcp.links import LinkSplice, may_have_links, rename_links
@@ -21,9 +22,8 @@ from ostiary.mcp.messages import read_answer, write_answer
 from ostiary.mcp.raw_object import Raw, read_string
 from ostiary.mcp.server_message import ServerMessage, read_server_message
 from ostiary.transport.content_coding import compression, refusal
-from ostiary.transport.direct import Answer, StreamedAnswer
+from ostiary.transport.inline_http import Answer, StreamedAnswer
 from ostiary.transport.moved import REDIRECTS, moved
-from ostiary.transport.stepping import as_future, next_turn
 from ostiary.transport.upstream import LARGE, CallStep, Room, Stream, UpstreamAnswer, UpstreamFailed
 
 Rename = Callable[[str], str]

@@ -9,14 +9,14 @@ from ostiary.gateway.errors import Forbidden, GatewayError, TryLater, Unauthoriz
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.possession import Possession, Sender
 from ostiary.identity.principal import Principal
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.challenge import bearer_challenge, dpop_challenge
 from ostiary.oauth.confirmation import CNF
 from ostiary.oauth.errors import InsufficientScope, OAuthError, TemporarilyUnavailable, TokenRefused
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
-from ostiary.transport.direct import Request
-from ostiary.transport.stepping import in_task
+from ostiary.transport.inline_http import Request
 
 BEARER, DPOP = b"bearer", b"dpop"
 

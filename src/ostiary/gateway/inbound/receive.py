@@ -6,7 +6,7 @@ from ostiary.gateway.errors import Forbidden
 from ostiary.mcp.errors import InvalidRequest
 from ostiary.mcp.headers import refuse_lies, require_agreement
 from ostiary.mcp.messages import Message, read_message
-from ostiary.transport.direct import Request
+from ostiary.transport.inline_http import Request
 
 
 def require_origin(request: Request, allowed: frozenset[bytes]) -> None:

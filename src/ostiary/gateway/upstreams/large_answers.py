@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 
+from ostiary.inline_coroutines import InlineFuture, next_turn
 from ostiary.mcp.links import LinkSplice
-from ostiary.transport.stepping import Reply, next_turn
 
 
 class OneAtATime:
-    """Lets one stepped coroutine in, and the others after it in the order in which they came.
+    """Lets one inline coroutine in, and the others after it in the order in which they came.
 
     As `async with`, in which the event loop has had a turn: whoever leaves is not kept by whoever follows.
     """
 
     def __init__(self) -> None:
         self._is_taken = False
-        self._waiting: deque[Reply[None]] = deque()
+        self._waiting: deque[InlineFuture[None]] = deque()
 
     async def __aenter__(self) -> None:
         if self._is_taken:
-            turn: Reply[None] = Reply()
+            turn: InlineFuture[None] = InlineFuture()
             self._waiting.append(turn)
             await turn
         self._is_taken = True

@@ -20,12 +20,12 @@ from ostiary.gateway.upstreams.held_lists import HeldLists
 from ostiary.gateway.upstreams.large_answers import OneAtATime
 from ostiary.gateway.upstreams.session import UpstreamSession
 from ostiary.identity.principal import Principal
+from ostiary.inline_coroutines import in_task
 from ostiary.mcp.headers import PARAMETER_HEADERS
 from ostiary.mcp.merging import ListBudget
 from ostiary.mcp.messages import Change, Message
 from ostiary.transport.addresses import network_of
-from ostiary.transport.direct import Request
-from ostiary.transport.stepping import in_task
+from ostiary.transport.inline_http import Request
 from ostiary.transport.upstream import CallerBusy, CallStep, UpstreamAnswer, UpstreamFailed
 
 ALWAYS_CARRIED = (b"traceparent", b"tracestate")

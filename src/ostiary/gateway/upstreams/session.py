@@ -38,7 +38,7 @@ class UpstreamSession(Protocol):
 
         attached: the headers of the server's credential; lines: those of the message, each with its line
         break; caller: on whose account; most_bytes: of the answer, None for what all may have. Raises
-        UpstreamFailed, CallerBusy. To be awaited in a stepped coroutine.
+        UpstreamFailed, CallerBusy. To be awaited in an inline coroutine.
         """
 
     def close(self) -> None:

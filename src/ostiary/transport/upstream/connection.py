@@ -15,20 +15,20 @@ from typing import Protocol, cast
 
 import httptools
 
-from ostiary.transport.outbox import Outbox
-from ostiary.transport.stepping import Reply
+from ostiary.inline_coroutines import InlineFuture
 from ostiary.transport.upstream.answer import Stream, UpstreamAnswer, by_name
 from ostiary.transport.upstream.errors import CallStep, UpstreamFailed
 from ostiary.transport.upstream.held import LARGE, HeldAnswers, Room
 from ostiary.transport.upstream.limits import FRAME_BYTES, UpstreamLimits
 from ostiary.transport.upstream.loop_share import LoopShare
 from ostiary.transport.upstream.turns import Calls
+from ostiary.transport.write_batch import WriteBatch
 
 READ_AT_ONCE = 8 * 1024
 """More than most answers have; what takes longest to parse in it takes a millisecond or two."""
 FAULTS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 SWITCHING_PROTOCOLS = 101
-NOBODY: Reply[UpstreamAnswer] = Reply()
+NOBODY: InlineFuture[UpstreamAnswer] = InlineFuture()
 """Who waits for an answer while none is under way."""
 
 
@@ -36,7 +36,7 @@ class Owner(Protocol):
     """The pool, as its connections see it."""
 
     limits: UpstreamLimits
-    outbox: Outbox
+    write_batch: WriteBatch
     held: HeldAnswers
     loop_share: LoopShare
 
@@ -66,7 +66,7 @@ IDLE, AWAITING, STREAMING, CLOSED = State
 
 
 class Connection(asyncio.Protocol):
-    """One connection. `send` starts a request, whose answer `reply` gives."""
+    """One connection. `send` starts a request, whose answer `future` gives."""
 
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         self.state = IDLE
         self.transport: asyncio.Transport
         self.parser = httptools.HttpResponseParser(self)
-        self.reply = NOBODY
+        self.future = NOBODY
         self.answer: UpstreamAnswer | None = None
         self.fields: list[tuple[bytes, bytes]] = []
         self.head_begins = 0
@@ -96,18 +96,18 @@ class Connection(asyncio.Protocol):
 
     # asked by the pool
 
-    def send(self, message: bytes, most_bytes: int) -> Reply[UpstreamAnswer]:
-        """Write a whole request, whose answer may be so long. The reply fails with UpstreamFailed."""
+    def send(self, message: bytes, most_bytes: int) -> InlineFuture[UpstreamAnswer]:
+        """Write a whole request, whose answer may be so long. The future fails with UpstreamFailed."""
         self.state = AWAITING
         self.most_bytes = most_bytes
-        self.reply = Reply(self.drop)
+        self.future = InlineFuture(self.drop)
         self.answer = None
         self.complete = False
         self.fields = []
         self.body = b""
         self.size = self.content = self.besides = 0
-        self.owner.outbox.write(self.transport, message)
-        return self.reply
+        self.owner.write_batch.write(self.transport, message)
+        return self.future
 
     def drop(self, error: UpstreamFailed | None = None) -> None:
         """Close now; what is under way fails with the error."""
@@ -177,7 +177,7 @@ class Connection(asyncio.Protocol):
         if status == 200 and answer.content_type == b"text/event-stream":
             answer.stream = Stream(self)
             self.state = STREAMING
-            self.reply.set(answer)
+            self.future.set(answer)
 
     def on_body(self, body: bytes) -> None:
         if self.answer is None:
@@ -292,9 +292,9 @@ class Connection(asyncio.Protocol):
         return self.owner.failed(CallStep.SIZE, f"its answer is longer than {self.most_bytes} bytes")
 
     def _completed(self) -> None:
-        answer, reply = self.answer, self.reply
+        answer, future = self.answer, self.future
         assert answer is not None  # noqa: S101 - complete says so
-        self.answer, self.reply = None, NOBODY  # who idles holds nothing
+        self.answer, self.future = None, NOBODY  # who idles holds nothing
         keep = self.complete and self.reusable
         if self.transport.get_write_buffer_size():  # what follows would wait behind the rest
             keep = False
@@ -309,7 +309,7 @@ class Connection(asyncio.Protocol):
         if answer.stream is not None:
             answer.stream.end()
         else:
-            reply.set(answer)
+            future.set(answer)
 
     def _closed(self, error: UpstreamFailed) -> None:
         if self.state is CLOSED:
@@ -320,5 +320,5 @@ class Connection(asyncio.Protocol):
         if before is STREAMING and self.answer is not None and self.answer.stream is not None:
             self.answer.stream.end(error)
         elif before is AWAITING:
-            self.reply.fail(error)
-        self.answer, self.reply = None, NOBODY
+            self.future.fail(error)
+        self.answer, self.future = None, NOBODY

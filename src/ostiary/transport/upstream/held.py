@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from ostiary.transport.stepping import Reply
+from ostiary.inline_coroutines import InlineFuture
 
 LARGE = 256 * 1024
 """What is longer needs room. What is not is bounded by the number of connections."""
@@ -42,10 +42,10 @@ class HeldAnswers:
         self._give()
 
     async def room(self, size: int) -> Room:
-        """The same for a stepped coroutine."""
-        reply: Reply[Room] = Reply()
-        self.ask(size, reply.set)
-        return await reply
+        """The same for an inline coroutine."""
+        future: InlineFuture[Room] = InlineFuture()
+        self.ask(size, future.set)
+        return await future
 
     def give_back(self, size: int) -> None:
         """So much is held no more."""

@@ -7,11 +7,10 @@ import math
 import ssl
 from collections.abc import Awaitable, Hashable
 
+from ostiary.inline_coroutines import InlineFuture, in_task
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.transport.addresses import AddressRefused, resolve
-from ostiary.transport.outbox import Outbox
 from ostiary.transport.proxies import NONE, Proxies, Proxy, ProxyUnusable
-from ostiary.transport.stepping import Reply, in_task
 from ostiary.transport.trust import tls_failure
 from ostiary.transport.upstream.answer import UpstreamAnswer
 from ostiary.transport.upstream.connection import STREAMING, Connection
@@ -21,6 +20,7 @@ from ostiary.transport.upstream.limits import UpstreamLimits
 from ostiary.transport.upstream.loop_share import LoopShare
 from ostiary.transport.upstream.tunnel import TunnelRefused, open_tunnel, start_tls
 from ostiary.transport.upstream.turns import Calls, Turns
+from ostiary.transport.write_batch import WriteBatch
 
 IDLE_SECONDS = 4.0
 """Shorter than the 5 s after which many servers close, so that a request rarely meets a closing one."""
@@ -54,7 +54,7 @@ class Upstream:
         self._share = limits.caller_connections
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self.outbox = Outbox(self._loop)
+        self.write_batch = WriteBatch(self._loop)
         self.loop_share = LoopShare(self._loop)
         self.held = HeldAnswers(limits.held_bytes)
 
@@ -64,8 +64,8 @@ class Upstream:
         """Send a whole HTTP/1.1 request and give its answer. Raises UpstreamFailed within the time-outs.
 
         caller: on whose account, who has a share of the connections; raises CallerBusy when too much of his
-        waits. most_bytes: of the answer, where that is less than for others. To be awaited in a stepped
-        coroutine (see `stepping`). Cancelling it closes the connection.
+        waits. most_bytes: of the answer, where that is less than for others. To be awaited in an inline
+        coroutine (see `inline_coroutines`). Cancelling it closes the connection.
         """
         calls = self._callers.get(caller) or self._turns.begin(caller)
         if self._idle and calls.under_way < self._share:
@@ -126,7 +126,7 @@ class Upstream:
 
     def _send(
         self, connection: Connection, message: bytes, calls: Calls[Connection], most_bytes: int | None
-    ) -> Reply[UpstreamAnswer]:
+    ) -> InlineFuture[UpstreamAnswer]:
         connection.calls = calls
         self._busy[connection] = self._loop.time() + self.limits.timeout
         if self._sweeper is None:

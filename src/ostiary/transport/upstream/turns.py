@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from itertools import takewhile
 from typing import Generic, NamedTuple, TypeVar
 
-from ostiary.transport.stepping import Reply
+from ostiary.inline_coroutines import InlineFuture
 from ostiary.transport.upstream.errors import CallerBusy
 from ostiary.transport.upstream.limits import UpstreamLimits
 
@@ -32,7 +32,7 @@ class Calls(Generic[Connection]):
 
     def __init__(self) -> None:
         self.under_way = 0
-        self.waiting: OrderedDict[Reply[Connection | None], Turn] = OrderedDict()
+        self.waiting: OrderedDict[InlineFuture[Connection | None], Turn] = OrderedDict()
         self.waiting_bytes = 0
 
 
@@ -51,7 +51,7 @@ class Turns(Generic[Connection]):
         calls = self.callers[caller] = Calls()
         return calls
 
-    def wait(self, calls: Calls[Connection], deadline: float, size: int) -> Reply[Connection | None]:
+    def wait(self, calls: Calls[Connection], deadline: float, size: int) -> InlineFuture[Connection | None]:
         """Line up: for a connection, or None when one may be opened.
 
         Raises CallerBusy when the queue is full; one call may wait however long it is.
@@ -60,32 +60,32 @@ class Turns(Generic[Connection]):
         is_long = calls.waiting_bytes + size > limits.waiting_bytes
         if len(calls.waiting) >= limits.waiting_calls or (calls.waiting and is_long):
             raise CallerBusy(self._server)
-        reply: Reply[Connection | None] = Reply(lambda: self._leave(calls, reply))
-        calls.waiting[reply] = Turn(deadline, size)
+        future: InlineFuture[Connection | None] = InlineFuture(lambda: self._leave(calls, future))
+        calls.waiting[future] = Turn(deadline, size)
         calls.waiting_bytes += size
         self.waiting[calls] = None
-        return reply
+        return future
 
-    def next(self) -> Reply[Connection | None] | None:
+    def next(self) -> InlineFuture[Connection | None] | None:
         """Of the callers who may have one more call under way, the next one's oldest; None without one."""
         most = self._limits.caller_connections
         calls = next((calls for calls in self.waiting if calls.under_way < most), None)
         if calls is None:
             return None
         self.waiting.move_to_end(calls)
-        reply = next(iter(calls.waiting))
-        self._leave(calls, reply)
-        return reply
+        future = next(iter(calls.waiting))
+        self._leave(calls, future)
+        return future
 
-    def overdue(self, now: float) -> list[tuple[Calls[Connection], Reply[Connection | None]]]:
+    def overdue(self, now: float) -> list[tuple[Calls[Connection], InlineFuture[Connection | None]]]:
         """Those who waited too long; they wait no more."""
         late = [
-            (calls, reply)
+            (calls, future)
             for calls in self.waiting
-            for reply, _ in takewhile(lambda item: item[1].deadline <= now, calls.waiting.items())
+            for future, _ in takewhile(lambda item: item[1].deadline <= now, calls.waiting.items())
         ]
-        for calls, reply in late:
-            self._leave(calls, reply)
+        for calls, future in late:
+            self._leave(calls, future)
         return late
 
     def forget(self) -> None:
@@ -96,8 +96,8 @@ class Turns(Generic[Connection]):
         for caller in nothing:
             del self.callers[caller]
 
-    def _leave(self, calls: Calls[Connection], reply: Reply[Connection | None]) -> None:
-        turn = calls.waiting.pop(reply, None)
+    def _leave(self, calls: Calls[Connection], future: InlineFuture[Connection | None]) -> None:
+        turn = calls.waiting.pop(future, None)
         if turn is not None:
             calls.waiting_bytes -= turn.size
             if not calls.waiting:

@@ -1,9 +1,9 @@
 """Coroutines driven by the bytes themselves, without a task.
 
 An asyncio task costs several microseconds and a turn of the event loop at each wait. A call that is
-relayed waits once, for one answer, so it is stepped right where that answer is read.
+relayed waits once, for one answer, so it goes on right where that answer is read.
 
-A stepped coroutine may await a `Reply` (resumed in place) or any asyncio future (resumed by its
+An inline coroutine may await an `InlineFuture` (resumed in place) or any asyncio future (resumed by its
 callback). What needs a current task, such as a time-out, is awaited through `in_task`.
 """
 
@@ -14,11 +14,11 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
-Stepped = Coroutine[Any, Any, T]
+InlineCoroutine = Coroutine[Any, Any, T]
 
 
-class Reply(Generic[T]):
-    """Something awaited once by one stepped coroutine, which goes on inside `set` or `fail`."""
+class InlineFuture(Generic[T]):
+    """Something awaited once by one inline coroutine, which goes on inside `set` or `fail`."""
 
     __slots__ = ("_abandoned", "_done", "_error", "_value", "resume")
 
@@ -63,7 +63,7 @@ class Reply(Generic[T]):
         return self._value  # type: ignore[return-value]  # done without an error means set
 
 
-class Stepper(Generic[T]):
+class InlineRunner(Generic[T]):
     """Runs one coroutine from `start` on, and hands its outcome to `finished(value, error)`.
 
     A coroutine that never waits is finished before `start` returns.
@@ -72,7 +72,7 @@ class Stepper(Generic[T]):
     __slots__ = ("_coroutine", "_finished", "_waiting")
 
     def __init__(
-        self, coroutine: Stepped[T], finished: Callable[[T | None, BaseException | None], None]
+        self, coroutine: InlineCoroutine[T], finished: Callable[[T | None, BaseException | None], None]
     ) -> None:
         self._coroutine = coroutine
         self._finished = finished
@@ -98,7 +98,7 @@ class Stepper(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - handed on, never swallowed
             self._fail(error)
         else:
-            if type(waiting) is Reply:
+            if type(waiting) is InlineFuture:
                 waiting.resume = self._step
             else:
                 self._wait_for_future(waiting)
@@ -113,13 +113,13 @@ class Stepper(Generic[T]):
             waiting.add_done_callback(self._step)
         else:
             self.cancel()
-            self._finished(None, RuntimeError(f"a stepped coroutine may not await {waiting!r}: use in_task"))
+            self._finished(None, RuntimeError(f"an inline coroutine may not await {waiting!r}: use in_task"))
 
 
 def in_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Run what needs a current task; a stepped coroutine awaits the result.
+    """Run what needs a current task; an inline coroutine awaits the result.
 
-    When the stepped coroutine is cancelled meanwhile, the task still runs to its end.
+    When the inline coroutine is cancelled meanwhile, the task still runs to its end.
     """
     task = asyncio.get_running_loop().create_task(coroutine)
     task.add_done_callback(_retrieve)
@@ -127,7 +127,7 @@ def in_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 
 
 class _Outcome(asyncio.Future[T]):
-    """Of a stepped coroutine. Cancelling stops it at once, or what comes in the same turn would wake it."""
+    """Of an inline coroutine. Cancelling stops it at once, or what comes in the same turn would wake it."""
 
     def __init__(self) -> None:
         super().__init__(loop=asyncio.get_running_loop())
@@ -141,7 +141,7 @@ class _Outcome(asyncio.Future[T]):
         return is_cancelled
 
 
-def as_future(coroutine: Stepped[T]) -> asyncio.Future[T]:
+def as_future(coroutine: InlineCoroutine[T]) -> asyncio.Future[T]:
     """Step a coroutine for somebody who awaits in a task."""
     future: _Outcome[T] = _Outcome()
 
@@ -154,9 +154,9 @@ def as_future(coroutine: Stepped[T]) -> asyncio.Future[T]:
         else:
             future.set_result(value)  # type: ignore[arg-type]  # no error means a value
 
-    stepper = Stepper(coroutine, finished)
-    future.stop = stepper.cancel
-    stepper.start()
+    runner = InlineRunner(coroutine, finished)
+    future.stop = runner.cancel
+    runner.start()
     return future
 
 

@@ -1,6 +1,6 @@
 """Requests answered inside the protocol, without ASGI: a gateway's calls, an authorization server's tokens.
 
-A `Door` is a path whose POST requests are handed to a coroutine, which is stepped in place and gives back
+A `Door` is a path whose POST requests are handed to a coroutine, which runs inline and gives back
 an `Answer` or a `StreamedAnswer`. Mostly a request is there whole; where its body is still to come, the door
 decides on the head whether to wait for it. A door may be for GET instead: a document that everybody asks
 for. All else on the listener goes on to ASGI.
@@ -18,12 +18,12 @@ from typing import Any, Protocol
 import structlog
 
 from ostiary.crash_text import crash_text
+from ostiary.inline_coroutines import InlineCoroutine, InlineFuture, InlineRunner
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.listener import BETWEEN, BODY, TURN_SECONDS, GuardedProtocol
-from ostiary.transport.outbox import Outbox
 from ostiary.transport.request_head import RequestRefused
-from ostiary.transport.stepping import Reply, Stepped, Stepper
+from ostiary.transport.write_batch import WriteBatch
 
 log = structlog.get_logger("ostiary.transport")
 
@@ -61,7 +61,7 @@ class Request:
         repeated: frozenset[bytes],
         *,
         keep_alive: bool,
-        arriving: Callable[[], Reply[bytes]],
+        arriving: Callable[[], InlineFuture[bytes]],
     ) -> None:
         """arriving: begins to wait for the rest of the body."""
         self.door = door
@@ -107,7 +107,7 @@ class StreamedAnswer:
     close: Callable[[], None]
 
 
-Door = Callable[[Request], Stepped[Answer | StreamedAnswer]]
+Door = Callable[[Request], InlineCoroutine[Answer | StreamedAnswer]]
 """What answers one kind of request of one path. It raises nothing: whatever goes wrong is an Answer."""
 Doors = Mapping[bytes, Door]
 """Path → door, as the request line has it."""
@@ -118,7 +118,7 @@ PLAIN = b"content-type: text/plain; charset=utf-8\r\n"
 NOTHING_REPEATED: frozenset[bytes] = frozenset()
 
 
-class DirectProtocol(GuardedProtocol):
+class InlineHttpProtocol(GuardedProtocol):
     """One connection, on which calls are answered in the order they came."""
 
     def __init__(
@@ -127,23 +127,23 @@ class DirectProtocol(GuardedProtocol):
         doors: Doors,
         documents: Doors,
         proxies: TrustedProxies,
-        outbox: Outbox,
+        write_batch: WriteBatch,
         callers: BudgetsByOwner,
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
         self.doors = {b"POST": doors, b"GET": documents}
         self.proxies = proxies
-        self.outbox = outbox
+        self.write_batch = write_batch
         self.callers = callers
         self.caller: Caller | None = None
         self.reading: Request | None = None
         self.is_discarding = False
         self.body: bytes | bytearray = b""
-        self.arrival: Reply[bytes] | None = None
+        self.arrival: InlineFuture[bytes] | None = None
         self.waiting: deque[Request] = deque()
         self.current: Request | None = None
-        self.stepper: Stepper[Answer | StreamedAnswer] | None = None
+        self.runner: InlineRunner[Answer | StreamedAnswer] | None = None
         self.streaming: asyncio.Task[None] | None = None
         self.peer = ""
         self.certificate: bytes | None = None
@@ -163,7 +163,7 @@ class DirectProtocol(GuardedProtocol):
         return super().is_behind()
 
     def flush(self) -> None:
-        self.outbox.flush()
+        self.write_batch.flush()
 
     def partial_bytes(self) -> int:
         under_way = 0 if self.current is None else len(self.current.body or b"")
@@ -229,14 +229,14 @@ class DirectProtocol(GuardedProtocol):
     def account(self) -> ByteBudget:
         return self.unproven if self.caller is None else self.callers.of(self.caller.identity)
 
-    def _arriving(self) -> Reply[bytes]:
+    def _arriving(self) -> InlineFuture[bytes]:
         request = self.current
         if request is not None:
             if b"expect" in request.headers and not self.body:
-                self.outbox.flush()
+                self.write_batch.flush()
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._know(request)
-        arrival: Reply[bytes] = Reply()
+        arrival: InlineFuture[bytes] = InlineFuture()
         self.arrival = arrival
         return arrival
 
@@ -279,11 +279,11 @@ class DirectProtocol(GuardedProtocol):
 
     def _call(self, request: Request) -> None:
         self.current = request
-        self.stepper = Stepper(request.door(request), self._finished)
-        self.stepper.start()
+        self.runner = InlineRunner(request.door(request), self._finished)
+        self.runner.start()
 
     def _finished(self, answer: Answer | StreamedAnswer | None, error: BaseException | None) -> None:
-        request, self.stepper = self.current, None
+        request, self.runner = self.current, None
         if request is None or self.transport.is_closing():
             if isinstance(answer, StreamedAnswer):
                 answer.close()
@@ -305,7 +305,7 @@ class DirectProtocol(GuardedProtocol):
             self.streaming.add_done_callback(lambda _: close())
 
     def _write(self, request: Request, answer: Answer) -> None:
-        self.outbox.write(
+        self.write_batch.write(
             self.transport,
             b"%s%scontent-length: %d\r\n%s\r\n%s"
             % (
@@ -320,7 +320,7 @@ class DirectProtocol(GuardedProtocol):
     def _next(self, request: Request) -> None:
         self.current = None
         if not request.keep_alive:
-            self.outbox.flush()
+            self.write_batch.flush()
             if self.is_discarding or self.is_deaf:  # more is on its way
                 self.linger()
             else:
@@ -378,13 +378,13 @@ class DirectProtocol(GuardedProtocol):
         super().connection_lost(exc)
 
     def _forget_call(self) -> None:
-        stepper, self.stepper, self.current = self.stepper, None, None
+        runner, self.runner, self.current = self.runner, None, None
         self.reading, self.body, self.arrival = None, b"", None
-        if stepper is not None:
-            stepper.cancel()
+        if runner is not None:
+            runner.cancel()
 
     def shutdown(self) -> None:
-        self.outbox.flush()
+        self.write_batch.flush()
         if self.reading is not None:
             self.reading.keep_alive = False
         if self.current is not None:
@@ -414,7 +414,7 @@ class DirectProtocol(GuardedProtocol):
     def refuse(self, refused: RequestRefused) -> None:
         if self.transport.is_closing():
             return
-        self.outbox.flush()
+        self.write_batch.flush()
         if self.current is not None and self.current is self.reading:
             self._forget_call()  # it is the very request that is refused, and its door still waits for it
         if self.current is not None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from ostiary.transport.stepping import Reply, Stepper, as_future, in_task
+from ostiary.inline_coroutines import InlineFuture, InlineRunner, as_future, in_task
 
 
 class Outcome:
-    """What a stepped coroutine came to."""
+    """What an inline coroutine came to."""
 
     def __init__(self) -> None:
         self.value: Any = None
@@ -29,44 +29,44 @@ async def test_a_coroutine_that_never_waits_is_done_when_start_returns() -> None
         return 7
 
     outcome = Outcome()
-    Stepper(at_once(), outcome).start()
+    InlineRunner(at_once(), outcome).start()
     assert (outcome.value, outcome.times) == (7, 1)
 
 
-async def test_a_reply_resumes_whoever_waits_before_set_returns() -> None:
-    reply: Reply[int] = Reply()
+async def test_an_inline_future_resumes_whoever_waits_before_set_returns() -> None:
+    inline_future: InlineFuture[int] = InlineFuture()
 
     async def waiting() -> int:
-        return await reply + 1
+        return await inline_future + 1
 
     outcome = Outcome()
-    Stepper(waiting(), outcome).start()
+    InlineRunner(waiting(), outcome).start()
     assert outcome.times == 0
-    reply.set(1)
-    reply.set(5)
-    reply.fail(ValueError())
-    assert (outcome.value, outcome.error, outcome.times, reply.done) == (2, None, 1, True)
+    inline_future.set(1)
+    inline_future.set(5)
+    inline_future.fail(ValueError())
+    assert (outcome.value, outcome.error, outcome.times, inline_future.done) == (2, None, 1, True)
 
 
-async def test_a_reply_that_was_set_before_is_not_waited_for() -> None:
-    reply: Reply[int] = Reply()
-    reply.set(3)
-    assert await as_future(_awaiting(reply)) == 3
+async def test_an_inline_future_that_was_set_before_is_not_waited_for() -> None:
+    inline_future: InlineFuture[int] = InlineFuture()
+    inline_future.set(3)
+    assert await as_future(_awaiting(inline_future)) == 3
 
 
-async def test_a_failed_reply_raises_in_whoever_waits() -> None:
-    reply: Reply[int] = Reply()
-    future = as_future(_awaiting(reply))
-    reply.fail(ValueError("no"))
+async def test_a_failed_inline_future_raises_in_whoever_waits() -> None:
+    inline_future: InlineFuture[int] = InlineFuture()
+    future = as_future(_awaiting(inline_future))
+    inline_future.fail(ValueError("no"))
     with pytest.raises(ValueError, match="no"):
         await future
 
 
 async def test_a_future_resumes_too() -> None:
     future = asyncio.get_running_loop().create_future()
-    stepped = as_future(_awaiting(future))
+    inline = as_future(_awaiting(future))
     future.set_result(4)
-    assert await stepped == 4
+    assert await inline == 4
 
 
 async def test_what_needs_a_task_is_awaited_through_one() -> None:
@@ -75,36 +75,36 @@ async def test_what_needs_a_task_is_awaited_through_one() -> None:
             await asyncio.sleep(0)
             return "done"
 
-    async def stepped() -> str:
+    async def inline() -> str:
         return await in_task(timed())
 
-    assert await as_future(stepped()) == "done"
+    assert await as_future(inline()) == "done"
 
 
-async def test_what_cannot_be_stepped_is_an_error_and_no_hang() -> None:
+async def test_what_cannot_be_awaited_inline_is_an_error_and_no_hang() -> None:
     async def wrong() -> None:
         await asyncio.sleep(0)
 
-    with pytest.raises(RuntimeError, match="a stepped coroutine may not await None: use in_task"):
+    with pytest.raises(RuntimeError, match="an inline coroutine may not await None: use in_task"):
         await as_future(wrong())
 
 
 async def test_cancelling_runs_finally_and_tells_what_was_awaited() -> None:
     told: list[str] = []
-    reply: Reply[int] = Reply(lambda: told.append("abandoned"))
+    inline_future: InlineFuture[int] = InlineFuture(lambda: told.append("abandoned"))
 
     async def waiting() -> None:
         try:
-            await reply
+            await inline_future
         finally:
             told.append("finally")
 
     outcome = Outcome()
-    stepper = Stepper(waiting(), outcome)
-    stepper.start()
-    stepper.cancel()
+    runner = InlineRunner(waiting(), outcome)
+    runner.start()
+    runner.cancel()
     assert told == ["abandoned", "finally"]
-    reply.set(1)
+    inline_future.set(1)
     assert outcome.times == 0
 
 
@@ -113,7 +113,7 @@ async def test_cancelling_the_future_cancels_the_coroutine() -> None:
 
     async def waiting() -> None:
         try:
-            await Reply()
+            await InlineFuture()
         finally:
             left.set()
 
@@ -125,24 +125,24 @@ async def test_cancelling_the_future_cancels_the_coroutine() -> None:
 async def test_a_late_future_does_not_wake_a_cancelled_coroutine() -> None:
     future = asyncio.get_running_loop().create_future()
     outcome = Outcome()
-    stepper = Stepper(_awaiting(future), outcome)
-    stepper.start()
-    stepper.cancel()
+    runner = InlineRunner(_awaiting(future), outcome)
+    runner.start()
+    runner.cancel()
     future.set_result(1)
     await asyncio.sleep(0)
     assert outcome.times == 0
 
 
 async def test_what_comes_in_the_turn_of_a_cancellation_does_not_wake_its_coroutine() -> None:
-    reply: Reply[int] = Reply()
+    inline_future: InlineFuture[int] = InlineFuture()
     went_on = []
 
     async def waiting() -> None:
-        went_on.append(await reply)
+        went_on.append(await inline_future)
 
     future = as_future(waiting())
     future.cancel()
-    reply.set(1)
+    inline_future.set(1)
     await asyncio.sleep(0)
     assert went_on == []
 
@@ -155,22 +155,22 @@ async def test_what_a_coroutine_held_is_free_when_it_ends() -> None:
     class Large:
         pass
 
-    async def waits(reply: Reply[Large], *, fails: bool) -> None:
-        large = await reply
+    async def waits(inline_future: InlineFuture[Large], *, fails: bool) -> None:
+        large = await inline_future
         if fails:
             raise ValueError(type(large))
 
     gc.disable()
     try:
         for fails in (False, True):
-            reply: Reply[Large] = Reply()
-            future = as_future(waits(reply, fails=fails))
+            inline_future: InlineFuture[Large] = InlineFuture()
+            future = as_future(waits(inline_future, fails=fails))
             large = Large()
             is_there = weakref.ref(large)
-            reply.set(large)
+            inline_future.set(large)
             await asyncio.wait([future])
             assert (future.exception() is not None) == fails
-            del large, reply, future
+            del large, inline_future, future
             assert is_there() is None
     finally:
         gc.enable()

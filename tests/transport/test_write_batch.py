@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from ostiary.transport.outbox import Outbox
+from ostiary.transport.write_batch import WriteBatch
 
 
 class Wire:
@@ -29,11 +29,11 @@ def wire(log: list[tuple[str, bytes]], name: str) -> asyncio.WriteTransport:
 
 async def test_what_is_handed_over_is_written_in_order_before_the_loop_waits_again() -> None:
     log: list[tuple[str, bytes]] = []
-    outbox = Outbox(asyncio.get_running_loop())
+    write_batch = WriteBatch(asyncio.get_running_loop())
     one, other = wire(log, "one"), wire(log, "other")
-    outbox.write(one, b"1")
-    outbox.write(other, b"2")
-    outbox.write(one, b"3")
+    write_batch.write(one, b"1")
+    write_batch.write(other, b"2")
+    write_batch.write(one, b"3")
     assert log == []
     await asyncio.sleep(0)
     assert log == [("one", b"1"), ("other", b"2"), ("one", b"3")]
@@ -41,9 +41,9 @@ async def test_what_is_handed_over_is_written_in_order_before_the_loop_waits_aga
 
 async def test_a_flush_writes_at_once_and_only_once() -> None:
     log: list[tuple[str, bytes]] = []
-    outbox = Outbox(asyncio.get_running_loop())
-    outbox.write(wire(log, "one"), b"1")
-    outbox.flush()
+    write_batch = WriteBatch(asyncio.get_running_loop())
+    write_batch.write(wire(log, "one"), b"1")
+    write_batch.flush()
     assert log == [("one", b"1")]
     await asyncio.sleep(0)
     assert log == [("one", b"1")]
@@ -51,10 +51,10 @@ async def test_a_flush_writes_at_once_and_only_once() -> None:
 
 async def test_a_transport_that_closed_meanwhile_gets_nothing() -> None:
     log: list[tuple[str, bytes]] = []
-    outbox = Outbox(asyncio.get_running_loop())
+    write_batch = WriteBatch(asyncio.get_running_loop())
     gone = Wire(log, "gone")
-    outbox.write(cast("asyncio.WriteTransport", gone), b"1")
-    outbox.write(wire(log, "here"), b"2")
+    write_batch.write(cast("asyncio.WriteTransport", gone), b"1")
+    write_batch.write(wire(log, "here"), b"2")
     gone.closing = True
     await asyncio.sleep(0)
     assert log == [("here", b"2")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 
-class Outbox:
+class WriteBatch:
     """What is to be written to any number of transports, in the order it was handed over."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
