@@ -103,7 +103,7 @@ class LimitSettings(Settings):
     """How many calls may be under way at one server at once; more wait their turn."""
     caller_connections: Annotated[int, Field(gt=0)] | None = None
     """How many of them may be one caller's: a token's issuer, subject and client; without tokens, an address.
-    1,024 more of theirs wait in a queue of their own, of `body_bytes` together; what is beyond it is told 503.
+    1,024 more of theirs wait in a queue of their own, of `body_bytes` together; what is beyond is told 503.
     Default: an eighth of `server_connections`, which is 32."""
 
 
