@@ -13,6 +13,7 @@
     telemetry           what happened: logs, the audit, metrics
     transport           how bytes come and go
     settings            the words that all configuration shares
+    live_file           files that are read again when they change
     oauth, mcp          the protocols' rules, pure
     secrets             values that must not be seen
     operator_error      what whoever runs it has to do something about

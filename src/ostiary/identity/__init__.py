@@ -8,7 +8,14 @@
     key_set           one issuer's keys
     key_sets          where they come from, and how long they are believed
     google_id_token   what Google's tokens need besides
+
+Workloads, by their certificates:
+    trust_domains     configuration: which trust domains' workloads are known, and let in
+    certificates      a certificate in, a workload and its owner out
     spiffe            names of workloads, and their owners
+    svid              what a certificate must be to name one
+    trust_bundles     whose signature counts
+    deny_list         who is let in no more
 
 Its one rule: a key set that can't be had verifies nothing.
 """

@@ -1,0 +1,60 @@
+"""What files say, read again when they change. Files that are broken leave what was.
+
+A file is another one by its times, size or inode, since it may be swapped, written in place, or let be read.
+Looking takes microseconds, so it happens where the value is needed, and nothing runs beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from ostiary.operator_error import OperatorError
+
+log = structlog.get_logger("ostiary.files")
+
+Value = TypeVar("Value")
+
+
+class LiveFile(Generic[Value]):
+    """A value out of one file, or of several that go together."""
+
+    def __init__(self, files: Iterable[Path], read: Callable[[], Value]) -> None:
+        """read: what makes the value; it raises OperatorError, now and never later."""
+        self._files = tuple(files)
+        self._read = read
+        self._state = self._look()
+        self._value = read()
+
+    def current(self) -> Value:
+        """The value of the files as they are; the same object until they change."""
+        state = self._look()
+        if state != self._state:
+            self._state = (
+                state  # looked at before it is read: whatever is written meanwhile is seen next time
+            )
+            self._renew()
+        return self._value
+
+    def _renew(self) -> None:
+        named = ", ".join(map(str, self._files))
+        try:
+            self._value = self._read()
+        except OperatorError as error:
+            log.error("file_not_reread", file=named, reason=str(error))  # noqa: TRY400 - its trace says nothing more
+        else:
+            log.info("file_reread", file=named)
+
+    def _look(self) -> Hashable:
+        return tuple(map(_state, self._files))
+
+
+def _state(file: Path) -> Hashable:
+    try:
+        found = file.stat()
+    except OSError as error:
+        return error.errno
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
