@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from ostiary.secrets import Secret
 from ostiary.settings import (
@@ -139,3 +139,29 @@ def test_the_schema_describes_every_kind() -> None:
     properties = Everything.model_json_schema()["properties"]
     assert properties["duration"]["anyOf"][0]["pattern"] == "^[0-9]+(ms|s|m|h|d)$"
     assert len(properties["secret"]["anyOf"][0]["oneOf"]) == 2
+
+
+class Kept(Settings):
+    for_how_long: Duration
+    """How long."""
+
+
+class Aliased(Kept):
+    """An entry."""
+
+    source: Annotated[str, Field(alias="from")] = ""
+    """Where it
+    stands."""
+    said: Annotated[str, Field(description="Its own words.")] = ""
+    """Not those."""
+    silent: str = ""
+
+
+def test_what_stands_below_a_field_is_its_meaning_in_the_schema() -> None:
+    properties = Aliased.model_json_schema()["properties"]
+    assert {name: field.get("description") for name, field in properties.items()} == {
+        "for_how_long": "How long.",
+        "from": "Where it\nstands.",
+        "said": "Its own words.",
+        "silent": None,
+    }

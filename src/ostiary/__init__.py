@@ -18,6 +18,7 @@
     secrets             values that must not be seen
     operator_error      what whoever runs it has to do something about
     crash_text          a bug of ours, as the log has it
+    field_meanings      what is written below the fields of a class
     inline_coroutines   coroutines driven by the bytes themselves, without a task
 
 Each may import what stands below it, never what stands above or beside it.

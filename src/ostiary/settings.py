@@ -37,6 +37,7 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
+from ostiary.field_meanings import field_meanings
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.secrets import Secret
 
@@ -63,9 +64,23 @@ class Settings(BaseModel):
         extra="forbid",
         frozen=True,
         arbitrary_types_allowed=True,
-        use_attribute_docstrings=True,
         defer_build=True,  # most models of a process are never used
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """What is written below a field is what it means."""
+        drawn = handler(schema)
+        properties = handler.resolve_ref_schema(drawn).get("properties", {})
+        meanings: dict[str, str] = {}
+        for model in reversed(cls.__mro__):
+            meanings |= field_meanings(model) if issubclass(model, Settings) else {}
+        for name, field in cls.model_fields.items():
+            if field.description is None and name in meanings:
+                properties[field.alias or name]["description"] = meanings[name]
+        return drawn
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,10 +181,7 @@ Revalidation = Annotated[
 class _Identity(_Edge):
     """One that can say who somebody is."""
 
-    revalidate: Annotated[
-        Revalidation,
-        Field(json_schema_extra={"description": "on_refresh, never, or how often at most"}),
-    ] = "on_refresh"
+    revalidate: Revalidation = "on_refresh"
     """When a client renews its token, ask here whether the person still exists: `on_refresh`, at most once in
     a duration such as `1h`, or `never`. Needs a refresh token of the provider's; for an oauth2 provider, an
     access token that does not end will do."""
