@@ -1,6 +1,7 @@
 """How fast we are, beside peers, in one run on one machine.
 
     python -m benchmarks             run all, and rewrite benchmarks/README.md
+    python -m benchmarks start_up    run that one, and rewrite its section
     python -m benchmarks --quick     see that it works: short runs, without the peer that must be installed
 
     gateway             a tool call through our gateway, nginx and FastMCP's proxy
@@ -12,6 +13,9 @@
     authserver_peers    both of them, and codes to redeem
     authserver_requests what they are asked
     signatures          what no authorization server can beat
+    start_up            what our commands and servers take to start, and FastMCP's and mcp-remote
+    starts              how that is measured
+    metered             runs a command, and tells what it used
     peers               the programs that are compared, each started on one core
     load                what wrk measures
     report              medians and ratios, as a table

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks import authserver, credentials, gateway, token_trap_table
+from benchmarks import authserver, credentials, gateway, start_up, token_trap_table
 from benchmarks.peers import ToolMissing
-from benchmarks.report import write_page
+from benchmarks.report import write_page, write_section
 
 PAGE = Path(__file__).parent / "README.md"
 
@@ -16,12 +16,15 @@ def main() -> int:
     try:
         if "--quick" in sys.argv[1:]:
             print(gateway.run(seconds=1, repeats=1, names=(gateway.UPSTREAM, gateway.NGINX, gateway.OSTIARY)))
+        elif sys.argv[1:] == ["start_up"]:
+            write_section(PAGE, start_up.run(repeats=5))
         else:
             through_gateway = gateway.run(seconds=3, repeats=3)
             at_hand = credentials.run(requests=5000, repeats=5)
             fetched = token_trap_table.run(refused=5, renewing=10)
             issued = authserver.run(seconds=3, repeats=5)
-            write_page(PAGE, [through_gateway, at_hand, fetched, issued])
+            started = start_up.run(repeats=5)
+            write_page(PAGE, [through_gateway, at_hand, fetched, issued, started])
             print(PAGE.read_text())
     except ToolMissing as missing:
         print(missing, file=sys.stderr)

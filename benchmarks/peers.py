@@ -108,12 +108,12 @@ def ostiary(target: str, key_set: str) -> Iterator[str]:
 def fastmcp(target: str) -> Iterator[str]:
     """FastMCP's `create_proxy(url)`, as its documentation has it, in an environment of its own."""
     port = free_port()
-    command = [str(_fastmcp_python()), str(HERE / "fastmcp_proxy.py"), target, str(port)]
+    command = [str(fastmcp_python()), str(HERE / "fastmcp_proxy.py"), target, str(port)]
     with running(command, port, core=GATEWAY_CORE):
         yield f"http://127.0.0.1:{port}/mcp"
 
 
-def _fastmcp_python() -> Path:
+def fastmcp_python() -> Path:
     """Its dependencies are those of the newest release that resolves; its code is the newest there is."""
     folder = CACHE / "fastmcp"
     python = folder / "bin" / "python"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,9 +28,21 @@ def table(head: Sequence[str], rows: Sequence[Row]) -> str:
 
 def write_page(page: Path, sections: Sequence[str]) -> None:
     """Replace the page with these sections."""
+    page.write_text("\n\n".join([HEADING, _measured(), *sections]) + "\n")
+
+
+def write_section(page: Path, section: str) -> None:
+    """Replace this section of the page, which then says itself when it was measured; a new one comes last."""
+    heading, _, text = section.partition("\n\n")
+    kept = re.split(r"\n\n(?=## )", page.read_text().rstrip("\n"))
+    sections = {part.partition("\n")[0]: part for part in kept}
+    sections[heading] = f"{heading}\n\n{_measured()}\n\n{text}"
+    page.write_text("\n\n".join(sections.values()) + "\n")
+
+
+def _measured() -> str:
     python = f"Python {sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
-    measured = f"Measured on {date.today():%d %B %Y}, {_cores()} cores, {python}, Linux {platform.release()}."  # noqa: DTZ011
-    page.write_text("\n\n".join([HEADING, measured, *sections]) + "\n")
+    return f"Measured on {date.today():%d %B %Y}, {_cores()} cores, {python}, Linux {platform.release()}."  # noqa: DTZ011
 
 
 def _cores() -> int:
