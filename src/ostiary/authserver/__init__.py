@@ -3,6 +3,7 @@
 From the listeners down, a floor a line; a room knows those below it alone:
 
     server                 listeners, route tables, what is done from time to time
+    internal               what workloads ask, over mutual TLS alone          RFC 8693
     endpoints              what programs ask
     device_pages           where a person lets a device in                     RFC 8628 3.3
     connections            where a person sees and ends what is theirs

@@ -61,6 +61,12 @@ class AuditEvent(StrEnum):
     """A person lets a client use an account while they are away: `idp`, `account`, `until`."""
     AWAY_REVOKED = "away_revoked"
     """They no longer do."""
+    UPSTREAM_TOKEN_GIVEN = "upstream_token_given"  # noqa: S105
+    """A workload got a token of somebody's account: `workload`, `server`, `idp`."""
+    UPSTREAM_TOKEN_REFUSED = "upstream_token_refused"  # noqa: S105
+    """A workload asked for one, and did not get it: the same, as far as it is known, `error`, `reason`."""
+    WORKLOAD_REFUSED = "workload_refused"
+    """A certificate named no workload that is let in: `reason`, `detail`."""
     PERSON_GONE = "person_gone"
     """The identity provider says that a person does not exist any more: `idp`."""
     CLIENT_REGISTERED = "client_registered"
@@ -88,6 +94,8 @@ REFUSALS = frozenset(
         AuditEvent.SIGN_IN_REFUSED,
         AuditEvent.REGISTRATION_REFUSED,
         AuditEvent.RATE_LIMITED,
+        AuditEvent.UPSTREAM_TOKEN_REFUSED,
+        AuditEvent.WORKLOAD_REFUSED,
     }
 )
 """What strangers can cause at will."""

@@ -123,7 +123,7 @@ async def _authorization(request: BrowserRequest, device: WaitingDevice) -> Auth
         client_name=name_of(client),
         client_kind=client.kind,
         resource=wanted.resource,
-        owner=target.settings.owner,
+        owner=target.settings.owner_identity,
         scopes=wanted.scopes,
         device_hash=device.device_hash,
     )

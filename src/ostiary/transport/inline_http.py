@@ -23,6 +23,7 @@ from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.listener import BETWEEN, BODY, TURN_SECONDS, GuardedProtocol
 from ostiary.transport.request_head import RequestRefused
+from ostiary.transport.shown_certificates import shown_chain
 from ostiary.transport.write_batch import WriteBatch
 
 log = structlog.get_logger("ostiary.transport")
@@ -47,10 +48,13 @@ class Request:
         "body",
         "caller",
         "certificate",
+        "certificate_chain",
+        "connected_at",
         "door",
         "headers",
         "keep_alive",
         "peer",
+        "query",
         "repeated",
     )
 
@@ -77,6 +81,12 @@ class Request:
         """The address at the other end, beyond the proxies that the operator named."""
         self.certificate: bytes | None = None
         """The client's certificate in DER, where TLS asked for one and checked it."""
+        self.certificate_chain: tuple[bytes, ...] = ()
+        """What the client showed beside it, on the way to an authority; in DER, and nobody vouches for it."""
+        self.connected_at = 0.0
+        """When its connection began, in seconds of the event loop."""
+        self.query = b""
+        """What stands behind the question mark of its target."""
 
     async def whole(self) -> bytes:
         """The body, when all of it has come."""
@@ -147,13 +157,17 @@ class InlineHttpProtocol(GuardedProtocol):
         self.streaming: asyncio.Task[None] | None = None
         self.peer = ""
         self.certificate: bytes | None = None
+        self.certificate_chain: tuple[bytes, ...] = ()
+        self.connected_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         self.peer = self.client[0] if self.client else ""
+        self.connected_at = self.loop.time()
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self.certificate = tls.getpeercert(binary_form=True)
+            self.certificate_chain = shown_chain(tls)
 
     # reading
 
@@ -218,7 +232,10 @@ class InlineHttpProtocol(GuardedProtocol):
         keep_alive = self.parser.should_keep_alive() and not self.is_draining
         self.reading = Request(door, headers, repeated, keep_alive=keep_alive, arriving=self._arriving)
         self.reading.peer = self.proxies.client(self.peer, headers.get(b"x-forwarded-for"))
-        self.reading.certificate = self.certificate
+        self.reading.certificate, self.reading.certificate_chain = self.certificate, self.certificate_chain
+        self.reading.connected_at = self.connected_at
+        if b"?" in self.url:
+            self.reading.query = self.url.partition(b"?")[2]
         self.body = b""
 
     def settle(self) -> None:

@@ -4,6 +4,7 @@ settings           the whole part
 idps               where people sign in: oidc, oauth2, mcp
 presets            what is known of Google, GitHub and others
 resources          what tokens are for, whose they are, and which accounts they need
+internal           the listener for workloads
 clients            who was registered by the operator
 trusted_issuers    whose assertions are taken
 certificate_names  a client's certificate, by the name that was registered   RFC 8705 2.1

@@ -24,6 +24,10 @@ Owner = Annotated[str, StringConstraints(pattern=f"^{OWNER}$", max_length=MOST_O
 """The workload that the upstream tokens belong to: `namespace/name`."""
 
 
+ServerName = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=255)]
+"""An MCP server behind an owner, as the workload names it: a gateway's `servers` have such names."""
+
+
 class Use(StrEnum):
     """What an identity provider is for a resource."""
 
@@ -44,6 +48,11 @@ class IdpUse(Settings):
     """The entry of `upstream_idps`."""
     use: Use | None = None
     """identity, required, optional or on_demand. Default: the first is the identity, the others required."""
+
+
+def owner_name(owner_identity: str) -> str:
+    """The owner as people and certificates name it, without what tells it from an earlier one."""
+    return owner_identity.partition("#")[0]
 
 
 def _is_a_pattern(text: str) -> str:
@@ -69,6 +78,12 @@ class ResourceSettings(Settings):
     """The MCP server's address, exact, or a path prefix that ends in `/*`. The longest that fits wins."""
     owner: Owner
     """The workload that the upstream tokens belong to: namespace/name."""
+    owner_uid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$", max_length=64)] | None = None
+    """What tells this owner from an earlier one of the same name, which was deleted: a Kubernetes uid. With
+    another uid, all sessions of the earlier one end."""
+    servers: dict[ServerName, list[IdpName]] = {}
+    """The MCP servers behind the owner, and the identity providers whose tokens each may have. Default: the
+    resource itself is the one server, and may have those of all its `idps`."""
     scopes: list[ScopeToken] = []
     """The scopes that its tokens may have."""
     default_scopes: list[ScopeToken] | None = None
@@ -97,6 +112,11 @@ class ResourceSettings(Settings):
         return {identity: Use.IDENTITY, **others}
 
     @property
+    def owner_identity(self) -> str:
+        """The owner, as sessions and accounts name it: never the one that had its name before."""
+        return self.owner if self.owner_uid is None else f"{self.owner}#{self.owner_uid}"
+
+    @property
     def identity(self) -> str:
         """The name of the identity provider that says who somebody is; empty where nobody signs in."""
         return next(iter(self.uses), "")
@@ -118,6 +138,11 @@ class ResourceSettings(Settings):
             raise ValueError(
                 "no identity provider is the identity: name it first without a use, or say use: identity"
             )
+        if len(self.owner_identity) > MOST_OWNER_BYTES:
+            raise ValueError(f"owner and owner_uid have more than {MOST_OWNER_BYTES} characters together")
+        for server, allowed in self.servers.items():
+            if strange := [name for name in allowed if name not in names]:
+                raise ValueError(f"servers.{server} names idp {strange[0]}, which idps has not")
         if unknown := set(self.default_scopes or ()) - set(self.scopes):
             raise ValueError(f"default_scopes has {', '.join(sorted(unknown))}, which scopes has not")
         return self

@@ -18,6 +18,7 @@ from pydantic import (
 
 from ostiary.authserver.config.clients import ClientSettings, faults_of_clients
 from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp, OidcIdp
+from ostiary.authserver.config.internal import INTERNAL_LISTEN, InternalSettings
 from ostiary.authserver.config.rate import Rate, RateField
 from ostiary.authserver.config.resources import ResourceSettings, Use
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse, check_together
@@ -168,6 +169,8 @@ class AuthServerSettings(Settings):
     audit go by it. Default: none, and whoever is at the other end of the connection asks."""
     mtls: MtlsSettings | None = None
     """The token endpoint for clients with certificates (RFC 8705). Default: there is none."""
+    internal: InternalSettings | None = None
+    """Upstream tokens for workloads, over mutual TLS (RFC 8693). Default: nobody gets any."""
     upstream_idps: list[IdpSettings] = []
     """Where people sign in, and where they have accounts."""
     resources: Annotated[list[ResourceSettings], Field(min_length=1)]
@@ -234,7 +237,8 @@ class AuthServerSettings(Settings):
     def listens(self) -> dict[str, Listen]:
         """Where it listens, by the names of its listeners."""
         apart = {} if self.mtls is None else {MTLS_LISTEN: self.mtls.listen}
-        return {LISTEN: self.listen, **apart}
+        inside = {} if self.internal is None else {INTERNAL_LISTEN: self.internal.listen}
+        return {LISTEN: self.listen, **apart, **inside}
 
     @property
     def scopes_for_strangers(self) -> list[str]:

@@ -75,7 +75,7 @@ def _share(
 
 def _has(context: InteractionContext, resource: str, owner: str, idp: str) -> bool:
     target = context.resources.find(resource)
-    return target is not None and target.settings.owner == owner and idp in target.settings.uses
+    return target is not None and target.settings.owner_identity == owner and idp in target.settings.uses
 
 
 def _worth(grant: UpstreamGrant) -> tuple[bool, float]:

@@ -105,7 +105,9 @@ async def _take_in(
 ) -> Response:
     context, owner = request.context, login.owner
     entries = [
-        entry for entry in context.resources.entries if entry.owner == owner and account.idp in entry.uses
+        entry
+        for entry in context.resources.entries
+        if entry.owner_identity == owner and account.idp in entry.uses
     ]
     if not entries:
         raise PageRefused(

@@ -60,7 +60,7 @@ async def begin(http_request: Request, context: InteractionContext) -> Response:
     target = _target(context, http_request.path_params["idp"], form.require("resource"))
     if target is None or person.idp != target.entry.identity:
         raise _nothing_here()
-    login = ConnectLogin(person.user_id, target.entry.owner, target.resource)
+    login = ConnectLogin(person.user_id, target.entry.owner_identity, target.resource)
     return await send_to_idp(request, target.idp, login)
 
 
@@ -74,7 +74,7 @@ async def _page(
 ) -> ConfirmConnection:
     def find(connection: Connection) -> str:
         found = connected_account(
-            connection, context.store, person.user_id, target.entry.owner, target.idp.name
+            connection, context.store, person.user_id, target.entry.owner_identity, target.idp.name
         )
         return "" if found is None else found.label or found.account
 

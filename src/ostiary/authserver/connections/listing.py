@@ -11,7 +11,7 @@ from typing import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostiary.authserver.config.resources import ResourceSettings, Use
+from ostiary.authserver.config.resources import ResourceSettings, Use, owner_name
 from ostiary.authserver.connections.browser_session import BrowserSession, find_browser_session
 from ostiary.authserver.connections.client_view import client_view
 from ostiary.authserver.connections.connect import connect_path
@@ -86,7 +86,7 @@ class _View:
         entries: dict[str, list[ResourceSettings]] = {}
         for entry in self.context.resources.entries:
             if entry.identity == self.person.idp:
-                entries.setdefault(entry.owner, []).append(entry)
+                entries.setdefault(entry.owner_identity, []).append(entry)
         owners = dict.fromkeys([*entries, *inventory.owners])
         shown = (self._owner(owner, entries.get(owner, []), inventory.of(owner)) for owner in owners)
         return [one for one in shown if one is not None]
@@ -100,7 +100,7 @@ class _View:
             return None
         places = [entry.resource for entry in entries] or [one.session.resource for one in inventory.sessions]
         return ResourceConnections(
-            owner=owner,
+            owner=owner_name(owner),
             resource=", ".join(dict.fromkeys(places)) or "A server that is not served here any more",
             accounts=self._accounts(uses, entries, inventory),
             clients=[self._access(running) for running in inventory.sessions],

@@ -79,7 +79,7 @@ def who_may_be_allowed(
     """Client ids, for an account that works. holdings: of its owner."""
     if grant.state is GrantState.NEEDS_RECONNECT:
         return []
-    entries = [entry for entry in context.resources.entries if entry.owner == grant.owner]
+    entries = [entry for entry in context.resources.entries if entry.owner_identity == grant.owner]
     present = [running.session.client_id for running in inventory.sessions]
     return list(dict.fromkeys([*present, *_unattended(context, entries)]))
 

@@ -91,7 +91,7 @@ class AuthorizationCode:
     def _target(self, grant: AuthorizationGrant) -> Target:
         """The resource, if it is still what the person was asked about."""
         target = self.resources.find(grant.resource)
-        if target is None or target.settings.owner != grant.owner:
+        if target is None or target.settings.owner_identity != grant.owner:
             raise InvalidGrant(
                 "the code is for a resource that is not here any more, or has another owner now"
             )

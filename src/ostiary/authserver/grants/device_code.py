@@ -59,7 +59,7 @@ class DeviceCode:
             return polled
         same_resource(request.parameters.all("resource"), canonical_url(polled.resource))
         target = self.resources.find(polled.resource)
-        if target is None or target.settings.owner != polled.owner:
+        if target is None or target.settings.owner_identity != polled.owner:
             raise InvalidGrant(
                 "the device code is for a resource that is not here any more, or is another's now"
             )

@@ -27,6 +27,8 @@ class FormRequest:
     dpop: str | None = field(default=None, repr=False)
     certificate: bytes | None = field(default=None, repr=False)
     """The client's certificate in DER, on the listener that asks for one."""
+    certificate_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    """What it showed beside it."""
     json: bytes = field(default=b"", repr=False)
     """The body of a JSON endpoint, whose `parameters` are empty."""
 
@@ -46,6 +48,7 @@ def read_form_request(request: Request, body: bytes, *, url: str) -> FormRequest
         _text(request, b"authorization"),
         _text(request, b"dpop"),
         request.certificate,
+        request.certificate_chain,
     )
 
 
@@ -66,6 +69,21 @@ def read_bare_request(request: Request, _body: bytes, *, url: str) -> FormReques
         _text(request, b"authorization"),
         _text(request, b"dpop"),
         request.certificate,
+        request.certificate_chain,
+    )
+
+
+def read_query_request(request: Request, _body: bytes, *, url: str) -> FormRequest:
+    """Read what is asked with GET. Raises InvalidRequest."""
+    _refuse_repeated(request)
+    return FormRequest(
+        url,
+        request.peer,
+        read_parameters(request.query),
+        _text(request, b"authorization"),
+        _text(request, b"dpop"),
+        request.certificate,
+        request.certificate_chain,
     )
 
 

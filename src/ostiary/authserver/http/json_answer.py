@@ -9,6 +9,7 @@ import msgspec
 
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.errors import InvalidClient, TooManyRequests, Unavailable
+from ostiary.oauth.server.upstream_exchange import ReauthenticationRequired
 from ostiary.transport.inline_http import Answer
 
 PRIVATE = (
@@ -40,5 +41,7 @@ def error_answer(error: OAuthError, *, basic: bool = False) -> Answer:
     if isinstance(error, TooManyRequests | Unavailable):
         headers += b"retry-after: %d\r\n" % error.retry_after
     body = {"error": error.error, "error_description": error.error_description}
+    if isinstance(error, ReauthenticationRequired):
+        body |= {"idp": error.idp, "connect_url": error.connect_url}
     status = 401 if isinstance(error, InvalidClient) else error.status
     return json_answer(body, status=status, headers=headers)

@@ -65,7 +65,7 @@ def choose_resource_and_scopes(
         client_name=name_of(client),
         client_kind=client.kind,
         resource=str(target.resource),
-        owner=target.settings.owner,
+        owner=target.settings.owner_identity,
         scopes=target.scopes(requested.scopes, client, common=context.common_scopes),
         redirect_uri=redirect_uri,
         state=requested.state,

@@ -62,7 +62,7 @@ def view_of(connection: Connection, context: InteractionContext, interaction: In
     """Where an interaction stands. Raises ServerError when the configuration has its resource no more."""
     authorization = interaction.state.authorization
     target = context.resources.find(authorization.resource)
-    if target is None or target.settings.owner != authorization.owner:
+    if target is None or target.settings.owner_identity != authorization.owner:
         raise ServerError(
             "the resource is not served here any more", detail=f"{authorization.resource} is gone"
         )

@@ -17,11 +17,13 @@ from ostiary.authserver.config.settings import LISTEN, AuthServerSettings
 from ostiary.authserver.idps.factory import make_idps
 from ostiary.authserver.idps.issuer_pinning import pin_issuers
 from ostiary.authserver.idps.tools import Tools
+from ostiary.authserver.internal.listener import internal_listener
 from ostiary.authserver.rates import Rates
 from ostiary.authserver.replay_guard import StoredReplays
 from ostiary.authserver.resources import Resources
 from ostiary.authserver.server.documents import documents
 from ostiary.authserver.server.doors import doors
+from ostiary.authserver.server.internal_endpoints import internal_endpoints
 from ostiary.authserver.server.maintenance import maintain, refresh_keys
 from ostiary.authserver.server.mtls_listener import mtls_listener
 from ostiary.authserver.server.page_routes import asgi
@@ -121,7 +123,10 @@ class AuthServer:
                 await asyncio.wait({self._maintenance})
 
     def listeners(self) -> list[Listener]:
-        """For people and programs, and for clients with certificates. Raises CertificateUnusable."""
+        """For people and programs, for clients with certificates, and for workloads.
+
+        Raises CertificateUnusable.
+        """
         posted, read = doors(self.services), documents(self.services)
         listener = Listener(
             name=LISTEN,
@@ -132,5 +137,9 @@ class AuthServer:
             limits=LIMITS,
             proxies=TrustedProxies(self.settings.trusted_proxies),
         )
-        apart = self.settings.mtls
-        return [listener] if apart is None else [mtls_listener(apart, self.services, MTLS_LIMITS), listener]
+        apart, inside = self.settings.mtls, self.settings.internal
+        listeners = [] if apart is None else [mtls_listener(apart, self.services, MTLS_LIMITS)]
+        if inside is not None:
+            endpoints = internal_endpoints(self.services, inside)
+            listeners.append(internal_listener(inside, endpoints, self.services.audit, MTLS_LIMITS))
+        return [*listeners, listener]

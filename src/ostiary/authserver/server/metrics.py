@@ -38,6 +38,21 @@ class AuditCounts:
             ["idp", "outcome"],
         )
 
+        self._exchanges = Count(
+            f"{PREFIX}_upstream_exchanges",
+            "Upstream tokens that workloads asked for: given, or the error.",
+            ["idp", "outcome"],
+        )
+
+        self._of_idps: dict[StrEnum, tuple[Count, str | None]] = {
+            AuditEvent.SIGNED_IN: (self._sign_ins, "signed_in"),
+            AuditEvent.SIGN_IN_REFUSED: (self._sign_ins, "refused"),
+            AuditEvent.ACCOUNT_RENEWED: (self._renewals, "renewed"),
+            AuditEvent.ACCOUNT_NEEDS_RECONNECT: (self._renewals, "needs_reconnect"),
+            AuditEvent.UPSTREAM_TOKEN_GIVEN: (self._exchanges, "given"),
+            AuditEvent.UPSTREAM_TOKEN_REFUSED: (self._exchanges, None),
+        }
+
     @property
     def counts(self) -> list[Count]:
         """All of them."""
@@ -48,6 +63,7 @@ class AuditCounts:
             self._refreshes,
             self._sign_ins,
             self._renewals,
+            self._exchanges,
         ]
 
     def heard(self, event: StrEnum, said: Mapping[str, Any]) -> None:
@@ -57,25 +73,23 @@ class AuditCounts:
             case AuditEvent.TOKEN_ISSUED:
                 self._issued.add(self._grant(said))
             case AuditEvent.TOKEN_REFUSED:
-                self._refused.add(self._grant(said), known(said.get("error"), self._errors))
+                self._refused.add(self._grant(said), self._error(said))
             case AuditEvent.TOKEN_REFRESHED:
                 self._refreshes.add("grace" if said.get("grace") else "rotated")
             case AuditEvent.REFRESH_REUSED:
                 self._refreshes.add("reused")
-            case AuditEvent.SIGNED_IN:
-                self._sign_ins.add(self._idp(said), "signed_in")
-            case AuditEvent.SIGN_IN_REFUSED:
-                self._sign_ins.add(self._idp(said), "refused")
-            case AuditEvent.ACCOUNT_RENEWED:
-                self._renewals.add(self._idp(said), "renewed")
-            case AuditEvent.ACCOUNT_NEEDS_RECONNECT:
-                self._renewals.add(self._idp(said), "needs_reconnect")
+            case _ if event in self._of_idps:
+                count, outcome = self._of_idps[event]
+                count.add(self._idp(said), outcome or self._error(said))
 
     def _grant(self, said: Mapping[str, Any]) -> str:
         return known(said.get("grant"), self._grants)
 
+    def _error(self, said: Mapping[str, Any]) -> str:
+        return known(said.get("error"), self._errors)
+
     def _idp(self, said: Mapping[str, Any]) -> str:
-        return known(said.get("idp"), self._idps) if "idp" in said else "none"
+        return "none" if said.get("idp") is None else known(said["idp"], self._idps)
 
 
 def _error_codes(kind: type[OAuthError]) -> set[str]:

@@ -6,10 +6,8 @@ with a certificate whose time, or whose authority, has ended since the handshake
 
 from __future__ import annotations
 
-from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
-
 from ostiary.authserver.config.settings import MTLS_LISTEN, MtlsSettings
+from ostiary.authserver.http.nothing_else import nothing_else
 from ostiary.authserver.server.doors import mtls_doors
 from ostiary.authserver.server.services import Services
 from ostiary.oauth.canonical_url import canonical_url
@@ -23,7 +21,7 @@ def mtls_listener(settings: MtlsSettings, services: Services, limits: Limits) ->
     """Raises CertificateUnusable."""
     return Listener(
         name=MTLS_LISTEN,
-        app=_nothing_else,
+        app=nothing_else,
         doors={path: _for_one_request(door) for path, door in mtls_doors(services, settings).items()},
         authorities=(canonical_url(settings.origin).authority,),
         limits=limits,
@@ -37,8 +35,3 @@ def _for_one_request(door: Door) -> Door:
         return await door(request)
 
     return answer
-
-
-async def _nothing_else(scope: Scope, receive: Receive, send: Send) -> None:
-    said = {"error": "not_found", "error_description": "this listener takes POST requests to its endpoints"}
-    await JSONResponse(said, status_code=404, headers={"connection": "close"})(scope, receive, send)

@@ -9,6 +9,7 @@
     stale_sessions     those that the configuration has no place for any more
     vouched_session    what goes on between two assertions
     expired_sessions   those whose time is over
+    ended_sessions     those that ended, for whoever keeps something of theirs
     revalidation       whether the person still exists there
     listing            as people and operators see them
 

@@ -49,7 +49,7 @@ async def end_stale_sessions(
 def _displaced(owner: str, target: Target | None) -> EndReason | None:
     if target is None:
         return EndReason.RESOURCE_REMOVED
-    return EndReason.OWNER_CHANGED if target.settings.owner != owner else None
+    return EndReason.OWNER_CHANGED if target.settings.owner_identity != owner else None
 
 
 def _places(connection: Connection) -> list[tuple[str, str]]:

@@ -96,7 +96,7 @@ def _earlier(connection: Connection, store: Store, vouched: VouchedFor, now: flo
         "user": users.sign_in(connection, store, vouched.person, now=now),
         "client": vouched.client.client_id,
         "resource": str(vouched.target.resource),
-        "whose": vouched.target.settings.owner,
+        "whose": vouched.target.settings.owner_identity,
         "scope": write_scope(vouched.scopes),
         "now": now,
     }
@@ -112,7 +112,7 @@ def _begun(
         client_id=client.client_id,
         identity=vouched.person,
         resource=str(vouched.target.resource),
-        owner=vouched.target.settings.owner,
+        owner=vouched.target.settings.owner_identity,
         scopes=vouched.scopes,
         auth_time=vouched.auth_time or int(now),
     )

@@ -58,6 +58,27 @@ def is_allowed(connection: Connection, *, grant_id: str, client_id: str, now: fl
     return connection.execute(wanted).first() is not None
 
 
+def newest_allowed(
+    connection: Connection, *, user_id: str, owner: str, idp: str, client_id: str, now: float
+) -> str | None:
+    """The grant at a provider that a client may use for its person and owner now; the last one connected."""
+    of = upstream_grants.c
+    wanted = (
+        select(of.id)
+        .join(away_permissions, _row.grant_id == of.id)
+        .where(
+            of.user_id == user_id,
+            of.owner == owner,
+            of.idp == idp,
+            _row.client_id == client_id,
+            _row.until > now,
+        )
+        .order_by(of.connected_at.desc(), of.id)
+        .limit(1)
+    )
+    return connection.execute(wanted).scalar_one_or_none()
+
+
 def of_user(connection: Connection, user_id: str, *, now: float) -> list[OfflineAccessPermission]:
     """What somebody allows now, the oldest first."""
     wanted = (

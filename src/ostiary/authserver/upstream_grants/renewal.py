@@ -75,13 +75,13 @@ class Renewals:
     ) -> UpstreamTokens:
         """Tokens of which the one of that kind is good for a while; renewed, when it is not.
 
-        rejected: the digest of an access token that its server would not have, which is not given again.
+        rejected: the digest of a token that its server would not have, which is not given again.
         Raises GrantDead, IdpUnavailable, IdpAnswerRefused, StorageError.
         """
 
         def good(grant: UpstreamGrant, at: float) -> bool:
             if kind == "id":
-                return _id_token_is_good(grant, at)
+                return _id_token_is_good(grant, at) and digest(grant.tokens.id_token or "") != rejected
             return _access_token_is_good(grant, at) and digest(grant.tokens.access_token) != rejected
 
         grant = await Refresher(self, grant_id, good, now).wait()

@@ -19,6 +19,8 @@ scope                   what a token may be used for                           R
 device_code             signing in at another device                           RFC 8628
 refresh_rotation        a refresh token is used once                           RFC 9700 4.14
 token_exchange          what is asked of us for a token                        RFC 8693 2.1
+upstream_exchange       a workload asks for its caller's upstream token       RFC 8693 2.1
+entitlement             which workload may have it
 delegation              who acts for whom, and who may                         RFC 8693 4
 trusted_subject         tokens of other issuers                                RFC 8693 2.1, RFC 8725 3
 id_jag                  an ID-JAG at the issuer that it is for                 RFC 7523 3

@@ -1,0 +1,88 @@
+"""`GET /internal/revocations?after=`: a workload's own sessions that ended, as soon as they do.
+
+Without `after`, or with one too long ago, the answer is `reset`: whoever kept something lets all of it go,
+and goes on from `next`. What ended just now is told more than once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from ostiary.authserver.http.form_request import FormRequest
+from ostiary.authserver.http.json_answer import json_answer
+from ostiary.authserver.internal.workload_request import Workloads
+from ostiary.authserver.sessions.ended_sessions import EndedSince, ended_since, is_known_since
+from ostiary.inline_coroutines import in_task
+from ostiary.oauth.server.errors import InvalidRequest, TooManyRequests
+from ostiary.storage.store import Store
+from ostiary.transport.inline_http import Answer
+
+LONGEST_WAIT = 25.0
+"""Seconds after which nothing is told, so that who asked knows that we are there."""
+PAUSE = 1.0
+"""Seconds between looks at the store."""
+MOST_WAITING = 16
+"""Requests of one owner that may wait at once: one for each of its replicas, and some."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationFeed:
+    """The endpoint."""
+
+    store: Store
+    workloads: Workloads
+    clock: Callable[[], float]
+    _waiting: Counter[str] = field(default_factory=Counter)
+
+    async def __call__(self, form: FormRequest) -> Answer:
+        """Raises InvalidRequest, InvalidClient, TooManyRequests, StorageError."""
+        now = self.clock()
+        workload = self.workloads.recognise(form)
+        after = _moment(form.parameters.get("after"))
+        if after is None or not is_known_since(after, now=now):
+            return json_answer({"reset": True, "ended": [], "next": _written(now)})
+        with self._one_more(workload.owner):
+            found = await in_task(self._found(workload.owner, min(after, now)))
+        return json_answer({"reset": False, "ended": list(found.tsid_hashes), "next": _written(found.until)})
+
+    async def _found(self, owner: str, after: float) -> EndedSince:
+        clock = asyncio.get_running_loop().time
+        stops = clock() + LONGEST_WAIT
+        while True:
+            now = self.clock()
+            found = await self.store.read(partial(ended_since, owner=owner, after=after, now=now))
+            if found.tsid_hashes or clock() >= stops:
+                return found
+            await asyncio.sleep(PAUSE)
+
+    @contextmanager
+    def _one_more(self, owner: str) -> Iterator[None]:
+        if self._waiting[owner] >= MOST_WAITING:
+            raise TooManyRequests(f"{MOST_WAITING} requests of this workload wait already", retry_after=5)
+        self._waiting[owner] += 1
+        try:
+            yield
+        finally:
+            self._waiting[owner] -= 1
+
+
+def _moment(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        moment = float(text)
+    except ValueError:
+        moment = math.nan
+    if not math.isfinite(moment):
+        raise InvalidRequest("after is what an earlier answer has as next")
+    return moment
+
+
+def _written(moment: float) -> str:
+    return f"{moment:.6f}"
