@@ -17,7 +17,15 @@ from ostiary.transport.serving import address_of, bind, serving
 from ostiary.zoo.server import zoo_app
 
 SDK = {"mcp", "mcp_types"}
-STORE = {"sqlalchemy", "alembic", "aiosqlite", "asyncpg", "ostiary.storage.database"}
+STORE = {"sqlalchemy", "alembic", "asyncpg", "ostiary.storage.database"}
+OTHER_STORE = {
+    "sqlalchemy.orm",
+    "sqlalchemy.ext",
+    "sqlalchemy.dialects.postgresql",
+    "alembic",
+    "mako",
+    "asyncpg",
+}
 SERVERS = {"uvicorn", "starlette", "ostiary.gateway.gateway", "ostiary.transport.listener"}
 JOSE = {"joserfc", "cryptography", "google.auth"}
 OTHERS = {"aiohttp", "requests", "jinja2", "prometheus_client", "ostiary.cloudrun", "ostiary.zoo"}
@@ -28,6 +36,14 @@ OTHER_KINDS = {
     "ostiary.credentials.aws",
 }
 
+AUTHSERVER_ALONE = """
+authserver:
+  listen: 127.0.0.1:{port}
+  issuer: http://127.0.0.1:{port}
+  upstream_idps: [{{name: corp, issuer: "https://corp.example.com", client_id: ostiary}}]
+  resources:
+    - {{resource: "https://mcp.example.com/mcp", owner: default/gateway, scopes: [mcp], idps: [corp]}}
+"""
 COMMAND = """
 import atexit, os, pathlib, sys
 atexit.register(lambda: pathlib.Path(os.environ["TOLD"]).write_text("\\n".join(sys.modules)))
@@ -44,11 +60,15 @@ def zoo() -> Iterator[str]:
 
 
 @pytest.fixture
-def file(tmp_path: Path, zoo: str) -> Path:
+def port() -> int:
+    """A free one."""
+    with bind(Listen("127.0.0.1", 0)) as sock:
+        return address_of(sock).port
+
+
+@pytest.fixture
+def file(tmp_path: Path, zoo: str, port: int) -> Path:
     """A gateway alone, open to this machine."""
-    sock = bind(Listen("127.0.0.1", 0))
-    port = address_of(sock).port
-    sock.close()
     written = tmp_path / "ostiary.yaml"
     written.write_text(
         f"gateway:\n  listen: 127.0.0.1:{port}\n  allow_unauthenticated: true\n"
@@ -115,3 +135,16 @@ def test_a_gateway_alone_has_no_store_and_no_authorization_server(file: Path) ->
     modules = loaded(["up", "-c", str(file)], file.parent, said="Ctrl-C")
     assert of(modules, SDK | STORE | JOSE | OTHERS | AUTHSERVER | OTHER_KINDS) == set()
     assert {"ostiary.gateway.gateway", "ostiary.credentials.header"} <= modules
+
+
+@pytest.mark.parametrize("start", ["on a new store", "on the store of before"])
+def test_an_authorization_server_alone_has_one_kind_of_store_and_no_gateway(
+    tmp_path: Path, port: int, start: str
+) -> None:
+    file = tmp_path / "ostiary.yaml"
+    file.write_text(AUTHSERVER_ALONE.format(port=port))
+    for _ in range(1 if start == "on a new store" else 2):
+        modules = loaded(["up", "-c", str(file)], tmp_path, said="Ctrl-C")
+    parts = {"ostiary.gateway", "ostiary.cloudrun", "ostiary.zoo", "ostiary.diagnosis"}
+    assert of(modules, SDK | OTHER_STORE | OTHER_KINDS | parts) == set()
+    assert {"ostiary.authserver.server.authserver", "sqlalchemy.dialects.sqlite"} <= modules

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import alembic.command
@@ -14,6 +15,7 @@ from ostiary.authserver.clients.registration_limit import make_room
 from ostiary.oauth.server.client import ClientKind
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.database import Database
+from ostiary.storage.migrations.upgrade import take_steps
 from ostiary.storage.schema import clients
 
 NOW = 1_800_000_000.0
@@ -24,10 +26,10 @@ DAY = 24 * HOUR
 @asynccontextmanager
 async def at_revision(storage: StorageSettings, revision: str) -> AsyncIterator[Database]:
     """A store as an earlier version left it."""
-    newest = alembic.command.upgrade
     database = Database(storage)
     with pytest.MonkeyPatch.context() as earlier:
-        earlier.setattr(alembic.command, "upgrade", lambda config, _head: newest(config, revision))
+        steps = partial(take_steps, last=revision)
+        earlier.setattr("ostiary.storage.database.upgrade", steps)
         await database.prepare()
     yield database
     await database.close()

@@ -7,20 +7,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.database import Database
 from ostiary.storage.errors import StorageUnavailable
+from ostiary.storage.inserts import prepared_insert
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import codes
 
 _row = codes.c
 ADD = Prepared(insert(codes))
-ADD_ONCE = Prepared(
-    sqlite.insert(codes).on_conflict_do_nothing().returning(_row.code_hash),
-    postgresql=postgresql.insert(codes).on_conflict_do_nothing().returning(_row.code_hash),
-)
+ADD_ONCE = prepared_insert(codes, lambda add: add.on_conflict_do_nothing().returning(_row.code_hash))
 FIND = Prepared(
     select(_row.sealed, _row.expires_at, _row.redeemed_at).where(_row.code_hash == bindparam("which"))
 )

@@ -1,6 +1,5 @@
 """SQLite or PostgreSQL, brought up to date before its first use, by one process at a time.
 
-    connection     for one statement that stands for itself (autocommit)
     transaction    statements that belong together: all of them happen, or none; done when it is on the disk
     read           statements that change nothing
 
@@ -12,20 +11,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sqlite3
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.group_commit import GroupCommit, GroupRead, Work
-from ostiary.storage.migrations import NEWEST
+from ostiary.storage.migrations.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
 
@@ -33,6 +33,8 @@ STATEMENT_TIMEOUT = 2.0
 """Seconds for a connection and one statement. A token is fetched in less than a second without a store."""
 PREPARE_TIMEOUT = 30.0
 """Seconds for migrations; another process may be at them."""
+LOCK_TIMEOUT = 1.5
+"""Seconds until SQLite says itself that somebody else keeps a file locked."""
 LOCKED_PAUSE = 0.05
 _ADVISORY_LOCK = 7_309_452_111
 """What replicas agree on to take turns in PostgreSQL. Any number."""
@@ -44,7 +46,7 @@ class Database:
     def __init__(self, settings: StorageSettings) -> None:
         self._settings = settings
         self._file = settings.file
-        self._engine: AsyncEngine | None = None
+        self._server: AsyncEngine | None = None
         self._writer: GroupCommit | None = None
         self._reader: GroupRead | None = None
         self._prepared = False
@@ -54,13 +56,6 @@ class Database:
     def place(self) -> str:
         """The URL, in which there is no password."""
         return self._settings.url
-
-    @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """For one statement. Raises StorageUnavailable, also for what fails inside."""
-        await self.prepare(within=STATEMENT_TIMEOUT)
-        async with self._failing_alike(STATEMENT_TIMEOUT), self._opened().connect() as connection:
-            yield connection
 
     async def transaction(self, work: Work[T]) -> T:
         """Do all of `work` or nothing of it. Raises StorageUnavailable, and what `work` raises.
@@ -91,20 +86,19 @@ class Database:
             if thread is not None:
                 await asyncio.to_thread(thread.close)
         self._writer = self._reader = None
-        if self._engine is not None:
-            await self._engine.dispose()
+        if self._server is not None:
+            await self._server.dispose()
 
     async def _on_server(self, work: Work[T]) -> T:
         await self.prepare(within=STATEMENT_TIMEOUT)
-        engine = self._opened().execution_options(isolation_level="READ COMMITTED")
-        async with self._failing_alike(STATEMENT_TIMEOUT), engine.begin() as connection:
+        async with self._failing_alike(STATEMENT_TIMEOUT), self._opened().begin() as connection:
             return await connection.run_sync(_marking(work))
 
     async def _in_file(self, work: Work[T], *, writing: bool) -> T:
         await self.prepare(within=STATEMENT_TIMEOUT)
         if self._writer is None or self._reader is None:
             assert self._file is not None  # noqa: S101 - for the type checker
-            engine = _flushing_engine(self._file)
+            engine = _file_engine(self._file)
             self._writer = GroupCommit(engine)
             self._reader = GroupRead(engine)
         async with self._failing_alike(STATEMENT_TIMEOUT):
@@ -128,27 +122,20 @@ class Database:
         raise StorageUnavailable(f"store {self.place}: {reason}")
 
     def _opened(self) -> AsyncEngine:
-        if self._engine is None:
-            file = self._file
-            self._engine = _file_engine(file) if file is not None else _server_engine(self._settings)
-        return self._engine
+        if self._server is None:
+            self._server = _server_engine(self._settings)
+        return self._server
 
     async def _migrate(self) -> None:
-        if not self._prepared:
-            await (self._migrate_server() if self._file is None else self._migrate_file())
-            self._prepared = True
-
-    async def _migrate_file(self) -> None:
-        async with self._opened().connect() as connection:
-            await _exclusively(connection)
-            await connection.run_sync(_upgrade)
-            await connection.commit()
-
-    async def _migrate_server(self) -> None:
-        engine = self._opened().execution_options(isolation_level="READ COMMITTED")
-        async with engine.begin() as connection:
-            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
-            await connection.run_sync(_upgrade)
+        if self._prepared:
+            return
+        if self._file is None:
+            async with self._opened().begin() as connection:
+                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+                await connection.run_sync(upgrade)
+        else:
+            await _migrate_file(self._file)
+        self._prepared = True
 
 
 class _OfTheWork(Exception):
@@ -170,14 +157,9 @@ def _marking(work: Work[T]) -> Work[T]:
     return marked
 
 
-def _flushing_engine(file: Path) -> Engine:
+def _file_engine(file: Path) -> Engine:
     """Its commits are on the disk when they return: what is spent must stay spent after a power cut."""
-    url = make_url("sqlite://").set(database=str(file))
-    engine = create_engine(
-        url,
-        isolation_level="AUTOCOMMIT",
-        connect_args={"timeout": STATEMENT_TIMEOUT, "check_same_thread": False},
-    )
+    engine = _bare_file_engine(file)
 
     @event.listens_for(engine, "connect")
     def flush_on_commit(connection: Any, _: Any) -> None:
@@ -192,56 +174,51 @@ def _flushing_engine(file: Path) -> Engine:
     return engine
 
 
-def _file_engine(file: Path) -> AsyncEngine:
+def _bare_file_engine(file: Path) -> Engine:
+    url = make_url("sqlite://").set(database=str(file))
+    return create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,  # each is for one thread, which keeps its connection
+        connect_args={"timeout": LOCK_TIMEOUT, "check_same_thread": False},
+    )
+
+
+async def _migrate_file(file: Path) -> None:
+    """Alone, and without foreign keys: a step may have to make a table anew."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
-    sqlite3.connect(file).close()  # aiosqlite's thread would complain as well, after the event loop has ended
-    url = make_url("sqlite+aiosqlite://").set(database=str(file))
-    return create_async_engine(url, isolation_level="AUTOCOMMIT", connect_args={"timeout": 1.0})
+    engine = _bare_file_engine(file)
+
+    @event.listens_for(engine, "connect")
+    def write_ahead(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+
+    writer = GroupCommit(engine)
+    try:
+        while True:
+            try:
+                return await writer.run(upgrade)
+            except OperationalError as error:
+                # SQLite refuses the change to WAL at once, not after its time-out, while another makes it.
+                if "locked" not in str(error.orig):
+                    raise
+            await asyncio.sleep(LOCKED_PAUSE)
+    finally:
+        writer.end()
 
 
 def _server_engine(settings: StorageSettings) -> AsyncEngine:
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - it brings SQLAlchemy's ORM
+
     url = make_url(settings.url).set(drivername="postgresql+asyncpg")
     tls = ssl.create_default_context(cafile=settings.ca_file) if settings.wants_tls else False
     options: dict[str, Any] = {"ssl": tls, "timeout": STATEMENT_TIMEOUT}
     if settings.password is not None:
         options["password"] = settings.password.reveal  # asyncpg calls it for each connection
-    return create_async_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, connect_args=options)
-
-
-async def _exclusively(connection: AsyncConnection) -> None:
-    """Begin to write alone. SQLite refuses the change to WAL at once, not after its time-out, while another
-    process makes it."""
-    while True:
-        try:
-            await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            await connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            if "locked" not in str(error.orig):
-                raise
-            await asyncio.sleep(LOCKED_PAUSE)
-        else:
-            return
-
-
-def _upgrade(connection: Connection) -> None:
-    """Take the steps that are left; Alembic is not even imported where none is."""
-    if _revision(connection) == NEWEST:
-        return
-    import alembic.command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", "ostiary.storage:migrations")
-    config.attributes["connection"] = connection
-    alembic.command.upgrade(config, "head")
-
-
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    found: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    return found
+    return create_async_engine(
+        url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=options
+    )
 
 
 def _in_short(error: Exception) -> str:

@@ -57,10 +57,15 @@ class GroupCommit:
 
     def close(self) -> None:
         """Finish what waits, and end the thread."""
+        if (thread := self.end()) is not None:
+            thread.join()
+
+    def end(self) -> threading.Thread | None:
+        """Ask for the same; the thread that ends soon."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._jobs.put(None)
-            thread.join()
+        return thread
 
     def _serve(self) -> None:
         connection: Connection | None = None

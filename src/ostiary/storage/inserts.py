@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ostiary.storage.prepared import Prepared
 
-Insert = sqlite.Insert | postgresql.Insert
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    Insert = sqlite.Insert | postgresql.Insert
 
 
-def insert_into(connection: Connection | AsyncConnection, table: Table) -> Insert:
+def insert_into(connection: Connection, table: Table) -> Insert:
     """An insert that can say what becomes of a row that is there."""
-    kind = postgresql.Insert if connection.dialect.name == "postgresql" else sqlite.Insert
-    return kind(table)
+    return _insert(connection.dialect.name, table)
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
@@ -27,4 +27,15 @@ def insert_or_ignore(connection: Connection, table: Table) -> Insert:
 
 def prepared_insert(table: Table, finish: Callable[[Insert], Any]) -> Prepared:
     """A statement for both, made once. finish: the whole of it."""
-    return Prepared(finish(sqlite.Insert(table)), postgresql=finish(postgresql.Insert(table)))
+    return Prepared.by_dialect(lambda dialect: finish(_insert(dialect, table)))
+
+
+def _insert(dialect: str, table: Table) -> Insert:
+    """Of the dialect that the process has loaded anyway."""
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+
+        return postgresql.Insert(table)
+    from sqlalchemy.dialects import sqlite  # noqa: PLC0415
+
+    return sqlite.Insert(table)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -21,20 +22,23 @@ Values = Mapping[str, Any]
 
 
 class Prepared:
-    """One statement of Core, whose parameters are bound by name: `bindparam`s, or the columns of an insert.
+    """One statement of Core, whose parameters are bound by name: `bindparam`s, or an insert's columns."""
 
-    postgresql: what it is there, when the two have different words.
-    """
-
-    def __init__(self, statement: Any, *, postgresql: Any = None) -> None:
-        self._statement = statement
-        self._postgresql = statement if postgresql is None else postgresql
+    def __init__(self, statement: Any) -> None:
+        self._statement: Callable[[str], Any] = lambda _: statement
         self._compiled: dict[tuple[str, ...], _Compiled] = {}
+
+    @classmethod
+    def by_dialect(cls, make: Callable[[str], Any]) -> Prepared:
+        """One that each dialect has in its own words. make: it, from the dialect's name."""
+        made = cls(None)
+        made._statement = cache(make)
+        return made
 
     def first(self, connection: Connection, values: Values) -> Any:
         """The first row, whose columns are attributes; None when there is none."""
         if connection.dialect.name != "sqlite":
-            return connection.execute(self._postgresql, values).first()
+            return connection.execute(self._statement(connection.dialect.name), values).first()
         compiled = self._for(connection, values)
         rows = compiled.execute(connection, values).fetchmany(1)
         return compiled.row(rows[0]) if rows else None
@@ -42,7 +46,7 @@ class Prepared:
     def all(self, connection: Connection, values: Values) -> Sequence[Any]:
         """All rows."""
         if connection.dialect.name != "sqlite":
-            return connection.execute(self._postgresql, values).all()
+            return connection.execute(self._statement(connection.dialect.name), values).all()
         compiled = self._for(connection, values)
         return [compiled.row(row) for row in compiled.execute(connection, values).fetchall()]
 
@@ -51,13 +55,15 @@ class Prepared:
         if connection.dialect.name == "sqlite":
             self._for(connection, values).execute(connection, values)
         else:
-            connection.execute(self._postgresql, values)
+            connection.execute(self._statement(connection.dialect.name), values)
 
     def _for(self, connection: Connection, values: Values) -> _Compiled:
         names = tuple(values)
         found = self._compiled.get(names)
         if found is None:
-            found = self._compiled[names] = _Compiled(self._statement, connection, names)
+            found = self._compiled[names] = _Compiled(
+                self._statement(connection.dialect.name), connection, names
+            )
         return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Update, delete, select, update
+from sqlalchemy import Connection, Delete, Update, delete, select, update
 
 from ostiary.storage.database import Database
 from ostiary.storage.inserts import insert_into
@@ -58,8 +58,7 @@ class SharedTokenTable:
     async def get(self, key: SharedKey) -> SharedToken | None:
         """The token, opened. Raises SealedOtherwise."""
         wanted = select(_row.sealed, _row.expires_at, _row.renew_at).where(_row.key_hash == key.hash)
-        async with self._database.connection() as connection:
-            found = (await connection.execute(wanted)).first()
+        found = await self._database.read(lambda connection: connection.execute(wanted).first())
         if found is None or found.sealed is None:
             return None
         plain = self._keys.open(found.sealed, table=_TABLE, key=_bound(key))
@@ -68,7 +67,8 @@ class SharedTokenTable:
     async def take(self, lease: Lease, *, seen: SharedToken | None, now: float) -> bool:
         """Whether the lease is now ours: nobody else has one, and the token is still the one that we saw."""
         sealed = None if seen is None else seen.sealed
-        async with self._database.connection() as connection:
+
+        def taken(connection: Connection) -> bool:
             free = _row.lease_until <= now
             taking = (
                 insert_into(connection, shared_tokens)
@@ -86,7 +86,9 @@ class SharedTokenTable:
                 )
                 .returning(_row.lease_holder)
             )
-            return (await connection.execute(taking)).first() is not None
+            return connection.execute(taking).first() is not None
+
+        return await self._database.transaction(taken)
 
     async def put(self, lease: Lease, plain: bytes, *, expires_at: float, renew_at: float) -> None:
         """Give the token to all and the lease back, unless it was another's by now."""
@@ -97,19 +99,16 @@ class SharedTokenTable:
             "lease_until": 0.0,
             "lease_holder": None,
         }
-        async with self._database.connection() as connection:
-            await connection.execute(_held(lease).values(values))
+        await self._execute(_held(lease).values(values))
 
     async def release(self, lease: Lease) -> None:
         """Give the lease back without a token."""
-        async with self._database.connection() as connection:
-            await connection.execute(_held(lease).values(lease_until=0.0, lease_holder=None))
+        await self._execute(_held(lease).values(lease_until=0.0, lease_holder=None))
 
     async def forget_ended(self, now: float) -> None:
         """Delete what is of no use to anybody any more."""
         ended = delete(shared_tokens).where(_row.expires_at <= now, _row.lease_until <= now)
-        async with self._database.connection() as connection:
-            await connection.execute(ended)
+        await self._execute(ended)
 
     async def close(self) -> None:
         """Let go of the database."""
@@ -118,6 +117,9 @@ class SharedTokenTable:
     async def prepare(self) -> None:
         """Make or migrate the tables."""
         await self._database.prepare()
+
+    async def _execute(self, change: Update | Delete) -> None:
+        await self._database.transaction(lambda connection: connection.execute(change))
 
 
 def _held(lease: Lease) -> Update:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.sql.dml import ReturningInsert
 
 from ostiary.authserver.upstream_account import Identity
-from ostiary.storage.inserts import Insert, prepared_insert
+from ostiary.storage.inserts import prepared_insert
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import users
 from ostiary.storage.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.dml import ReturningInsert
+
+    from ostiary.storage.inserts import Insert
 
 _row = users.c
 
