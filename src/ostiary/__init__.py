@@ -8,7 +8,8 @@
     zoo                 the example MCP server
     diagnosis           why a call is refused
     credentials         what we send: tokens fetched, kept fresh, attached
-    identity            who is calling: tokens verified
+    certificates        our own certificate: where it comes from, and how TLS shows it
+    identity            who is calling: tokens and certificates verified
     storage             what must survive, sealed
     telemetry           what happened: logs, the audit, metrics
     transport           how bytes come and go

@@ -6,12 +6,15 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ostiary.certificates.authority import make_authority
+from ostiary.certificates.settings import CaDirectory
 from ostiary.config.exposure import who_else_reads
 
 FILE = """\
@@ -321,6 +324,36 @@ def test_a_folder_that_is_not_ours_to_write_is_a_fault(ostiary: Any) -> None:
             "ostiary.db cannot be made in it\n",
             "open": "",
         }
+
+
+AUTHORITY = """\
+authserver:
+  issuer: http://127.0.0.1:9000
+  resources: [{resource: "https://mcp.example.com/mcp", owner: default/gateway, scopes: []}]
+  registration: {client_id_metadata_documents: false}
+  mtls: {certificates: {source: internal_ca, directory: pki}}
+"""
+
+
+def test_an_authority_that_is_not_there_is_a_fault_and_a_key_that_others_may_read_is_told(
+    ostiary: Any,
+) -> None:
+    Path("ostiary.yaml").write_text(AUTHORITY)
+    place, here = "ostiary.yaml:5: authserver.mtls.certificates.directory", Path.cwd() / "pki"
+    make = f"is not there; `ostiary pki init {here}` makes an authority"
+    assert ostiary("check") == (
+        2,
+        "",
+        f"{place}: file {here}/ca.crt {make}\n{place}: file {here}/ca.key {make}\n",
+    )
+    make_authority(CaDirectory(here), "ostiary.local", now=time.time())
+    code, told, _ = ostiary("check")
+    assert code == 0
+    assert "may read" not in told
+    (here / "ca.key").chmod(0o644)
+    code, told, warned = ostiary("check")
+    assert code == 0
+    assert f"everybody on this machine may read file {here}/ca.key" in told + warned
 
 
 def test_a_missing_extra_is_a_fault(ostiary: Any, monkeypatch: pytest.MonkeyPatch) -> None:

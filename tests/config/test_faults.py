@@ -47,6 +47,36 @@ def test_a_setting_unlike_any_other_is_shown_with_all_there_are(faults: Faults) 
     ]
 
 
+AUTHSERVER = """\
+authserver:
+  issuer: http://127.0.0.1:9000
+  resources: [{resource: "https://mcp.example.com/mcp", owner: default/gateway}]
+  mtls:
+    certificates: {%s}
+"""
+
+
+def test_an_unknown_source_of_certificates_is_shown_with_the_nearest_one(faults: Faults) -> None:
+    assert faults(AUTHSERVER % "source: internal_cq, directory: pki") == [
+        (
+            "ostiary.yaml:5: authserver.mtls.certificates.source 'internal_cq' does not exist; "
+            "did you mean internal_ca?"
+        )
+    ]
+
+
+@pytest.mark.parametrize("source", ["source: files, ", ""])
+def test_certificates_are_from_files_unless_a_source_is_written(faults: Faults, source: str) -> None:
+    files = "certificate: a, private_key: b, trust_bundel: c"
+    assert faults(AUTHSERVER % (source + files)) == [
+        "ostiary.yaml:5: authserver.mtls.certificates.trust_bundle is missing",
+        (
+            "ostiary.yaml:5: authserver.mtls.certificates.trust_bundel is not a setting of source files; "
+            "did you mean trust_bundle?"
+        ),
+    ]
+
+
 def test_an_unknown_credential_type_is_shown_with_the_nearest_one(faults: Faults) -> None:
     assert faults("""\
         gateway:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ostiary.certificates.settings import CaDirectory
 from ostiary.config.leaves import leaves
 from ostiary.secrets import Secret
 from ostiary.storage.config import KeyFile
@@ -65,6 +66,8 @@ def _secret_file(value: Any) -> Path | None:
             return value.file
         case KeyFile():
             return value.path
+        case CaDirectory():
+            return value.private_key
         case Path():
             return value if _holds_a_private_key(value) else None
     return None

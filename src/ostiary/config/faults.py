@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,12 +89,17 @@ def _sentence(error: ErrorDetails, place: Place, value: Any, shape: Shape) -> st
             return f"{name} is missing"
         case "union_tag_invalid":
             tag = context.get("tag", "")
-            return f"{name}.type {tag!r} does not exist; {suggestion(str(tag), shape.types())}"
+            return f"{name}.{_setting(context)} {tag!r} does not exist; {suggestion(str(tag), shape.types())}"
         case "union_tag_not_found":
-            return f"{name}.type is missing; {suggestion('', shape.types())}"
+            return f"{name}.{_setting(context)} is missing; {suggestion('', shape.types())}"
         case "model_type" | "dict_type" | "model_attributes_type":
             return f"{name or 'the file'} holds settings, one to a line, each `name: value`"
     return _about_a_value(error, name)
+
+
+def _setting(context: Mapping[str, Any]) -> str:
+    """By which the alternatives are told apart."""
+    return str(context["discriminator"]).strip("'")
 
 
 def _about_a_value(error: ErrorDetails, name: str) -> str:

@@ -29,7 +29,16 @@ line and the nearest right name. A duration is `30s`, `15m`, `12h` or `30d`; a f
 one that names it; a secret is `{{env: NAME}}` or `{{file: PATH}}`.
 """
 _PLAIN = {"string": "text", "boolean": "true or false", "integer": "number"}
-_WORDS = {"id": "ID", "idp": "IdP", "mcp": "MCP", "oidc": "OIDC", "oauth2": "OAuth2", "mtls": "Mutual TLS"}
+_WORDS = {
+    "id": "ID",
+    "idp": "IdP",
+    "mcp": "MCP",
+    "oidc": "OIDC",
+    "oauth2": "OAuth2",
+    "mtls": "Mutual TLS",
+    "ca": "CA",
+    "spiffe": "SPIFFE",
+}
 
 
 def reference_page(name: str) -> str:

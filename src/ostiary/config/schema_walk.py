@@ -31,7 +31,7 @@ class Shape:
         return {name for one in meant for name in one.get("properties", {})}
 
     def types(self) -> set[str]:
-        """The values that `type` may have here."""
+        """The values that `type`, or `source`, may have here."""
         return {name for one in self._alternatives for name in _types(one)}
 
     def noun(self, value: Any) -> str:
@@ -39,7 +39,7 @@ class Shape:
         for one in self._alternatives:
             if "properties" in one and _agrees(one, value):
                 if names := _types(one):
-                    return f"type {names[0]}"
+                    return f"{_tag(one)} {names[0]}"
                 words = (
                     re.sub(r"(?<=[a-z])(?=[A-Z])", " ", one.get("title", ""))
                     .lower()
@@ -73,14 +73,19 @@ def _unfolded(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iter
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:
-    kind = schema.get("properties", {}).get("type", {})
+    kind = schema.get("properties", {}).get(_tag(schema), {})
     return [kind["const"]] if "const" in kind else list(kind.get("enum", ()))
+
+
+def _tag(schema: Mapping[str, Any]) -> str:
+    """The setting by which a model is told from others."""
+    return "source" if "const" in schema.get("properties", {}).get("source", {}) else "type"
 
 
 def _agrees(schema: Mapping[str, Any], value: Any) -> bool:
     if not isinstance(value, Mapping):
         return True
-    names = _types(schema)
-    if "type" in value:
-        return value["type"] in names or ("type" not in schema.get("properties", {}) and not names)
-    return not names or "type" not in schema.get("required", ())
+    names, tag = _types(schema), _tag(schema)
+    if tag in value:
+        return value[tag] in names or (tag not in schema.get("properties", {}) and not names)
+    return not names or tag not in schema.get("required", ())

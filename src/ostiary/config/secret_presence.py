@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ostiary.certificates.settings import CaDirectory
 from ostiary.config.leaves import leaves
 from ostiary.secrets import Secret, SecretUnavailable
 
@@ -22,5 +23,11 @@ def absent(loaded: Loaded[M]) -> Iterator[FileFault]:
                 value.reveal()
             except SecretUnavailable as unavailable:
                 yield loaded.fault(place, str(unavailable))
+        elif isinstance(value, CaDirectory):
+            for file in (value.certificate, value.private_key):
+                if not file.is_file():
+                    yield loaded.fault(
+                        place, f"file {file} is not there; `ostiary pki init {value}` makes an authority"
+                    )
         elif isinstance(value, Path) and not value.is_file():
             yield loaded.fault(place, f"file {value} is not there")

@@ -14,7 +14,14 @@ from pydantic import (
     model_validator,
 )
 
-from ostiary.identity.spiffe import DEFAULT_TEMPLATE, OWNER_PART, SpiffeTemplate, require_trust_domain
+from ostiary.identity.spiffe import (
+    DEFAULT_TEMPLATE,
+    MOST_OWNER_BYTES,
+    OWNER,
+    OWNER_PART,
+    SpiffeTemplate,
+    require_trust_domain,
+)
 from ostiary.settings import ConfiguredPath, Fault, Settings, refuse
 
 
@@ -30,6 +37,8 @@ Template = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "description": "spiffe://{trust_domain}/ns/{namespace}/sa/{name}"}),
 ]
+Owner = Annotated[str, StringConstraints(pattern=f"^{OWNER}$", max_length=MOST_OWNER_BYTES)]
+"""The workload that upstream tokens belong to: `namespace/name`."""
 OwnerPart = Annotated[str, StringConstraints(pattern=f"^{OWNER_PART}$", max_length=253)]
 
 

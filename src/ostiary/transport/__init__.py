@@ -10,7 +10,6 @@ In:
     limits         how much one caller may make us hold
     byte_budget    bytes held for many, bounded all together
     handshakes     TLS connections accepted, so many handshakes at once
-    mutual_tls     listeners that ask for a certificate
     shown_certificates  what the other end showed
     forwarded      who is at the other end when proxies stand between
     same_origin    which hosts are ours, and whether a browser's page may ask

@@ -22,8 +22,8 @@ from tests.authserver.clients.signing import form, new_key, public, signed, stat
 from tests.authserver.conftest import SECRET, Clock, Start, basic_settings
 from tests.peers.certificates import CertificateAuthority
 
+from ostiary.certificates.error import CertificateUnusable
 from ostiary.settings import Listen
-from ostiary.transport.mutual_tls import CertificateUnusable
 from ostiary.transport.serving import address_of, bind
 
 FORM = {"grant_type": "client_credentials", "client_id": "robot"}
@@ -331,4 +331,4 @@ async def test_files_that_are_no_certificates_are_named_at_the_start(
             async with start(settings):
                 pass
         assert str(empty) in str(refused.value)
-        assert "(it is not one in PEM)" in str(refused.value)
+        assert "in PEM)" in str(refused.value)

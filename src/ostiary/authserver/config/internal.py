@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ostiary.certificates.settings import CertificateSettings
 from ostiary.identity.trust_domains import WorkloadIdentitySettings
 from ostiary.settings import Duration, Listen, ListenAddress, Url
-from ostiary.transport.mutual_tls import FileCertificates
 
 INTERNAL_LISTEN = "authserver.internal.listen"
 """The setting that says where it listens."""
@@ -22,7 +22,7 @@ class InternalSettings(WorkloadIdentitySettings):
     """Where it listens."""
     url: Url | None = None
     """Its address as workloads see it. Default: https and where it listens."""
-    certificates: FileCertificates
+    certificates: CertificateSettings
     """Our certificate there, and whose workloads are let in."""
     connection_age: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(hours=1))] = timedelta(
         minutes=5

@@ -16,13 +16,10 @@ from pydantic import (
 
 from ostiary.authserver.config.idps import IdpName
 from ostiary.identity.inbound import ScopeToken
-from ostiary.identity.spiffe import MOST_OWNER_BYTES, OWNER
+from ostiary.identity.spiffe import MOST_OWNER_BYTES
+from ostiary.identity.trust_domains import Owner
 from ostiary.oauth.server.resource import ResourcePattern
 from ostiary.settings import Settings
-
-Owner = Annotated[str, StringConstraints(pattern=f"^{OWNER}$", max_length=MOST_OWNER_BYTES)]
-"""The workload that the upstream tokens belong to: `namespace/name`."""
-
 
 ServerName = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=255)]
 """An MCP server behind an owner, as the workload names it: a gateway's `servers` have such names."""

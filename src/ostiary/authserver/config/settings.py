@@ -22,6 +22,7 @@ from ostiary.authserver.config.internal import INTERNAL_LISTEN, InternalSettings
 from ostiary.authserver.config.rate import Rate, RateField
 from ostiary.authserver.config.resources import ResourceSettings, Use
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse, check_together
+from ostiary.certificates.settings import CertificateSettings
 from ostiary.identity.inbound import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import (
@@ -36,7 +37,6 @@ from ostiary.settings import (
     refuse,
 )
 from ostiary.transport.forwarded import Network
-from ostiary.transport.mutual_tls import FileCertificates
 
 
 def _network(value: object) -> Network:
@@ -76,7 +76,7 @@ class MtlsSettings(Settings):
     """Where it listens."""
     url: Url | None = None
     """Its address as clients see it, told in `mtls_endpoint_aliases`. Default: https and where it listens."""
-    certificates: FileCertificates
+    certificates: CertificateSettings
     """Our certificate there, and whose clients are let in."""
 
     @property

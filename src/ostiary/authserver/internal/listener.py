@@ -8,6 +8,7 @@ certificates is not read.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 
 from ostiary.authserver.config.internal import INTERNAL_LISTEN, InternalSettings
@@ -19,7 +20,6 @@ from ostiary.telemetry.audit import Audit
 from ostiary.transport.inline_http import Answer, Door, Request, StreamedAnswer
 from ostiary.transport.limits import Limits
 from ostiary.transport.listeners import Listener
-from ostiary.transport.mutual_tls import mutual_tls
 
 TOKEN_EXCHANGE_PATH = "/internal/token-exchange"  # noqa: S105 - a path
 REVOCATIONS_PATH = "/internal/revocations"
@@ -34,9 +34,14 @@ class InternalEndpoints:
 
 
 def internal_listener(
-    settings: InternalSettings, endpoints: InternalEndpoints, audit: Audit, limits: Limits
+    settings: InternalSettings,
+    endpoints: InternalEndpoints,
+    audit: Audit,
+    limits: Limits,
+    *,
+    tls: ssl.SSLContext,
 ) -> Listener:
-    """Raises CertificateUnusable."""
+    """tls: what lets nobody in without a certificate."""
     age = settings.connection_age.total_seconds()
     exchange = door(
         endpoints.token_exchange,
@@ -54,7 +59,7 @@ def internal_listener(
         documents={REVOCATIONS_PATH.encode(): _until(revocations, age)},
         authorities=(canonical_url(settings.origin).authority,),
         limits=limits,
-        tls=mutual_tls(settings.certificates),
+        tls=tls,
     )
 
 

@@ -29,9 +29,16 @@ from ostiary.authserver.server.mtls_listener import mtls_listener
 from ostiary.authserver.server.page_routes import asgi
 from ostiary.authserver.server.services import Services
 from ostiary.authserver.signing.signing_keys import SigningKeys
+from ostiary.certificates.host_names import host_names
+from ostiary.certificates.opening import open_certificates
+from ostiary.certificates.settings import CertificateSettings
+from ostiary.certificates.source import CertificateSource
+from ostiary.certificates.tls import server_context
+from ostiary.identity.certificates import WorkloadIdentifier
 from ostiary.identity.key_sets import KeySets
 from ostiary.identity.possession import Possession
-from ostiary.oauth.canonical_url import canonical_url
+from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
+from ostiary.settings import Listen
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
@@ -42,6 +49,8 @@ from ostiary.transport.limits import Limits
 from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies
 
+OWNER = "default/authserver"
+"""Which workload it is, by its own certificate, unless `owner` or `spiffe_id` says otherwise."""
 KIB, MIB = 1024, 1024 * 1024
 LIMITS = Limits(body_bytes=64 * KIB, head_bytes=32 * KIB, body_timeout=10.0, unproven_bytes=32 * MIB)
 """Forms are small; a long state or an assertion travels in a head or a body of some kilobytes."""
@@ -101,6 +110,7 @@ class AuthServer:
             common_scopes=frozenset(settings.scopes),
         )
         self._maintenance: asyncio.Task[None] | None = None
+        self._certificates: list[CertificateSource] = []
 
     async def __aenter__(self) -> Self:
         """Raises StorageError: without a store and a key nothing can be issued; and IdpRepointed."""
@@ -116,6 +126,8 @@ class AuthServer:
     ) -> None:
         async with contextlib.AsyncExitStack() as last_first:  # each, also when somebody stops us once more
             last_first.callback(self.services.audit.close)
+            for source in self._certificates:
+                last_first.callback(source.close)
             last_first.push_async_callback(self.services.store.close)
             last_first.push_async_callback(self.services.background.finish)
             if self._maintenance is not None:
@@ -125,7 +137,7 @@ class AuthServer:
     def listeners(self) -> list[Listener]:
         """For people and programs, for clients with certificates, and for workloads.
 
-        Raises CertificateUnusable.
+        Raises CertificateUnusable, TrustBundleUnusable and DenyListUnusable.
         """
         posted, read = doors(self.services), documents(self.services)
         listener = Listener(
@@ -138,8 +150,29 @@ class AuthServer:
             proxies=TrustedProxies(self.settings.trusted_proxies),
         )
         apart, inside = self.settings.mtls, self.settings.internal
-        listeners = [] if apart is None else [mtls_listener(apart, self.services, MTLS_LIMITS)]
+        listeners = []
+        if apart is not None:
+            shown = self._open(apart.certificates, apart.listen, apart.url)
+            listeners.append(mtls_listener(apart, self.services, MTLS_LIMITS, shown))
         if inside is not None:
-            endpoints = internal_endpoints(self.services, inside)
-            listeners.append(internal_listener(inside, endpoints, self.services.audit, MTLS_LIMITS))
+            shown = self._open(inside.certificates, inside.listen, inside.url)
+            known = WorkloadIdentifier.from_settings(inside, shown.bundle, clock=self.services.clock)
+            listeners.append(
+                internal_listener(
+                    inside,
+                    internal_endpoints(self.services, known),
+                    self.services.audit,
+                    MTLS_LIMITS,
+                    tls=server_context(shown, known.authorities),
+                )
+            )
         return [*listeners, listener]
+
+    def _open(
+        self, settings: CertificateSettings, listen: Listen, url: CanonicalUrl | None
+    ) -> CertificateSource:
+        source = open_certificates(
+            settings, owner=OWNER, names=host_names(listen, url), clock=self.services.clock
+        )
+        self._certificates.append(source)
+        return source

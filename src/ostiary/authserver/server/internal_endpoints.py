@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ostiary.authserver.config.internal import InternalSettings
 from ostiary.authserver.internal.account import Accounts
 from ostiary.authserver.internal.listener import InternalEndpoints
 from ostiary.authserver.internal.revocation_feed import RevocationFeed
@@ -10,13 +9,10 @@ from ostiary.authserver.internal.token_exchange import UpstreamTokenExchange
 from ostiary.authserver.internal.workload_request import Workloads
 from ostiary.authserver.server.services import Services
 from ostiary.identity.certificates import WorkloadIdentifier
-from ostiary.identity.trust_bundles import live_bundle
 
 
-def internal_endpoints(services: Services, settings: InternalSettings) -> InternalEndpoints:
-    """Raises CertificateUnusable."""
-    bundle = live_bundle(settings.certificates.trust_bundle)
-    identifier = WorkloadIdentifier.from_settings(settings, lambda _: bundle(), clock=services.clock)
+def internal_endpoints(services: Services, identifier: WorkloadIdentifier) -> InternalEndpoints:
+    """identifier: says whose requests they are."""
     workloads = Workloads(identifier, services.audit)
     return InternalEndpoints(
         UpstreamTokenExchange(

@@ -10,14 +10,17 @@ from ostiary.authserver.config.settings import MTLS_LISTEN, MtlsSettings
 from ostiary.authserver.http.nothing_else import nothing_else
 from ostiary.authserver.server.doors import mtls_doors
 from ostiary.authserver.server.services import Services
+from ostiary.certificates.source import CertificateSource
+from ostiary.certificates.tls import server_context
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.inline_http import Answer, Door, Request, StreamedAnswer
 from ostiary.transport.limits import Limits
 from ostiary.transport.listeners import Listener
-from ostiary.transport.mutual_tls import mutual_tls
 
 
-def mtls_listener(settings: MtlsSettings, services: Services, limits: Limits) -> Listener:
+def mtls_listener(
+    settings: MtlsSettings, services: Services, limits: Limits, certificates: CertificateSource
+) -> Listener:
     """Raises CertificateUnusable."""
     return Listener(
         name=MTLS_LISTEN,
@@ -25,7 +28,7 @@ def mtls_listener(settings: MtlsSettings, services: Services, limits: Limits) ->
         doors={path: _for_one_request(door) for path, door in mtls_doors(services, settings).items()},
         authorities=(canonical_url(settings.origin).authority,),
         limits=limits,
-        tls=mutual_tls(settings.certificates),
+        tls=server_context(certificates),
     )
 
 
