@@ -8,6 +8,8 @@ from typing import Literal
 import mcp
 import pytest
 from mcp.client.streamable_http import streamable_http_client
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from tests.adapters.conftest import Server
 from tests.adapters.zoo_on_cloud_run import Counted
 
@@ -55,6 +57,39 @@ async def test_a_request_whose_server_refuses_is_answered_with_what_to_do(
     assert answered.json() == {"jsonrpc": "2.0", "id": 7, "error": {"code": -32603, "message": why}}
     assert notified.status_code == 401
     assert told == [why, why]
+
+
+@pytest.mark.parametrize(
+    ("headers", "size", "why"),
+    [
+        ({}, 17, "its answer is longer than 16777216 bytes"),
+        ({"content-encoding": "gzip"}, 0, "its answer is compressed (gzip) although we asked for it plain"),
+    ],
+    ids=["too long", "compressed"],
+)
+async def test_an_answer_that_is_not_read_ends_no_session(
+    token_file: Path, headers: dict[str, str], size: int, why: str
+) -> None:
+    inner = zoo_server().streamable_http_app(json_response=True, host="127.0.0.1")
+    hostile = Response(b" " * size * 1024 * 1024, media_type="application/json", headers=headers)
+    faulty = False
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await (hostile if faulty else inner)(scope, receive, send)
+
+    sock = bind(Listen("127.0.0.1", 0))
+    url = f"http://{address_of(sock)}/mcp"
+    async with (
+        serving(app, sock),
+        client(url, token_file, []) as http,
+        mcp.Client(streamable_http_client(url, http_client=http), mode="legacy") as session,
+    ):
+        faulty = True
+        with pytest.raises(mcp.MCPError) as failed:
+            await session.call_tool(*CALL)
+        faulty = False
+        assert not (await session.call_tool(*CALL)).is_error
+    assert failed.value.error.message == f"{url}: {why}"
 
 
 class OffAndOn(Settings):

@@ -14,6 +14,7 @@ from ostiary.transport.content_coding import compression
         (" GZIP", "gzip"),
         ("br", "br"),
         ("identity, deflate", "identity, deflate"),
+        ("a secret that comes back", "an unknown coding"),
         ("identity", None),
         ("Identity", None),
         ("", None),

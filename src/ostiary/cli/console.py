@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ostiary.cli.failure import Failure
 from ostiary.telemetry.redaction import one_line
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ def print_text(text: str) -> None:
 def print_json(data: Any) -> None:
     """Print JSON. Letters stay letters where all can be shown; what a terminal would act on is escaped."""
     shows_all = (sys.stdout.encoding or "").lower().startswith("utf")
-    text = json.dumps(data, indent=2, ensure_ascii=not shows_all, default=str)
+    try:
+        text = json.dumps(data, indent=2, ensure_ascii=not shows_all, default=str)
+    except RecursionError:
+        raise Failure("the answer is nested too deeply to be shown as JSON") from None
     safe = "".join(
         char if char == "\n" or char.isprintable() else json.dumps(char)[1:-1].encode("ascii").decode()
         for char in text

@@ -25,6 +25,8 @@ TIMEOUT = 60.0
 """Seconds that a server may stay silent."""
 
 
+LONGEST_WORDS = 500
+"""Characters of what a server says wrong that are shown."""
 _NO_MESSAGE = "Failed to parse "
 
 
@@ -114,7 +116,7 @@ class _Answers:
 def _rpc_message(body: bytes) -> str:
     try:
         return str(json.loads(body)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         return ""
 
 
@@ -126,7 +128,7 @@ def _cause(error: Exception, target: ServerTarget, no: _No | None, sent: Sequenc
     import httpx2  # noqa: PLC0415
 
     from ostiary.cli.mcp_client.client import InvalidAnswer, ServerError  # noqa: PLC0415
-    from ostiary.transport.road import Compressed  # noqa: PLC0415
+    from ostiary.transport.road import AnswerUnusable  # noqa: PLC0415
 
     match error:
         case httpx2.TimeoutException():
@@ -135,17 +137,22 @@ def _cause(error: Exception, target: ServerTarget, no: _No | None, sent: Sequenc
             return Failure(f"{target.url} cannot be reached: {_why(error, target)}")
         case ServerError():
             return _answered(error, target, no, sent)
-        case Compressed() | InvalidAnswer():
-            return Failure(
-                f"{target.url} gave an answer that is not valid: {str(error).partition(chr(10))[0]}"
-            )
+        case AnswerUnusable() | InvalidAnswer() | RecursionError():
+            said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            return _not_valid(target, without_echoes(said, sent).partition("\n")[0][:LONGEST_WORDS])
+        case Failure():  # it may name what the server offers instead
+            return type(error)(without_echoes(str(error), sent))
     return error
+
+
+def _not_valid(target: ServerTarget, why: str) -> Failure:
+    return Failure(f"{target.url} gave an answer that is not valid: {why}")
 
 
 def _answered(error: ServerError, target: ServerTarget, no: _No | None, sent: Sequence[str]) -> Failure:
     said = without_echoes((no and no.message) or error.message, sent)
     if no is None and error.message.startswith(_NO_MESSAGE):
-        return Failure(f"{target.url} gave an answer that is not valid: it is no JSON-RPC message")
+        return _not_valid(target, "it is no JSON-RPC message")
     if no is None:
         return Failure(f"{target.url} answered: {said} (JSON-RPC error {error.code})")
     if no.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:

@@ -14,7 +14,7 @@ from ostiary.diagnosis.evidence import Unreachable
 from ostiary.diagnosis.server_answer import UNKNOWN_METHOD, ServerAnswer, read_message
 from ostiary.mcp.eras import CAPABILITIES_KEY, CLIENT_INFO_KEY, MODERN, VERSION_KEY
 from ostiary.mcp.events import EventReader
-from ostiary.transport.road import Compressed, RoadClient, unreached
+from ostiary.transport.road import AnswerUnusable, RoadClient, is_event_stream, unreached
 from ostiary.transport.trust import certificate_error, distrust, tls_failure
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ class Wire:
                 asyncio.timeout(LONGEST),
                 self._http.stream("GET", str(url), headers={"accept": "text/event-stream"}) as response,
             ):
-                kind = response.headers.get("content-type", "").lower()
-                if response.status_code != HTTPStatus.OK or not kind.startswith("text/event-stream"):
+                if response.status_code != HTTPStatus.OK or not is_event_stream(response):
                     return False
                 async for chunk in response.aiter_bytes():
                     begun += chunk
@@ -108,13 +107,12 @@ class Wire:
                 raise DeadEnd(end, untrusted.verify_message, distrust(untrusted)) from None
             end = Unreachable.SILENCE if tls_failure(error) is None else Unreachable.TLS
             raise DeadEnd(end, unreached(error, self._http.by_proxy)) from None
-        except Compressed as error:
+        except AnswerUnusable as error:
             raise DeadEnd(Unreachable.SILENCE, str(error)) from None
 
     async def _read(self, response: httpx2.Response) -> ServerAnswer:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        is_stream = headers.get("content-type", "").lower().startswith("text/event-stream")
-        body = await (_answer_in if is_stream else _beginning)(response)
+        body = await (_answer_in if is_event_stream(response) else _beginning)(response)
         text, sent = body.decode(errors="replace"), self._auth.sent if self._auth else ()
         return ServerAnswer(response.status_code, headers, text, self._clock(), sent)
 
@@ -151,8 +149,7 @@ async def _answer_in(response: httpx2.Response) -> bytes:
 
 def spoken(answer: ServerAnswer) -> str:
     """Which MCP the answer is in: `MCP 2026-07-28 (modern)`."""
-    result = (answer.message or {}).get("result")
-    version = result.get("protocolVersion") if isinstance(result, dict) else None
+    version = answer.version
     return f"MCP {MODERN} (modern)" if version is None else f"MCP {version} (legacy)"
 
 

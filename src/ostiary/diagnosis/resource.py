@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ostiary.diagnosis.server_answer import ResourceMetadata
+from ostiary.oauth.client.echoed_secrets import without_echoes
 from ostiary.oauth.client.protected_resource import challenged_url, well_known_urls
 from ostiary.oauth.client.server_metadata import MetadataRefused
 from ostiary.transport.fetch import Fetcher, FetchError
@@ -35,7 +36,7 @@ async def find_metadata(
         except FetchError:
             continue
         if isinstance(document, dict) and "resource" in document:
-            return _read(place, document)
+            return _read(place, document, refusal.sent)
     return None
 
 
@@ -47,15 +48,16 @@ def _places(url: CanonicalUrl, refusal: ServerAnswer) -> list[CanonicalUrl]:
     return list(dict.fromkeys([*places, *well_known_urls(url)]))
 
 
-def _read(place: CanonicalUrl, document: dict[str, Any]) -> ResourceMetadata:
-    resource = document["resource"]
+def _read(place: CanonicalUrl, document: dict[str, Any], sent: tuple[str, ...]) -> ResourceMetadata:
+    """sent: the secrets, which the server may repeat."""
+
+    def strings(value: Any) -> tuple[str, ...]:
+        values = value if isinstance(value, list) else ()
+        return tuple(without_echoes(one, sent) for one in values if isinstance(one, str))
+
     return ResourceMetadata(
         str(place),
-        resource if isinstance(resource, str) else None,
-        _strings(document.get("authorization_servers")),
-        _strings(document.get("scopes_supported")),
+        next(iter(strings([document["resource"]])), None),
+        strings(document.get("authorization_servers")),
+        strings(document.get("scopes_supported")),
     )
-
-
-def _strings(value: Any) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()

@@ -59,13 +59,11 @@ class ServerAnswer:
     @property
     def challenge(self) -> Mapping[str, str]:
         """The parameters of the challenge that asks for a token, else of the first; without our secrets."""
-        said = self._challenge.parameters
-        return {name: without_echoes(value, self.sent) for name, value in said.items()}
+        return {name: self._shown(value) for name, value in self._challenge.parameters.items()}
 
-    @property
-    def location(self) -> str:
-        """Where it sends callers, "" when it does not; without our secrets."""
-        return without_echoes(self.headers.get("location", ""), self.sent)
+    def header(self, name: str) -> str:
+        """What a header says, "" where there is none; without our secrets. name: in lower case."""
+        return self._shown(self.headers.get(name, ""))
 
     @property
     def scheme(self) -> str:
@@ -100,14 +98,19 @@ class ServerAnswer:
         data = self._error.get("data")
         listed = data.get("supported") or data.get("supportedVersions") if isinstance(data, dict) else None
         if isinstance(listed, list):
-            return tuple(str(one)[:20] for one in listed[:10])
+            return tuple(self._shown(one)[:20] for one in listed[:10])
+        return () if self.version is None else (self.version,)
+
+    @property
+    def version(self) -> str | None:
+        """The version of MCP that it chose; None where it chose none."""
         chosen = self._result.get("protocolVersion")
-        return () if chosen is None else (str(chosen)[:20],)
+        return None if chosen is None else self._shown(chosen)[:20]
 
     @property
     def missing(self) -> tuple[MissingServer, ...]:
         """The servers that a gateway leaves out of this result."""
-        return missing_servers(self._result.get("_meta"))
+        return missing_servers(self._result.get("_meta"), shown=self._shown)
 
     @property
     def is_of_a_gateway(self) -> bool:
@@ -120,6 +123,9 @@ class ServerAnswer:
     def retry_after(self) -> float | None:
         """Seconds after which it wants to be asked again."""
         return retry_after(self.headers.get("retry-after"), now=self.received_at)
+
+    def _shown(self, said: object) -> str:
+        return without_echoes(str(said), self.sent)
 
     @property
     def _error(self) -> Mapping[str, Any]:
@@ -136,7 +142,7 @@ class ServerAnswer:
         """The server's own words about what is wrong, "" when it has none."""
         asked, in_body = self.challenge, self._error.get("message", "")
         said = asked.get("error_description") or in_body or asked.get("error") or ""
-        return without_echoes(str(said), self.sent)[:300]
+        return self._shown(said)[:300]
 
     @property
     def works(self) -> bool:

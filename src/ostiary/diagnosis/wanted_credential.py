@@ -79,7 +79,7 @@ def is_sign_in(answer: ServerAnswer) -> bool:
     return (
         300 <= answer.status < 400
         and not is_from_iap(answer)
-        and _SIGN_IN.search(answer.location) is not None
+        and _SIGN_IN.search(answer.header("location")) is not None
     )
 
 
@@ -88,5 +88,5 @@ def is_from_iap(answer: ServerAnswer) -> bool:
     return (
         answer.headers.get(_IAP_HEADER, "").lower() == "true"
         or (answer.is_refusal and answer.body.startswith("Invalid IAP credentials"))
-        or _IAP_SIGN_IN.match(answer.location) is not None
+        or _IAP_SIGN_IN.match(answer.header("location")) is not None
     )

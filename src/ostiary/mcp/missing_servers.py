@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,11 +31,11 @@ class MissingServer:
         return f"{self.name} ({_WHY.get(self.step, self.step)})"
 
 
-def missing_servers(meta: Any) -> tuple[MissingServer, ...]:
-    """Those that a result's `_meta` names."""
+def missing_servers(meta: Any, *, shown: Callable[[object], str] = str) -> tuple[MissingServer, ...]:
+    """Those that a result's `_meta` names. shown: what may be shown of its words."""
     named = meta.get(UNAVAILABLE_KEY) if isinstance(meta, Mapping) else None
     return tuple(
-        MissingServer(str(one["server"])[:100], str(one.get("step"))[:100])
+        MissingServer(shown(one["server"])[:100], shown(one.get("step"))[:100])
         for one in (named if isinstance(named, list) else ())
         if isinstance(one, Mapping) and "server" in one
     )

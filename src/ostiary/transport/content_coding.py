@@ -9,6 +9,8 @@ import zlib
 
 PLAIN = frozenset({"", "identity", "none", "utf-8"})
 """The last two are no codings; servers and storages send them, and mean plain."""
+_NAMED = frozenset({"br", "compress", "deflate", "gzip", "identity", "x-compress", "x-gzip", "zstd"})
+"""What is told by its name. Whatever else stands there is a server's own words, which may be our secret."""
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 _BARE_DEFLATE = -zlib.MAX_WBITS
 _READ = {"gzip": (_GZIP_OR_ZLIB,), "x-gzip": (_GZIP_OR_ZLIB,), "deflate": (_GZIP_OR_ZLIB, _BARE_DEFLATE)}
@@ -17,7 +19,13 @@ _READ = {"gzip": (_GZIP_OR_ZLIB,), "x-gzip": (_GZIP_OR_ZLIB,), "deflate": (_GZIP
 def compression(content_encoding: str) -> str | None:
     """The coding by which an answer with this header is compressed; None when it is plain."""
     coding = content_encoding.strip().lower()
-    return None if coding in PLAIN else coding[:20]
+    return None if coding in PLAIN else _name(coding)
+
+
+def _name(coding: str) -> str:
+    if all(one.strip() in _NAMED for one in coding.split(",")):
+        return coding[:20]
+    return "an unknown coding"
 
 
 def refusal(coding: str) -> str:
@@ -44,4 +52,4 @@ def unpacked(body: bytes, coding: str, *, max_bytes: int) -> bytes:
             raise NotUnpacked(f"the answer is longer than {max_bytes} bytes")
         if unpacker.eof:
             return content
-    raise NotUnpacked(f"the answer is compressed ({coding[:20]}) although we asked for it plain")
+    raise NotUnpacked(f"the answer is compressed ({_name(coding)}) although we asked for it plain")

@@ -1,4 +1,4 @@
-"""An HTTP client for one MCP server, on the one road: whom to trust, by which proxy, and nothing compressed.
+"""An HTTP client for one MCP server, on the one road: whom to trust, by which proxy; plain answers that end.
 
 What an `httpx2.AsyncClient` reads from the environment by itself it does not: it would take this machine's
 own servers, and the tokens for them, to a proxy.
@@ -21,8 +21,20 @@ if TYPE_CHECKING:
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
-class Compressed(httpx2.DecodingError):
+MOST_BYTES = 16 * 1024 * 1024
+"""The longest answer, and the longest event of a stream, as at the gateway."""
+
+
+class AnswerUnusable(httpx2.DecodingError):
+    """The server's answer is not read: Compressed, TooLong."""
+
+
+class Compressed(AnswerUnusable):
     """The server compressed its answer, which was asked for plain."""
+
+
+class TooLong(AnswerUnusable):
+    """The server's answer goes on and on."""
 
 
 class RoadClient(httpx2.AsyncClient):
@@ -41,7 +53,7 @@ class RoadClient(httpx2.AsyncClient):
         }
         super().__init__(**{**settings, **options})
         self.headers["accept-encoding"] = "identity"
-        self.event_hooks["response"].insert(0, _require_plain)
+        self.event_hooks["response"][:0] = [_require_plain, _bound]
 
 
 async def _require_plain(response: httpx2.Response) -> None:
@@ -53,6 +65,40 @@ async def _require_plain(response: httpx2.Response) -> None:
         raise Compressed(refusal(coding), request=response.request)
     del response.headers["content-encoding"]
     response.stream = _Unread(cast("httpx2.AsyncByteStream", response.stream))
+
+
+async def _bound(response: httpx2.Response) -> None:
+    """Have the answer end at MOST_BYTES. A stream has no end, and whoever reads it bounds its events.
+
+    That of an error is none: its body is read as a whole, whatever it says it is.
+    """
+    if not (response.is_success and is_event_stream(response)):
+        response.stream = _Bounded(cast("httpx2.AsyncByteStream", response.stream), response.request)
+
+
+def is_event_stream(response: httpx2.Response) -> bool:
+    """Whether events come, rather than one document."""
+    return str(response.headers.get("content-type", "")).lower().startswith("text/event-stream")
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A body, as long as it may be."""
+
+    def __init__(self, body: httpx2.AsyncByteStream, request: httpx2.Request) -> None:
+        self._body = body
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MOST_BYTES
+        async for piece in self._body:
+            left -= len(piece)
+            if left < 0:
+                raise TooLong(f"its answer is longer than {MOST_BYTES} bytes", request=self._request)
+            yield piece
+
+    async def aclose(self) -> None:
+        """Leave the server."""
+        await self._body.aclose()
 
 
 class _Unread(httpx2.AsyncByteStream):

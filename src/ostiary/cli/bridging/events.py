@@ -7,8 +7,8 @@ from typing import cast
 
 import httpx2
 
-from ostiary.cli.mcp_client.streamable_http import MOST_BYTES
 from ostiary.mcp.events import EventReader, EventTooLong
+from ostiary.transport.road import MOST_BYTES
 
 
 class ToldEvents(httpx2.AsyncByteStream):

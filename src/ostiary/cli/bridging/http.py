@@ -25,13 +25,19 @@ from ostiary.cli.bridging.sessions import (
     read_message,
 )
 from ostiary.cli.challenge import refusal
-from ostiary.cli.mcp_client.streamable_http import MOST_BYTES
 from ostiary.credentials import CredentialError, NoCredential
-from ostiary.credentials.adapters.httpx2 import CredentialAuth
-from ostiary.mcp.events import EventReader
+from ostiary.credentials.adapters.secrets_sent import RememberingAuth
+from ostiary.mcp.events import EventReader, EventTooLong
+from ostiary.oauth.client.echoed_secrets import without_echoes
 from ostiary.telemetry.redaction import without_tokens
 from ostiary.transport.moved import REDIRECTS, moved
-from ostiary.transport.road import Compressed, RoadClient, unreached_with_advice
+from ostiary.transport.road import (
+    MOST_BYTES,
+    AnswerUnusable,
+    RoadClient,
+    is_event_stream,
+    unreached_with_advice,
+)
 
 if TYPE_CHECKING:
     from ostiary.credentials.runtime import Runtime
@@ -41,6 +47,8 @@ UNREACHABLE, BAD_ANSWER, CREDENTIAL_FAILED, CREDENTIAL_REFUSED = -32010, -32012,
 """The codes that the gateway has for the same."""
 CONNECT_TIMEOUT = 30.0
 """Seconds. An answer may take as long as the client likes to wait for it."""
+LONGEST_WORDS = 500
+"""Characters of what a server says that stand in a sentence of ours."""
 FAREWELL = httpx2.Timeout(5.0)
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between tries to hear of a server that is away; the last one for ever."""
@@ -50,13 +58,15 @@ class TellingClient(RoadClient):
     """Answers in the server's place when the server can't."""
 
     def __init__(self, target: ServerTarget, runtime: Runtime) -> None:
+        sending = RememberingAuth(target.credential, server_url=target.url, runtime=runtime)
         super().__init__(
             target.url,
             reach=target.reach,
             proxies=target.proxies,
-            auth=CredentialAuth(target.credential, server_url=target.url, runtime=runtime),
+            auth=sending,
             timeout=httpx2.Timeout(CONNECT_TIMEOUT, read=None),
         )
+        self._sending = sending
         self._target = target
         self._sessions = Sessions()
         self._beginning = asyncio.Lock()
@@ -77,8 +87,8 @@ class TellingClient(RoadClient):
                 return await self._heard_later(request, options)
             said = f"{self._target.url} cannot be reached: {unreached_with_advice(error, self.by_proxy)}"
             return _answer(request, 502, UNREACHABLE, said)
-        except Compressed as error:
-            return _answer(request, 502, BAD_ANSWER, f"{self._target.url}: {error}")
+        except AnswerUnusable as error:
+            return _answer(request, 502, BAD_ANSWER, f"{self._target.url}: {self._shown(str(error))}")
         return self._told(request, response)
 
     async def _sent(self, request: httpx2.Request, options: dict[str, Any]) -> httpx2.Response:
@@ -110,7 +120,7 @@ class TellingClient(RoadClient):
     def _note(self, request: httpx2.Request, response: httpx2.Response) -> None:
         if response.is_success:
             self._sessions.taken(request, response)
-        if _is_stream(response):
+        if is_event_stream(response):
             of_answer = request.method == "POST" or self._sessions.resumes_an_answer(request)
             self._sessions.listened |= not of_answer
             told = self._sessions.part_of_an_answer if of_answer else self._sessions.heard
@@ -167,7 +177,8 @@ class TellingClient(RoadClient):
         if response.status_code in REDIRECTS:
             if _is_within_origin(response):
                 return response  # the message goes there, and the credential with it
-            said = moved(self._target.url, response.status_code, response.headers.get("location", ""))
+            location = self._shown(response.headers.get("location", ""))
+            said = moved(self._target.url, response.status_code, location)
             return _answer(request, 502, BAD_ANSWER, f"{self._target.url} {said}")
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             return _answer(request, response.status_code, CREDENTIAL_REFUSED, self._refusal(response))
@@ -176,7 +187,7 @@ class TellingClient(RoadClient):
             return _answer(request, 502, BAD_ANSWER, said)
         if response.is_success or _is_rpc_error(response):
             return response
-        status = f"{response.status_code} {response.reason_phrase}"
+        status = f"{response.status_code} {self._shown(response.reason_phrase)}"
         hint = ": no MCP server is at that path" if response.status_code == HTTPStatus.NOT_FOUND else ""
         return _answer(
             request, response.status_code, BAD_ANSWER, f"{self._target.url} answered {status}{hint}"
@@ -186,8 +197,13 @@ class TellingClient(RoadClient):
         url, credential = str(self._target.url), self._target.credential
         sent = None if isinstance(credential, NoCredential) else credential.type
         challenge = response.headers.get("www-authenticate", "")
-        said = refusal(url, response.status_code, response.reason_phrase, challenge, sent=sent)
+        phrase, secrets = self._shown(response.reason_phrase), self._sending.sent
+        said = refusal(url, response.status_code, phrase, challenge, sent=sent, secrets=secrets)
         return said if sent is None else f"{said} `ostiary doctor {url}` finds out why."
+
+    def _shown(self, said: str) -> str:
+        """A server's words in a sentence of ours, without what it was sent."""
+        return without_echoes(said, self._sending.sent)[:LONGEST_WORDS]
 
 
 def _is_short(response: httpx2.Response) -> bool:
@@ -203,20 +219,17 @@ def _is_within_origin(response: httpx2.Response) -> bool:
     return (onward.url.scheme, onward.url.netloc) == (sent.url.scheme, sent.url.netloc)
 
 
-def _is_stream(response: httpx2.Response) -> bool:
-    return str(response.headers.get("content-type", "")).lower().startswith("text/event-stream")
-
-
 async def _answer_of(response: httpx2.Response) -> Any:
     """The message that answers a request; None without one."""
     if _is_json(response):
         return read_message(await response.aread())
     reader = EventReader(MOST_BYTES)
-    async for chunk in response.aiter_bytes():
-        for data in reader.feed(chunk):
-            message = read_message(data)
-            if message and "method" not in message:
-                return message
+    with contextlib.suppress(EventTooLong):
+        async for chunk in response.aiter_bytes():
+            for data in reader.feed(chunk):
+                message = read_message(data)
+                if message and "method" not in message:
+                    return message
     return None
 
 

@@ -143,7 +143,7 @@ class McpClient:
         agreed = await self._ask("initialize", params)
         _require(agreed, {"protocolVersion": str, "capabilities": dict}, "the answer to initialize")
         if agreed["protocolVersion"] not in LEGACY_VERSIONS:
-            said = str(agreed["protocolVersion"])[:100]
+            said = agreed["protocolVersion"]
             raise InvalidAnswer(f"Unsupported protocol version from the server: {said}")
         self.protocol_version, self.capabilities = agreed["protocolVersion"], agreed["capabilities"]
         self._http.version = self.protocol_version

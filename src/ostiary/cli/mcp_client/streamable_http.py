@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -30,13 +30,14 @@ from ostiary.cli.mcp_client.messages import (
 )
 from ostiary.cli.mcp_client.routing_headers import VERSION
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong
+from ostiary.transport.road import MOST_BYTES
 
 SESSION = "mcp-session-id"
 LAST_EVENT = "last-event-id"
-MOST_BYTES = 16 * 1024 * 1024
-"""The longest event, as at the gateway."""
 PAUSE = 1.0
 """Seconds before a stream is asked for again, where the server does not say."""
+LONGEST_PAUSE = 30.0
+"""Seconds, whatever the server says."""
 MOST_TRIES = 2
 MOST_REDIRECTS = 20
 _JSON, _STREAM = "application/json", "text/event-stream"
@@ -45,9 +46,17 @@ _JSON, _STREAM = "application/json", "text/event-stream"
 class StreamableHttp:
     """One endpoint. Whatever of httpx2 goes wrong before an answer begins is raised."""
 
-    def __init__(self, http: httpx2.AsyncClient, url: str) -> None:
+    def __init__(
+        self,
+        http: httpx2.AsyncClient,
+        url: str,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """sleep: waits so many seconds."""
         self._http = http
         self._url = url
+        self._sleep = sleep
         self.session: str | None = None
         """The session that the server gave with its handshake."""
         self.version: str | None = None
@@ -86,7 +95,7 @@ class StreamableHttp:
         stream, tries = _Stream(None), 0
         while self.session is not None and tries < MOST_TRIES:
             if tries or stream.broke_off:
-                await asyncio.sleep(stream.pause)
+                await self._sleep(stream.pause)
             try:
                 async with self._more(stream) as messages:
                     async for one in messages:
@@ -106,7 +115,7 @@ class StreamableHttp:
         """The rest of an answer whose stream broke off."""
         tries = 0
         while stream.last_event_id and tries < MOST_TRIES:
-            await asyncio.sleep(stream.pause)
+            await self._sleep(stream.pause)
             try:
                 async with self._more(stream) as messages:
                     tries = 0
@@ -196,7 +205,7 @@ class _Stream:
     def _note(self, reader: EventReader) -> None:
         self.last_event_id = reader.last_event_id.decode("utf-8", "replace") or self.last_event_id
         if reader.reconnection_time is not None:
-            self.pause = reader.reconnection_time / 1000
+            self.pause = min(reader.reconnection_time / 1000, LONGEST_PAUSE)
 
     def _read(self, data: bytes) -> Message | None:
         """The message; None for a sign of life, and for what is none and answers nothing."""

@@ -1,7 +1,7 @@
 """An HTTP client for MCP that answers a request which its credential kept from the server.
 
-Raised through the SDK, such a failure ends the session and leaves the caller waiting; a JSON-RPC error
-says the same, and the session lives on.
+So it does where the server's answer is not to be read. Raised through the SDK, such a failure ends the
+session and leaves the caller waiting; a JSON-RPC error says the same, and the session lives on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import httpx2
 
 from ostiary.credentials.error import CredentialError, CredentialMisconfigured
 from ostiary.credentials.headers.headers import ServerRefusal
-from ostiary.transport.road import RoadClient
+from ostiary.transport.road import AnswerUnusable, RoadClient, is_event_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +42,17 @@ class AnsweringClient(RoadClient):
         self._tell = tell
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        """Send it, or answer in the server's place when the credential can't be had, or won't do."""
+        """Send it, or answer in the server's place when its credential or its answer won't do."""
         try:
             response = await super().send(request, **options)
+            if not (is_event_stream(response) or ServerRefusal.is_one(response.status_code)):
+                await response.aread()
         except CredentialError as failure:
             self._tell(failure)
             return await _answer(request, failure) or httpx2.Response(503, text=str(failure), request=request)
+        except AnswerUnusable as failure:
+            said = f"{request.url.copy_with(query=None)}: {failure}"
+            return await _answer(request, said) or httpx2.Response(502, text=said, request=request)
         if not ServerRefusal.is_one(response.status_code):
             return response
         refused = self._refused(request, response)
@@ -67,7 +72,7 @@ class AnsweringClient(RoadClient):
         )
 
 
-async def _answer(request: httpx2.Request, failure: CredentialError) -> httpx2.Response | None:
+async def _answer(request: httpx2.Request, failure: CredentialError | str) -> httpx2.Response | None:
     """The failure as JSON-RPC has it; None for what waits for no answer, such as a notification."""
     try:
         identifier = json.loads(await request.aread()).get("id")

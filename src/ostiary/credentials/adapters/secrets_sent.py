@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from typing import Any
 
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
 
+MOST_REMEMBERED = 100
+"""Of a conversation that goes on for days; a server repeats what it was just sent."""
 _PLAIN = re.compile(r"accept.*|connection|content-.*|host|mcp-.*|user-agent|x-amz-date", re.IGNORECASE)
 
 
@@ -21,7 +23,7 @@ class RememberingAuth(CredentialAuth):
 
     @property
     def sent(self) -> tuple[str, ...]:
-        """The secrets so far."""
+        """The secrets, those sent last at the end."""
         return tuple(self._sent)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
@@ -30,13 +32,20 @@ class RememberingAuth(CredentialAuth):
         try:
             dressed = await anext(flow)
             while True:
-                self._sent |= dict.fromkeys(secrets_sent(dressed.headers))
+                self._remember(secrets_sent(dressed.headers))
                 response = yield dressed
                 dressed = await flow.asend(response)
         except StopAsyncIteration:
             return
         finally:
             await flow.aclose()
+
+    def _remember(self, secrets: Iterable[str]) -> None:
+        for secret in secrets:
+            self._sent.pop(secret, None)
+            self._sent[secret] = None
+        for oldest in list(self._sent)[:-MOST_REMEMBERED]:
+            del self._sent[oldest]
 
 
 def secrets_sent(headers: Mapping[str, str]) -> tuple[str, ...]:

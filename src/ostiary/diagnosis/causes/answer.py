@@ -110,7 +110,7 @@ def it_is_no_mcp_server(evidence: Evidence) -> Diagnosis | None:
     answer = evidence.call
     if answer is None or answer.works or answer.is_refusal:
         return None
-    kind = answer.headers.get("content-type", "").partition(";")[0] or "no content"
+    kind = answer.header("content-type").partition(";")[0] or "no content"
     return Diagnosis(
         Cause.NOT_MCP,
         f"{evidence.url} is no MCP server: it answers {answer.status_line} with {kind}"

@@ -21,7 +21,7 @@ def people_sign_in_there(evidence: Evidence) -> Diagnosis | None:
     answer = evidence.call or evidence.probe
     if answer is None or not is_sign_in(answer):
         return None
-    there = moved_to(evidence.url, answer.location)
+    there = moved_to(evidence.url, answer.header("location"))
     return Diagnosis(
         Cause.SIGN_IN_PAGE,
         f"What stands before {evidence.url} sends callers to a page where people sign in, "
@@ -35,7 +35,7 @@ def front_end_refuses(evidence: Evidence) -> Diagnosis | None:
     answer = evidence.call or evidence.probe
     if answer is None or not is_front_ends_page(answer):
         return None
-    who = answer.headers.get("server", "")[:60]
+    who = answer.header("server")[:60]
     return Diagnosis(
         Cause.FRONT_END,
         f"What stands before {evidence.url}{f' ({who})' if who else ''} answers {answer.status_line} with a "
@@ -63,7 +63,7 @@ def server_has_moved(evidence: Evidence) -> Diagnosis | None:
     answer = evidence.call or evidence.probe
     if answer is None or not 300 <= answer.status < 400 or is_from_iap(answer):
         return None
-    location = answer.location
+    location = answer.header("location")
     there = moved_to(evidence.url, location)
     if there == evidence.url:
         return Diagnosis(
