@@ -20,6 +20,7 @@
     operator_error      what whoever runs it has to do something about
     crash_text          a bug of ours, as the log has it
     field_meanings      what is written below the fields of a class
+    event_log           what happened, said to Python's logging
     inline_coroutines   coroutines driven by the bytes themselves, without a task
 
 Each may import what stands below it, never what stands above or beside it.

@@ -7,19 +7,30 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 
 
-def field_meanings(described: type) -> dict[str, str]:
+def field_meanings(described: type) -> Mapping[str, str]:
     """Field → its docstring, without what the classes below say. None where there is no source."""
+    return _of_module(described.__module__).get(described.__qualname__, {})
+
+
+@cache
+def _of_module(name: str) -> Mapping[str, Mapping[str, str]]:
+    """Class → field → its docstring."""
     try:
-        source = inspect.cleandoc(f"\n{inspect.getsource(described)}")
-    except OSError:
+        tree = ast.parse(inspect.getsource(sys.modules[name]))
+    except (OSError, TypeError):
         return {}
-    [definition] = ast.parse(source).body
-    assert isinstance(definition, ast.ClassDef)  # noqa: S101 - for the type checker
+    return {node.name: _below_fields(node.body) for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _below_fields(body: Sequence[ast.stmt]) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for pair in pairwise(definition.body):
+    for pair in pairwise(body):
         match pair:
             case (
                 ast.AnnAssign(target=ast.Name(id=name)),

@@ -10,11 +10,10 @@ from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import structlog
-
+from ostiary.event_log import event_log
 from ostiary.operator_error import OperatorError
 
-log = structlog.get_logger("ostiary.files")
+log = event_log("ostiary.files")
 
 Value = TypeVar("Value")
 

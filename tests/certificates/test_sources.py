@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
-from structlog.testing import capture_logs
+from tests.captured_events import captured_events
 from tests.clock import Clock
 from tests.peers.workload_authority import Leaf, WorkloadAuthority
 
@@ -67,7 +67,7 @@ def test_files_are_read_again_when_all_of_them_fit(
     assert first.chain == (before.certificate,)
     assert source.current() is first
     files.names[0].write_text(after.pem)
-    with capture_logs() as logs:
+    with captured_events() as logs:
         assert source.current() is first
         assert source.current() is first
     assert [(line["event"], "it is another certificate's" in line["reason"]) for line in logs] == [
@@ -168,7 +168,7 @@ def test_an_authority_that_cannot_sign_any_more_leaves_what_was(
     source = opened(clock, **internal)
     first = source.current()
     clock.now = authority.certificate.not_valid_after_utc.timestamp() + 1
-    with capture_logs() as logs:
+    with captured_events() as logs:
         assert {source.current() for _ in range(3)} == {first}
         clock.advance(60)
         assert source.current() is first

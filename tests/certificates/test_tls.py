@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.responses import Response
-from structlog.testing import capture_logs
+from tests.captured_events import captured_events
 from tests.certificates.handshakes import HOST, handshake, is_refused
 from tests.clock import Clock
 from tests.peers.workload_authority import WorkloadAuthority
@@ -229,7 +229,7 @@ def test_a_key_that_tls_refuses_is_told_and_leaves_what_was(
     builder = builder.not_valid_before(moment).not_valid_after(moment + dt.timedelta(days=1))
     files.certificate.write_bytes(builder.sign(weak, SHA256()).public_bytes(Encoding.PEM))
     files.key.write_bytes(weak.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    with capture_logs() as logs:
+    with captured_events() as logs:
         assert contexts.current() is before
         assert contexts.current() is before
     assert [line["event"] for line in logs] == ["file_reread", "tls_not_renewed"]

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import httpx2
 import pytest
-import structlog
 
 from ostiary.cli.app import run
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
@@ -59,7 +58,6 @@ def ostiary(
 
     yield command
     root.handlers[:], root.level, ours.level = before
-    structlog.reset_defaults()
 
 
 @contextmanager
@@ -173,5 +171,4 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     set_up_logs(io.StringIO())  # parts of it choose their logger as they start
     with in_background(open_house(tmp_path_factory.mktemp("house"))) as house:
         root.handlers[:], root.level, ours.level = before
-        structlog.reset_defaults()
         yield house

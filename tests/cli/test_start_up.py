@@ -28,6 +28,7 @@ OTHER_STORE = {
 }
 SERVERS = {"uvicorn", "starlette", "ostiary.gateway.gateway", "ostiary.transport.listener"}
 JOSE = {"joserfc", "cryptography", "google.auth"}
+LOGS = {"structlog", "ostiary.telemetry.logs"}
 OTHERS = {"aiohttp", "requests", "jinja2", "prometheus_client", "ostiary.cloudrun", "ostiary.zoo"}
 AUTHSERVER = {"ostiary.authserver"}
 OTHER_KINDS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from structlog.testing import capture_logs
+from tests.captured_events import captured_events
 
 from ostiary.cloudrun.emulator import Emulator
 
@@ -132,7 +132,7 @@ async def test_each_audience_of_the_service_opens_it(zoo: Zoo, audience: str) ->
 
 
 async def test_without_a_token_the_answer_is_forbidden(zoo: Zoo) -> None:
-    with capture_logs() as logs:
+    with captured_events() as logs:
         answered = await zoo.call()
     assert (answered.status_code, answered.text) == (403, FORBIDDEN)
     assert answered.headers["content-type"] == "text/html; charset=utf-8"
@@ -150,7 +150,7 @@ async def test_without_a_token_the_answer_is_forbidden(zoo: Zoo) -> None:
 
 
 async def test_a_token_for_another_service_is_refused(zoo: Zoo) -> None:
-    with capture_logs() as logs:
+    with captured_events() as logs:
         answered = await zoo.call(await zoo.token("https://other.example.com"))
     assert (answered.status_code, answered.text) == (401, UNAUTHORIZED)
     assert answered.headers["www-authenticate"] == CHALLENGE
@@ -168,7 +168,7 @@ async def test_a_token_is_refused_once_the_clock_has_passed_its_expiry(zoo: Zoo)
     zoo.emulator.clock.offset = timedelta(minutes=59)
     assert (await zoo.call(token)).status_code == 200
     zoo.emulator.clock.offset = timedelta(hours=1)
-    with capture_logs() as logs:
+    with captured_events() as logs:
         assert (await zoo.call(token)).text == UNAUTHORIZED
     assert logs[0]["reason"].startswith("it expired ")
     assert (await zoo.call(await zoo.token())).status_code == 200
@@ -177,7 +177,7 @@ async def test_a_token_is_refused_once_the_clock_has_passed_its_expiry(zoo: Zoo)
 async def test_a_token_from_ahead_of_our_clock_is_refused(zoo: Zoo) -> None:
     now = int(zoo.emulator.clock())
     assert (await zoo.call(await zoo.odd_token(iat=now + 20))).status_code == 200
-    with capture_logs() as logs:
+    with captured_events() as logs:
         assert (await zoo.call(await zoo.odd_token(iat=now + 300))).text == UNAUTHORIZED
     assert logs[0]["reason"].endswith(" s ahead of our clock")
 
@@ -213,7 +213,7 @@ async def test_a_token_is_refused_where_the_clock_went_back_behind_its_beginning
 )
 async def test_an_odd_token_is_refused(zoo: Zoo, odd: dict[str, Any], reason: str) -> None:
     token = await zoo.odd_token(**odd)
-    with capture_logs() as logs:
+    with captured_events() as logs:
         answered = await zoo.call(token)
     assert (answered.status_code, answered.text) == (401, UNAUTHORIZED)
     assert logs[0]["reason"].startswith(reason)
@@ -232,14 +232,14 @@ async def test_what_is_no_token_of_ours_is_refused(zoo: Zoo, header: str) -> Non
 async def test_an_access_token_does_not_open_a_service(zoo: Zoo) -> None:
     path = "/computeMetadata/v1/instance/service-accounts/default/token"
     access_token = (await zoo.google.get(path)).json()["access_token"]
-    with capture_logs() as logs:
+    with captured_events() as logs:
         answered = await zoo.call(access_token)
     assert (answered.status_code, answered.text) == (401, UNAUTHORIZED)
     assert logs[0]["reason"] == "it is not an ID token but an opaque one, such as an access token"
 
 
 async def test_a_good_token_of_somebody_who_is_no_invoker_is_forbidden(zoo: Zoo) -> None:
-    with capture_logs() as logs:
+    with captured_events() as logs:
         answered = await zoo.call(await zoo.odd_token(email="stranger@example.com"))
     assert (answered.status_code, answered.text) == (403, FORBIDDEN)
     assert logs[0]["reason"] == "stranger@example.com is no invoker"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from structlog.testing import capture_logs
+from tests.captured_events import captured_events
 
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 
@@ -83,7 +83,7 @@ async def test_nothing_behind_the_front_end_is_said_to_be_unavailable() -> None:
     park = {"url": "http://127.0.0.1:1", "listen": "127.0.0.1:0", "invokers": ["allUsers"]}
     dead = EmulatorSettings.model_validate({"listen": "127.0.0.1:0", "services": {"park": park}})
     async with Emulator(dead) as emulator, aiohttp.ClientSession() as session:
-        with capture_logs() as logs:
+        with captured_events() as logs:
             async with session.get(emulator.service_url("park") + "/mcp") as answer:
                 assert (answer.status, await answer.text()) == (503, "Service Unavailable")
     assert [entry for entry in logs if entry["event"] == "container_failed"] == [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
-from structlog.testing import capture_logs
+from tests.captured_events import captured_events
 from tests.end_to_end.conftest import open_gateway
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ async def test_no_call_fails_while_tokens_expire_under_it(
         google.clock.offset += timedelta(hours=hours) / 50
 
     async with open_gateway(google, tmp_path / "gateway.json") as url, connected(16) as http:
-        with capture_logs() as logs:
+        with captured_events() as logs:
             answers = await steady_traffic(
                 calls, 16, lambda: call(http, url, tool), every=calls // 50, then=time_passes
             )

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 from aiohttp import web
-from structlog.testing import capture_logs
+from tests.captured_events import captured_events
 from tests.loopback import TRUSTING_NOBODY
 
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
@@ -244,5 +244,5 @@ def google() -> Iterator[Emulator]:
 @pytest.fixture
 def log() -> Iterator[list[Any]]:
     """Everything that our parts logged, before anything in it was hidden."""
-    with capture_logs() as logs:
+    with captured_events() as logs:
         yield logs

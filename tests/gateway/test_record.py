@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-import structlog
 
 from ostiary.gateway import record
 
 
-@pytest.fixture(autouse=True)
-def as_structlog_comes() -> Iterator[None]:
-    kept = structlog.get_config()
-    structlog.reset_defaults()
-    yield
-    structlog.configure(**kept)
+@contextmanager
+def nobody_set_up_logs() -> Iterator[None]:
+    root = logging.getLogger()
+    kept, root.handlers = root.handlers, []
+    try:
+        yield
+    finally:
+        root.handlers = kept
 
 
 def test_a_crash_tells_where_and_shows_no_local_value(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,7 +28,8 @@ def test_a_crash_tells_where_and_shows_no_local_value(capsys: pytest.CaptureFixt
 
     with pytest.raises(RuntimeError) as crashed:
         crash()
-    record.crashed(crashed.value)
+    with nobody_set_up_logs():
+        record.crashed(crashed.value)
     logged = "".join(capsys.readouterr())
     assert "call_crashed" in logged
     assert "RuntimeError: 20" in logged

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from structlog.testing import capture_logs
+from tests.captured_events import captured_events
 from tests.clock import Clock
 from tests.peers.workload_authority import Extension, Leaf, WorkloadAuthority, svid, uris, usage
 
@@ -347,7 +347,7 @@ def test_a_broken_deny_list_leaves_what_was(
     deny.write_text("zoo/gateway\n")
     known, leaf = identifier(deny=deny), authority.issue(GATEWAY)
     deny.write_text(f"# changed\n{broken}")
-    with capture_logs() as logs:
+    with captured_events() as logs:
         assert refused(known, leaf) is Reason.DENIED
         assert refused(known, leaf) is Reason.DENIED
         deny.unlink()

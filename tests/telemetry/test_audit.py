@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
+from tests.captured_events import captured_events
 
 from ostiary.secrets import Secret
 from ostiary.telemetry.audit import Audit, AuditUnusable
@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
 def test_an_event_for_which_there_is_no_room_is_a_line_of_the_log() -> None:
     audit = Audit(Path("/dev/full"), clock=lambda: 0.0)
-    with structlog.testing.capture_logs() as lines:
+    with captured_events() as lines:
         audit.write(Event.HAPPENED, client="ci")
     audit.close()
     assert lines == [{"event": "happened", "client": "ci", "log_level": "info"}]

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 import ostiary
+from ostiary.event_log import EventLog, event_log
 from ostiary.secrets import Secret
 from ostiary.telemetry import counting_handler
 from ostiary.telemetry.logs import set_up_logs
@@ -29,7 +29,6 @@ def logging_as_it_was() -> Iterator[None]:
     before = (root.handlers[:], root.level, ours.level)
     yield
     root.handlers[:], root.level, ours.level = before
-    structlog.reset_defaults()
 
 
 def broken(why: str) -> None:
@@ -39,7 +38,7 @@ def broken(why: str) -> None:
 def lines_of(write: Any) -> list[dict[str, Any]]:
     stream = io.StringIO()
     set_up_logs(stream)
-    write(structlog.get_logger("ostiary.test"))
+    write(event_log("ostiary.test"))
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -55,10 +54,15 @@ def test_an_event_is_one_line_of_json_when_nobody_watches() -> None:
     }
 
 
+def test_a_program_that_set_up_its_own_logs_reads_events_there(caplog: pytest.LogCaptureFixture) -> None:
+    event_log("ostiary.test").warning("server_failed", server="zoo", code=502)
+    assert caplog.record_tuples == [("ostiary.test", logging.WARNING, "server_failed server=zoo code=502")]
+
+
 def test_an_event_is_readable_on_a_terminal() -> None:
     stream = io.StringIO()
     set_up_logs(stream, readable=True)
-    structlog.get_logger("ostiary.test").info("call served", server="zoo")
+    event_log("ostiary.test").info("call served", server="zoo")
     assert stream.getvalue().partition("Z ")[2] == "[info     ] call served [ostiary.test] server=zoo\n"
 
 
@@ -134,9 +138,7 @@ def test_a_value_is_hidden_when_its_key_says_what_it_is() -> None:
 def test_an_argument_cannot_forge_a_second_line() -> None:
     stream = io.StringIO()
     set_up_logs(stream, readable=True)
-    structlog.get_logger("ostiary.test").info(
-        "called", species="lion\n2026-01-01 [info] all is well\x1b[2J\u202e"
-    )
+    event_log("ostiary.test").info("called", species="lion\n2026-01-01 [info] all is well\x1b[2J\u202e")
     [line] = stream.getvalue().splitlines()
     assert line.endswith(r"species='lion\\n2026-01-01 [info] all is well\\x1b[2J\\u202e'")
 
@@ -151,7 +153,7 @@ def test_a_traceback_shows_no_secret_and_forges_no_line() -> None:
     try:
         broken(f"refused Bearer {JWT}\n2026-01-01 [info] all is well")
     except ValueError:
-        structlog.get_logger("ostiary.test").exception("broke")
+        logging.getLogger("ostiary.test").exception("broke")
     first, *rest = stream.getvalue().splitlines()
     assert first.endswith("broke [ostiary.test]")
     assert rest[-2:] == ["  | ValueError: refused Bearer ***", "  | 2026-01-01 [info] all is well"]
@@ -161,7 +163,7 @@ def test_a_flood_of_refused_strangers_is_few_lines_and_loses_nothing() -> None:
     """One reason has its share, the others theirs."""
     now, stream = [0.0], io.StringIO()
     set_up_logs(stream, clock=lambda: now[0])
-    log = structlog.get_logger("ostiary.gateway")
+    log = event_log("ostiary.gateway")
     for _ in range(1000):
         log.warning("caller_refused", reason="no_token", resource="https://mcp.example.com/mcp")
     log.warning("caller_refused", reason="expired", resource="https://mcp.example.com/mcp")
@@ -185,7 +187,7 @@ def test_what_was_counted_is_told_when_the_process_ends() -> None:
     stream = io.StringIO()
     set_up_logs(stream)
     for _ in range(25):
-        structlog.get_logger("ostiary.gateway").warning("server_failed", server="zoo")
+        event_log("ostiary.gateway").warning("server_failed", server="zoo")
     logging.getLogger().handlers[0].close()
     last = json.loads(stream.getvalue().splitlines()[-1])
     assert (last["event"], last["of"], last["more"]) == ("server_failed", "zoo", 5)
@@ -198,7 +200,7 @@ async def test_a_flood_that_ends_is_told_though_no_line_comes_after_it(
     now, stream = [0.0], io.StringIO()
     set_up_logs(stream, clock=lambda: now[0])
     for _ in range(25):
-        structlog.get_logger("ostiary.gateway").warning("caller_refused", reason="no_token")
+        event_log("ostiary.gateway").warning("caller_refused", reason="no_token")
     now[0] = 60.0
     for _ in range(1000):
         await asyncio.sleep(0.01)
@@ -208,9 +210,11 @@ async def test_a_flood_that_ends_is_told_though_no_line_comes_after_it(
 
 
 def test_events_of_the_audit_are_all_told() -> None:
-    lines = lines_of(
-        lambda _: [structlog.get_logger("ostiary.audit").info("token_issued") for _ in range(500)]
-    )
+    def issue(_: EventLog) -> None:
+        for number in range(500):
+            event_log("ostiary.audit").info("token_issued", number=number)
+
+    lines = lines_of(issue)
     assert len(lines) == 500
 
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp_types import PromptReference, TextContent, TextResourceContents
-from structlog.testing import capture_logs
+from tests.captured_events import captured_events
 
 from ostiary.settings import Listen
 from ostiary.transport.serving import address_of, bind, serving
@@ -103,7 +103,7 @@ async def test_the_argument_of_the_prompt_is_completed(zoo: Client) -> None:
 
 async def test_an_argument_cannot_forge_a_line_of_the_log(zoo: Client) -> None:
     async with zoo:
-        with capture_logs() as logs:
+        with captured_events() as logs:
             await zoo.call_tool(
                 "get_animals_by_species", {"species": "lion\r\n[info] all is well\x1b[2J\u2028"}
             )

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 
-import structlog
-
 from ostiary.crash_text import crash_text
+from ostiary.event_log import event_log
 from ostiary.storage.errors import StorageError
 
 PATIENCE = 5.0
 """Seconds that a server which stops waits for what is under way."""
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 
 class Background:

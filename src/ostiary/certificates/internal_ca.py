@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import structlog
-
 from ostiary.certificates.authority import LIFETIME, Authority, read_authority
 from ostiary.certificates.error import CertificateUnusable
 from ostiary.certificates.material import Material
 from ostiary.certificates.settings import InternalCaCertificates
+from ostiary.event_log import event_log
 from ostiary.identity.spiffe import DEFAULT_TEMPLATE, SpiffeId
 from ostiary.identity.trust_bundles import TrustBundle
 from ostiary.live_file import LiveFile
 
-log = structlog.get_logger("ostiary.certificates")
+log = event_log("ostiary.certificates")
 
 RENEWED_AFTER = LIFETIME.total_seconds() * 2 / 3
 TRIED_AGAIN_AFTER = 60.0

@@ -8,14 +8,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterable
 
-import structlog
-
 from ostiary.certificates.error import CertificateUnusable
 from ostiary.certificates.material import Material, trust
 from ostiary.certificates.source import CertificateSource
+from ostiary.event_log import event_log
 from ostiary.identity.trust_bundles import TrustBundle
 
-log = structlog.get_logger("ostiary.certificates")
+log = event_log("ostiary.certificates")
 
 Authorities = Callable[[], Iterable[TrustBundle]]
 

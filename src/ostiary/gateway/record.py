@@ -5,13 +5,12 @@ Nothing that a caller sent is logged but names that have been checked; tokens ne
 
 from __future__ import annotations
 
-import structlog
-
 from ostiary.crash_text import crash_text
+from ostiary.event_log import event_log
 from ostiary.gateway.errors import GatewayError
 from ostiary.oauth.refusal import Refusal
 
-log = structlog.get_logger("ostiary.gateway")
+log = event_log("ostiary.gateway")
 
 
 def refused(reason: Refusal, resource: str, detail: str = "") -> None:

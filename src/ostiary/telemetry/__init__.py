@@ -9,6 +9,6 @@
     endpoints          what operators ask: healthz, readyz, metrics
     redaction          what no line may hold: secrets, tokens, characters that forge a second line
 
-A part takes its logger by `structlog.get_logger("ostiary.<part>")` and says what happened in a few fixed
+A part takes its logger by `event_log("ostiary.<part>")` and says what happened in a few fixed
 words, with the particulars as keys: `log.warning("call refused", server=name, reason=detail)`.
 """

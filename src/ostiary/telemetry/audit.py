@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
+from ostiary.event_log import event_log
 from ostiary.operator_error import OperatorError
 from ostiary.telemetry.floods import SECONDS, Floods, Untold
 from ostiary.telemetry.redaction import is_harmless, redacted
 
-log = structlog.get_logger("ostiary.audit")
+log = event_log("ostiary.audit")
 
 Listener = Callable[[StrEnum, Mapping[str, Any]], None]
 """Is told an event and its particulars, each one, whether it is written or counted."""

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
+from ostiary.event_log import Event
 from ostiary.telemetry.floods import SECONDS, Floods, Untold
 
 AUDIT = "ostiary.audit"
@@ -81,7 +82,7 @@ class CountingHandler(logging.StreamHandler[TextIO]):
 def _kind_and_source(record: logging.LogRecord) -> tuple[_Kind, str | None]:
     """Our events are fixed words, with a reason; others' messages are free text, so their logger counts."""
     said = record.msg
-    if not isinstance(said, dict):
+    if not isinstance(said, Event):
         return (record.name, record.levelno, "more lines of this logger"), None
     return (record.name, record.levelno, str(said.get("event"))), _source(said)
 

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
-import structlog
-
 from ostiary.crash_text import crash_text
+from ostiary.event_log import event_log
 from ostiary.inline_coroutines import InlineCoroutine, InlineFuture, InlineRunner
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import TrustedProxies
@@ -26,7 +25,7 @@ from ostiary.transport.request_head import RequestRefused
 from ostiary.transport.shown_certificates import shown_chain
 from ostiary.transport.write_batch import WriteBatch
 
-log = structlog.get_logger("ostiary.transport")
+log = event_log("ostiary.transport")
 
 LINED_UP_BYTES = 2048
 """What a request that waits for its turn is counted as, beside its body."""

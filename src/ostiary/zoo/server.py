@@ -7,8 +7,7 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
+from ostiary.event_log import event_log
 from ostiary.operator_error import OperatorError
 from ostiary.transport.application import exact
 from ostiary.zoo import animals
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
     from starlette.types import ASGIApp
 
-log = structlog.get_logger("ostiary.zoo")
+log = event_log("ostiary.zoo")
 
 LOGGED_CHARACTERS = 80
 """How much of an argument a log line shows."""

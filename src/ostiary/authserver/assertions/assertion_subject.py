@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
-
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
 from ostiary.authserver.resources import Target
 from ostiary.authserver.upstream_account import Identity
+from ostiary.event_log import event_log
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.personal_name import personal_name
 from ostiary.oauth.refusal import Refusal
@@ -18,7 +17,7 @@ from ostiary.oauth.server.access_token import fitting_claims
 LONGEST = 255
 """Characters of a subject (OpenID Connect Core section 2)."""
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 
 def assertion_subject(claims: Mapping[str, Any], trusted: TrustedIssuer) -> Identity:

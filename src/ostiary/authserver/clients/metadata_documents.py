@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import structlog
 from sqlalchemy import Connection, func, select
 
 from ostiary.authserver.clients.pending_fetches import PendingFetches
@@ -29,6 +28,7 @@ from ostiary.authserver.clients.strangers_reach import check_keys_location, stra
 from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.config.settings import RegistrationSettings
 from ostiary.authserver.rates import RateLimit
+from ostiary.event_log import event_log
 from ostiary.inline_coroutines import in_task
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.server.client import Client, ClientKind
@@ -57,7 +57,7 @@ NEW_PER_ADDRESS = read_rate("30/m")
 _row = clients.c
 _GONE = frozenset({404, 410})
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 
 @dataclass(frozen=True, slots=True)

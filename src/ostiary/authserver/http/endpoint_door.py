@@ -1,19 +1,18 @@
 """A handler of back-channel requests, as a door of the listener.
 
-A door runs inline, without a task, which is what makes a token cheap. A handler that waits for neither
-the store nor another server answers where its last byte was read.
+A door runs inline, without a task, which is what makes a token cheap. A handler that waits for the store or
+for another server does so through `in_task`; one that needs neither answers where its last byte was read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import structlog
-
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import error_answer
 from ostiary.crash_text import crash_text
+from ostiary.event_log import event_log
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.errors import ServerError, TooManyRequests, Unavailable
@@ -21,7 +20,7 @@ from ostiary.storage.errors import StorageError
 from ostiary.telemetry.audit import Audit
 from ostiary.transport.inline_http import Answer, Door, Request
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 Handler = Callable[[FormRequest], Awaitable[Answer]]
 """Answers one request, or raises OAuthError or StorageError."""

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,12 +13,13 @@ from ostiary.authserver.http.form_request import FORM
 from ostiary.authserver.pages import ErrorPage, page_response
 from ostiary.authserver.pages.display_text import display_sentence
 from ostiary.crash_text import crash_text
+from ostiary.event_log import event_log
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.errors import InvalidRequest, TooManyRequests, Unavailable
 from ostiary.oauth.server.parameters import Parameters, read_parameters
 from ostiary.storage.errors import StorageError
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 START_AGAIN = "Go back to the program that you came from and start again."
 TRY_AGAIN = "Wait a moment, then load this page again."

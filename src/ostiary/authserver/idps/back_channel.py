@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import structlog
 
 from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpUnavailable
 from ostiary.authserver.idps.idp_client import IdpClient
 from ostiary.authserver.upstream_account import UpstreamTokens
+from ostiary.event_log import event_log
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.echoed_secrets import secrets_of
 from ostiary.oauth.client.token_mapping import AS_THE_RFC_HAS_IT, TokenMapping
@@ -27,7 +27,7 @@ from ostiary.transport.fetch import FetchedDocument, Fetcher, FetchError
 from ostiary.transport.reach import Reach
 from ostiary.transport.retry_after import retry_after
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import structlog
-
 from ostiary.authserver.config.idps import ClaimSource
+from ostiary.event_log import event_log
 from ostiary.oauth.dotted_path import ABSENT, value_at
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 
 def sources(claims: Mapping[str, ClaimSource], *, default: str) -> set[str]:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from ostiary.authserver.config.idps import OidcIdp
 from ostiary.authserver.idps.claim_mapping import map_claims, sources
 from ostiary.authserver.idps.id_tokens import IdTokens
 from ostiary.authserver.idps.provider_metadata import ANY_TENANT
 from ostiary.authserver.upstream_account import Identity, UpstreamTokens
+from ostiary.event_log import event_log
 from ostiary.identity.jwt_verifier import MAX_BYTES_OF_AN_ANSWER, read_jwt
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.id_token import issuer_matches
@@ -23,7 +22,7 @@ from ostiary.oauth.jwt_claims import LEEWAY
 from ostiary.transport.fetch import Fetcher, FetchError
 from ostiary.transport.reach import Reach
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 
 @dataclass(frozen=True, slots=True)

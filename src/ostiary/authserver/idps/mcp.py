@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-import structlog
 
 from ostiary.authserver.config.idps import McpIdp
 from ostiary.authserver.idps.authorization_url import authorization_url, new_verifier
@@ -33,6 +32,7 @@ from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
 from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens
 from ostiary.credentials.issuer.discovery import Discoveries, FoundIssuer, NotFound
+from ostiary.event_log import event_log
 from ostiary.oauth.canonical_url import UrlRefused, canonical_url
 from ostiary.oauth.client.authorization_request import authorization_endpoint, scopes_to_ask
 from ostiary.oauth.client.authorization_response import answer_of, code_of
@@ -45,7 +45,7 @@ from ostiary.storage.errors import StorageError
 from ostiary.transport.fetch import FetchError
 from ostiary.transport.reach import reach_from, strangers
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 OPENID = "openid"
 

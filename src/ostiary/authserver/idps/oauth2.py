@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
-import structlog
 
 from ostiary.authserver.config.idps import OAuth2Idp, UserinfoSettings
 from ostiary.authserver.idps.authorization_url import authorization_url, new_verifier
@@ -28,6 +27,7 @@ from ostiary.authserver.idps.idp import (
 from ostiary.authserver.idps.idp_client import IdpClient
 from ostiary.authserver.idps.tools import Tools
 from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
+from ostiary.event_log import event_log
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.authorization_response import answer_of, code_of
 from ostiary.oauth.client.token_response import TokenRequestRefused
@@ -36,7 +36,7 @@ from ostiary.oauth.dotted_path import values
 from ostiary.oauth.personal_name import first_name
 from ostiary.transport.fetch import FetchError
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 ENDED = "invalid_grant"
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import structlog
 
 from ostiary.authserver.config.idps import OidcIdp
 from ostiary.authserver.idps.authorization_url import authorization_url, new_verifier
@@ -33,6 +32,7 @@ from ostiary.authserver.idps.idp_client import IdpClient
 from ostiary.authserver.idps.provider_metadata import ANY_TENANT, ProviderMetadata
 from ostiary.authserver.idps.tools import Tools
 from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens
+from ostiary.event_log import event_log
 from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.authorization_request import authorization_endpoint
@@ -45,7 +45,7 @@ from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.oauth.personal_name import personal_name
 from ostiary.transport.reach import reach_from
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 OPENID = "openid"
 ENDED = frozenset({"invalid_grant", "interaction_required", "login_required", "consent_required"})

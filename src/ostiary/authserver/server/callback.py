@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,9 +19,10 @@ from ostiary.authserver.interaction.login_result import with_account, with_ident
 from ostiary.authserver.interaction.redirect import see_other
 from ostiary.authserver.interaction.upstream_login import InteractionLogin, LoginFailed, complete_login
 from ostiary.authserver.upstream_account import UpstreamAccount
+from ostiary.event_log import event_log
 from ostiary.storage.errors import StorageError
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 
 async def callback(http_request: Request, context: ConnectionsContext) -> Response:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 
-import structlog
-
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.server.services import Services
 from ostiary.authserver.server.sweep import sweep
 from ostiary.authserver.sessions.stale_sessions import end_stale_sessions
 from ostiary.authserver.signing.signing_keys import VIEW_AGE
 from ostiary.crash_text import crash_text
+from ostiary.event_log import event_log
 from ostiary.storage.errors import StorageError
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 
 async def maintain(services: Services) -> None:

@@ -9,19 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import structlog
-
 from ostiary.authserver.resources import Target
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.access_tokens import AccessTokenFor, AccessTokenIssuer
+from ostiary.event_log import event_log
 from ostiary.oauth.server.access_token import fitting_claims
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.id_token import id_token_claims
 
 OPENID = "openid"
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import structlog
 from sqlalchemy import Connection
 
 from ostiary.authserver.audit_events import AuditEvent
@@ -37,7 +36,8 @@ from ostiary.authserver.idps.idp import (
 from ostiary.authserver.upstream_account import UpstreamTokens
 from ostiary.authserver.upstream_grants import transitions
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, find
-from ostiary.inline_coroutines import hopping, in_task
+from ostiary.event_log import event_log
+from ostiary.inline_coroutines import in_task
 from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
 from ostiary.storage.errors import StorageError
 from ostiary.storage.store import Store, digest
@@ -56,7 +56,7 @@ EARLY = 60.0
 PAUSES = (0.02, 0.05, 0.1, 0.25)
 """Seconds between looks at what another does; the last again and again."""
 
-log = structlog.get_logger("ostiary.authserver")
+log = event_log("ostiary.authserver")
 
 Kind = Literal["access", "id"]
 
@@ -136,7 +136,6 @@ class Refresher:
         if grant.state is GrantState.NEEDS_RECONNECT:
             raise GrantDead(f"the account at identity provider {grant.idp} has to be connected again")
 
-    @hopping  # what is claimed is asked for, also when whoever wanted it is gone
     async def _claim(self, seen: UpstreamGrant, now: float) -> UpstreamGrant | None:
         """The renewed grant; None when another was quicker."""
         renewals, holder = self.renewals, str(uuid.uuid4())

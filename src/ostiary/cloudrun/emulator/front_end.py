@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from ostiary.cloudrun.emulator import pages
 from ostiary.cloudrun.emulator.admission import AccessPolicy, AdmissionRefused, TokenNotAdmitted, admit
 from ostiary.cloudrun.emulator.proxy import pass_on
+from ostiary.event_log import event_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from ostiary.cloudrun.emulator.admission import RawHeaders
 
-log = structlog.get_logger("ostiary.cloudrun")
+log = event_log("ostiary.cloudrun")
 
 
 class FrontEnd:
@@ -43,7 +42,7 @@ class FrontEnd:
         self._clock = clock
         self._session = session
         self._origin = origin
-        self._log = log.bind(service=service)
+        self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -53,7 +52,13 @@ class FrontEnd:
         try:
             headers = admit(scope["headers"], self._policy, verify=self._verify, now=self._clock())
         except AdmissionRefused as refusal:
-            self._log.warning("request_refused", status=refusal.status, path=path, reason=str(refusal))
+            log.warning(
+                "request_refused",
+                service=self._service,
+                status=refusal.status,
+                path=path,
+                reason=str(refusal),
+            )
             page = pages.unauthorized if isinstance(refusal, TokenNotAdmitted) else pages.forbidden
             await page(path)(scope, receive, send)
             return
@@ -66,7 +71,7 @@ class FrontEnd:
             headers=_forwarded(scope, headers),
         )
         if failure is not None:
-            self._log.warning("container_failed", path=path, reason=failure)
+            log.warning("container_failed", service=self._service, path=path, reason=failure)
 
 
 def _forwarded(scope: Scope, headers: RawHeaders) -> RawHeaders:

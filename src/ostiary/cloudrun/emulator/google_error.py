@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import structlog
 from starlette.responses import JSONResponse, Response
+
+from ostiary.event_log import event_log
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-log = structlog.get_logger("ostiary.cloudrun")
+log = event_log("ostiary.cloudrun")
 
 
 class GoogleError(Exception):
