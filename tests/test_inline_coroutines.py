@@ -1,15 +1,20 @@
-"""Coroutines driven by the bytes themselves: resumed in place, cancelled with their `finally`."""
+"""Coroutines driven by the bytes themselves: resumed in place, cancelled with their `finally`.
+
+What needs a current task has one wherever it is awaited.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from ostiary.inline_coroutines import InlineFuture, InlineRunner, as_future, in_task
+from ostiary.inline_coroutines import InlineFuture, InlineRunner, as_future, hopping
 
 
 class Outcome:
@@ -69,23 +74,161 @@ async def test_a_future_resumes_too() -> None:
     assert await inline == 4
 
 
-async def test_what_needs_a_task_is_awaited_through_one() -> None:
-    async def timed() -> str:
-        async with asyncio.timeout(1):
-            await asyncio.sleep(0)
-            return "done"
+@hopping
+async def its_task() -> asyncio.Task[Any] | None:
+    """The task in which it ran; it waits as only a task can."""
+    async with asyncio.timeout(1):
+        await asyncio.sleep(0)
+        return asyncio.current_task()
 
-    async def inline() -> str:
-        return await in_task(timed())
 
-    assert await as_future(inline()) == "done"
+async def test_a_hopping_function_has_a_task_of_its_own_in_an_inline_coroutine() -> None:
+    ran_in = await as_future(its_task())
+    assert ran_in not in {None, asyncio.current_task()}
+
+
+async def test_a_hopping_function_is_a_plain_coroutine_in_a_task() -> None:
+    assert await its_task() is asyncio.current_task()
+
+
+async def test_a_hopping_function_hops_for_whoever_awaits_it_and_not_for_whoever_calls_it() -> None:
+    called_in_a_task = its_task()
+    assert await as_future(_awaiting(called_in_a_task)) is not asyncio.current_task()
+
+    async def calls() -> tuple[Any, Any]:
+        return asyncio.create_task(its_task()), asyncio.gather(its_task(), its_task())
+
+    given, gathered = await as_future(calls())
+    assert await given is given
+    assert len({asyncio.current_task(), *await gathered}) == 3
+
+
+async def test_a_hopping_function_inside_another_stays_in_its_task() -> None:
+    @hopping
+    async def outer() -> tuple[Any, Any]:
+        return asyncio.current_task(), await its_task()
+
+    first, second = await as_future(outer())
+    assert first is second
+    assert first not in {None, asyncio.current_task()}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_an_inline_coroutine_inside_another_leaves_it_inline(fails: bool) -> None:
+    inline_future: InlineFuture[None] = InlineFuture()
+
+    async def inner() -> None:
+        await inline_future
+        if fails:
+            raise ValueError
+
+    async def outer() -> tuple[Any, Any]:
+        waiting = as_future(inner())
+        began = await its_task()
+        inline_future.set(None)
+        assert (waiting.exception() is not None) == fails
+        return began, await its_task()
+
+    ours = asyncio.current_task()
+    tasks = await as_future(outer())
+    assert len({*tasks, None, ours}) == 4
+    assert await its_task() is ours
+
+
+@pytest.mark.parametrize(
+    "wake",
+    [lambda future: future.set(None), lambda future: future.fail(ValueError())],
+    ids=["set", "fail"],
+)
+async def test_what_goes_on_inside_the_task_that_answers_it_is_inline(
+    wake: Callable[[InlineFuture[None]], None],
+) -> None:
+    """It must not take that task's time-out for its own."""
+    inline_future: InlineFuture[None] = InlineFuture()
+
+    async def waits() -> Any:
+        with contextlib.suppress(ValueError):
+            await inline_future
+        return await its_task()
+
+    waiting = as_future(waits())
+    wake(inline_future)
+    assert await its_task() is asyncio.current_task()
+    assert await waiting not in {None, asyncio.current_task()}
+
+
+async def test_what_a_hopping_function_raises_is_raised_inline_and_in_a_task() -> None:
+    error = ValueError("no")
+
+    @hopping
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise error
+
+    for awaited in (fails(), as_future(fails())):
+        with pytest.raises(ValueError, match="no") as raised:
+            await awaited
+        assert raised.value is error
+    assert await its_task() is asyncio.current_task()
+
+
+async def test_a_hopping_function_runs_to_its_end_when_the_inline_coroutine_leaves() -> None:
+    come, ended = asyncio.Event(), asyncio.Event()
+
+    @hopping
+    async def goes_on() -> None:
+        await come.wait()
+        ended.set()
+        raise ValueError("nobody has to hear of it")
+
+    future = as_future(goes_on())
+    future.cancel()
+    come.set()
+    await asyncio.wait_for(ended.wait(), 1)
+    assert future.cancelled()
+
+
+async def test_a_hopping_function_is_cancelled_with_the_task_that_awaits_it() -> None:
+    began, told = asyncio.Event(), []
+
+    @hopping
+    async def waits() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.append("cancelled")
+            raise
+
+    task = asyncio.create_task(waits())
+    await began.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert told == ["cancelled"]
+
+
+async def test_a_task_that_is_cancelled_is_told_to_the_inline_coroutine_that_hopped_into_it() -> None:
+    @hopping
+    async def gives_up() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await as_future(gives_up())
+
+
+async def test_a_hopping_function_keeps_its_name_and_words() -> None:
+    assert (its_task.__name__, its_task.__doc__) == (
+        "its_task",
+        "The task in which it ran; it waits as only a task can.",
+    )
 
 
 async def test_what_cannot_be_awaited_inline_is_an_error_and_no_hang() -> None:
     async def wrong() -> None:
         await asyncio.sleep(0)
 
-    with pytest.raises(RuntimeError, match="an inline coroutine may not await None: use in_task"):
+    with pytest.raises(RuntimeError, match="may not await None: make what awaits it a `hopping` function"):
         await as_future(wrong())
 
 

@@ -4,17 +4,34 @@ An asyncio task costs several microseconds and a turn of the event loop at each 
 relayed waits once, for one answer, so it goes on right where that answer is read.
 
 An inline coroutine may await an `InlineFuture` (resumed in place) or any asyncio future (resumed by its
-callback). What needs a current task, such as a time-out, is awaited through `in_task`.
+callback). What needs a current task, such as a time-out, or must not be left half done, is a `hopping`
+function, which may be awaited anywhere. All inline coroutines of a process run in one thread.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 InlineCoroutine = Coroutine[Any, Any, T]
+
+
+class _Running:
+    """What runs now: the one of its kind, as an attribute is set in half the time of a global."""
+
+    __slots__ = ("is_inline",)
+
+    def __init__(self) -> None:
+        self.is_inline = False
+        """Whether it is an inline coroutine. A current task tells nothing, as one goes on inside whichever
+        task answers what it waits for."""
+
+
+_running = _Running()
 
 
 class InlineFuture(Generic[T]):
@@ -91,13 +108,19 @@ class InlineRunner(Generic[T]):
         if source is not self._waiting:  # a late answer for a coroutine that was cancelled
             return
         self._waiting = None  # it knows us: if we kept it, both would be there until the collector comes
+        running = _running
+        outer = running.is_inline
+        running.is_inline = True
         try:
             self._waiting = waiting = self._coroutine.send(None)
-        except StopIteration as stop:
+        except StopIteration as stop:  # how each ends: a `finally` around it would raise it once more
+            running.is_inline = outer
             self._finished(stop.value, None)
         except BaseException as error:  # noqa: BLE001 - handed on, never swallowed
+            running.is_inline = outer
             self._fail(error)
         else:
+            running.is_inline = outer
             if type(waiting) is InlineFuture:
                 waiting.resume = self._step
             else:
@@ -113,14 +136,27 @@ class InlineRunner(Generic[T]):
             waiting.add_done_callback(self._step)
         else:
             self.cancel()
-            self._finished(None, RuntimeError(f"an inline coroutine may not await {waiting!r}: use in_task"))
+            remedy = "make what awaits it a `hopping` function"
+            self._finished(None, RuntimeError(f"an inline coroutine may not await {waiting!r}: {remedy}"))
+
+
+def hopping(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """A coroutine function that runs in a task of its own where an inline coroutine awaits it.
+
+    Whoever awaits it decides, and not whoever calls it, so it may be handed to `create_task` or `gather`.
+    When the inline coroutine is cancelled meanwhile, the task still runs to its end.
+    """
+
+    @functools.wraps(function)
+    async def hopped(*arguments: P.args, **options: P.kwargs) -> T:
+        coroutine = function(*arguments, **options)
+        return await (in_task(coroutine) if _running.is_inline else coroutine)
+
+    return hopped
 
 
 def in_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Run what needs a current task; an inline coroutine awaits the result.
-
-    When the inline coroutine is cancelled meanwhile, the task still runs to its end.
-    """
+    """A task for what goes on whoever waits for it. Nobody has to hear how it ends."""
     task = asyncio.get_running_loop().create_task(coroutine)
     task.add_done_callback(_retrieve)
     return task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
@@ -14,6 +15,7 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import OidcInbound
 from ostiary.identity.key_sets import KeySets
+from ostiary.inline_coroutines import as_future
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, TemporarilyUnavailable
 
 AUDIENCE = "https://mcp.example.com/mcp"
@@ -44,6 +46,17 @@ async def test_a_good_token_names_its_principal(authenticator: Authenticator, is
     assert principal.scopes == {"mcp", "read"}
     assert principal.expires_at == issuer.clock.now + 3600
     assert principal.claims["aud"] == AUDIENCE
+
+
+async def test_a_token_whose_keys_are_at_hand_is_verified_inline_without_a_task(
+    authenticator: Authenticator, issuer: Any
+) -> None:
+    await authenticator.authenticate(issuer.token())
+    known, new = issuer.token(), issuer.token(sub="bob")
+    before = asyncio.all_tasks()
+    answers = [as_future(authenticator.authenticate(token)) for token in (known, new)]
+    assert [answer.result().subject for answer in answers] == ["ada", "bob"]
+    assert asyncio.all_tasks() == before
 
 
 async def test_the_keys_are_found_by_discovery_and_fetched_once(

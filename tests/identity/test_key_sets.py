@@ -15,6 +15,7 @@ from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import OidcInbound
 from ostiary.identity.key_set import read_key_set
 from ostiary.identity.key_sets import KeyLocation, KeySets
+from ostiary.inline_coroutines import as_future
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import InvalidToken, TemporarilyUnavailable
 from ostiary.transport.fetch import Fetcher
@@ -45,6 +46,19 @@ async def test_whoever_gives_up_waiting_does_not_end_the_fetch_for_others(
     await asyncio.sleep(0)
     first.cancel()
     assert (await second).has("first")
+    assert issuer.requests == ["/jwks"]
+
+
+async def test_keys_are_waited_for_inline_and_by_no_task_but_the_fetch(
+    key_sets: KeySets, location: KeyLocation, issuer: Any
+) -> None:
+    issuer.answers.clear()
+    before = asyncio.all_tasks()
+    left, stays = (as_future(key_sets.get(location)) for _ in range(2))
+    assert len(asyncio.all_tasks() - before) == 1
+    assert left.cancel()
+    issuer.answers.set()
+    assert (await stays).has("first")
     assert issuer.requests == ["/jwks"]
 
 

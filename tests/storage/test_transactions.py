@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import Connection, Insert, delete, func, insert, select
 
+from ostiary.inline_coroutines import as_future
 from ostiary.storage.database import Database
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.inserts import insert_or_ignore
@@ -35,6 +36,22 @@ async def test_all_of_it_happens(database: Database) -> None:
         return "done"
 
     assert await database.transaction(both) == "done"
+    assert await count(database) == 2
+
+
+async def test_it_happens_inline_too_also_when_whoever_asked_leaves(database: Database) -> None:
+    await database.prepare()
+
+    async def inline() -> int:
+        await database.transaction(lambda connection: connection.execute(add("one")) and None)
+        return await count(database)
+
+    assert await as_future(inline()) == 1
+    before = asyncio.all_tasks()
+    leaving = as_future(database.transaction(lambda connection: connection.execute(add("two")) and None))
+    begun = asyncio.all_tasks() - before
+    assert leaving.cancel()
+    await asyncio.wait(begun)
     assert await count(database) == 2
 
 

@@ -26,6 +26,7 @@ from multidict import CIMultiDict
 from tests.peers.certificates import CertificateAuthority
 from tests.peers.http_proxy import HttpProxy, proxying
 
+from ostiary.inline_coroutines import as_future
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.transport.fetch import Fetcher, FetchError, NotAllowed, NotReached, NotTrusted
 from ostiary.transport.proxies import proxies_of
@@ -119,6 +120,11 @@ def fetcher() -> Fetcher:
 
 async def test_a_document_is_asked_for_uncompressed(fetcher: Fetcher, plain: CanonicalUrl) -> None:
     assert await fetcher.get_json(canonical_url(f"{plain}/good")) == {"encoding": "identity"}
+
+
+async def test_a_document_is_fetched_inline_too(fetcher: Fetcher, plain: CanonicalUrl) -> None:
+    document = await as_future(fetcher.get(canonical_url(f"{plain}/good")))
+    assert (document.status, document.body) == (200, b'{"encoding": "identity"}')
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from ostiary.inline_coroutines import in_task
 from ostiary.storage.expiry import Expiry
 from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import used_once
@@ -40,6 +39,4 @@ class StoredReplays:
 
     async def take(self, name: str, *, until: float, now: float) -> bool:
         """As of every ReplayStore; `now` is of no interest, as rows are swept. Raises StorageError."""
-        return await in_task(
-            self._store.transaction(lambda connection: take(connection, name, expires_at=until))
-        )
+        return await self._store.transaction(lambda connection: take(connection, name, expires_at=until))

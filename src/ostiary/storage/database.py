@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from ostiary.inline_coroutines import hopping
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.group_commit import GroupCommit, GroupRead, Work
@@ -57,6 +58,7 @@ class Database:
         """The URL, in which there is no password."""
         return self._settings.url
 
+    @hopping
     async def transaction(self, work: Work[T]) -> T:
         """Do all of `work` or nothing of it. Raises StorageUnavailable, and what `work` raises.
 
@@ -67,6 +69,7 @@ class Database:
             return await self._on_server(work)
         return await self._in_file(work, writing=True)
 
+    @hopping
     async def read(self, work: Work[T]) -> T:
         """What `work` finds. Raises StorageUnavailable, and what `work` raises."""
         if self._file is None:

@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
+from ostiary.inline_coroutines import hopping
 from ostiary.transport.addresses import may_reach
 from ostiary.transport.content_coding import NotUnpacked, unpacked
 from ostiary.transport.fetched_document import (
@@ -60,6 +61,7 @@ class Exchange:
         self._timeout = timeout
         self._max_bytes = max_bytes
 
+    @hopping
     async def answer(self, question: Question) -> FetchedDocument:
         """Whatever is answered. Raises FetchError."""
         url, proxy = self._url, self._proxy

@@ -13,6 +13,7 @@ from tests.authserver.conftest import Clock
 from ostiary.authserver.config.settings import SigningSettings
 from ostiary.authserver.signing.signing_keys import VIEW_AGE, SigningKeys
 from ostiary.identity.jwt_verifier import read_jwt, verify
+from ostiary.inline_coroutines import as_future
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.server.errors import Unavailable
 from ostiary.storage.config import StorageSettings
@@ -172,3 +173,20 @@ async def test_a_key_that_another_replica_just_made_is_looked_up_once(replica: R
     assert not (await other.key_set_with(one.all()[-1].kid)).has(one.all()[-1].kid)  # not twice in a second
     clock.advance(1)
     assert (await other.key_set_with(one.all()[-1].kid)).has(one.all()[-1].kid)
+
+
+async def test_whoever_names_an_unknown_key_and_leaves_keeps_nobody_from_a_new_one(
+    replica: Replica, clock: Clock
+) -> None:
+    one, other = replica(), replica()
+    await one.refresh()
+    await other.refresh()
+    clock.advance(2)
+    await one.make_next()
+    before = asyncio.all_tasks()
+    asked = as_future(other.key_set_with("nobody's"))
+    begun = asyncio.all_tasks() - before
+    assert asked.cancel()
+    await asyncio.wait(begun)
+    made = one.all()[-1].kid
+    assert (await other.key_set_with(made)).has(made)

@@ -19,6 +19,7 @@ from ostiary.authserver.upstream_grants import renewal
 from ostiary.authserver.upstream_grants import transitions as states
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant
 from ostiary.authserver.upstream_grants.renewal import CLAIM
+from ostiary.inline_coroutines import as_future
 from ostiary.oauth.client.token_response import LONGEST_LIFE
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.store import digest
@@ -121,6 +122,23 @@ async def test_who_forces_a_renewal_shares_it_with_who_forces_it_at_once(
     assert len(idp.renewed) == 1
     await one.renewals.renewed_tokens(await grant(one, seen.id), now=clock())
     assert (len(idp.renewed), idp.reuses) == (2, 0)
+
+
+async def test_whoever_leaves_once_a_grant_is_claimed_costs_nobody_the_account(
+    replica: Replica, idp: LittleIdp, clock: Clock
+) -> None:
+    services = await replica()
+    grant_id = await connect(services, idp)
+    clock.advance(301)
+    before = asyncio.all_tasks()
+    asked = as_future(services.renewals.fresh_tokens(grant_id, now=clock()))
+    await asyncio.wait(asyncio.all_tasks() - before)  # the grant was read, and is being claimed
+    assert asked.cancel()
+    while begun := asyncio.all_tasks() - before:
+        await asyncio.wait(begun)
+    after = await grant(services, grant_id)
+    assert (after.state, after.claim_holder, after.version) == (GrantState.ACTIVE, None, 2)
+    assert len(idp.renewed) == 1
 
 
 async def claimed_by_somebody_who_died(services: Services, grant_id: str, now: float) -> None:

@@ -12,7 +12,6 @@ from ostiary.authserver.clients.keys import ClientKeys
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
 from ostiary.identity.jwt_verifier import read_jwt, verify
 from ostiary.identity.key_set import KeySet
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.jwt_claims import LEEWAY
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.client_assertion import check_client_assertion
@@ -59,8 +58,7 @@ class ClientAssertions:
             typ=jwt.typ,
         )
         name, expires_at = f"client assertion {client.client_id} {jti}", claims["exp"] + LEEWAY
-        taken = self._store.transaction(
+        if not await self._store.transaction(
             lambda connection: replay_guard.take(connection, name, expires_at=expires_at)
-        )
-        if not await in_task(taken):
+        ):
             raise InvalidClient(f"{NAME} was used before; sign a new one for each request")

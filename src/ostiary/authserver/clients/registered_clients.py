@@ -44,7 +44,7 @@ class RegisteredClients:
         self._clock = clock
 
     async def find(self, client_id: str) -> Client | None:
-        """The client; whoever finds it uses it, so its end moves on. Raises StorageError. In a task."""
+        """The client; whoever finds it uses it, so its end moves on. Raises StorageError."""
         now = self._clock()
         wanted = select(clients).where(
             _row.client_id == client_id,

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from ostiary.authserver.clients.metadata_documents import DocumentClients
 from ostiary.authserver.clients.registered_clients import RegisteredClients
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.client_document import document_url
 
@@ -39,7 +38,7 @@ class ClientRegistry:
             return configured
         url = document_url(client_id)
         if url is None:
-            return await in_task(self._stored.find(client_id))
+            return await self._stored.find(client_id)
         if self.documents is None:
             return None
         return await self.documents.find(url, client_id, asked_from=asked_from, stale_ok=stale_ok)
@@ -48,4 +47,4 @@ class ClientRegistry:
         """Read what finding another client takes: refusing one of the configuration is no quicker than
         refusing one that nobody knows. Raises StorageError."""
         if client_id in self._configured:
-            await in_task(self._stored.find(client_id))
+            await self._stored.find(client_id)

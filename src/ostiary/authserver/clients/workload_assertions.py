@@ -12,7 +12,6 @@ from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
 from ostiary.authserver.trusted_jwts.verification import TrustedJwt, verify_trusted_jwt
 from ostiary.identity.key_sets import KeySets
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.confirmation import is_confirmed
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.server.client_assertion import TYPES
@@ -36,8 +35,8 @@ class WorkloadAssertions:
         Raises InvalidClient, Unavailable.
         """
         with map_invalid_token(InvalidClient, NAME):
-            trusted_jwt = await in_task(
-                verify_trusted_jwt(assertion, self._trusted, TrustedUse.WORKLOAD, self._key_sets)
+            trusted_jwt = await verify_trusted_jwt(
+                assertion, self._trusted, TrustedUse.WORKLOAD, self._key_sets
             )
             audience = trusted_jwt.trusted.audience or self._issuer
             check_claims(

@@ -10,7 +10,6 @@ from ostiary.authserver.devices import DeviceRequest, new_device
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.requests.client_request import ClientRequest
 from ostiary.authserver.resources import Resources
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.server.client import DEVICE_CODE
 from ostiary.oauth.server.device_code import INTERVAL
 from ostiary.oauth.server.errors import UnauthorizedClient
@@ -42,12 +41,8 @@ class DeviceAuthorization:
         scopes = target.scopes(asked, client, common=self.common_scopes)
         wanted = DeviceRequest(client.client_id, str(target.resource), scopes)
         lifetime = self.lifetime.total_seconds()
-        new = await in_task(
-            self.store.transaction(
-                lambda connection: new_device(
-                    connection, self.store, wanted, now=request.now, lifetime=lifetime
-                )
-            )
+        new = await self.store.transaction(
+            lambda connection: new_device(connection, self.store, wanted, now=request.now, lifetime=lifetime)
         )
         return json_answer(
             {

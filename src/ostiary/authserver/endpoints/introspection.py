@@ -15,7 +15,6 @@ from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.requests.client_request import ClientRequest
 from ostiary.authserver.sessions import refresh_tokens
 from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier, is_live
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_parts import is_jwt
 from ostiary.oauth.server.client import Client
@@ -51,14 +50,12 @@ class Introspection:
             return None
         if not _may_ask(request.client, claims):
             return None
-        lives = await in_task(self.store.read(lambda connection: is_live(connection, claims, now=now)))
+        lives = await self.store.read(lambda connection: is_live(connection, claims, now=now))
         return active_answer(claims) if lives else None
 
     async def _refresh_token(self, token: str, request: ClientRequest) -> Mapping[str, Any] | None:
         store = self.store
-        presented = await in_task(
-            store.read(lambda connection: refresh_tokens.find(connection, store, token))
-        )
+        presented = await store.read(lambda connection: refresh_tokens.find(connection, store, token))
         if presented is None or presented.session.client_id != request.client.client_id:
             return None
         if not isinstance(decide(presented.state, now=request.now, grace=0), Rotate):

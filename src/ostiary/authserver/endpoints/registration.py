@@ -25,7 +25,6 @@ from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.rates import RateLimit
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.oauth.server.client_registration import client_from_metadata, registered_metadata
@@ -77,7 +76,7 @@ class RegistrationEndpoint:
             client, secret = with_new_secret(self._with_known_scopes(described))
             expires_at = now + self._settings.dynamic_lifetime.total_seconds()
             row = row_of_client(client, now=now, expires_at=expires_at)
-            await in_task(self._keep(row | {"registered_from": network_of(form.peer)}, now))
+            await self._keep(row | {"registered_from": network_of(form.peer)}, now)
         except OAuthError as error:
             self._refused(form, error)
             raise

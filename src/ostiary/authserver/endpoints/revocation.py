@@ -18,7 +18,7 @@ from ostiary.authserver.sessions import refresh_tokens
 from ostiary.authserver.sessions.ending import EndReason, SessionEnder
 from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier
 from ostiary.authserver.tokens.revoked_tokens import remember_revoked
-from ostiary.inline_coroutines import in_task
+from ostiary.inline_coroutines import hopping
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_parts import is_jwt
 from ostiary.storage.store import Store, digest
@@ -38,9 +38,10 @@ class Revocation:
     async def __call__(self, request: ClientRequest) -> Answer:
         """Raises InvalidRequest, StorageError."""
         token = request.parameters.require("token")
-        await in_task(self._revoke(token, request))
+        await self._revoke(token, request)
         return empty_answer()
 
+    @hopping  # what is found is ended, also when its client goes away
     async def _revoke(self, token: str, request: ClientRequest) -> None:
         kind = self._revoke_access_token if is_jwt(token) else self._revoke_refresh_token
         fields = await kind(token, request)

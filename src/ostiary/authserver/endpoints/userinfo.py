@@ -17,7 +17,6 @@ from ostiary.authserver.rates import ClientRate, CountedRequest
 from ostiary.authserver.sessions.session import Session, find
 from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier
 from ostiary.identity.possession import Possession
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.challenge import bearer_challenge
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, OAuthError, TokenRefused
 from ostiary.oauth.jwt_claims import scopes_of
@@ -85,7 +84,7 @@ class UserinfoEndpoint:
         scopes = scopes_of(claims)
         if OPENID not in scopes:
             raise InsufficientScope(f"the token lacks the scope {OPENID}", scopes=(OPENID,))
-        session = await in_task(self._session(str(claims.get("tsid"))))
+        session = await self._session(str(claims.get("tsid")))
         if session is None or not session.lives(now):
             raise InvalidToken("the token was revoked", reason=Refusal.NOT_ALLOWED)
         return {"sub": session.user_id} | scope_claims(session.person, scopes)

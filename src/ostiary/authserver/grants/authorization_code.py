@@ -21,7 +21,7 @@ from ostiary.authserver.sessions.creation import NewSession, SessionCreated, Ses
 from ostiary.authserver.sessions.ending import EndReason, SessionEnder, SessionMustEnd
 from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.session_tokens import SessionTokenIssuer, SessionTokens
-from ostiary.inline_coroutines import in_task
+from ostiary.inline_coroutines import hopping
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import JKT
 from ostiary.oauth.server.errors import InvalidGrant
@@ -50,7 +50,7 @@ class AuthorizationCode:
     async def __call__(self, request: GrantRequest) -> AccessTokenResponse:
         """The first tokens of a session."""
         self.tokens.access_tokens.require_key()
-        redeemed = await in_task(self._redeemed(request.parameters.require("code"), request))
+        redeemed = await self._redeemed(request.parameters.require("code"), request)
         session = redeemed.created.session
         self.sessions.announce(redeemed.created, address=request.form.peer)
         wanted = SessionTokens(
@@ -64,6 +64,7 @@ class AuthorizationCode:
         )
         return self.tokens.issue(wanted, now=request.now)
 
+    @hopping  # a session whose code came twice ends, also when who sent it goes away
     async def _redeemed(self, code: str, request: GrantRequest) -> _Redeemed:
         try:
             return await self.store.transaction(lambda connection: self._redeem(connection, code, request))

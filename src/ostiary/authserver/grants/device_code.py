@@ -12,7 +12,6 @@ from ostiary.authserver.resources import Resources, Target
 from ostiary.authserver.sessions.creation import NewSession, SessionCreated, SessionCreator
 from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.session_tokens import SessionTokenIssuer, SessionTokens
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.server.errors import InvalidGrant, OAuthError
 from ostiary.oauth.server.resource import same_resource
@@ -32,9 +31,7 @@ class DeviceCode:
         """The first tokens of a session, once its person agreed."""
         self.tokens.access_tokens.require_key()
         code = request.parameters.require("device_code")
-        polled = await in_task(
-            self.store.transaction(lambda connection: self._poll(connection, code, request))
-        )
+        polled = await self.store.transaction(lambda connection: self._poll(connection, code, request))
         if isinstance(polled, OAuthError):
             raise polled
         created, target = polled

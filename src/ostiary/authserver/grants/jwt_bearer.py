@@ -19,7 +19,7 @@ from ostiary.authserver.tokens.access_tokens import AccessTokenIssuer
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
 from ostiary.authserver.trusted_jwts.verification import TrustedIssuers, TrustedJwt
 from ostiary.identity.jwt_verifier import read_jwt
-from ostiary.inline_coroutines import in_task
+from ostiary.inline_coroutines import hopping
 from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.oauth.server.id_jag import TYPE as ID_JAG
 
@@ -40,8 +40,9 @@ class JwtBearer:
         """What the assertion is worth. There is no refresh token: whoever vouches is asked again."""
         assertion = request.parameters.require("assertion")
         self.access_tokens.require_key()
-        return await in_task(self._redeemed(assertion, request))
+        return await self._redeemed(assertion, request)
 
+    @hopping  # a session that begins is told, also when its client goes away
     async def _redeemed(self, assertion: str, request: GrantRequest) -> AccessTokenResponse:
         with map_invalid_token(InvalidGrant, "the assertion"):
             use = _use(read_jwt(assertion).typ)

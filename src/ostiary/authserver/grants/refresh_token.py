@@ -24,7 +24,7 @@ from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.sessions.stale_sessions import stale_reason
 from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.session_tokens import SessionTokenIssuer, SessionTokens
-from ostiary.inline_coroutines import in_task
+from ostiary.inline_coroutines import hopping
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.confirmation import CNF, JKT, X5T, is_confirmed
 from ostiary.oauth.server.errors import InvalidGrant
@@ -68,7 +68,7 @@ class RefreshToken:
     async def __call__(self, request: GrantRequest) -> AccessTokenResponse:
         """New tokens of a session, and the refresh token's successor."""
         self.tokens.access_tokens.require_key()
-        renewed = await in_task(self._renewed(request.parameters.require("refresh_token"), request))
+        renewed = await self._renewed(request.parameters.require("refresh_token"), request)
         self.audit.write(
             AuditEvent.TOKEN_REFRESHED,
             **renewed.session.audit_fields,
@@ -85,6 +85,7 @@ class RefreshToken:
         )
         return self.tokens.issue(wanted, now=request.now)
 
+    @hopping  # a session whose token came twice ends, also when who sent it goes away
     async def _renewed(self, token: str, request: GrantRequest) -> _Renewed:
         try:
             return await self._in_one_transaction(token, request)

@@ -21,7 +21,6 @@ from ostiary.authserver.sessions import users
 from ostiary.authserver.token_response import AccessTokenResponse
 from ostiary.authserver.tokens.access_tokens import AccessTokenFor, AccessTokenIssuer
 from ostiary.authserver.trusted_jwts.verification import TrustedIssuers
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.jwt_claims import scopes_of
 from ostiary.oauth.server.delegation import permit_delegation
 from ostiary.oauth.server.errors import InvalidScope
@@ -47,7 +46,7 @@ class TokenExchange:
         """A token with which the client, or the actor that it names, acts for somebody at one resource."""
         exchange = read_exchange(request.parameters)
         self.access_tokens.require_key()
-        return await in_task(self._exchanged(exchange, request))
+        return await self._exchanged(exchange, request)
 
     async def _exchanged(self, exchange: ExchangeRequest, request: GrantRequest) -> AccessTokenResponse:
         subject = await read_subject_token(

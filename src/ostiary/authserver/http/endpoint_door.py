@@ -1,7 +1,7 @@
 """A handler of back-channel requests, as a door of the listener.
 
-A door runs inline, without a task, which is what makes a token cheap. A handler that waits for the store or
-for another server does so through `in_task`; one that needs neither answers where its last byte was read.
+A door runs inline, without a task, which is what makes a token cheap. A handler that waits for neither
+the store nor another server answers where its last byte was read.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from ostiary.authserver.interaction.validated_client import validate_authorizati
 from ostiary.authserver.requests.client_request import ClientRequest
 from ostiary.authserver.tokens.binding import binding
 from ostiary.identity.possession import Possession
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.errors import InvalidRequest, InvalidRequestUri
@@ -58,7 +57,7 @@ async def push(request: ClientRequest, context: InteractionContext, possession: 
             address=request.form.peer,
         )
         raise
-    reference = await in_task(_keep(context, request.client, parameters, request.now))
+    reference = await _keep(context, request.client, parameters, request.now)
     return json_answer({"request_uri": URN + reference, "expires_in": LIFETIME}, status=201)
 
 

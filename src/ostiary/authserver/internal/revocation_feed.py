@@ -18,7 +18,6 @@ from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.internal.workload_request import Workloads
 from ostiary.authserver.sessions.ended_sessions import EndedSince, ended_since, is_known_since
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.server.errors import InvalidRequest, TooManyRequests
 from ostiary.storage.store import Store
 from ostiary.transport.inline_http import Answer
@@ -48,7 +47,7 @@ class RevocationFeed:
         if after is None or not is_known_since(after, now=now):
             return json_answer({"reset": True, "ended": [], "next": _written(now)})
         with self._one_more(workload.owner):
-            found = await in_task(self._found(workload.owner, min(after, now)))
+            found = await self._found(workload.owner, min(after, now))
         return json_answer({"reset": False, "ended": list(found.tsid_hashes), "next": _written(found.until)})
 
     async def _found(self, owner: str, after: float) -> EndedSince:

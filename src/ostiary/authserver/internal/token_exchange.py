@@ -22,7 +22,6 @@ from ostiary.authserver.internal.workload_request import Workloads
 from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier
 from ostiary.authserver.upstream_account import UpstreamTokens
 from ostiary.authserver.upstream_grants.renewal import Renewals
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.client.token_exchange import TOKEN_TYPES
 from ostiary.oauth.errors import InvalidToken, OAuthError
 from ostiary.oauth.jwt_parts import jwt_parts
@@ -83,9 +82,9 @@ class UpstreamTokenExchange:
         said.fields |= _of_token(claims)
         workload = self.workloads.recognise(form)
         said.fields |= {"workload": workload.owner, "server": wanted.server, "idp": wanted.idp}
-        account = await in_task(self.accounts.find(workload.owner, claims, wanted, now=now))
+        account = await self.accounts.find(workload.owner, claims, wanted, now=now)
         said.fields |= {"owner": account.owner, "idp": account.idp}
-        tokens = await in_task(self._tokens(account, wanted, claims["aud"], now))
+        tokens = await self._tokens(account, wanted, claims["aud"], now)
         return _answer(wanted, tokens, now)
 
     async def _claims(self, token: str, now: float) -> Mapping[str, Any]:

@@ -25,4 +25,4 @@ class GrantRequest:
 
 
 Grant = Callable[[GrantRequest], Awaitable[AccessTokenResponse]]
-"""Raises OAuthError or StorageError. It runs inline: what needs a task goes through `in_task`."""
+"""Raises OAuthError or StorageError. It runs inline."""

@@ -18,6 +18,7 @@ from ostiary.authserver.config.settings import SigningSettings
 from ostiary.authserver.signing.jws import JwsSigner
 from ostiary.authserver.signing.keys import SealedKey, SigningKey, new_key
 from ostiary.identity.key_set import KeySet, read_key_set
+from ostiary.inline_coroutines import hopping
 from ostiary.oauth.server.errors import Unavailable
 from ostiary.oauth.server.signing_schedule import (
     KeyState,
@@ -179,6 +180,7 @@ class SigningKeys:
         """Return when the store gives keys now, or none. Raises StorageError."""
         await self._store.read(lambda connection: connection.execute(select(_row.kid)).first())
 
+    @hopping  # who asked for a key may go away, and for a moment nobody reads again
     async def read(self) -> None:
         """Read the keys, and make none. Raises StorageError."""
 

@@ -13,7 +13,6 @@ from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.authserver.tokens.revoked_tokens import is_revoked
 from ostiary.authserver.verified_token_cache import VerifiedTokenCache
 from ostiary.identity.jwt_verifier import read_jwt, verify
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.refusal import Refusal
@@ -30,10 +29,7 @@ class AccessTokenVerifier:
     verified: VerifiedTokenCache
 
     async def read(self, token: str, *, now: float) -> Mapping[str, Any]:
-        """What it claims. Whether it was revoked, `is_live` says. Raises InvalidToken, StorageError.
-
-        It may be awaited without a task.
-        """
+        """What it claims. Whether it was revoked, `is_live` says. Raises InvalidToken, StorageError."""
         claims = self.verified.claims(token, self.signing.key_set()) or await self._verify(token)
         check_claims(claims, issuers={self.issuer}, audiences={str(claims.get("aud"))}, now=now)
         if now >= claims["exp"]:
@@ -47,7 +43,7 @@ class AccessTokenVerifier:
             raise InvalidToken("the token does not name its key", reason=Refusal.UNKNOWN_KID)
         keys = self.signing.key_set()
         if not keys.has(jwt.kid):
-            keys = await in_task(self.signing.key_set_with(jwt.kid))
+            keys = await self.signing.key_set_with(jwt.kid)
         return self.verified.remember(token, jwt.kid, verify(jwt, keys))
 
 

@@ -50,7 +50,7 @@ async def verify_trusted_jwt(
     """What an issuer that is trusted for this use said.
 
     Raises InvalidToken, whose sentences begin with "the token", and Unavailable when the issuer's keys can't
-    be had now. Waits for the network, so it is awaited through `in_task`.
+    be had now.
     """
     jwt = read_jwt(token)
     trusted = _trusted(jwt, issuers, use)

@@ -37,7 +37,7 @@ from ostiary.authserver.upstream_account import UpstreamTokens
 from ostiary.authserver.upstream_grants import transitions
 from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, find
 from ostiary.event_log import event_log
-from ostiary.inline_coroutines import in_task
+from ostiary.inline_coroutines import hopping, in_task
 from ostiary.oauth.jwt_parts import NotAJwt, jwt_parts
 from ostiary.storage.errors import StorageError
 from ostiary.storage.store import Store, digest
@@ -136,6 +136,7 @@ class Refresher:
         if grant.state is GrantState.NEEDS_RECONNECT:
             raise GrantDead(f"the account at identity provider {grant.idp} has to be connected again")
 
+    @hopping  # what is claimed is asked for, also when whoever wanted it is gone
     async def _claim(self, seen: UpstreamGrant, now: float) -> UpstreamGrant | None:
         """The renewed grant; None when another was quicker."""
         renewals, holder = self.renewals, str(uuid.uuid4())

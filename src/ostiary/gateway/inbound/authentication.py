@@ -9,7 +9,6 @@ from ostiary.gateway.errors import Forbidden, GatewayError, TryLater, Unauthoriz
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.possession import Possession, Sender
 from ostiary.identity.principal import Principal
-from ostiary.inline_coroutines import in_task
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.challenge import bearer_challenge, dpop_challenge
 from ostiary.oauth.confirmation import CNF
@@ -54,7 +53,7 @@ class InboundAuth:
         if not token:
             self._refuse_without_token()
         try:
-            principal = await in_task(self._authenticator.authenticate(token))
+            principal = await self._authenticator.authenticate(token)
             await self._possession.require(
                 principal.claims, token, self._sender(request), by_key=scheme == DPOP
             )

@@ -20,7 +20,7 @@ from ostiary.gateway.upstreams.held_lists import HeldLists
 from ostiary.gateway.upstreams.large_answers import OneAtATime
 from ostiary.gateway.upstreams.session import UpstreamSession
 from ostiary.identity.principal import Principal
-from ostiary.inline_coroutines import in_task
+from ostiary.inline_coroutines import hopping
 from ostiary.mcp.headers import PARAMETER_HEADERS
 from ostiary.mcp.merging import ListBudget
 from ostiary.mcp.messages import Change, Message
@@ -57,6 +57,7 @@ class Server:
         self.name = name
         self.session = session
         self.credential = credential
+        self._get_headers = hopping(credential.get)
         self.credential_type = credential_type
         self.health = health
         self.large_answers = OneAtATime()
@@ -91,7 +92,7 @@ class Server:
         try:
             attached = self.credential.ready(request)
             if attached is None:
-                attached = await in_task(self.credential.get(request))
+                attached = await self._get_headers(request)
             answer = await self.session.exchange(attached, lines, body, caller, most_bytes)
             if ServerRefusal.is_one(answer.status):
                 answer = await self._again(request, lines, attached, answer, caller, most_bytes)
@@ -118,7 +119,7 @@ class Server:
         for _ in range(MOST_TRIES - 1):
             if not self.credential.refused(request, attached, _refusal(answer)):
                 return answer
-            attached = await in_task(self.credential.get(request))
+            attached = await self._get_headers(request)
             answer = await self.session.exchange(attached, lines, request.body, caller, most_bytes)
             if not ServerRefusal.is_one(answer.status):
                 if ServerRefusal.is_none(answer.status):
