@@ -15,6 +15,7 @@ from ostiary.storage.schema import used_once
 from ostiary.storage.store import digest
 
 if TYPE_CHECKING:
+    from ostiary.oauth.resource_server.dpop_proof import VerifiedProof
     from ostiary.storage.store import Store
 
 EXPIRY = Expiry(used_once.c.expires_at)
@@ -37,6 +38,7 @@ class StoredReplays:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def take(self, name: str, *, until: float, now: float) -> bool:
+    async def take(self, proof: VerifiedProof, *, until: float, now: float) -> bool:
         """As of every ReplayStore; `now` is of no interest, as rows are swept. Raises StorageError."""
+        name = f"dpop {proof.jkt} {proof.jti}"
         return await self._store.transaction(lambda connection: take(connection, name, expires_at=until))

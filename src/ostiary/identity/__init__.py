@@ -4,6 +4,7 @@
     authenticator     a token in, a principal out; remembers the verdict for a moment
     principal         who that is
     possession        whether who sends a bound token holds its key
+    used_proofs       which proofs came already
     jwt_verifier      signatures: which are accepted, how they are checked
     key_set           one issuer's keys
     key_sets          where they come from, and how long they are believed

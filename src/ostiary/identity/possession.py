@@ -8,48 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ostiary.oauth.confirmation import CNF, JKT, certificate_thumbprint, is_confirmed
 from ostiary.oauth.errors import InvalidDpopProof, InvalidToken
 from ostiary.oauth.jwt_claims import LEEWAY
 from ostiary.oauth.refusal import Refusal
-from ostiary.oauth.resource_server.dpop_proof import check_proof
+from ostiary.oauth.resource_server.dpop_proof import VerifiedProof, check_proof
 
 if TYPE_CHECKING:
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 WINDOW = 300.0
 """Seconds that a proof may be old: what clocks of people's machines differ by."""
-MOST_REMEMBERED = 200_000
-"""Proofs remembered at once. When there are more within the window, further ones are refused."""
 
 
 class ReplayStore(Protocol):
     """Where proofs are remembered until they would be refused anyway."""
 
-    def take(self, name: str, *, until: float, now: float) -> Awaitable[bool]:
-        """Whether nobody took it before. Times: seconds since the epoch. It may be awaited inline."""
+    def take(self, proof: VerifiedProof, *, until: float, now: float) -> Awaitable[bool]:
+        """Whether nobody took it before. Times: seconds since the epoch. It may be awaited inline.
 
-
-class RememberedReplays:
-    """In this process: a replica of it does not know them."""
-
-    def __init__(self) -> None:
-        self._taken: dict[bytes, float] = {}
-
-    async def take(self, name: str, *, until: float, now: float) -> bool:
-        """Raises InvalidDpopProof when there are too many."""
-        key = sha256(name.encode("utf-8", "surrogatepass")).digest()[:16]
-        if self._taken.get(key, now) > now:
-            return False
-        if len(self._taken) >= MOST_REMEMBERED:
-            self._taken = {known: end for known, end in self._taken.items() if end > now}
-        if len(self._taken) >= MOST_REMEMBERED:
-            raise InvalidDpopProof("too many proofs at once; try again")
-        self._taken[key] = until
-        return True
+        Raises InvalidDpopProof when it cannot be remembered.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +53,32 @@ class Possession:
         self._replays = replays
         self._clock = clock
 
-    async def prove(self, sender: Sender, *, access_token: str | None = None) -> str:
-        """The thumbprint of the key that the sender proves to hold. Raises InvalidDpopProof.
+    async def prove(self, sender: Sender) -> str:
+        """The thumbprint of the key that the sender of a request for tokens proves to hold.
 
-        access_token: the one that the proof comes with, None at a token endpoint.
+        Raises InvalidDpopProof.
         """
+        proof = self._checked(sender, access_token=None)
+        await self._spend(proof)
+        return proof.jkt
+
+    def _checked(self, sender: Sender, *, access_token: str | None) -> VerifiedProof:
+        """access_token: the one that the proof comes with."""
         if sender.dpop is None:
             raise InvalidDpopProof("a bound token needs exactly one DPoP header")
-        now = self._clock()
-        proof = check_proof(
+        return check_proof(
             sender.dpop,
             method=sender.method,
             url=sender.url,
-            now=now,
+            now=self._clock(),
             window=WINDOW,
             access_token=access_token,
         )
-        name, until = f"dpop {proof.jkt} {proof.jti}", proof.iat + WINDOW + LEEWAY
-        if not await self._replays.take(name, until=until, now=now):
+
+    async def _spend(self, proof: VerifiedProof) -> None:
+        until = proof.iat + WINDOW + LEEWAY
+        if not await self._replays.take(proof, until=until, now=self._clock()):
             raise InvalidDpopProof("the DPoP proof was used before; make a new one for each request")
-        return proof.jkt
 
     async def require(self, claims: Mapping[str, Any], token: str, sender: Sender, *, by_key: bool) -> None:
         """Raise InvalidToken or InvalidDpopProof unless the token may come like this.
@@ -106,10 +93,12 @@ class Possession:
             raise _not_proven("the token is bound to a key: send it as `DPoP`, with a proof of the key")
         if by_key and not is_bound_to_key:
             raise _not_proven("the token is bound to no key: send it as `Bearer`")
-        jkt = await self.prove(sender, access_token=token) if by_key else None
+        proof = self._checked(sender, access_token=token) if by_key else None
         x5t = None if sender.certificate is None else certificate_thumbprint(sender.certificate)
-        if not is_confirmed(claims, jkt=jkt, x5t=x5t):
+        if not is_confirmed(claims, jkt=None if proof is None else proof.jkt, x5t=x5t):
             raise _not_proven("the token is bound to something else than what was proven")
+        if proof is not None:  # only now: keys are free for everybody, tokens for them are not
+            await self._spend(proof)
 
 
 def _not_proven(description: str) -> InvalidToken:

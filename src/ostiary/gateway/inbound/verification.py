@@ -8,7 +8,8 @@ from ostiary.gateway.inbound.authentication import InboundAuth
 from ostiary.identity.authenticator import Authenticator
 from ostiary.identity.inbound import InboundSettings
 from ostiary.identity.key_sets import KeySets
-from ostiary.identity.possession import Possession, RememberedReplays
+from ostiary.identity.possession import Possession
+from ostiary.identity.used_proofs import RememberedReplays
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
 from ostiary.oauth.resource_server.protected_resource import metadata_url
