@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from ostiary.config.cross_checks import refuse_shared_address, refuse_tokens_that_nobody_gets
+from ostiary.config.cross_checks import (
+    refuse_shared_address,
+    refuse_tokens_that_nobody_gets,
+    with_upstream_token_urls,
+)
+from ostiary.credentials.credential import upstream_tokens
 from ostiary.settings import OnUse, Proxy, Settings, Switch
 from ostiary.telemetry.config import TelemetrySettings
 
@@ -64,3 +69,11 @@ class OstiaryFile(Settings):
     def _has_a_port_of_its_own(cls, value: TelemetrySettings, info: ValidationInfo) -> TelemetrySettings:
         refuse_shared_address(info.data.get("gateway"), info.data.get("authserver"), value)
         return value
+
+    @model_validator(mode="after")
+    def _upstream_tokens_are_asked_for_somewhere(self) -> Self:
+        if self.gateway is None or not any(
+            upstream_tokens(server.credential) for server in self.gateway.servers.values()
+        ):
+            return self
+        return self.model_copy(update={"gateway": with_upstream_token_urls(self.gateway, self.authserver)})

@@ -15,6 +15,7 @@ one server:
     none                 NoCredential: nothing
     oauth_user           OAuthUser: a person's own token, who signs in with `ostiary login`
     token_exchange       TokenExchange: a token for another one
+    upstream_token       UpstreamToken: the caller's own token at an identity provider
     workload_jwt         WorkloadJwt: the platform's JWT in a file, or what an issuer gives for it
 
     single_credential   one of them, told apart by `type`
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from ostiary.credentials.none import NoCredential
     from ostiary.credentials.oauth_user.credential import OAuthUser
     from ostiary.credentials.token_exchange import TokenExchange
+    from ostiary.credentials.upstream_token.credential import UpstreamToken
     from ostiary.credentials.workload_jwt.credential import WorkloadJwt
 
 __all__ = [
@@ -77,6 +79,7 @@ __all__ = [
     "ServerRefusal",
     "SingleCredential",
     "TokenExchange",
+    "UpstreamToken",
     "WorkloadJwt",
 ]
 

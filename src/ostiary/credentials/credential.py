@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Discriminator, Tag
 
 from ostiary.credentials.chain import Chain
 from ostiary.credentials.single_credential import SingleCredential
+
+if TYPE_CHECKING:
+    from ostiary.credentials.upstream_token.credential import UpstreamToken
 
 Credential = Annotated[
     Annotated[SingleCredential, Tag("one")] | Annotated[Chain, Tag("chain")],
@@ -19,3 +23,22 @@ Credential = Annotated[
 def as_one(credential: Credential | list[SingleCredential] | tuple[SingleCredential, ...]) -> Credential:
     """A list of credentials as a chain; one as it is."""
     return Chain(tuple(credential)) if isinstance(credential, list | tuple) else credential
+
+
+def upstream_tokens(credential: Credential) -> list[UpstreamToken]:
+    """Those that are in it."""
+    parts = credential.root if isinstance(credential, Chain) else (credential,)
+    return [part for part in parts if part.type == "upstream_token"]
+
+
+def with_upstream_tokens(
+    credential: Credential, change: Callable[[UpstreamToken], UpstreamToken]
+) -> Credential:
+    """The same, with each of its upstream tokens changed."""
+
+    def changed(part: SingleCredential) -> SingleCredential:
+        return change(part) if part.type == "upstream_token" else part
+
+    if isinstance(credential, Chain):
+        return credential.model_copy(update={"root": tuple(map(changed, credential.root))})
+    return changed(credential)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
 from ostiary.credentials.issuer.discovery import Discoveries
 from ostiary.credentials.tokens.cache import TokenCache
@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.transport.proxies import Proxies
     from ostiary.transport.reach import Reach
+
+
+class Closing(Protocol):
+    """Something that goes on until it is closed."""
+
+    async def close(self) -> None:
+        """Stop it."""
+
+
+Common = TypeVar("Common", bound=Closing)
 
 
 class Runtime:
@@ -50,6 +60,7 @@ class Runtime:
         self.fetcher = fetcher or Fetcher(proxies=proxies)
         self.servers = servers
         self.discoveries = Discoveries(self.fetcher, clock, servers)
+        self._in_common: dict[Hashable, Closing] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,7 +79,19 @@ class Runtime:
             self._vault = system_vault(state_directory())
         return self._vault
 
+    def in_common(self, key: Hashable, make: Callable[[], Common]) -> Common:
+        """What several credentials of one kind share, made when it is first wanted. key: names it.
+
+        It is closed with the runtime.
+        """
+        found = self._in_common.get(key)
+        if found is None:
+            found = self._in_common[key] = make()
+        return cast("Common", found)
+
     async def close(self) -> None:
-        """Stop fetches that are under way."""
+        """Stop fetches that are under way, and what credentials share."""
+        for shared in self._in_common.values():
+            await shared.close()
         await self.tokens.close()
         await self.discoveries.close()

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ostiary.credentials.subject import TOKEN_KINDS
+from ostiary.credentials.subject import PERSONS_KINDS
 from ostiary.settings import ByType, OnUse
 
 KINDS: Mapping[str, OnUse] = dict(
     sorted(
         {
-            **TOKEN_KINDS,
+            **PERSONS_KINDS,
             "aws_sigv4": OnUse("ostiary.credentials.aws.credential", "AwsSigV4"),
             "header": OnUse("ostiary.credentials.header", "Header"),
             "id_jag": OnUse("ostiary.credentials.id_jag", "IdJag"),
             "none": OnUse("ostiary.credentials.none", "NoCredential"),
-            "oauth_user": OnUse("ostiary.credentials.oauth_user.credential", "OAuthUser"),
             "token_exchange": OnUse("ostiary.credentials.token_exchange", "TokenExchange"),
+            "upstream_token": OnUse("ostiary.credentials.upstream_token.credential", "UpstreamToken"),
         }.items()
     )
 )
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ostiary.credentials.none import NoCredential
     from ostiary.credentials.oauth_user.credential import OAuthUser
     from ostiary.credentials.token_exchange import TokenExchange
+    from ostiary.credentials.upstream_token.credential import UpstreamToken
     from ostiary.credentials.workload_jwt.credential import WorkloadJwt
 
     SingleCredential = (
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         | NoCredential
         | OAuthUser
         | TokenExchange
+        | UpstreamToken
         | WorkloadJwt
     )
 else:

@@ -31,17 +31,25 @@ TOKEN_KINDS: Mapping[str, OnUse] = {
     "workload_jwt": OnUse("ostiary.credentials.workload_jwt.credential", "WorkloadJwt"),
 }
 
+PERSONS_KINDS: Mapping[str, OnUse] = {
+    **TOKEN_KINDS,
+    "oauth_user": OnUse("ostiary.credentials.oauth_user.credential", "OAuthUser"),
+}
+
 if TYPE_CHECKING:
     from ostiary.credentials.bearer import Bearer
     from ostiary.credentials.client_credentials.credential import ClientCredentials
     from ostiary.credentials.google.access_token import GoogleAccessToken
     from ostiary.credentials.google.id_token import GoogleIdToken
+    from ostiary.credentials.oauth_user.credential import OAuthUser
     from ostiary.credentials.workload_jwt.credential import WorkloadJwt
 
     TokenCredential = Bearer | ClientCredentials | GoogleAccessToken | GoogleIdToken | WorkloadJwt
+    PersonsCredential = TokenCredential | OAuthUser
 else:
     TokenCredential = Annotated[Any, ByType(TOKEN_KINDS)]
-"""The kinds that have one token, which can be shown to somebody else."""
+    PersonsCredential = Annotated[Any, ByType(PERSONS_KINDS)]
+"""The kinds that have one token, which can be shown to somebody else; the second may be a person's."""
 
 
 def _which(written: Any) -> str:
@@ -53,13 +61,18 @@ Subject = Annotated[
     Discriminator(_which),
 ]
 """`inbound`: the caller, by the token that it came with; or a credential: whom that one's token speaks of."""
+PersonsSubject = Annotated[
+    Annotated[Literal["inbound"], Tag("inbound")] | Annotated[PersonsCredential, Tag("credential")],
+    Discriminator(_which),
+]
+"""The same, where a person may sign in."""
 
 Make = Callable[[SubjectTokenSource, Hashable], "CredentialHeaders"]
 """Headers for a subject; the second is what tells its tokens from those of other subjects."""
 
 
 def headers_for(
-    subject: Subject,
+    subject: PersonsSubject,
     make: Make,
     *,
     token_type: str | None,
@@ -83,7 +96,7 @@ def headers_for(
 
 
 def token_of_credential(
-    credential: TokenCredential, at: CanonicalUrl, *, role: str, token_type: str | None, runtime: Runtime
+    credential: PersonsCredential, at: CanonicalUrl, *, role: str, token_type: str | None, runtime: Runtime
 ) -> CredentialsToken:
     """Another credential's token, to be presented at this URL."""
     headers = credential.attach(at, runtime=runtime)
@@ -91,7 +104,7 @@ def token_of_credential(
     return CredentialsToken(headers, OutgoingRequest("POST", at), kind, role, credential.type)
 
 
-def _type_of(credential: TokenCredential) -> str:
+def _type_of(credential: PersonsCredential) -> str:
     if credential.type == "google_id_token":
         return "id_token"
     if credential.type == "workload_jwt" and credential.use == "bearer":

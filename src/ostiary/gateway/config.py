@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from ostiary.certificates.settings import CertificateSettings
 from ostiary.credentials import Credential, NoCredential
+from ostiary.credentials.credential import upstream_tokens, with_upstream_tokens
 from ostiary.identity.inbound import InboundSettings
 from ostiary.mcp.names import clashing_prefixes, default_prefix
 from ostiary.oauth.canonical_url import CanonicalUrl
@@ -24,6 +33,9 @@ from ostiary.settings import (
     refuse,
 )
 from ostiary.transport.reach import EdgeSettings
+
+if TYPE_CHECKING:
+    from ostiary.credentials.upstream_token.credential import UpstreamToken
 
 ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=40)]
@@ -58,6 +70,12 @@ class ServerSettings(EdgeSettings):
     """How long a new connection to the server may take, TLS included."""
     forward_headers: list[Annotated[str, AfterValidator(_may_be_forwarded)]] = []
     """Further headers of the caller that go on to this server. Identity headers are refused."""
+
+    def with_upstream_tokens(self, change: Callable[[UpstreamToken], UpstreamToken]) -> Self:
+        """The same, with each upstream token that its credential has changed."""
+        if not upstream_tokens(self.credential):
+            return self
+        return self.model_copy(update={"credential": with_upstream_tokens(self.credential, change)})
 
     @model_validator(mode="after")
     def _in_the_clear_only_at_home(self) -> Self:
@@ -126,6 +144,9 @@ class GatewaySettings(Settings):
     """Let callers in without a token. Only ever on this machine, unless insecure_public is set as well."""
     insecure_public: Switch = False
     """Listen beyond this machine without inbound authentication, or without TLS in front (an https `url`)."""
+    certificates: CertificateSettings | None = None
+    """Our certificate at the authorization server that gives us our callers' upstream tokens. Default: as
+    their credentials say."""
     servers: dict[ServerName, ServerSettings] = {}
     """The MCP servers, by name."""
     limits: LimitSettings = LimitSettings()
@@ -148,6 +169,20 @@ class GatewaySettings(Settings):
         """What names of this server begin with on /mcp."""
         prefix = self.servers[name].prefix
         return default_prefix(name) if prefix is None else prefix
+
+    @field_validator("servers")
+    @classmethod
+    def _upstream_tokens_know_where_they_stand(
+        cls, value: dict[str, ServerSettings], info: ValidationInfo
+    ) -> dict[str, ServerSettings]:
+        certificates = info.data.get("certificates")
+
+        def here(name: str, server: ServerSettings) -> ServerSettings:
+            return server.with_upstream_tokens(
+                lambda token: token.completed(server=name, certificates=certificates)
+            )
+
+        return {name: here(name, server) for name, server in value.items()}
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:

@@ -9,7 +9,9 @@ GatewayError
 │   └── ListTooLong                a list over its budget
 ├── CredentialFailed -32013  502   the server's credential could not be had
 ├── CredentialRefused -32014 502   the server refused the credential: never the caller's own 401
-└── TryLater -32015          503   not now
+├── TryLater -32015          503   not now
+│   └── CredentialAway             whoever gives the server's credential is away
+└── NotConnected -32016      403   the caller has to connect an account
 """
 
 from __future__ import annotations
@@ -82,3 +84,21 @@ class TryLater(GatewayError):
     """What is needed is away, or too many of the caller's own calls are under way; later it may succeed."""
 
     code, status = -32015, 503
+
+
+class CredentialAway(TryLater):
+    """Whoever gives the credential that the server wants is away, and said when to come back."""
+
+    step = "credential"
+
+
+class NotConnected(GatewayError):
+    """The caller has to connect an account first, or to connect it again; `data` says which, and where."""
+
+    code, status = -32016, 403
+    step = "credential"
+
+    def __init__(self, message: str, *, idp: str, connect_url: str) -> None:
+        super().__init__(message, data={"idp": idp, "connect_url": connect_url})
+        self.idp = idp
+        self.connect_url = connect_url

@@ -10,6 +10,7 @@ parameter_headers  which arguments a call says in headers too
 names              how names of many servers stay apart
 missing_servers    what a gateway had to leave out of a list
 readable           what of a list is in order
+elicitation        a person is asked to open a page, and then the call goes on
 links              resource URIs inside results
 merging            many servers' lists as one
 events             the events of a stream

@@ -33,7 +33,6 @@ from ostiary.transport.trust import Distrust, TrustUnusable, certificate_error, 
 
 if TYPE_CHECKING:
     import ssl
-    from pathlib import Path
 
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.transport.proxies import Proxy
@@ -93,7 +92,7 @@ class Exchange:
                 URL(str(url), encoded=True),
                 data=question.body,
                 headers=question.headers if proxy is None else {**question.headers, **_proof(proxy, url)},
-                ssl=_tls(reach, question.client_certificate) if url.scheme == "https" else True,
+                ssl=_tls(reach, question) if url.scheme == "https" else True,
                 allow_redirects=False,
                 **({} if proxy is None else _by(proxy)),
             ) as response,
@@ -165,10 +164,12 @@ class _Counted(ResponseHandler):
             self.transport.abort()
 
 
-def _tls(reach: Reach, client_certificate: tuple[Path, Path] | None) -> ssl.SSLContext:
-    if client_certificate is None:
+def _tls(reach: Reach, question: Question) -> ssl.SSLContext:
+    if question.tls is not None:
+        return question.tls
+    if question.client_certificate is None:
         return reach.trust.context
-    return reach.trust.presenting(*client_certificate)
+    return reach.trust.presenting(*question.client_certificate)
 
 
 def _not_trusted(url: CanonicalUrl, error: aiohttp.ClientConnectorCertificateError, by: str) -> NotTrusted:

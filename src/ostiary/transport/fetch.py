@@ -24,6 +24,7 @@ from ostiary.transport.proxies import Proxies, Proxy, ProxyUnusable, proxies_of
 from ostiary.transport.reach import PUBLIC, Reach
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
@@ -91,10 +92,15 @@ class Fetcher:
             raise FetchError(url, "the answer is not JSON") from None
 
     async def get(
-        self, url: CanonicalUrl, *, headers: Mapping[str, str] = {}, reach: Reach = PUBLIC
+        self,
+        url: CanonicalUrl,
+        *,
+        headers: Mapping[str, str] = {},
+        reach: Reach = PUBLIC,
+        tls: ssl.SSLContext | None = None,
     ) -> FetchedDocument:
-        """Whatever is answered, a redirect too. Raises FetchError."""
-        return await self._ask(url, Question("GET", headers=headers), reach)
+        """Whatever is answered, a redirect too. Raises FetchError. tls: as of `post_form`."""
+        return await self._ask(url, Question("GET", headers=headers, tls=tls), reach)
 
     async def post(
         self, url: CanonicalUrl, body: bytes, *, headers: Mapping[str, str] = {}, reach: Reach = PUBLIC
@@ -110,15 +116,16 @@ class Fetcher:
         headers: Mapping[str, str] = {},
         reach: Reach = PUBLIC,
         client_certificate: tuple[Path, Path] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> FetchedDocument:
         """Whatever is answered to a form. Raises FetchError.
 
-        client_certificate: PEM files of a certificate and its key, for mutual TLS.
+        client_certificate: PEM files of a certificate and its key, for mutual TLS; tls: what to speak TLS
+        with, in place of what the edge trusts.
         """
         typed = {**headers, "content-type": "application/x-www-form-urlencoded"}
-        return await self._ask(
-            url, Question("POST", urlencode(form).encode("ascii"), typed, client_certificate), reach
-        )
+        body = urlencode(form).encode("ascii")
+        return await self._ask(url, Question("POST", body, typed, client_certificate, tls), reach)
 
     async def _ask(self, url: CanonicalUrl, question: Question, reach: Reach) -> FetchedDocument:
         from ostiary.transport.exchange import Exchange  # noqa: PLC0415 - aiohttp takes its time

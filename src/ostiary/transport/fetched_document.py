@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -60,3 +61,6 @@ class Question:
     body: bytes | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     client_certificate: tuple[Path, Path] | None = None
+    """PEM files of a certificate and its key, for mutual TLS."""
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    """What to speak TLS with, in place of what the edge trusts."""

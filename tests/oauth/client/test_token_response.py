@@ -18,7 +18,13 @@ from ostiary.oauth.client.token_response import (
     read_token_response,
 )
 
-NO_ANSWERS = frozenset({"oauth/server/token_exchange.py", "oauth/client/token_exchange.py"})
+NO_ANSWERS = frozenset(
+    {
+        "oauth/client/token_exchange.py",
+        "oauth/server/token_exchange.py",
+        "oauth/server/upstream_exchange.py",
+    }
+)
 """Where these words name types of tokens, not members of an answer (RFC 8693 section 3)."""
 GOOD = {"access_token": "abc", "token_type": "bearer"}
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Self
 from ostiary.credentials.error import CredentialError, CredentialUnreachable
 from ostiary.credentials.tokens.held_token import HeldToken, Rotating, TokenStatus
 from ostiary.credentials.tokens.shared_tokens import Shareable
+from ostiary.credentials.tokens.token import Replacing
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -127,6 +128,12 @@ class TokenCache:
             return True
         return held.drop(self._clock())
 
+    def forget(self, key: Hashable, token: Token) -> None:
+        """Serve a token no more, good as it may be, if it is still the one we have."""
+        held = self._held.get(key)
+        if held is not None and held.token is token:
+            held.forget()
+
     def worked(self, key: Hashable, token: Token) -> None:
         """Hear that a server has taken a token. Only that of one which replaced a refused one is news."""
         held = self._held.get(key)
@@ -187,6 +194,8 @@ class TokenCache:
 
     async def _obtain(self, held: HeldToken) -> Token:
         source = held.source
+        if held.refused is not None and isinstance(source, Replacing):
+            return await source.replace(held.refused)
         if self._shared is None or not isinstance(source, Shareable) or not source.shareable:
             return await source.fetch()
         return await self._shared.obtain(held.key, source, refused=held.refused)

@@ -7,7 +7,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from ostiary.credentials.error import CredentialError, CredentialMisconfigured, CredentialUnreachable
+from ostiary.credentials.error import (
+    CredentialError,
+    CredentialMisconfigured,
+    CredentialUnreachable,
+    ReauthenticationRequired,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -128,6 +133,8 @@ class HeldToken:
         """As the issuer says, else doubled each time; sooner when little is left of the token."""
         if isinstance(failure, CredentialMisconfigured):
             return ATTENTION_PAUSE
+        if isinstance(failure, ReauthenticationRequired):
+            return FIRST_BACK_OFF  # whoever connects the account comes back at once
         if isinstance(failure, CredentialUnreachable) and failure.retry_after is not None:
             return min(max(failure.retry_after, FIRST_BACK_OFF), LONGEST_RETRY_AFTER)
         left = self.wait_from - now
@@ -140,6 +147,10 @@ class HeldToken:
         if token is None or (token.expires_at is not None and now >= token.expires_at):
             return None
         return token
+
+    def forget(self) -> None:
+        """Serve the token no more. Nobody refused it, so what comes next is not on trial."""
+        self.token, self.renew_at, self.wait_from = None, 0.0, 0.0
 
     def drop(self, now: float) -> bool:
         """Forget the token, unless it is on trial and its pause is not over."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from ostiary.credentials.tokens.dpop_key import DpopKey
@@ -36,3 +36,11 @@ class TokenSource(Protocol):
 
     async def fetch(self) -> Token:
         """Ask the issuer. Bounded in time; raises CredentialError."""
+
+
+@runtime_checkable
+class Replacing(Protocol):
+    """A token source whose issuer would give the same token again, unless it is told which was refused."""
+
+    async def replace(self, refused: Token) -> Token:
+        """Ask for another one. Bounded in time; raises CredentialError."""

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from ostiary import __version__
 from ostiary.gateway import record
+from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.translate import read_result
 from ostiary.gateway.errors import BadAnswer, GatewayError, ListTooLong, ServerTimedOut
@@ -42,7 +42,6 @@ DISCOVERY_BYTES = 256 * 1024
 """The longest answer to `server/discover`: a few capabilities, and instructions that a model reads."""
 ITEMS_AT_ONCE = 100
 """How many items of a list are read before others are served."""
-SERVER_INFO = {"name": "ostiary", "version": __version__}
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.translate import Rename, translate, translate_large
+from ostiary.gateway.errors import NotConnected
 from ostiary.gateway.upstreams.server import Server
 from ostiary.identity.principal import Principal
-from ostiary.mcp.messages import Change, Message, read_name
+from ostiary.mcp.elicitation import (
+    RESPONSES_KEY,
+    ask_to_open,
+    may_be_asked_to_open,
+    refused_to_open,
+    without_our_answer,
+)
+from ostiary.mcp.messages import Change, Message, read_name, write_answer
 from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
 from ostiary.transport.upstream import LARGE
 
@@ -38,10 +47,23 @@ class ForwardRoute:
         self, message: Message, principal: Principal | None, request: Request
     ) -> Answer | StreamedAnswer:
         """The caller's answer. Raises McpError."""
-        answer, message_id = await self.server.forward(
-            message, self.change, self.name_line, principal, request
-        )
+        forwarded = message if RESPONSES_KEY not in message.params else without_our_answer(message)
+        try:
+            answer, message_id = await self.server.forward(
+                forwarded, self.change, self.name_line, principal, request
+            )
+        except NotConnected as error:
+            return _asked_to_connect(error, message, self.server.name)
         caller_id = message.id or b"null"
         if len(answer.body) > LARGE:
             return await translate_large(self.server, answer, message_id, caller_id, self.rename)
         return translate(self.server, answer, message_id, caller_id, self.rename)
+
+
+def _asked_to_connect(error: NotConnected, message: Message, server: str) -> Answer:
+    """The caller's person is asked, once, where their client can do that. Raises the error otherwise."""
+    if not may_be_asked_to_open(message) or refused_to_open(message):
+        raise error
+    why = f"Server {server} wants your account at {error.idp}. Connect it on this page, then go on."
+    result = ask_to_open(error.connect_url, why, SERVER_INFO)
+    return Answer(200, write_answer(message.id or b"null", "result", result))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import count
 
-from ostiary.credentials.error import CredentialError
+from ostiary.credentials.error import CredentialError, CredentialUnreachable, ReauthenticationRequired
 from ostiary.credentials.headers.headers import (
     MOST_TRIES,
     CredentialHeaders,
@@ -14,7 +15,15 @@ from ostiary.credentials.headers.headers import (
     ServerRefusal,
 )
 from ostiary.gateway import record
-from ostiary.gateway.errors import CredentialFailed, GatewayError, ServerTimedOut, ServerUnavailable, TryLater
+from ostiary.gateway.errors import (
+    CredentialAway,
+    CredentialFailed,
+    GatewayError,
+    NotConnected,
+    ServerTimedOut,
+    ServerUnavailable,
+    TryLater,
+)
 from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.held_lists import HeldLists
 from ostiary.gateway.upstreams.large_answers import OneAtATime
@@ -101,7 +110,7 @@ class Server:
         except CallerBusy as error:
             raise self._later(error) from None
         except CredentialError as error:
-            raise self._noted(CredentialFailed(f"server {self.name}: {error}")) from None
+            raise self._noted(self._without_credential(error)) from None
         if self.health.state is not None:
             self.health.succeeded()
         return answer, message_id
@@ -145,6 +154,16 @@ class Server:
         told = kind(str(error))
         told.step = error.step
         return self._noted(told)
+
+    def _without_credential(self, error: CredentialError) -> GatewayError:
+        if isinstance(error, ReauthenticationRequired):
+            said = f"server {self.name}: {error.problem}; {error.fix}"
+            return NotConnected(said, idp=error.idp, connect_url=error.connect_url)
+        if isinstance(error, CredentialUnreachable) and error.retry_after is not None:
+            away = CredentialAway(f"server {self.name}: {error}")
+            away.headers = b"retry-after: %d\r\n" % max(1, math.ceil(error.retry_after))
+            return away
+        return CredentialFailed(f"server {self.name}: {error}")
 
     def _later(self, error: CallerBusy) -> GatewayError:
         """The caller's own doing, of which the server knows nothing."""

@@ -11,6 +11,7 @@ authorization_response  the code, or why there is none                         R
 redirect_uri            where the answer comes back to                         RFC 8252
 pkce                    proof that who redeems a code asked for it             RFC 7636
 token_exchange          a token for another one                                RFC 8693
+upstream_exchange       a token of the caller's account upstream, for the caller's own
 id_jag                  a company's IdP vouches at a server's issuer           RFC 8693, RFC 7523
 token_response          what a token endpoint answers                          RFC 6749 5, RFC 8693 2.2
 token_mapping           where an odd one has what                              RFC 6749 5.1

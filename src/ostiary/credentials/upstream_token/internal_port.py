@@ -1,0 +1,97 @@
+"""The authorization server's port for workloads, as one workload asks it: over mutual TLS, whoever calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from ostiary.certificates.opening import open_certificates
+from ostiary.certificates.tls import ClientContexts
+from ostiary.credentials.upstream_token.circuit import Circuit
+from ostiary.oauth.client.upstream_exchange import AnswerUnreadable, Revocations, read_revocations
+from ostiary.transport.fetch import Fetcher, FetchError
+from ostiary.transport.reach import Reach
+from ostiary.transport.retry_after import retry_after
+
+if TYPE_CHECKING:
+    from ostiary.certificates.settings import CertificateSettings
+    from ostiary.oauth.canonical_url import CanonicalUrl
+    from ostiary.transport.fetched_document import FetchedDocument
+
+GATEWAY = "default/gateway"
+"""The owner that we are, where the certificates' settings say nothing else."""
+FEED = "revocations"
+LONGEST_WAIT = 40.0
+"""Seconds for one question to the feed, which answers within 25 though nothing happens."""
+
+
+class FeedUnheard(Exception):
+    """The feed gave nothing that can be read. The message says why. retry_after: seconds, if it said so."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class PortAddress(NamedTuple):
+    """Where the port is, and as whom it is asked: credentials that say the same share it."""
+
+    token_url: CanonicalUrl
+    certificates: CertificateSettings
+    private_network: bool = False
+
+    @property
+    def feed_url(self) -> CanonicalUrl:
+        """The feed stands beside the exchange."""
+        folder = self.token_url.path.rpartition("/")[0]
+        return replace(self.token_url, path=f"{folder}/{FEED}", query=None)
+
+
+class InternalPort:
+    """One port. clock: seconds since the epoch."""
+
+    def __init__(self, address: PortAddress, fetcher: Fetcher, clock: Callable[[], float]) -> None:
+        """Raises CertificateUnusable."""
+        self.address = address
+        self.circuit = Circuit(clock, failure=FetchError)
+        self._fetcher = fetcher
+        self._listener = Fetcher(timeout=LONGEST_WAIT, proxies=fetcher.proxies)
+        self._clock = clock
+        self._source = open_certificates(address.certificates, owner=GATEWAY, clock=clock)
+        self._tls = ClientContexts(self._source)
+        self._reach = Reach(private_network=address.private_network)
+
+    async def exchange(self, form: Mapping[str, str]) -> FetchedDocument:
+        """Whatever is answered. Raises FetchError or CircuitOpen."""
+        url = self.address.token_url
+        return await self.circuit.run(
+            lambda: self._fetcher.post_form(url, form, reach=self._reach, tls=self._tls.current())
+        )
+
+    async def revocations(self, after: str | None) -> Revocations:
+        """What the feed tells, when there is something, or after a while. Raises FeedUnheard."""
+        url = self.address.feed_url
+        try:
+            document = await self._listener.get(
+                url if after is None else replace(url, query=f"after={after}"),
+                reach=self._reach,
+                tls=self._tls.current(),
+            )
+        except FetchError as error:
+            raise FeedUnheard(str(error)) from None
+        if document.status != 200:
+            wait = retry_after(document.headers.get("retry-after"), now=self._clock())
+            raise FeedUnheard(f"{url}: it answered {document.status}", wait)
+        try:
+            return read_revocations(document.body)
+        except AnswerUnreadable as error:
+            raise FeedUnheard(f"{url}: {error}") from None
+
+    def version(self) -> Hashable:
+        """Another value when our certificate is another one. Never raises."""
+        return self._source.current()
+
+    def close(self) -> None:
+        """Show no certificate any more."""
+        self._source.close()
