@@ -18,10 +18,9 @@ from joserfc.errors import JoseError
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.lone_surrogates import refuse_half_characters
 from ostiary.oauth.refusal import Refusal
+from ostiary.oauth.signature_rules import SignatureRules
 
 if TYPE_CHECKING:
-    from joserfc.jwa import JWSAlgModel
-
     from ostiary.identity.key_set import KeySet
 
 MAX_BYTES = 16 * 1024
@@ -35,19 +34,7 @@ ALGORITHMS = frozenset(
 _GOOGLE_ACCESS_TOKEN = "ya29"  # noqa: S105 - how all of them begin; many have three parts, as a JWT has
 
 
-class _Registry(jws.JWSRegistry):
-    """joserfc's limits, widened to ours: a header with a certificate chain is long, and harmless.
-
-    EdDSA is taken without a warning: RFC 9864 deprecates the name, and it is the one that issuers know.
-    """
-
-    max_header_length = MAX_BYTES
-
-    def get_alg(self, name: str) -> JWSAlgModel:
-        return self.algorithms[name] if name == "EdDSA" else super().get_alg(name)
-
-
-_REGISTRIES = {alg: _Registry(algorithms=[alg], strict_check_header=False) for alg in ALGORITHMS}
+_RULES = {alg: SignatureRules(alg) for alg in ALGORITHMS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +87,7 @@ def verify(jwt: UnverifiedJwt, keys: KeySet) -> dict[str, Any]:
 
 def _is_signed_by(key: Any, jwt: UnverifiedJwt) -> bool:
     try:
-        jws.deserialize_compact(jwt.token, key, registry=_REGISTRIES[jwt.alg])
+        jws.deserialize_compact(jwt.token, key, registry=_RULES[jwt.alg])
     except (JoseError, ValueError):
         return False
     return True

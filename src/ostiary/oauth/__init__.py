@@ -14,6 +14,7 @@ What all share:
     challenge               WWW-Authenticate, written and read                    RFC 6750 3, RFC 9728 5.1
     issuer_identification   which issuer answered                                 RFC 9207
     jwt_parts               a JWT taken apart without its key                     RFC 7515 7.1
+    signature_rules         which signatures are made and taken                   RFC 7515, RFC 9864
     jwt_claims              what a verified token must claim                      RFC 7519 4.1, RFC 9068 4
     confirmation            whose key a token is bound to                         RFC 7800, RFC 8705, RFC 9449
     lone_surrogates         what JSON can write and UTF-8 cannot                  RFC 8259 8.2

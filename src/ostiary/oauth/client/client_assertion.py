@@ -7,11 +7,10 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, OKPKey, RSAKey
-from joserfc.jws import JWSRegistry
 
 from ostiary.oauth.client.client_authentication import SigningAlgorithm
+from ostiary.oauth.signature_rules import SignatureRules
 
 SigningKey = ECKey | RSAKey | OKPKey
 
@@ -24,13 +23,6 @@ _IN_WORDS = {"ES256": "a P-256 key", "RS256": "an RSA key", "EdDSA": "an Ed25519
 
 class KeyUnusable(ValueError):
     """Not a private key, or not one for the algorithm. The message never shows the key."""
-
-
-class _Registry(JWSRegistry):
-    """Takes EdDSA without a warning: RFC 9864 deprecates the name, and it is the one that issuers know."""
-
-    def get_alg(self, name: str) -> JWSAlgModel:
-        return self.algorithms[name] if name == "EdDSA" else super().get_alg(name)
 
 
 def client_assertion(
@@ -46,7 +38,7 @@ def client_assertion(
     issued_at = int(now)
     claims: dict[str, Any] = {"iss": client_id, "sub": client_id, "aud": audience, "jti": jti}
     claims |= {"iat": issued_at, "exp": issued_at + ASSERTION_LIFETIME}
-    return jwt.encode(header, claims, key, registry=_Registry(algorithms=[header["alg"]]))
+    return jwt.encode(header, claims, key, registry=SignatureRules(header["alg"]))
 
 
 def signing_key(text: str, algorithm: SigningAlgorithm) -> SigningKey:

@@ -23,10 +23,9 @@ from ostiary.oauth.confirmation import KEY_MEMBERS, jwk_thumbprint
 from ostiary.oauth.errors import InvalidDpopProof
 from ostiary.oauth.jwt_claims import LEEWAY
 from ostiary.oauth.jwt_parts import JwtParts, NotAJwt, is_jwt, jwt_parts
+from ostiary.oauth.signature_rules import SignatureRules
 
 if TYPE_CHECKING:
-    from joserfc.jwa import JWSAlgModel
-
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 ALGORITHMS = ("ES256", "EdDSA", "Ed25519", "PS256", "RS256")
@@ -45,16 +44,7 @@ _KEYS: Mapping[str, tuple[type[ECKey | OKPKey | RSAKey], str, str | None]] = {
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
-class _Registry(jws.JWSRegistry):
-    """A header with an RSA key in it is longer than joserfc expects; EdDSA is taken without a warning."""
-
-    max_header_length = MAX_CHARACTERS
-
-    def get_alg(self, name: str) -> JWSAlgModel:
-        return self.algorithms[name] if name == "EdDSA" else super().get_alg(name)
-
-
-_REGISTRIES = {alg: _Registry(algorithms=[alg], strict_check_header=False) for alg in ALGORITHMS}
+_RULES = {alg: SignatureRules(alg) for alg in ALGORITHMS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +112,7 @@ def _check_signature(proof: str, jwt: JwtParts) -> str:
     try:
         thumbprint = jwk_thumbprint(jwk)
         key = kind.import_key({name: jwk[name] for name in KEY_MEMBERS[kty]})
-        jws.deserialize_compact(proof, key, registry=_REGISTRIES[alg])
+        jws.deserialize_compact(proof, key, registry=_RULES[alg])
     except (JoseError, ValueError, TypeError):
         raise InvalidDpopProof("the DPoP proof's signature does not match the jwk in its header") from None
     return thumbprint
