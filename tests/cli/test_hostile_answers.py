@@ -192,6 +192,58 @@ def test_a_schema_that_leads_to_itself_is_told(ostiary: Ostiary) -> None:
     assert outcome == (1, "", f"{url} gave an answer that is not valid: it is nested too deeply\n")
 
 
+# Of other types.
+
+PROPERTIES: list[Any] = [5, [5], None]
+ARGUMENTS: list[Any] = [5, [{}], [5], [{"name": 4}], None]
+OF_A_SCHEMA: list[Any] = [5, {"a": 5}, {"a": {"type": 5}}, {"a": {"type": [[], {}]}}, {"a": {"anyOf": 5}}]
+OBJECT = {"type": "object"}
+ODD: list[tuple[str, Any]] = [
+    ("tools", {"name": "x", "inputSchema": OBJECT, "description": 5}),
+    ("tools", {"name": "x", "inputSchema": OBJECT, "title": {"a": 1}}),
+    *(("tools", {"name": "x", "inputSchema": {"properties": odd}}) for odd in PROPERTIES),
+    *(("prompts", {"name": "x", "arguments": odd}) for odd in ARGUMENTS),
+    ("resources", {"uri": "a", "name": "x", "description": []}),
+]
+
+
+@pytest.mark.parametrize(("kind", "entry"), ODD)
+def test_a_list_whose_members_are_of_other_types_is_shown(ostiary: Ostiary, kind: str, entry: Any) -> None:
+    def respond(message: Any) -> Response:
+        if message["method"] == "server/discover":
+            return result(message, {**DISCOVERED, "capabilities": {kind: {}}})
+        return result(message, {one: [entry] * (one == kind) for one in (kind, "resourceTemplates")})
+
+    with in_background(hostile(respond)) as url:
+        outcome = ostiary("tools", url)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "speaks MCP" in outcome.out
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        *({"properties": odd} for odd in OF_A_SCHEMA),
+        {"required": 5},
+        {"required": [5]},
+    ],
+)
+def test_a_tool_whose_schema_is_none_is_called(ostiary: Ostiary, schema: Any) -> None:
+    with in_background(hostile(tool_server({"content": []}, inputSchema=schema))) as url:
+        assert ostiary("call", url, "x", "a=1") == (0, "\n", "")
+
+
+@pytest.mark.parametrize(
+    "schema", [5, "x", {"type": 5}, {"$schema": 5}, {"$ref": 5}, {"$ref": "http://[::1/x"}]
+)
+def test_a_promise_that_is_no_schema_is_told(ostiary: Ostiary, schema: Any) -> None:
+    given: Any = {"content": [], "structuredContent": {}}
+    with in_background(hostile(tool_server(given, outputSchema=schema))) as url:
+        outcome = ostiary("call", url, "x")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith(f"{url} gave an answer that is not valid: Invalid schema for tool x: ")
+
+
 # Our token.
 
 
@@ -236,6 +288,45 @@ def test_a_server_that_repeats_the_token_in_a_faulty_answer_is_not_quoted(
     for form in ("tiger", "dGlnZXIv"):
         assert form not in called.out + called.err
         assert form not in after
+
+
+@asynccontextmanager
+async def no_http(says: Callable[[bytes], bytes]) -> AsyncIterator[str]:
+    """A server that answers with what it makes of the token in a request."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.read(64 * 1024)
+        token = head.lower().partition(b"authorization: bearer ")[2].partition(b"\r\n")[0]
+        writer.write(says(token) + b"\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield "http://{}:{}/mcp".format(*server.sockets[0].getsockname()[:2])
+
+
+REPEATED_BADLY: list[Callable[[bytes], bytes]] = [
+    lambda token: b"HTTP/1.1 " + token,
+    lambda token: token,
+    lambda token: b"HTTP/1.1 200 OK\r\n" + token,
+    lambda token: (
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n" + token
+    ),
+    lambda token: b"HTTP/1.1 200 OK\r\ncontent-length: " + token,
+]
+
+
+@pytest.mark.parametrize("says", REPEATED_BADLY, ids=["status", "line", "header", "chunk", "length"])
+def test_a_server_that_repeats_the_token_in_place_of_http_is_not_quoted(
+    ostiary: Ostiary, monkeypatch: pytest.MonkeyPatch, says: Callable[[bytes], bytes]
+) -> None:
+    monkeypatch.setenv("TOKEN", TOKEN)
+    with in_background(no_http(says)) as url:
+        called = ostiary("tools", url, "--credential", BEARER)
+        examined = ostiary("doctor", url, "--credential", BEARER)
+    assert (called.code, examined.code) == (1, 1)
+    assert "cannot be reached: " in called.err
+    assert "tiger" not in called.err + examined.out + examined.err
 
 
 @pytest.mark.parametrize(

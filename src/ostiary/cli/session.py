@@ -25,7 +25,7 @@ TIMEOUT = 60.0
 """Seconds that a server may stay silent."""
 
 
-LONGEST_WORDS = 500
+LONGEST_WORDS = 1000
 """Characters of what a server says wrong that are shown."""
 _NO_MESSAGE = "Failed to parse "
 
@@ -141,7 +141,7 @@ def _cause(error: Exception, target: ServerTarget, no: _No | None, sent: Sequenc
             said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
             return _not_valid(target, without_echoes(said, sent).partition("\n")[0][:LONGEST_WORDS])
         case Failure():  # it may name what the server offers instead
-            return type(error)(without_echoes(str(error), sent))
+            return type(error)(without_echoes(str(error), sent)[:LONGEST_WORDS])
     return error
 
 
@@ -150,7 +150,7 @@ def _not_valid(target: ServerTarget, why: str) -> Failure:
 
 
 def _answered(error: ServerError, target: ServerTarget, no: _No | None, sent: Sequence[str]) -> Failure:
-    said = without_echoes((no and no.message) or error.message, sent)
+    said = without_echoes((no and no.message) or error.message, sent)[:LONGEST_WORDS]
     if no is None and error.message.startswith(_NO_MESSAGE):
         return _not_valid(target, "it is no JSON-RPC message")
     if no is None:

@@ -99,7 +99,12 @@ def _row(title: str, entry: dict[str, Any]) -> dict[str, str]:
     described = entry.get("description") or entry.get("title") or ""
     row = {title: name}
     if title == "tool":
-        row["arguments"] = " ".join(entry["inputSchema"].get("properties", {}))
+        named = entry["inputSchema"].get("properties")
+        row["arguments"] = " ".join(named) if isinstance(named, dict) else ""
     elif title == "prompt":
-        row["arguments"] = " ".join(argument["name"] for argument in entry.get("arguments", ()))
-    return row | {"what it does" if title == "tool" else "about": described.partition("\n")[0]}
+        listed = entry.get("arguments")
+        named = (
+            [one.get("name") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        )
+        row["arguments"] = " ".join(map(str, named))
+    return row | {"what it does" if title == "tool" else "about": str(described).partition("\n")[0]}

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ostiary.oauth.canonical_url import CanonicalUrl
 
 
+_QUOTED = ": bytearray("
+"""So begin, in errors of h11, the bytes that a server sent in place of HTTP; they may be our secret."""
 MOST_BYTES = 16 * 1024 * 1024
 """The longest answer, and the longest event of a stream, as at the gateway."""
 
@@ -120,7 +122,7 @@ def unreached(error: httpx2.TransportError, proxy: Proxy | None) -> str:
     """Why there was no answer, in words."""
     if (failure := tls_failure(error)) is not None:
         return failure if proxy is None else f"by {proxy.named}: {failure}"
-    said = str(error).rstrip(".") or type(error).__name__
+    said = str(error).partition(_QUOTED)[0].rstrip(".") or type(error).__name__
     if proxy is None:
         return said
     if isinstance(error, httpx2.ProxyError):

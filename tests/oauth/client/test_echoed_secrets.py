@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from ostiary.oauth.client.echoed_secrets import HIDDEN, REPEATS, without_echoes
+from ostiary.oauth.client.echoed_secrets import HIDDEN, LONGEST, REPEATS, without_echoes
 
 SECRET = 'tig"er:in/the+n\u00fcght&%'
 PAIR = f"weather:{quote_plus(SECRET)}"
@@ -81,4 +81,11 @@ def test_a_secret_of_few_letters_is_hidden_as_a_word_and_mangles_no_other() -> N
 
 def test_a_long_refusal_costs_no_more_than_a_short_one() -> None:
     said = "%25" * 300_000
-    assert without_echoes(said, [SECRET]) == said
+    assert without_echoes(said, [SECRET]) == said[:LONGEST]
+
+
+@pytest.mark.parametrize("encoded", [basic(SECRET), quote(quote(quote(SECRET, safe=""), safe=""), safe="")])
+def test_a_secret_beyond_or_across_what_is_looked_at_is_not_shown(encoded: str) -> None:
+    for before in (LONGEST - 40, LONGEST - 8, LONGEST - 1, LONGEST, 4 * LONGEST):
+        shown = without_echoes(" " * before + encoded, [SECRET])
+        assert shown == REPEATS or not shown.strip()

@@ -47,7 +47,7 @@ UNREACHABLE, BAD_ANSWER, CREDENTIAL_FAILED, CREDENTIAL_REFUSED = -32010, -32012,
 """The codes that the gateway has for the same."""
 CONNECT_TIMEOUT = 30.0
 """Seconds. An answer may take as long as the client likes to wait for it."""
-LONGEST_WORDS = 500
+LONGEST_WORDS = 1000
 """Characters of what a server says that stand in a sentence of ours."""
 FAREWELL = httpx2.Timeout(5.0)
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)

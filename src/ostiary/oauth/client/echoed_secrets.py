@@ -27,8 +27,10 @@ SHORTEST = 6
 _ROUNDS = 2
 _MOST_UNQUOTED = 5
 """How often one reading takes out percent-encoding: each hop through a URL may add one."""
-_LONGEST_READ = 4000
-"""Far more than is ever shown."""
+LONGEST = 4000
+"""Characters of words that are looked at in every form, and no more is given back."""
+_BEYOND = 10
+"""How much longer the longest form of a secret may be: one that stands across the end is seen, too."""
 _IN_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}")
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,5})\}|x([0-9A-Fa-f]{2})|(.))")
 _NOT_VISIBLE = re.compile(r"[^\x21-\x7e]+")
@@ -44,14 +46,18 @@ def secrets_of(form: Mapping[str, str], headers: Mapping[str, str]) -> tuple[str
 
 
 def without_echoes(said: str, sent: Iterable[str]) -> str:
-    """The words without what was sent. sent: the secrets, as they were before they were encoded, or after."""
+    """The words without what was sent, as far as LONGEST.
+
+    sent: the secrets, as they were before they were encoded, or after.
+    """
     secrets = {secret for secret in sent if secret}
     for form in sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True):
         said = said.replace(form, HIDDEN) if len(form) >= SHORTEST else _without_word(said, form)
     long = [secret for secret in secrets if len(secret) >= SHORTEST]
-    if any(_has(reading, secret) for reading in _readings(said[:_LONGEST_READ]) for secret in long):
+    read = said[: LONGEST + _BEYOND * max(map(len, long), default=0)]
+    if any(_has(reading, secret) for reading in _readings(read) for secret in long):
         return REPEATS
-    return said
+    return said[:LONGEST]
 
 
 def _without_word(said: str, word: str) -> str:
