@@ -193,9 +193,11 @@ def test_every_http_client_of_ours_is_on_the_road() -> None:
 def test_one_module_turns_configuration_into_trust() -> None:
     assert _who_says(r"\bTrustSet\(") == {"transport/reach.py"}
     database = "storage/database.py"  # whose authority is nobody else's
+    workloads = "certificates/tls.py"  # whose authorities come with our own certificate
     assert _who_says(r"create_default_context\(cafile|PROTOCOL_TLS_CLIENT") == {
         "transport/trust.py",
         database,
+        workloads,
     }
 
 
