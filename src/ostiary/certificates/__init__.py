@@ -7,6 +7,8 @@
     files           a certificate that somebody else renews
     internal_ca     one that the process makes itself, from the authority in a folder
     authority       that authority: made, read, and what it signs
+    issued_files    what it signs for a process that has it not
+    explanation     what a certificate is, and what is odd about it
     material        a certificate, its key and its authorities, as they go into TLS
     tls             contexts for listeners and for clients, which follow what changes
     error           what cannot be used

@@ -22,6 +22,7 @@ from ostiary.cli import (
     keys,
     login,
     logout,
+    pki,
     sessions,
     token,
     tools,
@@ -55,6 +56,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(clients.app, name="clients")
+app.add_typer(pki.app, name="pki")
 app.add_typer(cloudrun.app, name="cloudrun")
 
 
