@@ -11,6 +11,7 @@
     explanation     what a certificate is, and what is odd about it
     material        a certificate, its key and its authorities, as they go into TLS
     tls             contexts for listeners and for clients, which follow what changes
+    named_server    one that is known by its SPIFFE ID, and by no host name
     error           what cannot be used
 
 Its one rule: nothing that breaks later ends what works. A source gives at the start or raises; what it cannot

@@ -37,6 +37,8 @@ class LittlePort:
         """Whether the feed says next time that more may have ended."""
         self.hold: asyncio.Event | None = None
         """Where exchanges wait before they are answered."""
+        self.names = ["127.0.0.1"]
+        """What its certificate is for, beside its SPIFFE ID."""
         self.port = 0
         self._told: list[list[str]] = []
         self._news = asyncio.Event()
@@ -70,7 +72,7 @@ class LittlePort:
         app = web.Application()
         app.router.add_post("/internal/token-exchange", self._exchange)
         app.router.add_get("/internal/revocations", self._revocations)
-        source = open_certificates(self.certificates, owner="default/authserver", names=["127.0.0.1"])
+        source = open_certificates(self.certificates, owner="default/authserver", names=self.names)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=server_context(source)).start()

@@ -16,6 +16,7 @@ from ostiary.credentials.error import (
     CredentialUnreachable,
     ReauthenticationRequired,
 )
+from ostiary.identity.spiffe import SpiffeId
 from ostiary.oauth.client.token_exchange import GRANT_TYPE, TOKEN_TYPES
 from ostiary.oauth.client.upstream_exchange import token_hash
 
@@ -285,3 +286,41 @@ async def test_a_token_ends_as_early_as_it_can_have_been_meant(callers: Callers,
     assert await sent(github, call) == "upstream-1"
     callers.clock.advance(10)
     assert github.ready(call) is None
+
+
+AUTHSERVER = SpiffeId.parse("spiffe://ostiary.local/ns/default/mcpserver/authserver")
+
+
+async def test_a_server_whose_certificate_is_for_another_host_gets_no_token(
+    callers: Callers, port: LittlePort
+) -> None:
+    """Another workload of the same authority, at the authorization server's address."""
+    await port.stop()
+    port.names = ["auth.internal"]
+    await port.start()
+    with pytest.raises(CredentialUnreachable) as told:
+        await sent(callers.attach(), callers.request())
+    assert "its certificate is for another name" in str(told.value)
+    assert port.forms == []
+
+
+async def test_a_server_without_a_host_name_is_known_by_its_spiffe_id(
+    callers: Callers, port: LittlePort
+) -> None:
+    await port.stop()
+    port.names = []
+    await port.start()
+    github = callers.attach(authserver_spiffe_id=AUTHSERVER)
+    assert await sent(github, callers.request()) == "upstream-1"
+
+
+async def test_another_workload_in_the_place_of_the_server_gets_no_token(
+    callers: Callers, port: LittlePort
+) -> None:
+    another = SpiffeId.parse("spiffe://ostiary.local/ns/default/mcpserver/another")
+    github = callers.attach(authserver_spiffe_id=another)
+    for number in range(2):
+        with pytest.raises(CredentialUnreachable) as told:
+            await sent(github, callers.request(f"session-{number}"))
+        assert "its certificate is for another name" in str(told.value)
+    assert (port.forms, port.asked_after) == ([], [])

@@ -71,7 +71,7 @@ class UpstreamToken(UpstreamTokenSettings):
                 endpoint=server_url.origin,
                 fix="name where the authorization server's port for workloads is, and our certificate there",
             )
-        return PortAddress(self.token_url, self.certificates, self.private_network)
+        return PortAddress(self.token_url, self.certificates, self.private_network, self.authserver_spiffe_id)
 
     def _shown_to(self, server_url: CanonicalUrl, address: PortAddress) -> CanonicalUrl:
         """What a person's token is for, which they sign in to; other tokens are for whoever is asked."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from ostiary.certificates.named_server import expect_server
 from ostiary.certificates.opening import open_certificates
 from ostiary.certificates.tls import ClientContexts
 from ostiary.credentials.upstream_token.circuit import Circuit
@@ -15,7 +16,10 @@ from ostiary.transport.reach import Reach
 from ostiary.transport.retry_after import retry_after
 
 if TYPE_CHECKING:
+    import ssl
+
     from ostiary.certificates.settings import CertificateSettings
+    from ostiary.identity.spiffe import SpiffeId
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.transport.fetched_document import FetchedDocument
 
@@ -40,6 +44,8 @@ class PortAddress(NamedTuple):
     token_url: CanonicalUrl
     certificates: CertificateSettings
     private_network: bool = False
+    authserver_id: SpiffeId | None = None
+    """Whom its certificate has to name. None: the host of token_url."""
 
     @property
     def feed_url(self) -> CanonicalUrl:
@@ -59,14 +65,14 @@ class InternalPort:
         self._listener = Fetcher(timeout=LONGEST_WAIT, proxies=fetcher.proxies)
         self._clock = clock
         self._source = open_certificates(address.certificates, owner=GATEWAY, clock=clock)
-        self._tls = ClientContexts(self._source)
+        self._contexts = ClientContexts(self._source, check_hostname=address.authserver_id is None)
         self._reach = Reach(private_network=address.private_network)
 
     async def exchange(self, form: Mapping[str, str]) -> FetchedDocument:
         """Whatever is answered. Raises FetchError or CircuitOpen."""
         url = self.address.token_url
         return await self.circuit.run(
-            lambda: self._fetcher.post_form(url, form, reach=self._reach, tls=self._tls.current())
+            lambda: self._fetcher.post_form(url, form, reach=self._reach, tls=self._tls())
         )
 
     async def revocations(self, after: str | None) -> Revocations:
@@ -76,7 +82,7 @@ class InternalPort:
             document = await self._listener.get(
                 url if after is None else replace(url, query=f"after={after}"),
                 reach=self._reach,
-                tls=self._tls.current(),
+                tls=self._tls(),
             )
         except FetchError as error:
             raise FeedUnheard(str(error)) from None
@@ -91,6 +97,12 @@ class InternalPort:
     def version(self) -> Hashable:
         """Another value when our certificate is another one. Never raises."""
         return self._source.current()
+
+    def _tls(self) -> ssl.SSLContext:
+        context = self._contexts.current()
+        if self.address.authserver_id is not None:
+            expect_server(context, self.address.authserver_id)
+        return context
 
     def close(self) -> None:
         """Show no certificate any more."""

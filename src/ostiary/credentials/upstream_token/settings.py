@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
 
-from ostiary.certificates.settings import CertificateSettings
+from ostiary.certificates.settings import CertificateSettings, WorkloadId
 from ostiary.credentials.issuer.client_settings import Scope
 from ostiary.credentials.subject import PersonsSubject
 from ostiary.oauth.canonical_url import CanonicalUrl
@@ -66,6 +66,9 @@ class UpstreamTokenSettings(Settings):
     Default: that of `authserver.internal` in the same file."""
     certificates: CertificateSettings | None = None
     """Our certificate there, which says whose workload we are. Default: `gateway.certificates`."""
+    authserver_spiffe_id: WorkloadId | None = None
+    """The authorization server's SPIFFE ID, where its certificate is for no host name. Default: its
+    certificate has to be for the host of token_url."""
     private_network: Switch = False
     """The authorization server may be on a private network."""
     requested_token: Literal["access_token", "id_token"] = "access_token"  # noqa: S105 - a kind's name

@@ -140,7 +140,9 @@ class UpstreamTokenSource:
         except CircuitOpen as error:
             raise self._away(str(error), "see whether it runs", error.retry_after) from None
         except NotTrusted as error:
-            raise self._away(error.reason, error.fix, self.port.circuit.retry_after) from None
+            named = self.port.address.authserver_id
+            fix = error.fix if named is None else f"see whether {named} answers there"
+            raise self._away(error.reason, fix, self.port.circuit.retry_after) from None
         except FetchError as error:
             fix = "see whether it runs, and this machine reaches it"
             raise self._away(error.reason, fix, self.port.circuit.retry_after) from None
