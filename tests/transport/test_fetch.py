@@ -436,3 +436,11 @@ async def test_a_proxy_that_hangs_up_is_named(plain: CanonicalUrl, instead: byte
         with pytest.raises(FetchError) as broken:
             await by_proxy(proxy).get_json(MCP)
     assert str(broken.value) == f"{MCP}: {why}, by the proxy 127.0.0.1:{proxy.port} that https_proxy names"
+
+
+async def test_who_takes_no_connection_is_not_waited_for_as_long_as_who_answers_late() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = canonical_url(f"https://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(NotReached) as late:
+            await Fetcher(timeout=30, connect_timeout=0.05).get(url)
+    assert late.value.reason == "no connection within 0.05 seconds"

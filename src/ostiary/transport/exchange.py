@@ -49,15 +49,26 @@ class _NotPublic(OSError):
 
 
 class Exchange:
-    """Where a question goes, and within which bounds. timeout: seconds; proxy: by which, if any."""
+    """Where a question goes, and within which bounds.
+
+    timeout: seconds for the whole; connect_timeout: of them for the connection; proxy: by which, if any.
+    """
 
     def __init__(
-        self, url: CanonicalUrl, reach: Reach, proxy: Proxy | None, *, timeout: float, max_bytes: int
+        self,
+        url: CanonicalUrl,
+        reach: Reach,
+        proxy: Proxy | None,
+        *,
+        timeout: float,
+        connect_timeout: float | None = None,
+        max_bytes: int,
     ) -> None:
         self._url = url
         self._reach = reach
         self._proxy = proxy
         self._timeout = timeout
+        self._connect_timeout = connect_timeout
         self._max_bytes = max_bytes
 
     @hopping
@@ -68,6 +79,8 @@ class Exchange:
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._asked(question)
+        except aiohttp.ConnectionTimeoutError:
+            raise NotReached(url, f"no connection within {self._connect_timeout:g} seconds{by}") from None
         except TimeoutError:
             raise FetchError(url, f"no whole answer within {self._timeout:g} seconds{by}") from None
         except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as error:
@@ -115,6 +128,7 @@ class Exchange:
         connector._factory = counted  # type: ignore[assignment]  # aiohttp offers no other way, nor a base type
         return aiohttp.ClientSession(
             connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
             headers={"accept": "application/json", "accept-encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,

@@ -74,10 +74,19 @@ class Fetcher:
     """
 
     def __init__(
-        self, *, timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES, proxies: Proxies | None = None
+        self,
+        *,
+        timeout: float = TIMEOUT,
+        connect_timeout: float | None = None,
+        max_bytes: int = MAX_BYTES,
+        proxies: Proxies | None = None,
     ) -> None:
-        """proxies: what goes by one. Default: as the environment says."""
+        """timeout: seconds for the whole; connect_timeout: of them for the connection, TLS included.
+
+        proxies: what goes by one. Default: as the environment says.
+        """
         self._timeout = timeout
+        self._connect_timeout = connect_timeout
         self._max_bytes = max_bytes
         self.proxies = proxies_of("environment", os.environ) if proxies is None else proxies
 
@@ -132,7 +141,12 @@ class Fetcher:
 
         check_reach(url, reach)
         exchange = Exchange(
-            url, reach, self._proxy(url, reach), timeout=self._timeout, max_bytes=self._max_bytes
+            url,
+            reach,
+            self._proxy(url, reach),
+            timeout=self._timeout,
+            connect_timeout=self._connect_timeout,
+            max_bytes=self._max_bytes,
         )
         return await exchange.answer(question)
 

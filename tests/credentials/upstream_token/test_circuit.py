@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,8 @@ from tests.credentials.upstream_token.test_revocation_feed import until
 from ostiary.credentials.error import CredentialError, CredentialUnreachable
 from ostiary.credentials.upstream_token import circuit
 from ostiary.credentials.upstream_token.circuit import Circuit, CircuitOpen
+from ostiary.credentials.upstream_token.internal_port import CONNECTING, EXCHANGING, MOST_AT_ONCE
+from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import read_duration
 
 
@@ -118,25 +121,6 @@ async def test_one_that_hangs_holds_nobody_up_for_long(
     assert await asks(way, server) == ["here"], "the one that was cut off says nothing"
 
 
-async def test_so_many_at_once_and_no_more(way: Circuit) -> None:
-    most = under_way = 0
-    leave = asyncio.Event()
-
-    async def ask() -> None:
-        nonlocal most, under_way
-        under_way += 1
-        most = max(most, under_way)
-        await leave.wait()
-        under_way -= 1
-
-    asking = [asyncio.ensure_future(way.run(ask)) for _ in range(100)]
-    for _ in range(3):
-        await asyncio.sleep(0)
-    leave.set()
-    await asyncio.gather(*asking)
-    assert most == circuit.MOST_AT_ONCE
-
-
 async def test_a_hundred_callers_of_a_server_that_is_away_and_comes_back_make_no_storm(
     callers: Callers, port: LittlePort
 ) -> None:
@@ -169,6 +153,47 @@ async def test_a_hundred_callers_of_a_server_that_is_away_and_comes_back_make_no
     assert len(set(answers)) == 100
     assert all(answer.startswith("upstream-") for answer in answers)
     assert len(port.forms) == 100
+
+
+async def test_so_many_at_once_and_no_more_and_a_slow_provider_holds_up_no_other(
+    callers: Callers, port: LittlePort
+) -> None:
+    port.hold = asyncio.Event()
+    github, corporate = callers.attach(), callers.attach(provider="corp", server="corporate")
+    calls = [callers.request(f"session-{n}", subject=f"person-{n}") for n in range(40)]
+    asking = [asyncio.ensure_future(sent(github, call)) for call in calls]
+    await until(lambda: len(port.forms) == MOST_AT_ONCE)
+    other = asyncio.ensure_future(sent(corporate, calls[0]))
+    await until(lambda: len(port.forms) == MOST_AT_ONCE + 1)
+    assert port.forms[-1]["audience"] == "corp"
+    port.hold.set()
+    await asyncio.gather(*asking, other)
+    assert len(port.forms) == 41
+
+
+async def test_a_server_that_is_slow_as_its_provider_is_waited_for(
+    callers: Callers, port: LittlePort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only who does not connect is away soon."""
+    assert CONNECTING < 25 < EXCHANGING, "the server may wait 25 seconds for the provider and its store"
+    monkeypatch.setattr("ostiary.credentials.upstream_token.internal_port.CONNECTING", 0.1)
+    port.hold = asyncio.Event()
+    asking = asyncio.ensure_future(sent(callers.attach(), callers.request()))
+    await asyncio.sleep(0.3)
+    assert not asking.done()
+    port.hold.set()
+    assert await asking == "upstream-1"
+
+
+async def test_a_server_that_takes_no_connection_is_away_soon(
+    callers: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ostiary.credentials.upstream_token.internal_port.CONNECTING", 0.1)
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
+        url = canonical_url(f"https://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(CredentialUnreachable) as away:
+            await sent(callers.attach(token_url=url), callers.request())
+    assert "no connection within 0.1 seconds" in str(away.value)
 
 
 async def test_a_provider_that_is_away_for_one_caller_closes_nothing_to_others(

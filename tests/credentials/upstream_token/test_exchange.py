@@ -164,12 +164,12 @@ async def test_whoever_connected_the_account_is_served_at_once(callers: Callers,
     for _ in range(8):
         with pytest.raises(ReauthenticationRequired):
             await sent(github, call)
-        callers.clock.advance(1.1)
+        callers.clock.advance(0.3)
     port.reply = port.numbered
     assert (await sent(github, call)).startswith("upstream-")
 
 
-async def test_nobody_asks_twice_a_second_for_an_account_that_is_not_connected(
+async def test_many_calls_at_once_ask_one_time_for_an_account_that_is_not_connected(
     callers: Callers, port: LittlePort
 ) -> None:
     github, call = callers.attach(), callers.request()

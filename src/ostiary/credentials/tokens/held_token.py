@@ -27,6 +27,8 @@ MOST_VERSIONS = 16
 """How many secrets, or tokens of one caller, are tried before the pause holds for all."""
 ATTENTION_PAUSE = 300.0
 """Seconds between fetches that fail for good: somebody may have mended it at the issuer."""
+CONNECTING_PAUSE = 0.25
+"""Seconds after which an account is asked for again that was not connected: nobody connects one in less."""
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds that an issuer can make us wait."""
 
@@ -134,7 +136,7 @@ class HeldToken:
         if isinstance(failure, CredentialMisconfigured):
             return ATTENTION_PAUSE
         if isinstance(failure, ReauthenticationRequired):
-            return FIRST_BACK_OFF  # whoever connects the account comes back at once
+            return CONNECTING_PAUSE
         if isinstance(failure, CredentialUnreachable) and failure.retry_after is not None:
             return min(max(failure.retry_after, FIRST_BACK_OFF), LONGEST_RETRY_AFTER)
         left = self.wait_from - now

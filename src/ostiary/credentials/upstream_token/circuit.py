@@ -1,6 +1,6 @@
 """Who may ask a server that does not answer: nobody for a while, and then one.
 
-    closed      all may, so many of them at once
+    closed      all may
     open        after two failures in a row nobody may, until a pause is over. It doubles each time
     half open   then one may, and the others wait a moment for how it fares: there is no storm when it is back
 
@@ -22,7 +22,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds in which nobody asks."""
 PATIENCE = 1.0
 """Seconds for which the others wait for the one that asks."""
-MOST_AT_ONCE = 32
 
 
 class CircuitOpen(Exception):
@@ -39,7 +38,6 @@ class Circuit:
     def __init__(self, clock: Callable[[], float], *, failure: type[Exception]) -> None:
         self._clock = clock
         self._failure = failure
-        self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._failures = 0
         self._pause = FIRST_PAUSE
         self._retry_at = 0.0
@@ -52,19 +50,18 @@ class Circuit:
 
     async def run(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Ask, if it is time. Raises CircuitOpen, or what asking raises."""
-        async with self._room:
-            if self._probe is not None:
-                await asyncio.wait([self._probe], timeout=PATIENCE)
-            if not self._is_open:
-                return await self._heard(ask)
-            if self._probe is not None or self._clock() < self._retry_at:
-                raise CircuitOpen(self.retry_after)
-            self._probe = probe = asyncio.get_running_loop().create_future()
-            try:
-                return await self._heard(ask)
-            finally:
-                self._probe = None
-                probe.set_result(None)
+        if self._probe is not None:
+            await asyncio.wait([self._probe], timeout=PATIENCE)
+        if not self._is_open:
+            return await self._heard(ask)
+        if self._probe is not None or self._clock() < self._retry_at:
+            raise CircuitOpen(self.retry_after)
+        self._probe = probe = asyncio.get_running_loop().create_future()
+        try:
+            return await self._heard(ask)
+        finally:
+            self._probe = None
+            probe.set_result(None)
 
     @property
     def _is_open(self) -> bool:

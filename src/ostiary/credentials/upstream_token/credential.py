@@ -87,7 +87,7 @@ class _Port:
     """What all that ask one authorization server as one workload share."""
 
     def __init__(self, address: PortAddress, runtime: Runtime) -> None:
-        self.port = InternalPort(address, runtime.fetcher, runtime.clock)
+        self.port = InternalPort(address, runtime.fetcher.proxies, runtime.clock)
         self.feed = RevocationFeed(self.port, runtime.clock)
 
     async def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,12 +23,20 @@ if TYPE_CHECKING:
     from ostiary.identity.spiffe import SpiffeId
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.transport.fetched_document import FetchedDocument
+    from ostiary.transport.proxies import Proxies
 
 GATEWAY = "default/gateway"
 """The owner that we are, where the certificates' settings say nothing else."""
 FEED = "revocations"
-LONGEST_WAIT = 40.0
+CONNECTING = 5.0
+"""Seconds for a connection, within which the server shows that it is there."""
+EXCHANGING = 40.0
+"""Seconds for one exchange: the server itself may wait 25 for the identity provider and its store. Whoever
+gave up before it would take a slow provider for a server that is away."""
+LISTENING = 40.0
 """Seconds for one question to the feed, which answers within 25 though nothing happens."""
+MOST_AT_ONCE = 32
+"""Exchanges for the accounts of one provider."""
 
 
 class FeedUnheard(Exception):
@@ -57,23 +66,28 @@ class PortAddress(NamedTuple):
 class InternalPort:
     """One port. clock: seconds since the epoch."""
 
-    def __init__(self, address: PortAddress, fetcher: Fetcher, clock: Callable[[], float]) -> None:
+    def __init__(self, address: PortAddress, proxies: Proxies, clock: Callable[[], float]) -> None:
         """Raises CertificateUnusable."""
         self.address = address
         self.circuit = Circuit(clock, failure=FetchError)
-        self._fetcher = fetcher
-        self._listener = Fetcher(timeout=LONGEST_WAIT, proxies=fetcher.proxies)
+        self._fetcher = Fetcher(timeout=EXCHANGING, connect_timeout=CONNECTING, proxies=proxies)
+        self._listener = Fetcher(timeout=LISTENING, connect_timeout=CONNECTING, proxies=proxies)
+        self._room: dict[str, asyncio.Semaphore] = {}
         self._clock = clock
         self._source = open_certificates(address.certificates, owner=GATEWAY, clock=clock)
         self._contexts = ClientContexts(self._source, check_hostname=address.authserver_id is None)
         self._reach = Reach(private_network=address.private_network)
 
     async def exchange(self, form: Mapping[str, str]) -> FetchedDocument:
-        """Whatever is answered. Raises FetchError or CircuitOpen."""
+        """Whatever is answered. Raises FetchError or CircuitOpen.
+
+        Each provider's accounts have room of their own: one that is slow holds up no others.
+        """
         url = self.address.token_url
-        return await self.circuit.run(
-            lambda: self._fetcher.post_form(url, form, reach=self._reach, tls=self._tls())
-        )
+        async with self._room.setdefault(form.get("audience", ""), asyncio.Semaphore(MOST_AT_ONCE)):
+            return await self.circuit.run(
+                lambda: self._fetcher.post_form(url, form, reach=self._reach, tls=self._tls())
+            )
 
     async def revocations(self, after: str | None) -> Revocations:
         """What the feed tells, when there is something, or after a while. Raises FeedUnheard."""
