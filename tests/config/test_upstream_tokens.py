@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ostiary.config import OstiaryFile
+from ostiary.config import OstiaryFile, read
+from ostiary.config.secret_presence import absent
 from ostiary.credentials import UpstreamToken
 from ostiary.credentials.chain import Chain
 
@@ -189,3 +190,15 @@ def test_what_the_authserver_of_the_same_file_would_never_give_is_told(
 def test_a_faulty_credential_says_what_is_wrong(faults: Faults, more: str, fault: str) -> None:
     [told] = faults(GATEWAY.replace("provider: github}", f"provider: github, {more}}}") + AUTHSERVER)
     assert fault in told
+
+
+def test_a_folder_that_is_not_there_is_told_where_it_is_written_and_nowhere_else(
+    loaded: Load, tmp_path: Path
+) -> None:
+    written = GATEWAY + AUTHSERVER.replace("directory: pki", "directory: other")
+    loaded(written)
+    told = [fault.what for fault in absent(read(Path("ostiary.yaml"), OstiaryFile))]
+    places = [what.partition(":")[0] for what in told if ".directory" in what]
+    assert (
+        places == ["gateway.certificates.directory"] * 2 + ["authserver.internal.certificates.directory"] * 2
+    )

@@ -178,6 +178,23 @@ async def test_the_feed_is_asked_no_oftener_than_that(
     assert loop.time() - began > 0.3
 
 
+async def test_where_nobody_calls_nobody_listens_until_somebody_calls_again(
+    callers: Callers, port: LittlePort
+) -> None:
+    def listens() -> bool:
+        return any("RevocationFeed._listen" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+    github, call = callers.attach(), callers.request()
+    await sent(github, call)
+    await until(lambda: port.is_heard)
+    callers.clock.advance(301)
+    port.end("of-somebody-else")
+    await until(lambda: not listens())
+    assert not port.is_heard
+    assert await sent(github, call) == "upstream-2"
+    await until(lambda: port.is_heard)
+
+
 @pytest.mark.parametrize(
     "body",
     [
