@@ -22,6 +22,7 @@ from ostiary.authserver.interaction.waiting_offer import Offer
 from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 from ostiary.oauth.server.client import ClientKind
 from ostiary.storage.config import StorageSettings
+from ostiary.storage.covered_columns import covered_columns
 from ostiary.storage.database import Database
 from ostiary.storage.schema import codes, upstream_states, walks
 from ostiary.storage.sealing import KeyRing
@@ -168,7 +169,9 @@ def test_a_row_of_the_version_before_opens_and_is_written_alike(kind: str, tmp_p
     context = {"base_directory": tmp_path}
     where = {"url": "sqlite:///ostiary.db", "encryption_key": {"file": "ostiary.key"}}
     store = Store(Database(StorageSettings.model_validate(where, context=context)), keys)
-    sealed = keys.seal(before.encode(), table=table.name, key=b"k")
-    assert store.open(sealed, type(record), table=table, key="k") == record
-    written = keys.open(store.seal(record, table=table, key="k"), table=table.name, key=b"k")
+    row = dict.fromkeys(covered_columns(table).names)
+    covered = covered_columns(table).of(row)
+    sealed = keys.seal(before.encode(), covered=covered)
+    assert store.open(sealed, type(record), table=table, row=row) == record
+    written = keys.open(store.seal(record, table=table, row=row), covered=covered)
     assert written.decode() == before

@@ -14,6 +14,7 @@ from ostiary.authserver.audit_events import AuditEvent
 from ostiary.cli.app import app
 from ostiary.config.audit_reference import audit_page, meanings
 from ostiary.config.reference import FILES, reference_page
+from ostiary.config.store_reference import store_page
 from ostiary.gateway import errors as gateway_errors
 from ostiary.gateway.errors import GatewayError
 from ostiary.mcp import errors as mcp_errors
@@ -53,6 +54,12 @@ def test_every_audit_event_is_in_the_reference() -> None:
         "draw it again: python -m ostiary.config.audit_reference > docs/reference/audit.md"
     )
     assert [event for event, meaning in meanings(AuditEvent) if meaning] == list(AuditEvent)
+
+
+def test_every_column_of_the_store_is_in_the_reference() -> None:
+    assert (ROOT / "docs" / "reference" / "store.md").read_text("utf-8") == store_page(), (
+        "draw it again: python -m ostiary.config.store_reference > docs/reference/store.md"
+    )
 
 
 def test_every_command_and_option_is_in_the_reference() -> None:

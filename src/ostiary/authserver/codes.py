@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -25,11 +26,7 @@ EXPIRY = Expiry(codes.c.kept_until)
 
 _row = codes.c
 _INSERT = Prepared(insert(codes))
-_FIND = Prepared(
-    select(_row.sealed, _row.expires_at, _row.redeemed_at, _row.tsid_hash).where(
-        _row.code_hash == bindparam("which")
-    )
-)
+_FIND = Prepared(select(codes).where(_row.code_hash == bindparam("which")))
 _CONSUME = Prepared(
     update(codes)
     .where(_row.code_hash == bindparam("which"), _row.redeemed_at.is_(None))
@@ -51,9 +48,14 @@ class StoredCode:
     grant: AuthorizationGrant = field(repr=False)
     """Without tokens when it was redeemed."""
     expires_at: float
-    is_redeemed: bool
+    redeemed_at: float | None
     tsid_hash: str | None
     """The session that it gave."""
+
+    @property
+    def is_redeemed(self) -> bool:
+        """Whether it gave one."""
+        return self.redeemed_at is not None
 
 
 def new_code(
@@ -62,35 +64,44 @@ def new_code(
     """A code for what a person agreed to. now: seconds since the epoch; lifetime: seconds."""
     code = secrets.token_urlsafe(32)
     code_hash = digest(code)
-    row = {
+    row: dict[str, Any] = {
         "code_hash": code_hash,
         "client_id": grant.client_id,
-        "sealed": store.seal(grant, table=codes, key=code_hash),
         "expires_at": now + lifetime,
+        "redeemed_at": None,
+        "tsid_hash": None,
         "kept_until": now + lifetime,
     }
-    _INSERT.run(connection, row)
+    _INSERT.run(connection, row | {"sealed": store.seal(grant, table=codes, row=row)})
     return code
 
 
 def find_code(connection: Connection, store: Store, code: str) -> StoredCode | None:
-    """What a code stands for; None when we never gave it, or forgot it long ago."""
+    """What a code stands for; None when we never gave it, or forgot it long ago. Raises SealedOtherwise."""
     code_hash = digest(code)
     row = _FIND.first(connection, {"which": code_hash})
     if row is None:
         return None
-    grant = store.open(row.sealed, AuthorizationGrant, table=codes, key=code_hash)
-    return StoredCode(code_hash, grant, row.expires_at, row.redeemed_at is not None, row.tsid_hash)
+    grant = store.open(row.sealed, AuthorizationGrant, table=codes, row=row)
+    return StoredCode(code_hash, grant, row.expires_at, row.redeemed_at, row.tsid_hash)
 
 
 def consume(connection: Connection, store: Store, code: StoredCode, *, tsid_hash: str, now: float) -> bool:
     """Redeem it for a session, once. False when somebody else did so just now."""
     what_is_left = msgspec.structs.replace(code.grant, accounts=())
+    row = {
+        "code_hash": code.code_hash,
+        "client_id": code.grant.client_id,
+        "expires_at": code.expires_at,
+        "redeemed_at": now,
+        "tsid_hash": tsid_hash,
+        "kept_until": now + REMEMBERED,
+    }
     marked = {
         "which": code.code_hash,
         "at": now,
         "gives": tsid_hash,
-        "left": store.seal(what_is_left, table=codes, key=code.code_hash),
+        "left": store.seal(what_is_left, table=codes, row=row),
         "until": now + REMEMBERED,
     }
     return _CONSUME.first(connection, marked) is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from ostiary.authserver.authorization_grant import AuthorizationGrant
@@ -80,43 +80,58 @@ def new_device(
         "device_hash": device_hash,
         "user_code_hash": digest(codes.user_code),
         "client_id": request.client_id,
-        "sealed": store.seal(request, table=device_codes, key=device_hash),
         "state": PENDING,
         "poll_interval": int(INTERVAL),
         "polled_at": 0.0,
         "expires_at": now + lifetime,
     }
-    connection.execute(insert(device_codes), row)
+    sealed = store.seal(request, table=device_codes, row=row)
+    connection.execute(insert(device_codes), row | {"sealed": sealed})
     return codes
 
 
 def find_waiting(connection: Connection, store: Store, typed: str, *, now: float) -> WaitingDevice | None:
-    """The device whose code a person typed; None for no code, an unknown, expired or decided one."""
+    """The device whose code a person typed; None for no code, an unknown, expired or decided one.
+
+    Raises SealedOtherwise.
+    """
     code = normal_user_code(typed)
     if code is None:
         return None
-    query = select(_row.device_hash, _row.sealed).where(
-        _row.user_code_hash == digest(code), _row.state == PENDING, _row.expires_at > now
-    )
-    found = connection.execute(query).first()
+    found = connection.execute(_waiting(_row.user_code_hash == digest(code), now)).first()
     if found is None:
         return None
-    request = store.open(found.sealed, DeviceRequest, table=device_codes, key=found.device_hash)
+    request = store.open(found.sealed, DeviceRequest, table=device_codes, row=found)
     return WaitingDevice(found.device_hash, request)
 
 
 def approve(
     connection: Connection, store: Store, device_hash: str, grant: AuthorizationGrant, *, now: float
 ) -> bool:
-    """A person lets a device in. False when it waits no more, or is another client's."""
-    sealed = store.seal(grant, table=device_codes, key=device_hash)
-    statement = _decision(device_hash, now).where(_row.client_id == grant.client_id)
-    return connection.execute(statement.values(state=APPROVED, sealed=sealed)).first() is not None
+    """A person lets a device in. False when it waits no more, or is another client's.
+
+    Raises SealedOtherwise.
+    """
+    found = connection.execute(_waiting(_row.device_hash == device_hash, now)).first()
+    if found is None:
+        return False
+    request = store.open(found.sealed, DeviceRequest, table=device_codes, row=found)
+    if request.client_id != grant.client_id:
+        return False
+    approved = found._asdict() | {"state": APPROVED}
+    sealed = store.seal(grant, table=device_codes, row=approved)
+    statement = _decision(device_hash, now).values(state=APPROVED, sealed=sealed)
+    return connection.execute(statement).first() is not None
 
 
 def deny(connection: Connection, device_hash: str, *, now: float) -> bool:
     """A person does not. False when it waits no more."""
-    return connection.execute(_decision(device_hash, now).values(state=DENIED)).first() is not None
+    statement = _decision(device_hash, now).values(state=DENIED, sealed=b"")
+    return connection.execute(statement).first() is not None
+
+
+def _waiting(which: ColumnElement[bool], now: float) -> Select[Any]:
+    return select(device_codes).where(which, _row.state == PENDING, _row.expires_at > now)
 
 
 def _decision(device_hash: str, now: float) -> ReturningUpdate[tuple[str]]:
@@ -133,7 +148,7 @@ def poll(
     """What a device that asks now gets: what its person agreed to, once; or the refusal.
 
     What was read is changed only as it was read: of two questions at once, one is too early, and one is given
-    the tokens.
+    the tokens. Raises SealedOtherwise, and spends nothing then.
     """
     device_hash = digest(code)
     mine = select(device_codes).where(_row.device_hash == device_hash, _row.client_id == client_id)
@@ -145,7 +160,7 @@ def poll(
         seen = {"which": device_hash, "seen_state": row.state, "seen_at": row.polled_at}
         if answer.poll is Poll.READY:
             if connection.execute(_SPEND, seen).first() is not None:
-                return store.open(row.sealed, AuthorizationGrant, table=device_codes, key=device_hash)
+                return store.open(row.sealed, AuthorizationGrant, table=device_codes, row=row)
         elif answer.poll not in {Poll.PENDING, Poll.SLOW_DOWN} or _counted(connection, seen, answer, now):
             return answer.refusal or InvalidGrant("the device code is no good")
 

@@ -51,7 +51,7 @@ async def administering(config: Path | None) -> AsyncIterator[Administration]:
     path = file.telemetry.audit
     store, audit = Store.of(file.storage), Audit(None if path is None else path.path, time.time)
     try:
-        await store.database.prepare()
+        await store.prepare(now=time.time())
         yield Administration(settings, store, audit)
     finally:
         await store.close()
@@ -70,7 +70,7 @@ async def with_services(config: Path | None) -> AsyncIterator[Services]:
     path = file.telemetry.audit
     server = AuthServer(settings, storage=file.storage, audit=None if path is None else path.path)
     try:
-        await server.services.store.database.prepare()
+        await server.services.store.prepare(now=time.time())
         yield server.services
     finally:
         await server.services.store.close()

@@ -83,6 +83,15 @@ class Database:
         async with self._failing_alike(within), self._turn:
             await self._migrate()
 
+    async def alone(self, work: Work[T], *, within: float = PREPARE_TIMEOUT) -> T:
+        """Do all of `work` or nothing of it, while whoever else prepares the store waits. within: seconds.
+
+        Raises StorageUnavailable, and what `work` raises.
+        """
+        await self.prepare()
+        async with self._failing_alike(within):
+            return await self._alone(_marking(work))
+
     async def close(self) -> None:
         """Let go of every connection."""
         for thread in (self._writer, self._reader):
@@ -130,15 +139,16 @@ class Database:
         return self._server
 
     async def _migrate(self) -> None:
-        if self._prepared:
-            return
-        if self._file is None:
-            async with self._opened().begin() as connection:
-                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
-                await connection.run_sync(upgrade)
-        else:
-            await _migrate_file(self._file)
-        self._prepared = True
+        if not self._prepared:
+            await self._alone(upgrade)
+            self._prepared = True
+
+    async def _alone(self, work: Work[T]) -> T:
+        if self._file is not None:
+            return await _alone_in_file(self._file, work)
+        async with self._opened().begin() as connection:
+            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+            return await connection.run_sync(work)
 
 
 class _OfTheWork(Exception):
@@ -187,8 +197,8 @@ def _bare_file_engine(file: Path) -> Engine:
     )
 
 
-async def _migrate_file(file: Path) -> None:
-    """Alone, and without foreign keys: a step may have to make a table anew."""
+async def _alone_in_file(file: Path, work: Work[T]) -> T:
+    """Without foreign keys: a step may have to make a table anew."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
     engine = _bare_file_engine(file)
@@ -201,7 +211,7 @@ async def _migrate_file(file: Path) -> None:
     try:
         while True:
             try:
-                return await writer.run(upgrade)
+                return await writer.run(work)
             except OperationalError as error:
                 # SQLite refuses the change to WAL at once, not after its time-out, while another makes it.
                 if "locked" not in str(error.orig):

@@ -2,7 +2,8 @@
 
 StorageError
 ├── KeyFileUnusable      the encryption key cannot be read, made, or is none
-├── SealedOtherwise      what is there was sealed under another key, for another use, or is damaged
+├── SealedOtherwise      what is there was sealed for another row, or the row was changed since, or is damaged
+│   └── KeyMissing       it was sealed under a key that the key file does not have
 └── StorageUnavailable   the database does not answer, or not in time
 """
 
@@ -20,7 +21,18 @@ class KeyFileUnusable(StorageError):
 
 
 class SealedOtherwise(StorageError):
-    """It cannot be opened with the keys that we have."""
+    """It does not open, or is not what it was."""
+
+
+class KeyMissing(SealedOtherwise):
+    """The key file lacks a key that is needed. what: which row, or what of a store."""
+
+    def __init__(self, what: str, key_id: str) -> None:
+        super().__init__(
+            f"{what} is sealed under encryption key {key_id}, which the key file does not have: put its line "
+            "back, in every replica"
+        )
+        self.key_id = key_id
 
 
 class StorageUnavailable(StorageError):

@@ -1,7 +1,12 @@
-"""AES-256-GCM under a ring of keys. What is sealed for one row of one table opens nowhere else.
+"""AES-256-GCM under a ring of keys. What is sealed for one row opens nowhere else, nor once that is changed.
 
 The key file holds 32 bytes in base64url on its first line, which seals; older keys may follow, a line each,
 which still open. So a key is rotated by putting a new line before the others, in every replica.
+
+    byte 0          the format, 2
+    bytes 1 to 8    the id of the key that sealed it
+    bytes 9 to 20   a nonce, drawn by chance
+    the rest        what is sealed, and the tag of GCM, which also covers what the row says in the clear
 """
 
 from __future__ import annotations
@@ -9,6 +14,8 @@ from __future__ import annotations
 import base64
 import codecs
 import contextlib
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Sequence
@@ -18,12 +25,27 @@ from typing import Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ostiary.storage.errors import KeyFileUnusable, SealedOtherwise
+from ostiary.storage.errors import KeyFileUnusable
 
 KEY_BYTES = 32
-NONCE_BYTES = 12
-_FORMAT = b"\x01"
+FORMAT = b"\x02"
 """First byte of everything sealed, so that another cipher can come one day."""
+HEADER_BYTES = 9
+"""The format and the key's id: by these it is known which key a row needs."""
+_NONCE_BYTES = 12
+_BODY = HEADER_BYTES + _NONCE_BYTES
+
+
+class UnknownKey(Exception):
+    """It was sealed under a key that is not in the ring."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(key_id)
+        self.key_id = key_id
+
+
+class DoesNotFit(Exception):
+    """It was sealed for another row, for this one as it was before somebody changed it, or is damaged."""
 
 
 class KeyRing:
@@ -32,7 +54,9 @@ class KeyRing:
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys:
             raise ValueError("a key ring has at least one key")
-        self._ciphers = tuple(map(AESGCM, keys))
+        self._ciphers = {FORMAT + bytes.fromhex(key_id(key)): AESGCM(key) for key in keys}
+        self.header, self._seals = next(iter(self._ciphers.items()))
+        """How everything begins that it seals."""
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -52,26 +76,41 @@ class KeyRing:
             )
         return cls(keys)
 
-    def seal(self, plain: bytes, *, table: str, key: bytes) -> bytes:
-        """Sealed for the row with this key in this table."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return _FORMAT + nonce + self._ciphers[0].encrypt(nonce, plain, _row(table, key))
+    @property
+    def key_ids(self) -> list[str]:
+        """Of its keys, the one that seals first."""
+        return [header[1:].hex() for header in self._ciphers]
 
-    def open(self, sealed: bytes, *, table: str, key: bytes) -> bytes:
-        """What was sealed for this row. Raises SealedOtherwise."""
-        nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
-        if sealed[:1] == _FORMAT:
-            for cipher in self._ciphers:
+    def seal(self, plain: bytes, *, covered: bytes) -> bytes:
+        """Sealed, to open only beside what is covered."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return self.header + nonce + self._seals.encrypt(nonce, plain, FORMAT + covered)
+
+    def open(self, sealed: bytes, *, covered: bytes) -> bytes:
+        """What was sealed beside this. Raises UnknownKey, DoesNotFit."""
+        cipher = self._ciphers.get(sealed[:HEADER_BYTES])
+        if cipher is None:
+            if sealed[:1] == FORMAT and len(sealed) > _BODY:
+                raise UnknownKey(sealed[1:HEADER_BYTES].hex())
+            raise DoesNotFit
+        try:
+            return cipher.decrypt(sealed[HEADER_BYTES:_BODY], sealed[_BODY:], FORMAT + covered)
+        except (InvalidTag, ValueError):
+            raise DoesNotFit from None
+
+    def open_first_format(self, sealed: bytes, *, table: str, key: str) -> bytes:
+        """What an earlier version sealed for a row: 1, a nonce, the rest. Raises DoesNotFit."""
+        nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        if sealed[:1] == b"\x01":
+            for cipher in self._ciphers.values():
                 with contextlib.suppress(InvalidTag, ValueError):
-                    return cipher.decrypt(nonce, body, _row(table, key))
-        raise SealedOtherwise(
-            f"a row of {table} cannot be opened: it was sealed under another encryption key or for a client "
-            "with another secret, or is damaged; give every replica the same key file and secrets"
-        )
+                    return cipher.decrypt(nonce, body, f"{table}\0{key}".encode())
+        raise DoesNotFit
 
 
-def _row(table: str, key: bytes) -> bytes:
-    return table.encode() + b"\0" + key
+def key_id(key: bytes) -> str:
+    """A key's name, from which nothing leads back to it: 16 digits."""
+    return hmac.digest(key, b"the id of an encryption key of Ostiary", hashlib.sha256)[:8].hex()
 
 
 def _decoded(line: str) -> bytes:

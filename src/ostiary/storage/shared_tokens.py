@@ -7,15 +7,18 @@ it both. It ends by itself when its holder does. No transaction is open while a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Delete, Update, delete, select, update
 
+from ostiary.storage.covered_columns import covered_columns
 from ostiary.storage.database import Database
+from ostiary.storage.errors import KeyMissing, SealedOtherwise
 from ostiary.storage.inserts import insert_into
 from ostiary.storage.schema import shared_tokens
-from ostiary.storage.sealing import KeyRing
+from ostiary.storage.sealing import DoesNotFit, KeyRing, UnknownKey
 
-_TABLE = shared_tokens.name
+_COLUMNS = covered_columns(shared_tokens)
 _row = shared_tokens.c
 
 
@@ -57,11 +60,11 @@ class SharedTokenTable:
 
     async def get(self, key: SharedKey) -> SharedToken | None:
         """The token, opened. Raises SealedOtherwise."""
-        wanted = select(_row.sealed, _row.expires_at, _row.renew_at).where(_row.key_hash == key.hash)
+        wanted = select(shared_tokens).where(_row.key_hash == key.hash)
         found = await self._database.read(lambda connection: connection.execute(wanted).first())
         if found is None or found.sealed is None:
             return None
-        plain = self._keys.open(found.sealed, table=_TABLE, key=_bound(key))
+        plain = self._opened(found.sealed, key, found)
         return SharedToken(plain, found.sealed, found.expires_at, found.renew_at)
 
     async def take(self, lease: Lease, *, seen: SharedToken | None, now: float) -> bool:
@@ -92,13 +95,9 @@ class SharedTokenTable:
 
     async def put(self, lease: Lease, plain: bytes, *, expires_at: float, renew_at: float) -> None:
         """Give the token to all and the lease back, unless it was another's by now."""
-        values = {
-            "sealed": self._keys.seal(plain, table=_TABLE, key=_bound(lease.key)),
-            "expires_at": expires_at,
-            "renew_at": renew_at,
-            "lease_until": 0.0,
-            "lease_holder": None,
-        }
+        row = {"key_hash": lease.key.hash, "expires_at": expires_at, "renew_at": renew_at}
+        sealed = self._keys.seal(plain, covered=_bound(lease.key, row))
+        values = row | {"sealed": sealed, "lease_until": 0.0, "lease_holder": None}
         await self._execute(_held(lease).values(values))
 
     async def release(self, lease: Lease) -> None:
@@ -121,11 +120,22 @@ class SharedTokenTable:
     async def _execute(self, change: Update | Delete) -> None:
         await self._database.transaction(lambda connection: connection.execute(change))
 
+    def _opened(self, sealed: bytes, key: SharedKey, row: Any) -> bytes:
+        try:
+            return self._keys.open(sealed, covered=_bound(key, row))
+        except UnknownKey as unknown:
+            raise KeyMissing(_COLUMNS.place(row), unknown.key_id) from None
+        except DoesNotFit:
+            raise SealedOtherwise(
+                f"{_COLUMNS.place(row)} does not fit its seal: it was sealed for a client with another "
+                "secret, was changed past Ostiary, or is damaged; give every replica the same secrets"
+            ) from None
+
 
 def _held(lease: Lease) -> Update:
     mine = (_row.key_hash == lease.key.hash) & (_row.lease_holder == lease.holder)
     return update(shared_tokens).where(mine)
 
 
-def _bound(key: SharedKey) -> bytes:
-    return key.hash.encode() + key.bound_to
+def _bound(key: SharedKey, row: Any) -> bytes:
+    return _COLUMNS.of(row) + key.bound_to

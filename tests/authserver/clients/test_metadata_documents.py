@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, update
 from tests.authserver.clients.conftest import REDIRECT, Site, Trap
 from tests.authserver.conftest import Clock, Server, Start, basic_settings
 
@@ -60,6 +60,24 @@ async def test_a_document_is_read_as_editors_and_hosts_give_it(
             client = await server.server.services.clients.find(site.client_id)
         assert client is not None
         assert client.name == "Zoo Keeper"
+
+
+async def test_a_stored_document_that_somebody_changed_is_fetched_again(
+    start: Start, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with start(site.settings()) as server:
+        await server.server.services.clients.find(site.client_id)
+        changed = update(clients).values(metadata=func.replace(clients.c.metadata, "Keeper", "Thief"))
+        await server.server.services.store.transaction(lambda c: c.execute(changed) and None)
+    async with start(site.settings()) as server:
+        client = await server.server.services.clients.find(site.client_id)
+        [kept] = await server.server.services.store.read(
+            lambda c: list(c.execute(select(clients.c.metadata)))
+        )
+    assert client is not None
+    assert client.name == "Zoo Keeper"
+    assert "Keeper" in kept.metadata
+    assert f"the row of clients whose client_id is {site.client_id} does not fit its seal" in caplog.text
 
 
 async def test_the_token_endpoint_knows_it(start: Start, site: Site) -> None:
@@ -382,9 +400,9 @@ async def test_cimd_dns_rebinding(
             "fresh_until": clock() + 60,
             "expires_at": clock() + 86460,
         }
-        await server.server.services.store.transaction(
-            lambda c: c.execute(insert(clients).values(had)) and None
-        )
+        store = server.server.services.store
+        had["sealed"] = store.seal_row(clients, had | {"secret_digest": None})
+        await store.transaction(lambda c: c.execute(insert(clients).values(had)) and None)
         assert await server.server.services.clients.find(client_id) is not None
         clock.advance(60)
         resolves("127.0.0.1")

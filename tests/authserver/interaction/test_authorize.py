@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import Connection, select, update
 from tests.authserver.agreed import APP, CALLBACK, ON_THIS_MACHINE, WEB, events
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Start
 from tests.authserver.database_file import locked, rows
@@ -86,14 +86,16 @@ async def test_a_redirect_uri_that_was_registered_before_a_rule_is_judged_by_it(
     uri = "ms-appinstaller:/x?source=https://evil.example/a.appx"
     async with world(start, clock) as here:
         client_id = await here.stranger()
-        registered = (
-            update(clients)
-            .where(clients.c.client_id == client_id)
-            .values(metadata=func.replace(clients.c.metadata, CALLBACK, uri))
-        )
-        await here.server.server.services.store.transaction(
-            lambda connection: connection.execute(registered) and None
-        )
+        store = here.server.server.services.store
+
+        def register(connection: Connection) -> None:
+            that = clients.c.client_id == client_id
+            row = connection.execute(select(clients).where(that)).one()._asdict()
+            row["metadata"] = row["metadata"].replace(CALLBACK, uri)
+            sealed = store.seal_row(clients, row)
+            connection.execute(update(clients).where(that).values(row | {"sealed": sealed}))
+
+        await store.transaction(register)
         person = await here.person()
         seen = await person.authorize(client_id=client_id, redirect_uri=uri)
     assert seen.status == 400

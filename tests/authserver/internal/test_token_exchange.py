@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,31 @@ def expected(certificate: str, token: str, server: str, idp: str) -> tuple[int, 
         return 400, "invalid_target"
     given = (server, idp) in {("github", "hub"), ("both", "hub"), ("both", "corp")}
     return (200, "given") if given else (400, "invalid_grant")
+
+
+async def test_a_session_pointed_at_another_person_s_account_gets_no_token_of_it(
+    inside: Inside, tmp_path: Path
+) -> None:
+    """By who writes in the database: neither by the pointer alone, nor with the account's person changed."""
+    world = inside.world
+    await signed_in(inside)
+    world.corp.person = {**world.corp.person, "sub": "bob-at-corp", "email": "bob@example.com"}
+    world.hub.person = {**world.hub.person, "sub": "bob-at-hub"}
+    bobs = (await (await world.person()).tokens())["access_token"]
+    bob = claims(bobs)
+    assert (await inside.exchange(bobs)).status_code == 200
+
+    def by_hand(statement: str, *values: str) -> None:
+        with contextlib.closing(sqlite3.connect(tmp_path / "ostiary.db")) as connection, connection:
+            connection.execute(statement, values)
+
+    by_hand("DELETE FROM session_grants WHERE tsid_hash = ?", digest(bob["tsid"]))
+    by_hand("UPDATE session_grants SET tsid_hash = ?", digest(bob["tsid"]))
+    pointed = await inside.exchange(bobs)
+    by_hand("UPDATE upstream_grants SET user_id = ? WHERE user_id != ?", bob["sub"], bob["sub"])
+    given = await inside.exchange(bobs)
+    assert (pointed.status_code, pointed.json()["error"]) == (400, "reauthentication_required")
+    assert (given.status_code, given.json()["error"]) == (503, "temporarily_unavailable")
 
 
 async def test_errors_do_not_tell(inside: Inside, authority: WorkloadAuthority) -> None:

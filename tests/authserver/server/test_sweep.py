@@ -81,7 +81,7 @@ async def test_a_session_that_expired_ends_and_is_forgotten_later(start: Start, 
         clock.advance(KEPT_ENDED)
         await sweep(services, now=clock())
         left = await rows(server)
-        assert left.keys() == {"users", "signing_keys", "idp_issuers"}
+        assert left.keys() == {"users", "signing_keys", "encryption_keys", "idp_issuers"}
         refused = await refresh(server, token)
     assert refused.json() == refusal("the refresh token is unknown, or not this client's")
 

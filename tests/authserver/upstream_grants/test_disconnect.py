@@ -17,6 +17,7 @@ from ostiary.authserver.authorization_grant import AuthorizationGrant
 from ostiary.authserver.server.services import Services
 from ostiary.authserver.sessions.creation import NewSession, create_session
 from ostiary.authserver.sessions.ending import EndReason
+from ostiary.authserver.sessions.session import find as find_session
 from ostiary.authserver.upstream_grants import offline_access as away
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant, find, of_session
 from ostiary.oauth.server.client import Client, ClientKind
@@ -67,7 +68,9 @@ async def test_a_person_disconnects_an_account(
     assert await services.disconnector.disconnect(grant_id)
     assert not await is_there(services, grant_id)
     assert idp.revoked == REVOKED
-    assert await services.store.read(lambda connection: of_session(connection, services.store, "one")) == []
+    store = services.store
+    left = await store.read(lambda c: of_session(c, store, "one", user_id=USER, owner=OWNER))
+    assert left == []
     assert not await services.disconnector.disconnect(grant_id)
     assert json.loads((tmp_path / "audit.jsonl").read_text().splitlines()[-1]) == {
         "time": "2027-01-15T08:00:00.000+00:00",
@@ -108,12 +111,12 @@ async def test_a_grant_that_may_be_used_away_is_not_released(
     replica: Replica, idp: LittleIdp, clock: Clock
 ) -> None:
     services = await replica()
-    grant_id = await connect(services, idp)
+    grant_id, store = await connect(services, idp), services.store
     now = clock()
 
     def allow(connection: Connection) -> bool:
         return away.allow(
-            connection, user_id=USER, grant_id=grant_id, client_id="agent", until=now + 3600, now=now
+            connection, store, user_id=USER, grant_id=grant_id, client_id="agent", until=now + 3600, now=now
         )
 
     assert await services.store.transaction(allow)
@@ -152,7 +155,14 @@ async def begun(services: Services, authorized: AuthorizationGrant, clock: Clock
 
 async def usable(services: Services, tsid_hash: str) -> list[UpstreamGrant]:
     """What a session may use."""
-    return await services.store.read(lambda connection: of_session(connection, services.store, tsid_hash))
+
+    def look(connection: Connection) -> list[UpstreamGrant]:
+        session = find_session(connection, services.store, tsid_hash)
+        assert session is not None
+        whose = {"user_id": session.user_id, "owner": session.owner}
+        return of_session(connection, services.store, tsid_hash, **whose)
+
+    return await services.store.read(look)
 
 
 async def test_two_sessions_share_a_grant(replica: Replica, idp: LittleIdp, clock: Clock) -> None:
@@ -188,8 +198,9 @@ async def test_a_session_that_begins_while_the_last_one_ends_keeps_its_grant_or_
 
 
 async def may(services: Services, grant_id: str, client_id: str, now: float) -> bool:
-    return await services.store.read(
-        lambda connection: away.is_allowed(connection, grant_id=grant_id, client_id=client_id, now=now)
+    store = services.store
+    return await store.read(
+        lambda connection: away.is_allowed(connection, store, grant_id=grant_id, client_id=client_id, now=now)
     )
 
 
@@ -202,7 +213,7 @@ async def test_only_its_person_lets_a_grant_be_used_away(
 
     def allow(connection: Connection) -> bool:
         return away.allow(
-            connection, user_id=whose, grant_id=grant_id, client_id="agent", until=now + 60, now=now
+            connection, store, user_id=whose, grant_id=grant_id, client_id="agent", until=now + 60, now=now
         )
 
     mine = whose == USER
@@ -221,8 +232,9 @@ async def test_a_permission_is_renewed_listed_and_taken_back(
 
     def work(connection: Connection) -> list[away.OfflineAccessPermission]:
         for until in (now + 60, now + 120):
-            away.allow(connection, user_id=USER, grant_id=grant_id, client_id="agent", until=until, now=now)
-        return away.of_user(connection, USER, now=now)
+            leave = {"user_id": USER, "grant_id": grant_id, "client_id": "agent"}
+            away.allow(connection, store, **leave, until=until, now=now)
+        return away.of_user(connection, store, USER, now=now)
 
     store = services.store
     assert await store.transaction(work) == [away.OfflineAccessPermission(grant_id, "agent", now, now + 120)]
@@ -233,4 +245,4 @@ async def test_a_permission_is_renewed_listed_and_taken_back(
     assert not await store.transaction(lambda connection: forbid(connection, "somebody-else"))
     assert await store.transaction(lambda connection: forbid(connection, USER))
     assert not await store.transaction(lambda connection: forbid(connection, USER))
-    assert await store.read(lambda connection: away.of_user(connection, USER, now=now)) == []
+    assert await store.read(lambda connection: away.of_user(connection, store, USER, now=now)) == []

@@ -236,10 +236,11 @@ async def test_a_replica_with_another_key_fetches_its_own_and_says_so(
         assert value(await other.get(KEY, source)) == "token-2"
         async with replica(storage, clock) as third:
             assert value(await third.get(KEY, source)) == "token-1"
+    [sealed_with] = KeyRing.from_file(tmp_path / "ostiary.key").key_ids
     said = (
-        "a token is fetched without the other replicas: a row of shared_tokens cannot be opened: it was "
-        "sealed under another encryption key or for a client with another secret, or is damaged; give every "
-        "replica the same key file and secrets"
+        "a token is fetched without the other replicas: the row of shared_tokens whose key_hash is "
+        f"{shared_key(KEY).hash} is sealed under encryption key {sealed_with}, which the key file does not "
+        "have: put its line back, in every replica"
     )
     assert caplog.messages == [said]
 

@@ -47,7 +47,9 @@ class AddedClient:
 async def list_clients(store: Store, *, now: float) -> list[KnownClient]:
     """Those that registered themselves or were registered by command, newest first. Raises StorageError."""
     rows = await store.read(lambda connection: list_rows(connection, now=now))
-    return [KnownClient(client_of_row(row), row.created_at, row.used_at, row.expires_at) for row in rows]
+    return [
+        KnownClient(client_of_row(store, row), row.created_at, row.used_at, row.expires_at) for row in rows
+    ]
 
 
 async def add_client(store: Store, metadata: Mapping[str, Any], *, now: float) -> AddedClient:
@@ -61,7 +63,7 @@ async def add_client(store: Store, metadata: Mapping[str, Any], *, now: float) -
     settings = ClientSettings.model_validate(said | ({} if secret is None else {"client_secret": secret}))
     _refuse_what_only_a_file_has(settings)
     client = configured_client(settings, [])
-    row = row_of_client(client, now=now, expires_at=None)
+    row = row_of_client(store, client, now=now, expires_at=None)
     if not await store.transaction(lambda connection: add(connection, row)):
         raise ClientRefused(
             f"there is a client {client.client_id} already: remove it, or choose another name"

@@ -34,7 +34,7 @@ from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.oauth.server.client_document import cache_lifetime, client_from_document
 from ostiary.oauth.server.errors import InvalidClient, RegistrationError, TooManyRequests, Unavailable
-from ostiary.storage.errors import StorageError
+from ostiary.storage.errors import SealedOtherwise, StorageError
 from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import clients
 from ostiary.storage.store import Store
@@ -169,15 +169,19 @@ class DocumentClients:
             known.looking = None
 
     async def _read(self, client_id: str, known: _Known) -> None:
-        wanted = select(_row.metadata, _row.fresh_until).where(
+        wanted = select(clients).where(
             _row.client_id == client_id, _row.kind == ClientKind.DOCUMENT, _row.expires_at > self._clock()
         )
         row = await self._store.read(lambda connection: connection.execute(wanted).first())
         if row is None or row.fresh_until <= known.fresh_until:
             return
         try:
+            self._store.check_row(row.sealed, table=clients, row=row)
             client = client_from_document(msgspec.json.decode(row.metadata), client_id=client_id)
         except RegistrationError:  # it was taken by another version of Ostiary
+            return
+        except SealedOtherwise as error:  # its host still has it as it is
+            log.error("client_document_changed", client=client_id, reason=str(error))  # noqa: TRY400
             return
         known.keep(client, row.fresh_until)
 
@@ -217,13 +221,15 @@ class DocumentClients:
     async def _write(self, client_id: str, body: bytes, fresh_until: float) -> None:
         """For other replicas, and for the next start. Who asked has it already, whatever the store does."""
         now = self._clock()
-        values: dict[str, Any] = {
+        covered: dict[str, Any] = {
+            "client_id": client_id,
             "kind": str(ClientKind.DOCUMENT),
             "metadata": body.decode(),
-            "used_at": now,
+            "secret_digest": None,
             "fresh_until": fresh_until,
-            "expires_at": fresh_until + STALE,
         }
+        sealed = self._store.seal_row(clients, covered)
+        values = covered | {"used_at": now, "expires_at": fresh_until + STALE, "sealed": sealed}
 
         def work(connection: Connection) -> None:
             changed = clients.update().where(_row.client_id == client_id, _row.kind == ClientKind.DOCUMENT)
@@ -231,7 +237,7 @@ class DocumentClients:
                 make_room(connection, ClientKind.DOCUMENT, most=MOST_STORED, now=now)
                 if not _has_room(connection):
                     return
-                new = {"client_id": client_id, "created_at": now, **values}
+                new = {"created_at": now, **values}
                 connection.execute(insert_or_ignore(connection, clients).values(new))
 
         try:

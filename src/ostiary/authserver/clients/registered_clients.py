@@ -44,7 +44,10 @@ class RegisteredClients:
         self._clock = clock
 
     async def find(self, client_id: str) -> Client | None:
-        """The client; whoever finds it uses it, so its end moves on. Raises StorageError."""
+        """The client; whoever finds it uses it, so its end moves on. Raises StorageError.
+
+        One whose row was changed, such as its redirect URIs, is SealedOtherwise.
+        """
         now = self._clock()
         wanted = select(clients).where(
             _row.client_id == client_id,
@@ -54,9 +57,10 @@ class RegisteredClients:
         row = await self._store.read(lambda connection: connection.execute(wanted).first())
         if row is None:
             return None
+        client = client_of_row(self._store, row)
         if now - row.used_at >= USE_STEP:
             await self._renew(client_id, now)
-        return client_of_row(row)
+        return client
 
     async def _renew(self, client_id: str, now: float) -> None:
         """Move the end of what has one."""
@@ -96,7 +100,7 @@ def is_stored(client_id: ColumnElement[str]) -> ColumnElement[bool]:
     return exists().where(_row.client_id == client_id)
 
 
-def row_of_client(client: Client, *, now: float, expires_at: float | None) -> dict[str, Any]:
+def row_of_client(store: Store, client: Client, *, now: float, expires_at: float | None) -> dict[str, Any]:
     """What stands in the store for a client."""
     said = registered_metadata(client)
     if client.certificate_subject is not None:
@@ -105,19 +109,20 @@ def row_of_client(client: Client, *, now: float, expires_at: float | None) -> di
         said[SAN[client.certificate_san[0]]] = client.certificate_san[1]
     if client.allowed_resources is not None:
         said["resources"] = sorted(client.allowed_resources)
-    return {
+    covered: dict[str, Any] = {
         "client_id": client.client_id,
         "kind": str(client.kind),
         "metadata": msgspec.json.encode(said).decode(),
         "secret_digest": client.secret_digest,
-        "created_at": now,
-        "used_at": now,
-        "expires_at": expires_at,
+        "fresh_until": None,
     }
+    times = {"created_at": now, "used_at": now, "expires_at": expires_at}
+    return covered | times | {"sealed": store.seal_row(clients, covered)}
 
 
-def client_of_row(row: Any) -> Client:
-    """The client for which a row stands."""
+def client_of_row(store: Store, row: Any) -> Client:
+    """The client for which a row stands. Raises SealedOtherwise."""
+    store.check_row(row.sealed, table=clients, row=row)
     said = msgspec.json.decode(row.metadata, type=_Metadata)
     return Client(
         client_id=row.client_id,

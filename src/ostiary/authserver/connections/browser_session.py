@@ -72,10 +72,11 @@ async def find_browser_session(
     key = digest(secret)
 
     def find(connection: Connection) -> BrowserSession | None:
-        query = select(_row.user_id, _row.idp).where(_row.session_hash == key, _row.expires_at > now)
+        query = select(browser_sessions).where(_row.session_hash == key, _row.expires_at > now)
         found = connection.execute(query).first()
         if found is None:
             return None
+        context.store.check_row(found.sealed, table=browser_sessions, row=found)
         profile = users.find_profile(connection, context.store, found.user_id)
         name = (profile and profile.display_name) or "somebody without a name"
         return BrowserSession(found.user_id, found.idp, name, browser, key)
@@ -129,7 +130,8 @@ class NewBrowserSession:
             "created_at": now,
             "expires_at": now + LIFETIME,
         }
-        connection.execute(insert(browser_sessions).values(row))
+        sealed = context.store.seal_row(browser_sessions, row)
+        connection.execute(insert(browser_sessions).values(row | {"sealed": sealed}))
         return user_id
 
     def give_cookie(self, response: Response, issuer: str) -> Response:

@@ -30,6 +30,7 @@ from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.authserver.upstream_grants.account_replacement import Replaced, disconnect_replaced
 from ostiary.authserver.upstream_grants.disconnect import Disconnector
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant
+from ostiary.storage.store import Store
 
 SEE_WHAT_IS = "Open the page of connected accounts to see what is connected."
 
@@ -118,7 +119,7 @@ async def _take_in(
         )
 
     def work(connection: Connection) -> tuple[UpstreamGrant, str] | list[Replaced]:
-        _require_themselves(connection, entries, person, account)
+        _require_themselves(connection, context.store, entries, person, account)
         before = account_to_replace(connection, context.store, person.user_id, owner, account)
         if before is not None:
             return before, store_offer(connection, request, login, account)
@@ -134,12 +135,16 @@ async def _take_in(
 
 
 def _require_themselves(
-    connection: Connection, entries: list[ResourceSettings], person: BrowserSession, account: UpstreamAccount
+    connection: Connection,
+    store: Store,
+    entries: list[ResourceSettings],
+    person: BrowserSession,
+    account: UpstreamAccount,
 ) -> None:
     """Where the provider says who somebody is, nobody else's account can be connected."""
     if account.idp not in {entry.identity for entry in entries}:
         return
-    if account.identity is None or not is_user(connection, person.user_id, account.identity):
+    if account.identity is None or not is_user(connection, store, person.user_id, account.identity):
         raise PageRefused(
             "The account was not connected",
             f"You are signed in here as {person.name}, and came back as somebody else.",

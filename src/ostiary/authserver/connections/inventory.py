@@ -54,7 +54,7 @@ def find_inventory(connection: Connection, store: Store, user_id: str, *, now: f
     """Of one person. Raises SealedOtherwise."""
     return Inventory(
         grants_of(connection, store, user_id),
-        permissions_of(connection, user_id, now=now),
+        permissions_of(connection, store, user_id, now=now),
         choices_of_user(connection, user_id),
         running_sessions(connection, store, user_id, now=now),
     )

@@ -47,7 +47,13 @@ async def allow_offline_access(http_request: Request, context: ConnectionsContex
         if client_id not in who_may_be_allowed(context, grant, inventory):
             raise not_there()
         allow(
-            connection, user_id=person.user_id, grant_id=grant_id, client_id=client_id, until=until, now=now
+            connection,
+            context.store,
+            user_id=person.user_id,
+            grant_id=grant_id,
+            client_id=client_id,
+            until=until,
+            now=now,
         )
         return grant
 

@@ -50,7 +50,8 @@ class Introspection:
             return None
         if not _may_ask(request.client, claims):
             return None
-        lives = await self.store.read(lambda connection: is_live(connection, claims, now=now))
+        store = self.store
+        lives = await store.read(lambda connection: is_live(connection, store, claims, now=now))
         return active_answer(claims) if lives else None
 
     async def _refresh_token(self, token: str, request: ClientRequest) -> Mapping[str, Any] | None:

@@ -75,7 +75,7 @@ class RegistrationEndpoint:
                 )
             client, secret = with_new_secret(self._with_known_scopes(described))
             expires_at = now + self._settings.dynamic_lifetime.total_seconds()
-            row = row_of_client(client, now=now, expires_at=expires_at)
+            row = row_of_client(self._store, client, now=now, expires_at=expires_at)
             await self._keep(row | {"registered_from": network_of(form.peer)}, now)
         except OAuthError as error:
             self._refused(form, error)

@@ -16,11 +16,14 @@ from ostiary.event_log import event_log
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.errors import ServerError, TooManyRequests, Unavailable
-from ostiary.storage.errors import StorageError
+from ostiary.storage.errors import SealedOtherwise, StorageError
 from ostiary.telemetry.audit import Audit
 from ostiary.transport.inline_http import Answer, Door, Request
 
 log = event_log("ostiary.authserver")
+
+_AWAY = "the server cannot reach its store; nothing was spent"
+_UNBELIEVED = "the server does not believe what its store has of this; nothing was spent"
 
 Handler = Callable[[FormRequest], Awaitable[Answer]]
 """Answers one request, or raises OAuthError or StorageError."""
@@ -41,7 +44,7 @@ def door(handler: Handler, *, url: str, read: Callable[..., FormRequest], audit:
             return error_answer(error, basic=_tried_basic(request))
         except StorageError as error:
             log.error("store_failed", endpoint=url, reason=str(error))  # noqa: TRY400 - its trace says nothing more
-            return error_answer(Unavailable("the server cannot reach its store; nothing was spent"))
+            return error_answer(Unavailable(_UNBELIEVED if isinstance(error, SealedOtherwise) else _AWAY))
         except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not to the caller
             log.error("request_crashed", endpoint=url, exception=crash_text(error))  # noqa: TRY400
             return error_answer(ServerError("something broke in the server; its log says what"))

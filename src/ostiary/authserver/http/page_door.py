@@ -17,7 +17,7 @@ from ostiary.event_log import event_log
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.errors import InvalidRequest, TooManyRequests, Unavailable
 from ostiary.oauth.server.parameters import Parameters, read_parameters
-from ostiary.storage.errors import StorageError
+from ostiary.storage.errors import SealedOtherwise, StorageError
 
 log = event_log("ostiary.authserver")
 
@@ -43,6 +43,10 @@ PageHandler = Callable[[Request], Awaitable[Response]]
 """Answers one request, or raises PageRefused, OAuthError or StorageError."""
 
 
+_AWAY = "Our storage does not answer."
+_UNBELIEVED = "What our storage has of this was changed or is damaged. Whoever runs this server has to look."
+
+
 def page_door(handler: PageHandler) -> PageHandler:
     """The handler, as a route has it: it raises nothing."""
 
@@ -55,9 +59,8 @@ def page_door(handler: PageHandler) -> PageHandler:
             return _page(request, _in_words(error), retry_after=getattr(error, "retry_after", None))
         except StorageError as error:
             log.error("store_failed", endpoint=request.url.path, reason=str(error))  # noqa: TRY400 - its trace says nothing more
-            away = PageRefused(
-                "We cannot do this right now", "Our storage does not answer.", TRY_AGAIN, status=503
-            )
+            reason = _UNBELIEVED if isinstance(error, SealedOtherwise) else _AWAY
+            away = PageRefused("We cannot do this right now", reason, TRY_AGAIN, status=503)
             return _page(request, away, retry_after=Unavailable("").retry_after)
         except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not on the page
             trace = crash_text(error)

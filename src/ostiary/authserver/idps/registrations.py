@@ -6,6 +6,7 @@ Earlier registrations stay: tokens are renewed with the client that got them.
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
@@ -44,7 +45,7 @@ class Registrations:
 
         def look(connection: Connection) -> RegisteredClient | None:
             for row in connection.execute(wanted):
-                kept = self._store.open(row.sealed, _Kept, table=upstream_clients, key=row.id)
+                kept = self._store.open(row.sealed, _Kept, table=upstream_clients, row=row)
                 lives = kept.secret_expires_at is None or kept.secret_expires_at - EARLY > now
                 if lives and kept.redirect_uri == redirect_uri:
                     return _client(row.client_id, kept)
@@ -65,7 +66,7 @@ class Registrations:
             row = connection.execute(wanted).one_or_none()
             if row is None:
                 return None
-            kept = self._store.open(row.sealed, _Kept, table=upstream_clients, key=row.id)
+            kept = self._store.open(row.sealed, _Kept, table=upstream_clients, row=row)
             return _client(row.client_id, kept)
 
         return await self._store.read(look)
@@ -74,17 +75,16 @@ class Registrations:
         self, idp: str, issuer: str, client: RegisteredClient, *, redirect_uri: str, now: float
     ) -> None:
         """A new one."""
-        key = str(uuid.uuid4())
         kept = _Kept(redirect_uri, client.client_secret, client.auth_method, client.secret_expires_at)
-        row = insert(upstream_clients).values(
-            id=key,
-            idp=idp,
-            issuer=issuer,
-            client_id=client.client_id,
-            sealed=self._store.seal(kept, table=upstream_clients, key=key),
-            registered_at=now,
-        )
-        await self._store.transaction(lambda connection: connection.execute(row))
+        row: dict[str, Any] = {
+            "id": str(uuid.uuid4()),
+            "idp": idp,
+            "issuer": issuer,
+            "client_id": client.client_id,
+            "registered_at": now,
+        }
+        row["sealed"] = self._store.seal(kept, table=upstream_clients, row=row)
+        await self._store.transaction(lambda connection: connection.execute(insert(upstream_clients), row))
 
     async def give_up(self, idp: str, issuer: str, client_id: str, *, now: float) -> None:
         """The server knows it no more: the next sign-in registers anew."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -22,7 +23,9 @@ class Interaction:
     """An interaction as it stands in the store."""
 
     id: str = field(repr=False)
+    browser_hash: str
     version: int
+    expires_at: float
     state: InteractionState
 
     @property
@@ -35,49 +38,39 @@ def create_interaction(
     connection: Connection, store: Store, state: InteractionState, *, browser_hash: str, expires_at: float
 ) -> Interaction:
     """A new one."""
-    interaction_id = secrets.token_urlsafe(32)
-    key = digest(interaction_id)
-    connection.execute(
-        insert(walks).values(
-            walk_hash=key,
-            browser_hash=browser_hash,
-            sealed=store.seal(state, table=walks, key=key),
-            version=1,
-            expires_at=expires_at,
-        )
-    )
-    return Interaction(interaction_id, 1, state)
+    interaction = Interaction(secrets.token_urlsafe(32), browser_hash, 1, expires_at, state)
+    connection.execute(insert(walks), _sealed_row(interaction, store))
+    return interaction
 
 
 def find_interaction(
     connection: Connection, store: Store, interaction_id: str, *, browser_hash: str, now: float
 ) -> Interaction | None:
     """The interaction of this browser; None for another's, and for one that has ended or expired."""
-    key = digest(interaction_id)
     found = connection.execute(
-        select(_row.sealed, _row.version).where(
-            _row.walk_hash == key, _row.browser_hash == browser_hash, _row.expires_at > now
+        select(walks).where(
+            _row.walk_hash == digest(interaction_id), _row.browser_hash == browser_hash, _row.expires_at > now
         )
     ).first()
     if found is None:
         return None
-    return Interaction(
-        interaction_id, found.version, store.open(found.sealed, InteractionState, table=walks, key=key)
-    )
+    state = store.open(found.sealed, InteractionState, table=walks, row=found)
+    return Interaction(interaction_id, browser_hash, found.version, found.expires_at, state)
 
 
 def replace_state(
     connection: Connection, store: Store, interaction: Interaction, state: InteractionState
 ) -> Interaction | None:
     """The interaction with this state; None when it was changed or ended meanwhile."""
-    key = digest(interaction.id)
-    changed = connection.execute(
+    changed = replace(interaction, version=interaction.version + 1, state=state)
+    row = _sealed_row(changed, store)
+    done = connection.execute(
         update(walks)
-        .where(_row.walk_hash == key, _row.version == interaction.version)
-        .values(sealed=store.seal(state, table=walks, key=key), version=interaction.version + 1)
+        .where(_row.walk_hash == row["walk_hash"], _row.version == interaction.version)
+        .values(sealed=row["sealed"], version=changed.version)
         .returning(_row.version)
     ).first()
-    return None if changed is None else Interaction(interaction.id, interaction.version + 1, state)
+    return None if done is None else changed
 
 
 def finish_interaction(connection: Connection, interaction: Interaction) -> bool:
@@ -90,3 +83,13 @@ def delete_interaction(connection: Connection, interaction: Interaction) -> bool
     """End it without a code, however it stands. False when it had ended."""
     dropped = delete(walks).where(_row.walk_hash == digest(interaction.id)).returning(_row.version)
     return connection.execute(dropped).first() is not None
+
+
+def _sealed_row(interaction: Interaction, store: Store) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "walk_hash": digest(interaction.id),
+        "browser_hash": interaction.browser_hash,
+        "version": interaction.version,
+        "expires_at": interaction.expires_at,
+    }
+    return row | {"sealed": store.seal(interaction.state, table=walks, row=row)}

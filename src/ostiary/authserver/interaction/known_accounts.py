@@ -40,7 +40,7 @@ def find_known_accounts(
     """Of this person, towards this owner."""
     if identity is None:
         return KnownAccounts()
-    user_id = find_user(connection, identity)
+    user_id = find_user(connection, store, identity)
     if user_id is None:
         return KnownAccounts()
     choices = remembered_choices(connection, user_id, owner)

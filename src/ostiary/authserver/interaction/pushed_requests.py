@@ -7,6 +7,7 @@ requests, and for as long as a browser needs to arrive.
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, delete, insert
@@ -92,27 +93,29 @@ async def resolve_request_uri(
     key = digest(parameters.require("request_uri").removeprefix(URN))
     client_id = parameters.require("client_id")
 
-    def take(connection: Connection) -> bytes | None:
-        return connection.execute(
+    def take(connection: Connection) -> _Pushed | None:
+        row = connection.execute(
             delete(pushed_requests)
             .where(_row.uri_hash == key, _row.client_id == client_id, _row.expires_at > now)
-            .returning(_row.sealed)
-        ).scalar_one_or_none()
+            .returning(pushed_requests)
+        ).one_or_none()
+        return (
+            None if row is None else context.store.open(row.sealed, _Pushed, table=pushed_requests, row=row)
+        )
 
-    sealed = await context.store.transaction(take)
-    if sealed is None:
+    pushed = await context.store.transaction(take)
+    if pushed is None:
         raise InvalidRequestUri("the request_uri is unknown, used, expired, or another client's")
-    return read_parameters(context.store.open(sealed, _Pushed, table=pushed_requests, key=key).parameters)
+    return read_parameters(pushed.parameters)
 
 
 async def _keep(context: InteractionContext, client: Client, parameters: Parameters, now: float) -> str:
     reference = secrets.token_urlsafe(32)
-    key = digest(reference)
-    row = {
-        "uri_hash": key,
+    row: dict[str, Any] = {
+        "uri_hash": digest(reference),
         "client_id": client.client_id,
-        "sealed": context.store.seal(_Pushed(parameters.encoded()), table=pushed_requests, key=key),
         "expires_at": now + LIFETIME,
     }
+    row["sealed"] = context.store.seal(_Pushed(parameters.encoded()), table=pushed_requests, row=row)
     await context.store.transaction(lambda connection: connection.execute(insert(pushed_requests), row))
     return reference

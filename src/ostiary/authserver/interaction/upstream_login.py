@@ -80,20 +80,14 @@ async def begin_login(
     state = secrets.token_urlsafe(32)
     departure = await idp.begin(state=state, redirect_uri=callback_url(context, idp.name), options=options)
     step = PendingLogin(purpose, departure.memory)
-    key = digest(state)
-
-    def remember(connection: Connection) -> None:
-        connection.execute(
-            insert(upstream_states).values(
-                state_hash=key,
-                browser_hash=browser_hash,
-                idp=idp.name,
-                sealed=context.store.seal(step, table=upstream_states, key=key),
-                expires_at=now + context.life.sign_in.total_seconds(),
-            )
-        )
-
-    await context.store.transaction(remember)
+    row = {
+        "state_hash": digest(state),
+        "browser_hash": browser_hash,
+        "idp": idp.name,
+        "expires_at": now + context.life.sign_in.total_seconds(),
+    }
+    row["sealed"] = context.store.seal(step, table=upstream_states, row=row)
+    await context.store.transaction(lambda connection: connection.execute(insert(upstream_states), row))
     return departure.url
 
 
@@ -131,9 +125,10 @@ def callback_url(context: InteractionContext, idp_name: str) -> str:
 async def _take(
     context: InteractionContext, key: str, idp_name: str, browser_hash: str, now: float
 ) -> PendingLogin | None:
-    def take(connection: Connection) -> bytes | None:
-        columns = upstream_states.c
-        return connection.execute(
+    store, columns = context.store, upstream_states.c
+
+    def take(connection: Connection) -> PendingLogin | None:
+        row = connection.execute(
             delete(upstream_states)
             .where(
                 columns.state_hash == key,
@@ -141,10 +136,8 @@ async def _take(
                 columns.idp == idp_name,
                 columns.expires_at > now,
             )
-            .returning(columns.sealed)
-        ).scalar_one_or_none()
+            .returning(upstream_states)
+        ).one_or_none()
+        return None if row is None else store.open(row.sealed, PendingLogin, table=upstream_states, row=row)
 
-    sealed = await context.store.transaction(take)
-    return (
-        None if sealed is None else context.store.open(sealed, PendingLogin, table=upstream_states, key=key)
-    )
+    return await store.transaction(take)

@@ -30,16 +30,13 @@ def keep_offer(
 ) -> str:
     """Keep it for the browser's answer. Gives what the form names it by."""
     offer_id = secrets.token_urlsafe(32)
-    key = _key(offer_id)
-    connection.execute(
-        insert(walks).values(
-            walk_hash=key,
-            browser_hash=browser_hash,
-            sealed=store.seal(offer, table=walks, key=key),
-            version=1,
-            expires_at=expires_at,
-        )
-    )
+    row = {
+        "walk_hash": _key(offer_id),
+        "browser_hash": browser_hash,
+        "version": 1,
+        "expires_at": expires_at,
+    }
+    connection.execute(insert(walks), row | {"sealed": store.seal(offer, table=walks, row=row)})
     return offer_id
 
 
@@ -47,13 +44,12 @@ def take_offer(
     connection: Connection, store: Store, offer_id: str, *, browser_hash: str, now: float
 ) -> Offer | None:
     """Once, by the browser that it waits for; None for any other."""
-    key = _key(offer_id)
-    sealed = connection.execute(
+    row = connection.execute(
         delete(walks)
-        .where(_row.walk_hash == key, _row.browser_hash == browser_hash, _row.expires_at > now)
-        .returning(_row.sealed)
-    ).scalar_one_or_none()
-    return None if sealed is None else store.open(sealed, Offer, table=walks, key=key)
+        .where(_row.walk_hash == _key(offer_id), _row.browser_hash == browser_hash, _row.expires_at > now)
+        .returning(walks)
+    ).one_or_none()
+    return None if row is None else store.open(row.sealed, Offer, table=walks, row=row)
 
 
 def _key(offer_id: str) -> str:

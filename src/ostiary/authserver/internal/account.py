@@ -15,7 +15,8 @@ from ostiary.authserver.resources import Resources
 from ostiary.authserver.sessions.session import Session
 from ostiary.authserver.sessions.session import find as find_session
 from ostiary.authserver.tokens.revoked_tokens import is_revoked
-from ostiary.authserver.upstream_grants import offline_access, session_grants
+from ostiary.authserver.upstream_grants import offline_access
+from ostiary.authserver.upstream_grants.grant import of_session
 from ostiary.oauth.server.entitlement import (
     NoEntitlement,
     NotEntitled,
@@ -62,11 +63,11 @@ class Accounts:
         tsid_hash = digest(tsid or claims["jti"])
 
         def read(connection: Connection) -> tuple[Session | None, dict[str, str], bool]:
-            return (
-                find_session(connection, self.store, tsid_hash),
-                session_grants.newest_by_idp(connection, tsid_hash),
-                is_revoked(connection, claims),
-            )
+            session = find_session(connection, self.store, tsid_hash)
+            whose = ("", "") if session is None else (session.user_id, session.owner)
+            grants = of_session(connection, self.store, tsid_hash, user_id=whose[0], owner=whose[1])
+            newest = {grant.idp: grant.id for grant in grants}
+            return session, newest, is_revoked(connection, claims)
 
         session, grants, was_revoked = await self.store.read(read)
         resource = require_owner(workload, self._resource(token.audience))
@@ -90,6 +91,7 @@ class Accounts:
         grant_id = await self.store.read(
             lambda connection: offline_access.newest_allowed(
                 connection,
+                self.store,
                 user_id=token.subject,
                 owner=resource.owner_identity,
                 idp=idp,

@@ -114,7 +114,7 @@ class AuthServer:
 
     async def __aenter__(self) -> Self:
         """Raises StorageError: without a store and a key nothing can be issued; and IdpRepointed."""
-        await self.services.store.database.prepare()
+        await self.services.store.prepare(now=self.services.clock())
         entries = {entry.name: entry for entry in self.settings.upstream_idps}
         await pin_issuers(self.services.store, self.services.idps, entries)
         await refresh_keys(self.services)

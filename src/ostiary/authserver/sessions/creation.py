@@ -16,7 +16,7 @@ from ostiary.authserver.clients.registration_limit import let_in
 from ostiary.authserver.config.settings import TokenSettings
 from ostiary.authserver.resources import Target
 from ostiary.authserver.sessions import refresh_tokens, users
-from ostiary.authserver.sessions.session import Session, SessionSecret
+from ostiary.authserver.sessions.session import Session, SessionSecret, seal_session
 from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.authserver.upstream_grants import session_grants
 from ostiary.authserver.upstream_grants.account_replacement import (
@@ -27,7 +27,6 @@ from ostiary.authserver.upstream_grants.account_replacement import (
 from ostiary.authserver.upstream_grants.disconnect import Disconnector
 from ostiary.authserver.upstream_grants.upsert import upsert
 from ostiary.oauth.server.client import REFRESH_TOKEN, Client
-from ostiary.oauth.server.scope import write_scope
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import token_sessions
 from ostiary.storage.store import Store, digest
@@ -95,12 +94,12 @@ def create_session(
         revalidated_at=now,
         expires_at=ends_at(life, created_at=now, now=now, renewable=renewable),
     )
-    _INSERT.run(connection, _row(session, store, now))
+    _INSERT.run(connection, seal_session(session, store) | {"used_at": now})
     let_in(connection, grant.client_id, now=now)
     _point_to_grants(connection, session, new, grant_ids)
     token = None
     if renewable:
-        token = refresh_tokens.issue(connection, tsid_hash, now=now, expires_at=session.expires_at)
+        token = refresh_tokens.issue(connection, store, tsid_hash, now=now, expires_at=session.expires_at)
     return SessionCreated(session, token, grant.accounts, replaced)
 
 
@@ -153,22 +152,6 @@ def _secret(new: NewSession, grant_ids: Sequence[str]) -> SessionSecret:
         grant_id=grant_ids[0] if grant_ids else None,
         confirmation=dict(new.confirmation or {}) if bound else None,
     )
-
-
-def _row(session: Session, store: Store, now: float) -> dict[str, Any]:
-    return {
-        "tsid_hash": session.tsid_hash,
-        "user_id": session.user_id,
-        "client_id": session.client_id,
-        "owner": session.owner,
-        "resource": session.resource,
-        "scopes": write_scope(session.scopes),
-        "sealed": store.seal(session.secret, table=token_sessions, key=session.tsid_hash),
-        "created_at": now,
-        "used_at": now,
-        "revalidated_at": now,
-        "expires_at": session.expires_at,
-    }
 
 
 def _point_to_grants(

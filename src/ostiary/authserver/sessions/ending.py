@@ -1,6 +1,7 @@
 """A session ends: nothing that it gave is worth anything any more, and its accounts may go.
 
-Its row stays for a while, so that whoever keeps something of it hears of its end.
+Its row stays for a while, so that whoever keeps something of it hears of its end. What was sealed in it goes
+at once: a session that ended cannot be made to go on.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _GONE = (_row.tsid_hash, _row.user_id, _row.client_id, _row.owner, _row.resource
 _END = (
     update(token_sessions)
     .where(_row.tsid_hash == bindparam("which"), _row.ended_at.is_(None))
-    .values(ended_at=bindparam("at"), ended_because=bindparam("why"))
+    .values(ended_at=bindparam("at"), ended_because=bindparam("why"), sealed=b"")
     .returning(*_GONE)
 )
 

@@ -28,7 +28,8 @@ _FIND = Prepared(
         _row.issued_at,
         _row.expires_at.label("token_expires_at"),
         _row.spent_at,
-        _row.successor,
+        _row.successor_hash,
+        _row.sealed.label("token_sealed"),
         _successor.c.spent_at.label("successor_spent_at"),
     )
     .join_from(refresh_tokens, token_sessions, token_sessions.c.tsid_hash == _row.tsid_hash)
@@ -38,9 +39,7 @@ _FIND = Prepared(
 _SPEND = Prepared(
     update(refresh_tokens)
     .where(_row.token_hash == bindparam("which"), _row.spent_at.is_(None))
-    .values(
-        spent_at=bindparam("at"), successor_hash=bindparam("next_hash"), successor=bindparam("next_sealed")
-    )
+    .values(spent_at=bindparam("at"), successor_hash=bindparam("next_hash"), sealed=bindparam("next_sealed"))
     .returning(_row.token_hash)
 )
 
@@ -65,9 +64,10 @@ class StoredRefreshToken:
     issued_at: float
     expires_at: float
     spent_at: float | None
+    successor_hash: str | None
     successor_spent: bool
-    successor: bytes | None = field(repr=False)
-    """Sealed."""
+    sealed: bytes = field(repr=False)
+    """Of a spent one, the successor."""
 
     @property
     def state(self) -> RefreshState:
@@ -77,27 +77,33 @@ class StoredRefreshToken:
         )
 
 
-def issue(connection: Connection, tsid_hash: str, *, now: float, expires_at: float) -> str:
+def issue(connection: Connection, store: Store, tsid_hash: str, *, now: float, expires_at: float) -> str:
     """The first token of a session."""
     token = secrets.token_urlsafe(32)
-    _INSERT.run(connection, _new(token, tsid_hash, now, expires_at))
+    _insert(connection, store, token, tsid_hash, now, expires_at)
     return token
 
 
 def find(connection: Connection, store: Store, token: str) -> StoredRefreshToken | None:
-    """The token that somebody presents; None when we never gave it, or forgot it long ago."""
+    """The token that somebody presents; None when we never gave it, or forgot it long ago.
+
+    Raises SealedOtherwise.
+    """
     row = _FIND.first(connection, {"which": digest(token)})
     if row is None:
         return None
-    return StoredRefreshToken(
+    found = StoredRefreshToken(
         row.token_hash,
         read_row(row, store),
         row.issued_at,
         row.token_expires_at,
         row.spent_at,
+        row.successor_hash,
         row.successor_spent_at is not None,
-        row.successor,
+        row.token_sealed,
     )
+    store.check_row(found.sealed, table=refresh_tokens, row=_covered(found))
+    return found
 
 
 def rotate(
@@ -105,23 +111,44 @@ def rotate(
 ) -> str | None:
     """Spend it and give its successor; None when somebody else did so just now."""
     token = secrets.token_urlsafe(32)
-    spent = {
+    spent = _covered(presented) | {"spent_at": now, "successor_hash": digest(token)}
+    change = {
         "which": presented.token_hash,
         "at": now,
-        "next_hash": digest(token),
-        "next_sealed": store.seal(Successor(token), table=refresh_tokens, key=presented.token_hash),
+        "next_hash": spent["successor_hash"],
+        "next_sealed": store.seal(Successor(token), table=refresh_tokens, row=spent),
     }
-    if _SPEND.first(connection, spent) is None:
+    if _SPEND.first(connection, change) is None:
         return None
-    _INSERT.run(connection, _new(token, presented.session.tsid_hash, now, expires_at))
+    _insert(connection, store, token, presented.session.tsid_hash, now, expires_at)
     return token
 
 
 def given_successor(store: Store, presented: StoredRefreshToken) -> str:
     """The successor of a spent token, once more."""
-    sealed = presented.successor or b""
-    return store.open(sealed, Successor, table=refresh_tokens, key=presented.token_hash).token
+    return store.open(presented.sealed, Successor, table=refresh_tokens, row=_covered(presented)).token
 
 
-def _new(token: str, tsid_hash: str, now: float, expires_at: float) -> dict[str, Any]:
-    return {"token_hash": digest(token), "tsid_hash": tsid_hash, "issued_at": now, "expires_at": expires_at}
+def _insert(
+    connection: Connection, store: Store, token: str, tsid_hash: str, now: float, expires_at: float
+) -> None:
+    row: dict[str, Any] = {
+        "token_hash": digest(token),
+        "tsid_hash": tsid_hash,
+        "issued_at": now,
+        "expires_at": expires_at,
+        "spent_at": None,
+        "successor_hash": None,
+    }
+    _INSERT.run(connection, row | {"sealed": store.seal_row(refresh_tokens, row)})
+
+
+def _covered(token: StoredRefreshToken) -> dict[str, Any]:
+    return {
+        "token_hash": token.token_hash,
+        "tsid_hash": token.session.tsid_hash,
+        "issued_at": token.issued_at,
+        "expires_at": token.expires_at,
+        "spent_at": token.spent_at,
+        "successor_hash": token.successor_hash,
+    }

@@ -8,7 +8,7 @@ neither, there is nothing to ask with, and the session ends by its own time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import Connection, update
@@ -23,7 +23,8 @@ from ostiary.authserver.idps.idp import (
     KnowsByAccessToken,
 )
 from ostiary.authserver.sessions.ending import EndReason, SessionEnder, SessionMustEnd
-from ostiary.authserver.sessions.session import Session
+from ostiary.authserver.sessions.session import Session, seal_session
+from ostiary.authserver.sessions.session import find as find_session
 from ostiary.authserver.upstream_grants.grant import UpstreamGrant, find
 from ostiary.authserver.upstream_grants.renewal import Renewals
 from ostiary.oauth.server.errors import Unavailable
@@ -73,11 +74,9 @@ class Revalidator:
             sentence = OF_NO_USE if error.may_have_spent else DOWN
             raise Unavailable(sentence, retry_after=wait, detail=str(error)) from None
 
-        def remember(connection: Connection) -> None:
-            which = update(token_sessions).where(_row.tsid_hash == session.tsid_hash)
-            connection.execute(which.values(revalidated_at=now))
-
-        await self.store.transaction(remember)
+        await self.store.transaction(
+            lambda connection: _remember(connection, self.store, session.tsid_hash, now)
+        )
 
     def must_revalidate(self, session: Session, *, now: float) -> bool:
         """Whether it is time to, as far as the session itself tells."""
@@ -111,3 +110,17 @@ class Revalidator:
                 said = entry.revalidate
                 return said.total_seconds() if isinstance(said, timedelta) else said
         return "never"
+
+
+def _remember(connection: Connection, store: Store, tsid_hash: str, now: float) -> None:
+    """If nobody changes the session at the same moment; else the next refresh asks once more."""
+    session = find_session(connection, store, tsid_hash)
+    if session is None or session.ended_at is not None:
+        return
+    sealed = seal_session(replace(session, revalidated_at=now), store)["sealed"]
+    as_seen = update(token_sessions).where(
+        _row.tsid_hash == tsid_hash,
+        _row.ended_at.is_(None),
+        _row.revalidated_at == session.revalidated_at,
+    )
+    connection.execute(as_seen.values(revalidated_at=now, sealed=sealed))

@@ -10,17 +10,12 @@ import msgspec
 from sqlalchemy import Connection, bindparam, select
 
 from ostiary.authserver.upstream_account import Identity
-from ostiary.oauth.server.scope import read_scope
+from ostiary.oauth.server.scope import read_scope, write_scope
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import token_sessions
 from ostiary.storage.store import Store
 
 _row = token_sessions.c
-_IS_LIVE = Prepared(
-    select(_row.tsid_hash).where(
-        _row.tsid_hash == bindparam("which"), _row.ended_at.is_(None), _row.expires_at > bindparam("at")
-    )
-)
 _FIND = Prepared(select(token_sessions).where(_row.tsid_hash == bindparam("which")))
 
 
@@ -47,6 +42,10 @@ class SessionSecret(msgspec.Struct, frozen=True, omit_defaults=True):
     __str__ = __repr__
 
 
+_FORGOTTEN = SessionSecret("", Identity("", ""), 0)
+"""What is left when a session has ended: its seal is gone, so that nobody can have it go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """A token session as it is stored; times in seconds since the epoch."""
@@ -60,6 +59,7 @@ class Session:
     """Canonical."""
     scopes: tuple[str, ...]
     secret: SessionSecret = field(repr=False)
+    """Of an ended one, nothing."""
     created_at: float
     revalidated_at: float
     """When its person last proved to exist."""
@@ -95,18 +95,20 @@ class Session:
 
 
 def find(connection: Connection, store: Store, tsid_hash: str) -> Session | None:
-    """A session, ended or not."""
+    """A session, ended or not. Raises SealedOtherwise."""
     row = _FIND.first(connection, {"which": tsid_hash})
     return None if row is None else read_row(row, store)
 
 
-def is_live(connection: Connection, tsid_hash: str, *, now: float) -> bool:
-    """Whether its tokens are worth anything."""
-    return _IS_LIVE.first(connection, {"which": tsid_hash, "at": now}) is not None
+def is_live(connection: Connection, store: Store, tsid_hash: str, *, now: float) -> bool:
+    """Whether its tokens are worth anything. Raises SealedOtherwise."""
+    session = find(connection, store, tsid_hash)
+    return session is not None and session.lives(now)
 
 
 def read_row(row: Any, store: Store) -> Session:
-    """The session in a row that has the columns of `token_sessions`."""
+    """The session in a row that has the columns of `token_sessions`. Raises SealedOtherwise."""
+    ended = row.ended_at is not None
     return Session(
         row.tsid_hash,
         row.user_id,
@@ -114,9 +116,25 @@ def read_row(row: Any, store: Store) -> Session:
         row.owner,
         row.resource,
         read_scope(row.scopes),
-        store.open(row.sealed, SessionSecret, table=token_sessions, key=row.tsid_hash),
+        _FORGOTTEN if ended else store.open(row.sealed, SessionSecret, table=token_sessions, row=row),
         row.created_at,
         row.revalidated_at,
         row.expires_at,
         row.ended_at,
     )
+
+
+def seal_session(session: Session, store: Store) -> dict[str, Any]:
+    """What its row says, but for when it was used, with the seal on it."""
+    row: dict[str, Any] = {
+        "tsid_hash": session.tsid_hash,
+        "user_id": session.user_id,
+        "client_id": session.client_id,
+        "owner": session.owner,
+        "resource": session.resource,
+        "scopes": write_scope(session.scopes),
+        "created_at": session.created_at,
+        "revalidated_at": session.revalidated_at,
+        "expires_at": session.expires_at,
+    }
+    return row | {"sealed": store.seal(session.secret, table=token_sessions, row=row)}

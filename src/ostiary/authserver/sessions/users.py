@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from ostiary.authserver.upstream_account import Identity
 from ostiary.storage.inserts import prepared_insert
@@ -22,20 +22,17 @@ if TYPE_CHECKING:
 _row = users.c
 
 
-def _upsert(*seen: str) -> Prepared:
-    """Insert, or bring up to date what is seen; the id of the one row that there is then."""
-
-    def finished(insert: Insert) -> ReturningInsert[tuple[str]]:
-        values = {name: insert.excluded[name] for name in seen}
-        upsert = insert.on_conflict_do_update(index_elements=[_row.issuer, _row.subject], set_=values)
-        return upsert.returning(_row.id)
-
-    return prepared_insert(users, finished)
+def _upsert(insert: Insert) -> ReturningInsert[tuple[str, str, str, bytes]]:
+    """Insert, or note that they were seen; the one row that there is then, with the seal that it had."""
+    upsert = insert.on_conflict_do_update(
+        index_elements=[_row.issuer, _row.subject], set_={"seen_at": insert.excluded.seen_at}
+    )
+    return upsert.returning(_row.id, _row.issuer, _row.subject, _row.sealed)
 
 
-_SIGN_IN = _upsert("sealed", "seen_at")
-_SEEN = _upsert("seen_at")
-_FIND = select(_row.issuer, _row.subject, _row.sealed).where(_row.id == bindparam("which"))
+_SIGN_IN = prepared_insert(users, _upsert)
+_UPDATE = Prepared(update(users).where(_row.id == bindparam("which")))
+_FIND = select(_row.id, _row.issuer, _row.subject, _row.sealed)
 
 
 class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,30 +50,34 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
 def sign_in(connection: Connection, store: Store, identity: Identity, *, now: float) -> str:
     """Who this is, here: our subject, made at the first time. now: seconds since the epoch.
 
-    What people read of them stays when nothing of it is said, as in most assertions.
+    What people read of them stays when nothing of it is said, as in most assertions. Raises SealedOtherwise:
+    whoever signs in as somebody whose row was changed is nobody here.
     """
     profile = Profile(identity.name, identity.email)
-    row = {
-        "id": str(uuid.uuid4()),
-        "issuer": identity.issuer,
-        "subject": identity.subject,
-        "sealed": store.seal(profile, table=users, key=_place(identity.issuer, identity.subject)),
-        "created_at": now,
-        "seen_at": now,
-    }
-    statement = _SIGN_IN if profile.display_name else _SEEN
-    return str(statement.first(connection, row).id)
+    new = {"id": str(uuid.uuid4()), "issuer": identity.issuer, "subject": identity.subject}
+    sealed = store.seal(profile, table=users, row=new)
+    row = _SIGN_IN.first(connection, {**new, "sealed": sealed, "created_at": now, "seen_at": now})
+    if row.id != new["id"]:
+        known = store.open(row.sealed, Profile, table=users, row=row)
+        if profile.display_name and profile != known:
+            sealed = store.seal(profile, table=users, row=new | {"id": row.id})
+            _UPDATE.run(connection, {"which": row.id, "sealed": sealed})
+    return str(row.id)
 
 
-def find_user(connection: Connection, identity: Identity) -> str | None:
-    """Who this is, here; None for somebody who never signed in."""
-    wanted = select(_row.id).where(_row.issuer == identity.issuer, _row.subject == identity.subject)
-    return connection.execute(wanted).scalar_one_or_none()
+def find_user(connection: Connection, store: Store, identity: Identity) -> str | None:
+    """Who this is, here; None for somebody who never signed in. Raises SealedOtherwise."""
+    wanted = _FIND.where(_row.issuer == identity.issuer, _row.subject == identity.subject)
+    row = connection.execute(wanted).one_or_none()
+    if row is None:
+        return None
+    store.check_row(row.sealed, table=users, row=row)
+    return str(row.id)
 
 
-def is_user(connection: Connection, user_id: str, identity: Identity) -> bool:
-    """Whether this is who the user is."""
-    return find_user(connection, identity) == user_id
+def is_user(connection: Connection, store: Store, user_id: str, identity: Identity) -> bool:
+    """Whether this is who the user is. Raises SealedOtherwise."""
+    return find_user(connection, store, identity) == user_id
 
 
 def lock(connection: Connection, user_id: str) -> None:
@@ -85,13 +86,6 @@ def lock(connection: Connection, user_id: str) -> None:
 
 
 def find_profile(connection: Connection, store: Store, user_id: str) -> Profile | None:
-    """What people read of a user; None for nobody."""
-    row = connection.execute(_FIND, {"which": user_id}).first()
-    if row is None:
-        return None
-    return store.open(row.sealed, Profile, table=users, key=_place(row.issuer, row.subject))
-
-
-def _place(issuer: str, subject: str) -> str:
-    """What a profile is sealed for: its id is not known before the row is written."""
-    return f"{issuer} {subject}"
+    """What people read of a user; None for nobody. Raises SealedOtherwise."""
+    row = connection.execute(_FIND.where(_row.id == user_id)).first()
+    return None if row is None else store.open(row.sealed, Profile, table=users, row=row)

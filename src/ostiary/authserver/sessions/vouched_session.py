@@ -20,7 +20,7 @@ from ostiary.authserver.config.settings import TokenSettings
 from ostiary.authserver.resources import Target
 from ostiary.authserver.sessions import users
 from ostiary.authserver.sessions.creation import NewSession, create_session, ends_at
-from ostiary.authserver.sessions.session import Session, read_row
+from ostiary.authserver.sessions.session import Session, read_row, seal_session
 from ostiary.authserver.upstream_account import Identity
 from ostiary.oauth.server.client import REFRESH_TOKEN, Client
 from ostiary.oauth.server.scope import write_scope
@@ -137,12 +137,11 @@ def _go_on(
         vouched_by=vouched.person.issuer,
     )
     until = ends_at(life, created_at=session.created_at, now=now)
+    gone_on = replace(session, secret=secret, revalidated_at=now, expires_at=until)
     change = {
         "which": session.tsid_hash,
-        "secret": store.seal(secret, table=token_sessions, key=session.tsid_hash),
+        "secret": seal_session(gone_on, store)["sealed"],
         "now": now,
         "until": until,
     }
-    if connection.execute(_GO_ON, change).first() is None:
-        return None
-    return replace(session, secret=secret, revalidated_at=now, expires_at=until)
+    return None if connection.execute(_GO_ON, change).first() is None else gone_on

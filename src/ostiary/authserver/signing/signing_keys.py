@@ -8,7 +8,7 @@ signs in between without asking anybody.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -42,7 +42,7 @@ UNKNOWN_KID_PAUSE = 1.0
 """Seconds between readings for the sake of a key id that is not there."""
 
 _row = signing_keys.c
-_LATEST = select(func.coalesce(func.max(_row.generation), 0)).scalar_subquery()
+_LATEST = select(func.coalesce(func.max(_row.generation), 0))
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class SigningKeys:
         Of replicas that do so together one makes it, and for the others this is None.
         """
         generation = max((key.generation for key in self._view.keys.values()), default=0) + 1
-        row = self._new_row() | {"generation": generation}
+        key = self._new_key(generation=generation)
+        row = self._row_of(key)
 
         def work(connection: Connection) -> bool:
             statement = insert_or_ignore(connection, signing_keys).values(row).returning(_row.kid)
@@ -132,7 +133,7 @@ class SigningKeys:
 
         made = await self._store.transaction(work)
         await self.read()
-        return row["kid"] if made else None
+        return key.kid if made else None
 
     def all(self) -> list[SigningKey]:
         """Every key that is known, oldest first."""
@@ -149,32 +150,45 @@ class SigningKeys:
         """
         await self.read()
         now = self._clock()
+        key = self._view.keys.get(kid)
+        if key is None:
+            return False
         signing = signing_key(self._view.times, now)
+        ended = self._row_of(replace(key, times=replace(key.times, retires_at=now, gone_at=now)))
         withdraw = update(signing_keys).where(_row.kid == kid, _row.retired_at.is_(None))
-        follow = insert(signing_keys).values(self._new_row() | {"active_at": now, "generation": _LATEST + 1})
+        withdraw = withdraw.values(retired_at=now, sealed=ended["sealed"])
+        follower = self._new_key(generation=0)
+        follower = replace(follower, times=replace(follower.times, active_at=now))
 
         def work(connection: Connection) -> bool:
-            withdrawn = connection.execute(withdraw.values(retired_at=now)).rowcount > 0
+            withdrawn = connection.execute(withdraw).rowcount > 0
             if withdrawn and signing is not None and signing.kid == kid:
-                connection.execute(follow)
+                latest = connection.execute(_LATEST).scalar_one()
+                follow = self._row_of(replace(follower, generation=latest + 1))
+                connection.execute(insert(signing_keys), follow)
             return withdrawn
 
         retired = await self._store.transaction(work)
         await self.read()
         return retired
 
-    def _new_row(self) -> dict[str, Any]:
+    def _new_key(self, *, generation: int) -> SigningKey:
         now = self._clock()
         kid, sealed = new_key(self._settings.algorithm)
         ahead = self._settings.publish_ahead.total_seconds()
         times = new_key_times(self._view.times, now=now, publish_ahead=ahead, kid=kid)
-        return {
-            "kid": kid,
-            "algorithm": self._settings.algorithm,
-            "sealed": self._store.seal(sealed, table=signing_keys, key=kid),
-            "published_at": times.published_at,
-            "active_at": times.active_at,
+        return SigningKey(times, generation, self._settings.algorithm, sealed)
+
+    def _row_of(self, key: SigningKey) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            "kid": key.kid,
+            "generation": key.generation,
+            "algorithm": key.algorithm,
+            "published_at": key.times.published_at,
+            "active_at": key.times.active_at,
+            "retired_at": key.times.retires_at,
         }
+        return row | {"sealed": self._store.seal(key.sealed, table=signing_keys, row=row)}
 
     async def reach_store(self) -> None:
         """Return when the store gives keys now, or none. Raises StorageError."""
@@ -197,7 +211,7 @@ class SigningKeys:
         self._view = _View(keys)
 
     def _opened(self, row: Any) -> SigningKey:
-        sealed = self._store.open(row.sealed, SealedKey, table=signing_keys, key=row.kid)
+        sealed = self._store.open(row.sealed, SealedKey, table=signing_keys, row=row)
         times = KeyTimes(row.published_at, row.active_at, row.retired_at, row.retired_at, kid=row.kid)
         return SigningKey(times, row.generation, row.algorithm, sealed)
 

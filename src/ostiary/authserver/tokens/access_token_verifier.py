@@ -17,7 +17,7 @@ from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.resource_server.access_token import TYPE, require_access_token
-from ostiary.storage.store import digest
+from ostiary.storage.store import Store, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class AccessTokenVerifier:
         return self.verified.remember(token, jwt.kid, verify(jwt, keys))
 
 
-def is_live(connection: Connection, claims: Mapping[str, Any], *, now: float) -> bool:
+def is_live(connection: Connection, store: Store, claims: Mapping[str, Any], *, now: float) -> bool:
     """Whether its session lives, or for a token without one: whether it was not revoked itself."""
     if "tsid" in claims:
-        return session_is_live(connection, digest(claims["tsid"]), now=now)
+        return session_is_live(connection, store, digest(claims["tsid"]), now=now)
     return not is_revoked(connection, claims)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.sql import ColumnElement
 
 from ostiary.authserver.upstream_account import UpstreamTokens
+from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import session_grants, upstream_grants
 from ostiary.storage.store import Store
 
 _row = upstream_grants.c
+_STAYS = frozenset({"id", "user_id", "idp", "account", "client_id", "owner"})
+_OF_SESSION = Prepared(
+    select(upstream_grants)
+    .join(session_grants, session_grants.c.grant_id == _row.id)
+    .where(
+        session_grants.c.tsid_hash == bindparam("which"),
+        _row.user_id == bindparam("person"),
+        _row.owner == bindparam("whose"),
+    )
+    .order_by(_row.connected_at, _row.id)
+)
 
 
 class GrantState(StrEnum):
@@ -81,15 +94,20 @@ def of_owner(connection: Connection, store: Store, *, user_id: str, owner: str) 
     return _found(connection, store, _row.user_id == user_id, _row.owner == owner)
 
 
-def of_session(connection: Connection, store: Store, tsid_hash: str) -> list[UpstreamGrant]:
-    """What a session may use, the oldest first."""
-    pointed = select(session_grants.c.grant_id).where(session_grants.c.tsid_hash == tsid_hash)
-    return _found(connection, store, _row.id.in_(pointed))
+def of_session(
+    connection: Connection, store: Store, tsid_hash: str, *, user_id: str, owner: str
+) -> list[UpstreamGrant]:
+    """What a session may use, the oldest first. user_id and owner: the session's.
+
+    Wherever it is pointed to: what is another person's, or for another owner, is not its.
+    """
+    which = {"which": tsid_hash, "person": user_id, "whose": owner}
+    return [grant_of(row, store) for row in _OF_SESSION.all(connection, which)]
 
 
-def grant_of(row: Row[tuple[object, ...]], store: Store) -> UpstreamGrant:
+def grant_of(row: Any, store: Store) -> UpstreamGrant:
     """A whole row, opened. Raises SealedOtherwise."""
-    secrets = store.open(row.sealed, GrantSecrets, table=upstream_grants, key=row.id)
+    secrets = store.open(row.sealed, GrantSecrets, table=upstream_grants, row=row)
     return UpstreamGrant(
         id=row.id,
         user_id=row.user_id,
@@ -116,11 +134,33 @@ def _found(connection: Connection, store: Store, *where: ColumnElement[bool]) ->
     return [grant_of(row, store) for row in connection.execute(wanted)]
 
 
-def sealed(store: Store, grant_id: str, tokens: UpstreamTokens, label: str | None) -> bytes:
-    """As the row may hold it."""
-    return store.seal(GrantSecrets(tokens, label), table=upstream_grants, key=grant_id)
+def seal_grant(
+    row: Mapping[str, Any], store: Store, tokens: UpstreamTokens, label: str | None
+) -> dict[str, Any]:
+    """The row with these tokens and what it says of them, sealed. row: all else that its seal covers.
+
+    Whoever changes any of it writes all of it.
+    """
+    whole = {**row, "scopes": " ".join(tokens.scopes), "expires_at": tokens.expires_at}
+    return whole | {"sealed": store.seal(GrantSecrets(tokens, label), table=upstream_grants, row=whole)}
 
 
-def joined(scopes: Sequence[str]) -> str:
-    """Scopes as the row has them."""
-    return " ".join(scopes)
+def changed(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What of such a row an update writes: the rest stays, and is in indices that would be written again."""
+    return {name: value for name, value in row.items() if name not in _STAYS}
+
+
+def row_of(grant: UpstreamGrant) -> dict[str, Any]:
+    """What its row says that stays when its tokens change."""
+    return {
+        "id": grant.id,
+        "user_id": grant.user_id,
+        "idp": grant.idp,
+        "issuer": grant.issuer,
+        "account": grant.account,
+        "client_id": grant.client_id,
+        "owner": grant.owner,
+        "connected_at": grant.connected_at,
+        "renewed_at": grant.renewed_at,
+        "version": grant.version,
+    }

@@ -21,12 +21,6 @@ _POINT_TO_EARLIER = insert(session_grants).from_select(
         _grant.idp.in_(bindparam("idps", expanding=True)),
     ),
 )
-_NEWEST = Prepared(
-    select(_grant.idp, _grant.id)
-    .join(session_grants, _row.grant_id == _grant.id)
-    .where(_row.tsid_hash == bindparam("which"))
-    .order_by(_grant.connected_at, _grant.id)
-)
 _OF_SESSION = select(_row.grant_id).where(_row.tsid_hash == bindparam("which"))
 
 
@@ -66,12 +60,6 @@ def grants_of(connection: Connection, tsid_hashes: Sequence[str]) -> list[str]:
         return list(connection.execute(_OF_SESSION, {"which": tsid_hashes[0]}).scalars().all())
     several = select(_row.grant_id).where(_row.tsid_hash.in_(tsid_hashes)).distinct()
     return list(connection.execute(several).scalars().all())
-
-
-def newest_by_idp(connection: Connection, tsid_hash: str) -> dict[str, str]:
-    """The ids of the grants that a session may use, by the names of their providers: of several at one, the
-    one that was connected last."""
-    return {row.idp: row.id for row in _NEWEST.all(connection, {"which": tsid_hash})}
 
 
 def forget_sessions(connection: Connection, tsid_hashes: Sequence[str]) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from sqlalchemy import Connection, Update, case, update
 
 from ostiary.authserver.upstream_account import UpstreamTokens
-from ostiary.authserver.upstream_grants.grant import GrantState, UpstreamGrant, grant_of, joined, sealed
+from ostiary.authserver.upstream_grants.grant import (
+    GrantState,
+    UpstreamGrant,
+    changed,
+    grant_of,
+    row_of,
+    seal_grant,
+)
 from ostiary.storage.schema import upstream_grants
 from ostiary.storage.store import Store
 
@@ -48,16 +55,9 @@ def put(
     connection: Connection, store: Store, seen: UpstreamGrant, tokens: UpstreamTokens, *, now: float
 ) -> bool:
     """New tokens where the ones that we saw still stand, whoever has the claim by now; whether they did."""
-    values = {
-        "sealed": sealed(store, seen.id, tokens, seen.label),
-        "scopes": joined(tokens.scopes),
-        "expires_at": tokens.expires_at,
-        "renewed_at": now,
-        "version": seen.version + 1,
-        "state": GrantState.ACTIVE,
-        "claim_until": 0.0,
-        "claim_holder": None,
-    }
+    kept = row_of(seen) | {"renewed_at": now, "version": seen.version + 1}
+    values = changed(seal_grant(kept, store, tokens, seen.label))
+    values |= {"state": GrantState.ACTIVE, "claim_until": 0.0, "claim_holder": None}
     return connection.execute(_standing(seen).values(values).returning(_row.id)).first() is not None
 
 

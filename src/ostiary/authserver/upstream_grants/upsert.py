@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from ostiary.authserver.idps.back_channel import completed
 from ostiary.authserver.upstream_account import UpstreamAccount
-from ostiary.authserver.upstream_grants.grant import GrantState, grant_of, joined, sealed
+from ostiary.authserver.upstream_grants.grant import GrantState, changed, grant_of, row_of, seal_grant
 from ostiary.storage.inserts import prepared_insert
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import upstream_grants
@@ -51,7 +51,7 @@ def _added(
     connection: Connection, store: Store, user_id: str, owner: str, account: UpstreamAccount, now: float
 ) -> str | None:
     """None when there is one already."""
-    grant_id, tokens = str(uuid.uuid4()), account.tokens
+    grant_id = str(uuid.uuid4())
     row = {
         "id": grant_id,
         "user_id": user_id,
@@ -60,16 +60,13 @@ def _added(
         "account": account.account,
         "client_id": account.client_id,
         "owner": owner,
-        "sealed": sealed(store, grant_id, tokens, account.label),
-        "scopes": joined(tokens.scopes),
-        "state": GrantState.ACTIVE,
-        "expires_at": tokens.expires_at,
         "connected_at": now,
         "renewed_at": now,
         "version": 1,
-        "claim_until": 0.0,
     }
-    return None if _ADD.first(connection, row) is None else grant_id
+    whole = seal_grant(row, store, account.tokens, account.label)
+    whole |= {"state": GrantState.ACTIVE, "claim_until": 0.0}
+    return None if _ADD.first(connection, whole) is None else grant_id
 
 
 def _brought_up_to_date(
@@ -92,17 +89,13 @@ def _brought_up_to_date(
     kept = grant_of(row, store)
     dead = kept.state is GrantState.NEEDS_RECONNECT or kept.issuer != account.issuer
     tokens = account.tokens if dead else completed(account.tokens, kept.tokens)
-    values = {
-        "sealed": sealed(store, kept.id, tokens, account.label or kept.label),
-        "issuer": account.issuer,
-        "scopes": joined(tokens.scopes),
-        "expires_at": tokens.expires_at,
-        "connected_at": now,
-        "renewed_at": now,
-    }
-    if tokens.refresh_token != kept.tokens.refresh_token:
-        values |= {"version": kept.version + 1, "claim_until": 0.0, "claim_holder": None}
-    if dead or tokens.refresh_token != kept.tokens.refresh_token:
+    is_new = tokens.refresh_token != kept.tokens.refresh_token
+    said = {"issuer": account.issuer, "connected_at": now, "renewed_at": now}
+    said |= {"version": kept.version + 1} if is_new else {}
+    values = changed(seal_grant(row_of(kept) | said, store, tokens, account.label or kept.label))
+    if is_new:
+        values |= {"claim_until": 0.0, "claim_holder": None}
+    if dead or is_new:
         values["state"] = GrantState.ACTIVE
     _UPDATE.run(connection, {"which": kept.id, **values})
     return kept.id

@@ -5,5 +5,5 @@ env       its environment
 versions  a file a step
 """
 
-NEWEST = "0003"
+NEWEST = "0004"
 """The last step."""

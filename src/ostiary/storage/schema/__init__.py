@@ -7,13 +7,16 @@
     requests           what is under way: asked, signed in, not yet redeemed; and what may be used once
     clients            who asks
     signing_keys       what our tokens are signed with
+    encryption_keys    under which keys something may be sealed
     upstream_clients   who we are at authorization servers that registered us
 
 Times are seconds since the epoch. A column named `*_hash` holds SHA-256 in hexadecimal, and nothing leads
-back from it; one named `sealed` opens only with the key ring.
+back from it; one named `sealed` opens only with the key ring, and only as long as nobody has changed the
+columns that it covers.
 """
 
 from ostiary.storage.schema.clients import clients
+from ostiary.storage.schema.encryption_keys import encryption_keys
 from ostiary.storage.schema.metadata import metadata
 from ostiary.storage.schema.people import (
     away_permissions,
@@ -43,6 +46,7 @@ __all__ = [
     "clients",
     "codes",
     "device_codes",
+    "encryption_keys",
     "idp_choices",
     "idp_issuers",
     "metadata",

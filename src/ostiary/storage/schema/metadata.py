@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Column, Double, LargeBinary, MetaData, String
@@ -19,6 +20,18 @@ def time_column(name: str, **options: Any) -> Column[float]:
     return Column(name, Double, **options)
 
 
-def sealed_column() -> Column[bytes]:
-    """What opens only with the key ring."""
-    return Column("sealed", LargeBinary, nullable=False)
+def sealed_column(
+    *, covers: str, leaves: Mapping[str, str] | None = None, nullable: bool = False
+) -> Column[bytes]:
+    """What opens only with the key ring, and only while the row is as it was when it was sealed.
+
+    covers: the columns beside the key that decide something. leaves: those that do not, with what whoever
+    changes them by hand gets. A test holds that every column is one or the other.
+    """
+    info = {"covers": tuple(covers.split()), "leaves": leaves or {}}
+    return Column("sealed", LargeBinary, nullable=nullable, info=info)
+
+
+def unsealed(reason: str) -> dict[str, str]:
+    """For a table whose rows have no seal: what whoever changes them by hand gets."""
+    return {"unsealed": reason}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, UniqueConstraint
 
-from ostiary.storage.schema.metadata import metadata, sealed_column, time_column
+from ostiary.storage.schema.metadata import metadata, sealed_column, time_column, unsealed
 
 idp_issuers = Table(
     "idp_issuers",
     metadata,
     Column("name", String(63), primary_key=True),
     Column("issuer", String(2048), nullable=False),
+    info=unsealed(
+        "a server that takes another issuer behind a name without a word, as it does when the row is "
+        "deleted: nobody is carried over, since people are known by issuer and subject"
+    ),
 )
 """Which issuer stood behind an entry's name: another one behind the same name would inherit its people."""
 
@@ -20,7 +24,10 @@ users = Table(
     Column("id", String(36), primary_key=True),
     Column("issuer", String(2048), nullable=False),
     Column("subject", String(255), nullable=False),
-    sealed_column(),
+    sealed_column(
+        covers="issuer subject",
+        leaves={"created_at": "nothing: nobody asks", "seen_at": "nothing: nobody asks"},
+    ),
     time_column("created_at", nullable=False),
     time_column("seen_at", nullable=False),
     UniqueConstraint("issuer", "subject"),
@@ -37,7 +44,15 @@ upstream_grants = Table(
     Column("account", String(255), nullable=False),
     Column("client_id", String(2048), nullable=False),
     Column("owner", String(255), nullable=False),
-    sealed_column(),
+    sealed_column(
+        covers="user_id idp issuer account client_id owner scopes expires_at connected_at renewed_at version",
+        leaves={
+            "state": "a person who has to connect their account again, or a provider that is asked once more "
+            "and refuses",
+            "claim_until": "tokens that are not renewed, or by two at once, which the provider may punish",
+            "claim_holder": "the same",
+        },
+    ),
     Column("scopes", Text, nullable=False),
     Column("state", String(20), nullable=False),
     time_column("expires_at"),
@@ -59,6 +74,7 @@ away_permissions = Table(
     Column("client_id", String(2048), primary_key=True),
     time_column("given_at", nullable=False),
     time_column("until", nullable=False),
+    sealed_column(covers="given_at until"),
 )
 """A person lets a client use an account while they are away, until then."""
 
@@ -71,5 +87,9 @@ idp_choices = Table(
     Column("choice", String(20), nullable=False),
     Column("reason", String(300), nullable=False),
     time_column("made_at", nullable=False),
+    info=unsealed(
+        "a person who is asked to connect an account, or is not, and reads another reason why: connecting "
+        "takes them and their provider"
+    ),
 )
 """An account that was skipped by its person, or refused by the provider."""

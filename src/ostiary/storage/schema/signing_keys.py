@@ -12,7 +12,7 @@ signing_keys = Table(
     Column("kid", String(64), primary_key=True),
     Column("generation", Integer, nullable=False, unique=True),
     Column("algorithm", String(8), nullable=False),
-    sealed_column(),
+    sealed_column(covers="generation algorithm published_at active_at retired_at"),
     time_column("published_at", nullable=False),
     time_column("active_at", nullable=False),
     time_column("retired_at"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, LargeBinary, String, Table
+from sqlalchemy import Column, String, Table
 
-from ostiary.storage.schema.metadata import metadata, time_column
+from ostiary.storage.schema.metadata import metadata, sealed_column, time_column
 
 upstream_clients = Table(
     "upstream_clients",
@@ -13,7 +13,10 @@ upstream_clients = Table(
     Column("idp", String(63), nullable=False, index=True),
     Column("issuer", String(2048), nullable=False),
     Column("client_id", String(2048), nullable=False),
-    Column("sealed", LargeBinary, nullable=False),
+    sealed_column(
+        covers="idp issuer client_id registered_at",
+        leaves={"given_up_at": "a registration that is tried again, and refused by its server"},
+    ),
     time_column("registered_at", nullable=False),
     time_column("given_up_at"),
 )
