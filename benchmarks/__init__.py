@@ -1,7 +1,7 @@
 """How fast we are, beside peers, in one run on one machine.
 
     python -m benchmarks             run all, and rewrite benchmarks/README.md
-    python -m benchmarks start_up    run that one, and rewrite its section
+    python -m benchmarks start_up    run that one, and rewrite its section; or authserver
     python -m benchmarks --quick     see that it works: short runs, without the peer that must be installed
 
     gateway             a tool call through our gateway, nginx and FastMCP's proxy
@@ -9,8 +9,9 @@
     token_trap_table    how often they ask for a token, and whom they make wait
     token_callers       each of them as a client
     counting_servers    what they call, and who gives them tokens
-    authserver          tokens of our authorization server and of oidc-provider
-    authserver_peers    both of them, and codes to redeem
+    authserver          tokens of our authorization server, of oidc-provider and of dex
+    authserver_peers    the first two, and codes to redeem
+    dex_peer            the third, built from `dex/`
     authserver_requests what they are asked
     signatures          what no authorization server can beat
     start_up            what our commands and servers take to start, and FastMCP's and mcp-remote

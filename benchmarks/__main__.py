@@ -18,6 +18,8 @@ def main() -> int:
             print(gateway.run(seconds=1, repeats=1, names=(gateway.UPSTREAM, gateway.NGINX, gateway.OSTIARY)))
         elif sys.argv[1:] == ["start_up"]:
             write_section(PAGE, start_up.run(repeats=5))
+        elif sys.argv[1:] == ["authserver"]:
+            write_section(PAGE, authserver.run(seconds=3, repeats=5))
         else:
             through_gateway = gateway.run(seconds=3, repeats=3)
             at_hand = credentials.run(requests=5000, repeats=5)

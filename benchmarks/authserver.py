@@ -1,4 +1,4 @@
-"""Tokens per second of our authorization server and of oidc-provider, one core each."""
+"""What our authorization server, oidc-provider and dex do in a second of a processor, one core each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ from benchmarks.authserver_peers import (
     their_authserver,
 )
 from benchmarks.authserver_requests import CREDENTIALS, KINDS, Kind
+from benchmarks.dex_peer import DEX, DexUnavailable, dex
 from benchmarks.load import Measured, load
 from benchmarks.report import Row, table
 
@@ -29,6 +30,7 @@ SERVERS: Mapping[str, Callable[[], contextlib.AbstractContextManager[AuthServerP
     OSTIARY: our_authserver,
     OIDC_PROVIDER: their_authserver,
     OIDC_PROVIDER_ON_DISK: partial(their_authserver, on_disk=True),
+    DEX: dex,
 }
 CROWD = 64
 MOST_CODES = {1: 6_000, CROWD: 12_000}
@@ -52,18 +54,23 @@ class Runs:
         self.processor.append(processor)
 
     @property
-    def per_second(self) -> float:
-        """The median with a crowd."""
-        return statistics.median(one.per_second for one in self.crowd)
+    def per_processor_second(self) -> float:
+        """The median with a crowd: so many requests take a second of the processor."""
+        return 1e6 / statistics.median(self.processor)
 
 
-def run(*, seconds: float, repeats: int, kinds: Sequence[Kind] = KINDS, cold: bool = False) -> str:
+def run(*, seconds: float, repeats: int, names: Collection[str] = tuple(SERVERS), cold: bool = False) -> str:
     """The section of the page. cold: nobody is warmed up, for whom the figures are nothing."""
     peers.require("wrk", "taskset")
-    compared = {(kind, name): Runs() for kind in kinds for name in SERVERS if _is_compared(kind, name)}
     signatures = []
     with contextlib.ExitStack() as stack:
-        started = {name: stack.enter_context(start()) for name, start in SERVERS.items()}
+        started = dict(_started(names, stack))
+        compared = {
+            (kind, name): Runs()
+            for kind in KINDS
+            for name, peer in started.items()
+            if _is_compared(kind, name, peer)
+        }
         for kind, name in () if cold else compared:
             _run(kind, started[name], CROWD, 1)
         for _ in range(repeats):
@@ -73,8 +80,16 @@ def run(*, seconds: float, repeats: int, kinds: Sequence[Kind] = KINDS, cold: bo
     return "\n\n".join(["## Tokens", INTRODUCTION, _table(compared, statistics.median(signatures))])
 
 
-def _is_compared(kind: Kind, name: str) -> bool:
-    return kind.stores or name != OIDC_PROVIDER_ON_DISK
+def _started(names: Collection[str], stack: contextlib.ExitStack) -> Iterator[tuple[str, AuthServerPeer]]:
+    for name in names:
+        try:
+            yield name, stack.enter_context(SERVERS[name]())
+        except DexUnavailable as reason:
+            print(f"without dex: {reason}", file=sys.stderr)
+
+
+def _is_compared(kind: Kind, name: str, peer: AuthServerPeer) -> bool:
+    return kind.url(peer) is not None and (kind.stores or name != OIDC_PROVIDER_ON_DISK)
 
 
 def _table(compared: Mapping[tuple[Kind, str], Runs], signatures: float) -> str:
@@ -83,24 +98,27 @@ def _table(compared: Mapping[tuple[Kind, str], Runs], signatures: float) -> str:
             f"{kind.name}: {name}",
             [
                 f"{statistics.median(one.p50 for one in runs.alone):,.0f} µs",
-                f"{runs.per_second:,.0f}",
+                f"{statistics.median(one.per_second for one in runs.crowd):,.0f}",
                 f"{statistics.median(one.p50 for one in runs.crowd):,.0f} µs",
                 f"{statistics.median(runs.processor):,.0f} µs",
-                f"{runs.per_second / compared[kind, OIDC_PROVIDER].per_second:.2f}",
-                f"{runs.per_second / signatures:.2f}" if kind.signs else "",
+                f"{runs.per_processor_second:,.0f}",
+                f"{runs.per_processor_second / compared[kind, OIDC_PROVIDER].per_processor_second:.2f}",
+                f"{runs.per_processor_second / signatures:.2f}" if kind.signs else "",
                 str(sum(one.failed for one in runs.alone + runs.crowd)),
             ],
         )
         for (kind, name), runs in compared.items()
     ]
-    rows.append(Row("ES256 signatures of `cryptography` alone", ["", f"{signatures:,.0f}", *[""] * 5]))
+    rows.append(Row("ES256 signatures of `cryptography` alone", [*[""] * 4, f"{signatures:,.0f}", *[""] * 3]))
     crowd = f"{CROWD} conn."
-    head = ["p50, 1 conn.", f"per second, {crowd}", f"p50, {crowd}", "CPU each", "of `oidc-provider`"]
-    return table([*head, "of signatures", "failed"], rows)
+    head = ["p50, 1 conn.", f"per second, {crowd}", f"p50, {crowd}", "CPU each", "per CPU second"]
+    return table([*head, "of `oidc-provider`", "of signatures", "failed"], rows)
 
 
 def _run(kind: Kind, peer: AuthServerPeer, connections: int, seconds: float) -> tuple[Measured, float]:
     """What was measured, and the microseconds of the server's processor for a request."""
+    url = kind.url(peer)
+    assert url is not None
     with tempfile.NamedTemporaryFile("w", suffix=".forms") as file:
         if kind.forms is not None:
             forms = kind.forms(peer, round(seconds * MOST_CODES[connections]))
@@ -110,7 +128,7 @@ def _run(kind: Kind, peer: AuthServerPeer, connections: int, seconds: float) -> 
         arguments = () if kind.forms is None else (CREDENTIALS, file.name)
         before = peers.processor_seconds(peer.process_id)
         measured = load(
-            kind.url(peer),
+            url,
             script,
             arguments,
             connections=connections,
@@ -130,12 +148,16 @@ def _signatures(seconds: float) -> float:
 INTRODUCTION = """\
 Requests sent by `wrk` with one thread; the server has one core to itself, and `wrk` the other. The client
 authenticates with `client_secret_basic`; access tokens are JWTs signed with ES256, for one resource. A code
-is redeemed once, with its PKCE verifier, and gives an access token and a refresh token. Both servers get the
-same bytes. Runs are interleaved; each figure is the median of its runs.
+is redeemed once, with its PKCE verifier, and gives an access token and a refresh token. All servers get the
+same bytes. Runs are interleaved; each figure is the median of its runs. "CPU each" is what a server's process
+used, user and system, over its answers, and the ratios are of that: it is what a busy core allows, and is
+steadier than the clock where others use the machine.
 
 `oidc-provider` runs on Node 22 and keeps everything in a `Map` of its own process, which is faster than any
 store; and once more in an SQLite file, where what is written in one turn of its event loop is committed
-together. Ostiary keeps codes, sessions and refresh tokens in an SQLite file, and answers when they are on the
-disk; with each code come a person's upstream tokens, which it seals. It writes each token issued to its audit
-file, and counts the requests of each client. What is introspected is a JWT with Ostiary, and with
-`oidc-provider` an opaque token, the only kind that it looks up."""
+together. dex, in Go, keeps everything in its memory, too; with a code it gives an ID token as well, so it
+signs twice, and of JWTs it introspects only those with RS256. Ostiary keeps codes, sessions and refresh
+tokens in an SQLite file, and answers when they are on the disk; with each code come a person's upstream
+tokens, which it seals. It writes each token issued to its audit file, and counts the requests of each client.
+What is introspected is a JWT with Ostiary, and with `oidc-provider` an opaque token, the only kind that it
+looks up."""

@@ -1,4 +1,7 @@
-"""The authorization servers that are compared, each on one core, with codes and tokens of theirs."""
+"""The authorization servers that are compared, each on one core, with codes and tokens of theirs.
+
+dex has a file of its own (`dex_peer`).
+"""
 
 from __future__ import annotations
 
@@ -43,12 +46,14 @@ class AuthServerPeer:
 
     process_id: int
     token_url: str
-    introspection_url: str
+    introspection_url: str | None
     jwks_url: str
     new_codes: Callable[[int], Sequence[str]]
     """So many codes that nobody redeemed, each for another person, bound to `VERIFIER`."""
-    new_tokens: Callable[[int], Sequence[str]]
-    """So many access tokens that live, and can be introspected."""
+    new_tokens: Callable[[int], Sequence[str]] | None
+    """So many access tokens that live, and can be introspected; None where none can."""
+    scope: str | None = "mcp"
+    """What a client asks for that wants a token of its own."""
 
 
 def redemption(code: str) -> dict[str, str]:
@@ -108,7 +113,7 @@ def their_authserver(*, on_disk: bool = False) -> Iterator[AuthServerPeer]:
                 f"{origin}/token",
                 f"{origin}/token/introspection",
                 f"{origin}/jwks",
-                lambda count: _minted(f"{origin}/mint/codes", count),
+                lambda count: minted_codes(origin, count),
                 lambda count: _minted(f"{origin}/mint/tokens", count),
             )
 
@@ -164,6 +169,11 @@ def _redeem(token_url: str, given: Sequence[str]) -> list[str]:
     with httpx2.Client(auth=(CLIENT_ID, CLIENT_SECRET), trust_env=False) as http:
         answers = [http.post(token_url, data=redemption(code)) for code in given]
     return [answer.raise_for_status().json()["access_token"] for answer in answers]
+
+
+def minted_codes(origin: str, count: int) -> list[str]:
+    """So many codes of a peer that makes them itself."""
+    return _minted(f"{origin}/mint/codes", count)
 
 
 def _minted(url: str, count: int) -> list[str]:

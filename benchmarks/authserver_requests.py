@@ -20,7 +20,8 @@ class Kind:
     """One kind of request."""
 
     name: str
-    url: Callable[[AuthServerPeer], str]
+    url: Callable[[AuthServerPeer], str | None]
+    """None for a peer that does not answer this."""
     forms: Callable[[AuthServerPeer, int], Sequence[Form]] | None
     """What is posted in turn, in at most so many requests; None for what is gotten."""
     signs: bool = False
@@ -29,8 +30,9 @@ class Kind:
     """Whether it matters what a server keeps things in."""
 
 
-def _for_itself(_: AuthServerPeer, __: int) -> list[Form]:
-    return [{"grant_type": "client_credentials", "scope": "mcp", "resource": RESOURCE}]
+def _for_itself(peer: AuthServerPeer, _: int) -> list[Form]:
+    asked = {} if peer.scope is None else {"scope": peer.scope}
+    return [{"grant_type": "client_credentials", **asked, "resource": RESOURCE}]
 
 
 def _for_a_person(peer: AuthServerPeer, most: int) -> list[Form]:
@@ -38,6 +40,7 @@ def _for_a_person(peer: AuthServerPeer, most: int) -> list[Form]:
 
 
 def _about_a_token(peer: AuthServerPeer, _: int) -> list[Form]:
+    assert peer.new_tokens is not None
     return [{"token": token} for token in peer.new_tokens(INTROSPECTED)]
 
 

@@ -53,4 +53,5 @@ HEADING = """\
 # Benchmarks
 
 `make bench` runs them and rewrites this page. It needs `npm`, and the Debian packages `wrk`, `nginx-light`
-and `gcc`. Compare ratios: absolute figures move with the machine."""
+and `gcc`; with Go 1.25 or newer, dex is compared as well. Compare ratios: absolute figures move with the
+machine."""
