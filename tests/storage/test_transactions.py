@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Insert, delete, func, insert, select
+from sqlalchemy import Connection, Insert, delete, func, insert, inspect, select
 
 from ostiary.inline_coroutines import as_future
+from ostiary.storage.config import StorageSettings
 from ostiary.storage.database import Database
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.inserts import insert_or_ignore
@@ -77,6 +80,62 @@ async def test_one_that_fails_takes_none_of_its_neighbours_with_it(database: Dat
     outcomes = await asyncio.gather(*(one(number) for number in range(30)), return_exceptions=True)
     assert sum(isinstance(outcome, Changed) for outcome in outcomes) == 10
     assert await count(database) == 20
+
+
+async def test_a_rule_that_refuses_before_anything_changed_lets_nobody_do_their_work_again(
+    database: Database,
+) -> None:
+    begun = []
+
+    def one(number: int) -> asyncio.Future[None]:
+        def work(connection: Connection) -> None:
+            begun.append(number)
+            if number % 3 == 0:
+                raise Changed
+            connection.execute(add(str(number)))
+
+        return asyncio.ensure_future(database.transaction(work))
+
+    await asyncio.gather(*(one(number) for number in range(30)), return_exceptions=True)
+    assert sorted(begun) == list(range(30))
+    assert await count(database) == 20
+
+
+async def test_after_the_disk_was_full_half_a_piece_is_not_there(tmp_path: Path) -> None:
+    """SQLite undoes all by itself then, and would commit at once whatever follows."""
+    database = Database(StorageSettings.model_validate({"url": f"sqlite:///{tmp_path}/ostiary.db"}))
+    await database.prepare()
+    queued = threading.Event()
+
+    def fill(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        connection.execute(insert(used_once).values(value_hash="x" * 100_000, expires_at=1.0))
+
+    def both(connection: Connection) -> None:
+        connection.execute(add("one"))
+        connection.execute(add("two"))
+
+    pieces = [
+        asyncio.ensure_future(database.transaction(work)) for work in (lambda _: queued.wait(), fill, both)
+    ]
+    await asyncio.sleep(0.05)
+    queued.set()
+    outcomes = await asyncio.gather(*pieces, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [bool, StorageUnavailable, StorageUnavailable]
+    assert await count(database) == 0
+    await database.transaction(lambda connection: connection.execute(add("one")) and None)
+    assert await count(database) == 1
+    await database.close()
+
+
+async def test_nothing_of_a_table_is_made_when_a_rule_raises(database: Database) -> None:
+    def half(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE half_made (name TEXT)")
+        raise Changed
+
+    with pytest.raises(Changed):
+        await database.transaction(half)
+    assert not await database.read(lambda connection: inspect(connection).has_table("half_made"))
 
 
 async def test_what_the_store_itself_refuses_is_its_failure(database: Database) -> None:

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import os
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -80,8 +79,11 @@ class Database:
         """Make or migrate the tables, once. within: seconds. Raises StorageUnavailable."""
         if self._prepared:
             return
-        async with self._failing_alike(within), self._turn:
-            await self._migrate()
+        try:
+            async with asyncio.timeout(within), self._turn:
+                await self._migrate(within)
+        except Exception as error:  # noqa: BLE001 - what drivers raise while they connect has no common root
+            raise self._failure(error, within) from None
 
     async def alone(self, work: Work[T], *, within: float = PREPARE_TIMEOUT) -> T:
         """Do all of `work` or nothing of it, while whoever else prepares the store waits. within: seconds.
@@ -89,8 +91,11 @@ class Database:
         Raises StorageUnavailable, and what `work` raises.
         """
         await self.prepare()
-        async with self._failing_alike(within):
-            return await self._alone(_marking(work))
+        try:
+            async with asyncio.timeout(within):
+                return await self._alone(_marking(work), within)
+        except Exception as error:  # noqa: BLE001 - likewise
+            raise self._failure(error, within) from None
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -103,8 +108,11 @@ class Database:
 
     async def _on_server(self, work: Work[T]) -> T:
         await self.prepare(within=STATEMENT_TIMEOUT)
-        async with self._failing_alike(STATEMENT_TIMEOUT), self._opened().begin() as connection:
-            return await connection.run_sync(_marking(work))
+        try:
+            async with asyncio.timeout(STATEMENT_TIMEOUT), self._opened().begin() as connection:
+                return await connection.run_sync(_marking(work))
+        except Exception as error:  # noqa: BLE001 - likewise
+            raise self._failure(error, STATEMENT_TIMEOUT) from None
 
     async def _in_file(self, work: Work[T], *, writing: bool) -> T:
         await self.prepare(within=STATEMENT_TIMEOUT)
@@ -113,39 +121,38 @@ class Database:
             engine = _file_engine(self._file)
             self._writer = GroupCommit(engine)
             self._reader = GroupRead(engine)
-        async with self._failing_alike(STATEMENT_TIMEOUT):
-            return await (self._writer if writing else self._reader).run(_marking(work))
-
-    @contextlib.asynccontextmanager
-    async def _failing_alike(self, seconds: float) -> AsyncIterator[None]:
+        thread = self._writer if writing else self._reader
         try:
-            async with asyncio.timeout(seconds):
-                yield
-        except _OfTheWork as undone:
-            raise undone.error from None
-        except TimeoutError:
-            reason = f"it did not answer within {seconds:g} seconds"
-        except ImportError:
-            reason = "its driver is missing: pip install 'ostiary[postgresql]'"
-        except Exception as error:  # noqa: BLE001 - what drivers raise while they connect has no common root
-            reason = _in_short(error)
-        else:
-            return
-        raise StorageUnavailable(f"store {self.place}: {reason}")
+            return await thread.run(_marking(work), within=STATEMENT_TIMEOUT)
+        except Exception as error:  # noqa: BLE001 - likewise
+            raise self._failure(error, STATEMENT_TIMEOUT) from None
+
+    def _failure(self, error: Exception, seconds: float) -> Exception:
+        """What the work raised, or why there was no answer."""
+        match error:
+            case _OfTheWork():
+                return error.error
+            case TimeoutError():
+                reason = f"it did not answer within {seconds:g} seconds"
+            case ImportError():
+                reason = "its driver is missing: pip install 'ostiary[postgresql]'"
+            case _:
+                reason = _in_short(error)
+        return StorageUnavailable(f"store {self.place}: {reason}")
 
     def _opened(self) -> AsyncEngine:
         if self._server is None:
             self._server = _server_engine(self._settings)
         return self._server
 
-    async def _migrate(self) -> None:
+    async def _migrate(self, within: float) -> None:
         if not self._prepared:
-            await self._alone(upgrade)
+            await self._alone(upgrade, within)
             self._prepared = True
 
-    async def _alone(self, work: Work[T]) -> T:
+    async def _alone(self, work: Work[T], within: float) -> T:
         if self._file is not None:
-            return await _alone_in_file(self._file, work)
+            return await _alone_in_file(self._file, work, within)
         async with self._opened().begin() as connection:
             await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
             return await connection.run_sync(work)
@@ -197,8 +204,8 @@ def _bare_file_engine(file: Path) -> Engine:
     )
 
 
-async def _alone_in_file(file: Path, work: Work[T]) -> T:
-    """Without foreign keys: a step may have to make a table anew."""
+async def _alone_in_file(file: Path, work: Work[T], within: float) -> T:
+    """Without foreign keys: a step may have to make a table anew. within: seconds."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
     engine = _bare_file_engine(file)
@@ -211,7 +218,7 @@ async def _alone_in_file(file: Path, work: Work[T]) -> T:
     try:
         while True:
             try:
-                return await writer.run(work)
+                return await writer.run(work, within=within)
             except OperationalError as error:
                 # SQLite refuses the change to WAL at once, not after its time-out, while another makes it.
                 if "locked" not in str(error.orig):

@@ -1,8 +1,12 @@
 """Many transactions, one flush: how an SQLite file keeps up.
 
 SQLite has one writer, and a commit that survives a power cut waits for the disk. So one thread takes whatever
-waits, does it in one transaction, each piece behind a savepoint of its own, and commits once for all. A piece
-that fails is undone alone. Nobody hears of success before the commit is on the disk.
+waits, does it in one transaction, and commits once for all. Nobody hears of success before the commit is on
+the disk.
+
+A piece that fails is undone alone. Mostly it has changed nothing by then, and there is nothing to undo. Only
+when it has, all of its group are undone, and done again, each behind a savepoint of its own: SQLite copies
+every page that changes behind one.
 """
 
 from __future__ import annotations
@@ -10,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,9 +21,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from ostiary.storage.prepared import sqlite_of
+
 T = TypeVar("T")
 Work = Callable[[Connection], T]
-"""Statements that belong together. It runs in a thread, inside a transaction, and may be undone."""
+"""Statements that belong together. It runs in a thread, inside a transaction, and changes nothing else, as it
+may be undone and run again."""
 
 MOST_AT_ONCE = 256
 """Pieces in one transaction: a bound on how long the first waits for the last."""
@@ -31,6 +37,7 @@ class _Job:
     work: Work[Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    patience: asyncio.TimerHandle
     outcome: Any = None
     error: Exception | None = None
 
@@ -45,11 +52,14 @@ class GroupCommit:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def run(self, work: Work[T]) -> asyncio.Future[T]:
-        """Do it in turn. The future is done when it is committed; it raises what `work` or SQLite raises."""
+    def run(self, work: Work[T], *, within: float) -> asyncio.Future[T]:
+        """Do it in turn. The future is done when it is committed; it raises what `work` or SQLite raises.
+
+        within: seconds, after which it raises TimeoutError; what has not begun by then does not happen.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(work, loop, future))
+        self._jobs.put(_Job(work, loop, future, loop.call_later(within, _give_up, future)))
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="ostiary-storage", daemon=True)
             self._thread.start()
@@ -94,24 +104,25 @@ class GroupCommit:
             yield job
 
     def _together(self, connection: Connection, jobs: list[_Job]) -> None:
-        _say(connection, self.begin)
+        try:
+            self._commit(connection, jobs, _apart if len(jobs) == 1 else _plainly)
+        except _Entangled:
+            self._commit(connection, jobs, _apart)
+
+    def _commit(
+        self, connection: Connection, jobs: list[_Job], do: Callable[[Connection, _Job], None]
+    ) -> None:
+        driver = sqlite_of(connection)
+        driver.execute(self.begin)
         try:
             for job in jobs:
-                if not job.future.cancelled():  # whoever asked has given up: it must not happen any more
-                    self._alone(connection, job)
+                if not job.future.done():  # whoever asked has given up: it must not happen any more
+                    do(connection, job)
         except BaseException:
-            _say(connection, "ROLLBACK")
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
             raise
-        _say(connection, "COMMIT")
-
-    def _alone(self, connection: Connection, job: _Job) -> None:
-        _say(connection, "SAVEPOINT piece")
-        try:
-            job.outcome = job.work(connection)
-        except Exception as error:  # noqa: BLE001 - handed on to whoever waits
-            _say(connection, "ROLLBACK TO piece")
-            job.error = error
-        _say(connection, "RELEASE piece")
+        driver.execute("COMMIT")
 
 
 class GroupRead(GroupCommit):
@@ -119,18 +130,45 @@ class GroupRead(GroupCommit):
 
     begin = "BEGIN"
 
-    def _alone(self, connection: Connection, job: _Job) -> None:
-        try:
-            job.outcome = job.work(connection)
-        except Exception as error:  # noqa: BLE001 - handed on to whoever waits
-            job.error = error
+    def _together(self, connection: Connection, jobs: list[_Job]) -> None:
+        self._commit(connection, jobs, _do)
 
 
-def _say(connection: Connection, statement: str) -> None:
-    """To the driver itself: what SQLAlchemy adds to an execution costs many times as much as these words."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
-    driver.execute(statement)
+class _Entangled(Exception):
+    """A piece has failed after it changed something: all that the group did has to be undone to undo it.
+
+    Or SQLite has undone all of it by itself, as it does when the disk is full.
+    """
+
+
+def _plainly(connection: Connection, job: _Job) -> None:
+    driver = sqlite_of(connection)
+    before = driver.total_changes
+    _do(connection, job)
+    if job.error is not None and (driver.total_changes != before or not driver.in_transaction):
+        raise _Entangled
+
+
+def _apart(connection: Connection, job: _Job) -> None:
+    driver = sqlite_of(connection)
+    driver.execute("SAVEPOINT piece")
+    _do(connection, job)
+    if job.error is not None:
+        driver.execute("ROLLBACK TO piece")
+    driver.execute("RELEASE piece")
+
+
+def _do(connection: Connection, job: _Job) -> None:
+    job.outcome = job.error = None
+    try:
+        job.outcome = job.work(connection)
+    except Exception as error:  # noqa: BLE001 - handed on to whoever waits
+        job.error = error
+
+
+def _give_up(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
 
 
 def _drop(connection: Connection | None) -> None:
@@ -150,6 +188,7 @@ def _tell(jobs: list[_Job]) -> None:
 
 def _settle(jobs: list[_Job]) -> None:
     for job in jobs:
+        job.patience.cancel()
         if job.future.done():
             continue
         if job.error is not None:

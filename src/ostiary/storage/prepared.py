@@ -11,6 +11,7 @@ import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
@@ -40,8 +41,8 @@ class Prepared:
         if connection.dialect.name != "sqlite":
             return connection.execute(self._statement(connection.dialect.name), values).first()
         compiled = self._for(connection, values)
-        rows = compiled.execute(connection, values).fetchmany(1)
-        return compiled.row(rows[0]) if rows else None
+        row = compiled.execute(connection, values).fetchone()
+        return None if row is None else compiled.row(row)
 
     def all(self, connection: Connection, values: Values) -> Sequence[Any]:
         """All rows."""
@@ -76,16 +77,13 @@ class _Compiled:
         if compiled.post_compile_params:
             raise TypeError("a list of values has no fixed place in a prepared statement")
         self._sql = str(compiled)
-        constant = compiled.construct_params(_check=False)
-        self._places = [(name, constant.get(name)) for name in compiled.positiontup or ()]
+        constants = compiled.construct_params(_check=False)
+        self._bound = _binding(compiled.positiontup or [], constants, names)
         self._make: Callable[[Sequence[Any]], Any] | None = None
 
     def execute(self, connection: Connection, values: Values) -> sqlite3.Cursor:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
-        bound = [values.get(name, constant) for name, constant in self._places]
         try:
-            cursor = driver.execute(self._sql, bound)
+            cursor = sqlite_of(connection).execute(self._sql, self._bound(values))
         except sqlite3.Error as error:
             raise OperationalError(self._sql, None, error) from error
         if self._make is None and cursor.description is not None:
@@ -95,3 +93,20 @@ class _Compiled:
 
     def row(self, values: Sequence[Any]) -> Any:
         return values if self._make is None else self._make(values)
+
+
+def sqlite_of(connection: Connection) -> sqlite3.Connection:
+    """The connection of an SQLite file, as its driver has it."""
+    driver: Any = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker
+    return driver
+
+
+def _binding(
+    places: Sequence[str], constants: Values, names: Sequence[str]
+) -> Callable[[Values], Sequence[Any]]:
+    """What puts values by name into a statement's places; constants: what stands in a place otherwise."""
+    if len(places) > 1 and set(places) <= set(names):
+        return itemgetter(*places)
+    pairs = [(place, constants.get(place)) for place in places]
+    return lambda values: [values.get(place, constant) for place, constant in pairs]
