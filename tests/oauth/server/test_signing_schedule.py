@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ostiary.oauth.server.signing_schedule import (
     KeyState,
     KeyTimes,
     lead,
     new_key_times,
+    next_change,
     next_rotation,
     published_keys,
     signing_key,
@@ -151,3 +154,26 @@ def test_with_less_time_before_or_after_some_token_is_refused() -> None:
     keep = tail(longest_life=LIFE, view_age=VIEW_AGE)
     assert refused_tokens(publish_ahead=publish_ahead - 2 * SKEW - VIEW_AGE, keep=keep)
     assert refused_tokens(publish_ahead=publish_ahead, keep=keep - 4 * SKEW - VIEW_AGE)
+
+
+MOMENTS = st.integers(0, 12).map(float)
+KEYS = st.lists(
+    st.builds(KeyTimes, MOMENTS, MOMENTS, st.none() | MOMENTS, st.none() | MOMENTS), max_size=4
+).map(lambda keys: [KeyTimes(*_moments(key), kid=str(number)) for number, key in enumerate(keys)])
+
+
+def _moments(key: KeyTimes) -> tuple[float, float, float | None, float | None]:
+    return key.published_at, key.active_at, key.retires_at, key.gone_at
+
+
+@given(KEYS, MOMENTS, MOMENTS)
+def test_until_the_next_change_each_key_does_the_same(keys: list[KeyTimes], now: float, keep: float) -> None:
+    def standing(at: float) -> tuple[KeyTimes | None, list[KeyTimes]]:
+        return signing_key(keys, at), published_keys(keys, at, keep=keep)
+
+    change = next_change(keys, now, keep=keep)
+    assert change > now
+    for step in range(1, 60):
+        later = now + step / 2
+        if later < change:
+            assert standing(later) == standing(now)

@@ -24,6 +24,7 @@ from ostiary.oauth.server.signing_schedule import (
     KeyState,
     KeyTimes,
     new_key_times,
+    next_change,
     next_rotation,
     published_keys,
     signing_key,
@@ -56,6 +57,19 @@ class _View:
         return [key.times for key in self.keys.values()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What each key does from one moment to another, in seconds since the epoch."""
+
+    since: float
+    until: float
+    signing: SigningKey | None
+    kids: tuple[str, ...]
+    """Of those that are published."""
+    jwks: bytes
+    key_set: KeySet
+
+
 class SigningKeys:
     """The keys of one issuer. longest_life: seconds that the longest-lived token lives."""
 
@@ -68,7 +82,7 @@ class SigningKeys:
         self._clock = clock
         self._view = _View({})
         self._read_at = float("-inf")
-        self._published: tuple[tuple[str, ...], bytes, KeySet] = ((), b'{"keys":[]}', KeySet(()))
+        self._standing = _Standing(0, 0, None, (), b'{"keys":[]}', KeySet(()))
 
     def sign(self, claims: dict[str, Any], *, typ: str) -> str:
         """A token of ours. Raises Unavailable when there is no key."""
@@ -76,23 +90,23 @@ class SigningKeys:
 
     def signer(self) -> JwsSigner:
         """What signs now. Raises Unavailable."""
-        times = signing_key(self._view.times, self._clock())
-        if times is None:
+        key = self._now().signing
+        if key is None:
             raise Unavailable("there is no signing key yet", detail="the signing keys could not be read")
-        return self._view.keys[times.kid].signer
+        return key.signer
 
     @property
     def is_ready(self) -> bool:
         """Whether something can be signed."""
-        return signing_key(self._view.times, self._clock()) is not None
+        return self._now().signing is not None
 
     def jwks(self) -> bytes:
         """The public keys, as `/.well-known/jwks.json` has them."""
-        return self._current()[1]
+        return self._now().jwks
 
     def key_set(self) -> KeySet:
         """The same, to verify our own tokens with."""
-        return self._current()[2]
+        return self._now().key_set
 
     async def key_set_with(self, kid: str | None) -> KeySet:
         """The same; read again when this key is not among them: another replica may have made it just now.
@@ -209,6 +223,7 @@ class SigningKeys:
             before = known.get(key.kid)
             keys[key.kid] = before if before is not None and before.times == key.times else key
         self._view = _View(keys)
+        self._standing = self._standing_at(self._clock())
 
     def _opened(self, row: Any) -> SigningKey:
         sealed = self._store.open(row.sealed, SealedKey, table=signing_keys, row=row)
@@ -219,10 +234,26 @@ class SigningKeys:
         newest = max(self._view.keys.values(), key=lambda key: key.generation, default=None)
         return newest is not None and newest.algorithm != self._settings.algorithm
 
-    def _current(self) -> tuple[tuple[str, ...], bytes, KeySet]:
-        published = published_keys(self._view.times, self._clock(), keep=self._keep)
-        kids = tuple(times.kid for times in published)
-        if kids != self._published[0]:
-            document = {"keys": [self._view.keys[kid].public_jwk for kid in kids]}
-            self._published = (kids, msgspec.json.encode(document), read_key_set(document))
-        return self._published
+    def _now(self) -> _Standing:
+        now, standing = self._clock(), self._standing
+        if not standing.since <= now < standing.until:
+            self._standing = standing = self._standing_at(now)
+        return standing
+
+    def _standing_at(self, now: float) -> _Standing:
+        """What is published is written and read again only when it is something else."""
+        times, keys, before = self._view.times, self._view.keys, self._standing
+        signing = signing_key(times, now)
+        kids = tuple(one.kid for one in published_keys(times, now, keep=self._keep))
+        jwks, key_set = before.jwks, before.key_set
+        if kids != before.kids:
+            document = {"keys": [keys[kid].public_jwk for kid in kids]}
+            jwks, key_set = msgspec.json.encode(document), read_key_set(document)
+        return _Standing(
+            now,
+            next_change(times, now, keep=self._keep),
+            None if signing is None else keys[signing.kid],
+            kids,
+            jwks,
+            key_set,
+        )

@@ -75,6 +75,19 @@ def published_keys(keys: Collection[KeyTimes], now: float, *, keep: float = math
     return [key for _, key in sorted(alive, key=lambda pair: (pair[0], _order(pair[1])))]
 
 
+def next_change(keys: Collection[KeyTimes], now: float, *, keep: float = math.inf) -> float:
+    """The next moment at which a key may be something else; infinity when none ever is.
+
+    Until then `signing_key` and `published_keys` give the same.
+    """
+    stops = (_stops_signing_at(key, keys) for key in keys)
+    moments = [
+        *(moment for key in keys for moment in (key.active_at, key.retires_at, key.gone_at)),
+        *(None if stop is None else stop + keep for stop in stops),
+    ]
+    return min((moment for moment in moments if moment is not None and moment > now), default=math.inf)
+
+
 def next_rotation(
     keys: Collection[KeyTimes], *, now: float, rotate_every: float | None, publish_ahead: float
 ) -> float | None:
