@@ -22,6 +22,7 @@
     field_meanings      what is written below the fields of a class
     event_log           what happened, said to Python's logging
     inline_coroutines   coroutines driven by the bytes themselves, without a task
+    unseen              records that hold something secret
 
 Each may import what stands below it, never what stands above or beside it.
 """

@@ -7,7 +7,6 @@ move on, and of the code only so much is left that a second redemption is known 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -18,6 +17,7 @@ from ostiary.storage.expiry import Expiry
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import codes
 from ostiary.storage.store import Store, digest
+from ostiary.unseen import Unseen
 
 REMEMBERED = 24 * 3600.0
 """Seconds for which a redeemed code is known, and its replay ends what it gave."""
@@ -40,12 +40,11 @@ _CONSUME = Prepared(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCode:
+class StoredCode(Unseen, frozen=True):
     """A code of ours that somebody presents. Whether it is theirs is the grant's to check."""
 
     code_hash: str
-    grant: AuthorizationGrant = field(repr=False)
+    grant: AuthorizationGrant
     """Without tokens when it was redeemed."""
     expires_at: float
     redeemed_at: float | None

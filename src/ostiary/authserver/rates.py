@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
+
+import msgspec
 
 from ostiary.authserver.config.rate import Rate, read_rate
 from ostiary.authserver.config.settings import RateSettings
@@ -29,11 +30,19 @@ class RateLimit:
 
     def take(self, *who: str, now: float) -> None:
         """One more request of theirs. Raises TooManyRequests."""
-        self._keep(_bucket(who), self._room(who, now) - 1.0, now)
+        self._take(_bucket(who), who, now)
+
+    def take_of_known(self, *who: str, now: float) -> bool:
+        """The same, if they asked lately; whether they did. Raises TooManyRequests."""
+        bucket = _bucket(who)
+        is_known = bucket in self._buckets
+        if is_known:
+            self._take(bucket, who, now)
+        return is_known
 
     def check(self, *who: str, now: float) -> None:
         """Whether one more would be taken; nothing is. Raises TooManyRequests."""
-        self._room(who, now)
+        self._room(_bucket(who), who, now)
 
     def give_back(self, *who: str, now: float) -> None:
         """One request of theirs, which was taken, is not to count."""
@@ -41,12 +50,11 @@ class RateLimit:
         if bucket in self._buckets:
             self._keep(bucket, min(self._capacity, self._level(bucket, now) + 1.0), now)
 
-    def has(self, *who: str) -> bool:
-        """Whether they asked lately."""
-        return _bucket(who) in self._buckets
+    def _take(self, bucket: bytes, who: tuple[str, ...], now: float) -> None:
+        self._keep(bucket, self._room(bucket, who, now) - 1.0, now)
 
-    def _room(self, who: tuple[str, ...], now: float) -> float:
-        level = self._level(_bucket(who), now)
+    def _room(self, bucket: bytes, who: tuple[str, ...], now: float) -> float:
+        level = self._level(bucket, now)
         if level < 1.0:
             wait = int((1.0 - level) / self._per_second) + 1
             raise TooManyRequests(
@@ -83,16 +91,13 @@ class ClientRate:
 
     def ask(self, client_id: str | None, address: str, *, now: float) -> CountedRequest:
         """Count a request. client_id: as it names itself. Raises TooManyRequests."""
-        is_stranger = client_id is None or not self.proven.has(client_id, address)
-        if client_id is None or is_stranger:
+        is_stranger = client_id is None or not self.proven.take_of_known(client_id, address, now=now)
+        if is_stranger:
             self.strangers.take(address, now=now)
-        else:
-            self.proven.take(client_id, address, now=now)
         return CountedRequest(self, address, is_stranger=is_stranger)
 
 
-@dataclass(frozen=True, slots=True)
-class CountedRequest:
+class CountedRequest(msgspec.Struct, frozen=True):
     """A request that was counted."""
 
     rate: ClientRate

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from ostiary.authserver.config.resources import ResourceSettings
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
@@ -13,12 +14,12 @@ from ostiary.oauth.server.resource import ResourcePattern, choose_resource, long
 from ostiary.oauth.server.scope import allowed_scopes
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """One resource, and the entry that it belongs to."""
 
     resource: CanonicalUrl
     settings: ResourceSettings
+    all_scopes: frozenset[str]
     for_strangers: frozenset[str]
     """What a client that nobody vouches for may have of it."""
 
@@ -30,7 +31,7 @@ class Target:
         """
         if not client.is_verified:
             return self.for_strangers | common
-        most = frozenset(self.settings.scopes) | common
+        most = self.all_scopes | common
         return most if client.scopes is None else most & client.scopes
 
     def scopes(self, requested: Sequence[str], client: Client, *, common: frozenset[str]) -> tuple[str, ...]:
@@ -49,8 +50,10 @@ class Resources:
     def __init__(
         self, entries: Sequence[ResourceSettings], *, for_strangers: Sequence[str] | None = None
     ) -> None:
-        self._for_strangers = for_strangers
-        self._entries = {entry.pattern: entry for entry in entries}
+        self._entries = {
+            entry.pattern: (entry, frozenset(entry.scopes), frozenset(entry.for_strangers(for_strangers)))
+            for entry in entries
+        }
 
     def choose(self, requested: Sequence[str], client: Client) -> Target:
         """What a new authorization is for. Raises InvalidTarget."""
@@ -68,7 +71,7 @@ class Resources:
         entry = longest(self._entries, resource)
         if entry is None:
             raise LookupError(f"no entry of resources covers {resource}")
-        return Target(resource, entry, frozenset(entry.for_strangers(self._for_strangers)))
+        return Target(resource, *entry)
 
     def find(self, resource: str) -> Target | None:
         """The entry of a resource of a record; None when the configuration has it no more."""
@@ -84,7 +87,7 @@ class Resources:
     @property
     def entries(self) -> list[ResourceSettings]:
         """As configured."""
-        return list(self._entries.values())
+        return [settings for settings, *_ in self._entries.values()]
 
     def _patterns(self, client: Client) -> list[ResourcePattern]:
         if client.allowed_resources is None:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from ostiary.oauth.server.scope import write_scope
+from ostiary.unseen import Unseen
 
 
-@dataclass(frozen=True, slots=True)
-class AccessTokenResponse:
+class AccessTokenResponse(Unseen, frozen=True):
     """Tokens. They never show in a `repr`."""
 
-    access_token: str = field(repr=False)
+    access_token: str
     expires_in: int
     scopes: tuple[str, ...] = ()
     token_type: str = "Bearer"  # noqa: S105 - a type's name
     """`DPoP` for one that is bound to a key (RFC 9449)."""
-    refresh_token: str | None = field(default=None, repr=False)
-    id_token: str | None = field(default=None, repr=False)
+    refresh_token: str | None = None
+    id_token: str | None = None
     issued_token_type: str | None = None
     """Of an exchange."""
-    audit_fields: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    audit_fields: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """What the audit says of the access token."""
 
     def answer(self) -> dict[str, Any]:

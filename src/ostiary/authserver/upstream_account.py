@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from ostiary.unseen import Unseen
 
-class UpstreamTokens(msgspec.Struct, frozen=True, omit_defaults=True):
+
+class UpstreamTokens(Unseen, frozen=True, omit_defaults=True):
     """An account's tokens, as the provider gave them. Never shown, never logged, only ever sealed."""
 
     access_token: str
@@ -16,11 +18,6 @@ class UpstreamTokens(msgspec.Struct, frozen=True, omit_defaults=True):
     expires_at: float | None = None
     """Seconds since the epoch; None when the provider did not say."""
     scopes: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return "UpstreamTokens(***)"
-
-    __str__ = __repr__
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):

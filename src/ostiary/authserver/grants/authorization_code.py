@@ -28,10 +28,10 @@ from ostiary.oauth.server.errors import InvalidGrant
 from ostiary.oauth.server.pkce import check_verifier
 from ostiary.oauth.server.resource import same_resource
 from ostiary.storage.store import Store
+from ostiary.unseen import Unseen
 
 
-@dataclass(frozen=True, slots=True)
-class _Redeemed:
+class _Redeemed(Unseen, frozen=True):
     grant: AuthorizationGrant
     target: Target
     created: SessionCreated

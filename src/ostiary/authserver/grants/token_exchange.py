@@ -7,8 +7,9 @@ refresh token, by acting for them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection
 
 from ostiary.authserver.assertions.actor_token import act_claim, read_actor
@@ -77,7 +78,7 @@ class TokenExchange:
             ),
             now=request.now,
         )
-        return replace(response, issued_token_type=exchange.requested_token_type)
+        return msgspec.structs.replace(response, issued_token_type=exchange.requested_token_type)
 
     async def _user_id(self, subject: Subject, request: GrantRequest) -> str:
         def spoken_of(connection: Connection) -> str:

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ostiary.identity.possession import Sender
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.errors import InvalidRequest
 from ostiary.oauth.server.parameters import Parameters, read_parameters
 from ostiary.transport.inline_http import Request
+from ostiary.unseen import Unseen
 
 FORM = b"application/x-www-form-urlencoded"
 JSON = b"application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class FormRequest:
+class FormRequest(Unseen, frozen=True):
     """One request. Secrets in it never show in a `repr`."""
 
     url: str
     """The endpoint's address as clients see it: what a proof of possession names."""
     peer: str
     """The address at the other end of the connection."""
-    parameters: Parameters = field(repr=False)
-    authorization: str | None = field(default=None, repr=False)
-    dpop: str | None = field(default=None, repr=False)
-    certificate: bytes | None = field(default=None, repr=False)
+    parameters: Parameters
+    authorization: str | None = None
+    dpop: str | None = None
+    certificate: bytes | None = None
     """The client's certificate in DER, on the listener that asks for one."""
-    certificate_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    certificate_chain: tuple[bytes, ...] = ()
     """What it showed beside it."""
-    json: bytes = field(default=b"", repr=False)
+    json: bytes = b""
     """The body of a JSON endpoint, whose `parameters` are empty."""
 
     def sender(self, method: str) -> Sender:

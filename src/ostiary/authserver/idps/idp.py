@@ -9,12 +9,13 @@ import msgspec
 
 from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens
 from ostiary.operator_error import OperatorError
+from ostiary.unseen import Unseen
 
 LONGEST_WAIT = 3600
 """Seconds that a provider may send us away for."""
 
 
-class LoginMemory(msgspec.Struct, frozen=True, omit_defaults=True):
+class LoginMemory(Unseen, frozen=True, omit_defaults=True):
     """What has to be remembered between sending a browser off and its coming back. Only ever sealed."""
 
     issuer: str
@@ -30,11 +31,6 @@ class LoginMemory(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was asked for: what was given, when the provider does not say (RFC 6749 section 5.1)."""
     resource: str | None = None
     """What the tokens are for, at a provider that is asked so (RFC 8707)."""
-
-    def __repr__(self) -> str:
-        return "LoginMemory(***)"
-
-    __str__ = __repr__
 
 
 class LoginStart(msgspec.Struct, frozen=True):

@@ -19,19 +19,15 @@ from ostiary.oauth.client.authorization_response import answer_of
 from ostiary.storage.expiry import Expiry
 from ostiary.storage.schema import upstream_states
 from ostiary.storage.store import digest
+from ostiary.unseen import Unseen
 
 EXPIRY = Expiry(upstream_states.c.expires_at)
 
 
-class InteractionLogin(msgspec.Struct, frozen=True, tag="walk"):
+class InteractionLogin(Unseen, frozen=True, tag="walk"):
     """A login on the way from an authorization request to a code."""
 
     interaction_id: str = msgspec.field(name="walk_id")
-
-    def __repr__(self) -> str:
-        return "InteractionLogin(***)"
-
-    __str__ = __repr__
 
 
 class ConnectLogin(msgspec.Struct, frozen=True, tag="connect"):

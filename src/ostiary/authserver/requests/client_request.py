@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ostiary.oauth.server.client import Client
 from ostiary.transport.inline_http import Answer
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from ostiary.oauth.server.parameters import Parameters
 
 
-@dataclass(frozen=True, slots=True)
-class ClientRequest:
+class ClientRequest(msgspec.Struct, frozen=True):
     """Who asks, what, and when."""
 
     form: FormRequest

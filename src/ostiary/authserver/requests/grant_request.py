@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.token_response import AccessTokenResponse
@@ -12,8 +13,7 @@ from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.parameters import Parameters
 
 
-@dataclass(frozen=True, slots=True)
-class GrantRequest:
+class GrantRequest(msgspec.Struct, frozen=True):
     """What a grant decides on."""
 
     parameters: Parameters

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, insert
 
 from ostiary.authserver.audit_events import AuditEvent
@@ -31,19 +32,19 @@ from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import token_sessions
 from ostiary.storage.store import Store, digest
 from ostiary.telemetry.audit import Audit
+from ostiary.unseen import Unseen
 
 _INSERT = Prepared(insert(token_sessions))
 
 
-@dataclass(frozen=True, slots=True)
-class NewSession:
+class NewSession(Unseen, frozen=True):
     """Whose session begins, and how. `tsid` is chosen before, since what gives it is marked with it."""
 
     grant: AuthorizationGrant
     client: Client
     target: Target
     confirmation: Mapping[str, Any] | None
-    tsid: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    tsid: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(32))
 
     @property
     def tsid_hash(self) -> str:
@@ -51,12 +52,11 @@ class NewSession:
         return digest(self.tsid)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionCreated:
+class SessionCreated(Unseen, frozen=True):
     """A new session."""
 
     session: Session
-    refresh_token: str | None = field(repr=False)
+    refresh_token: str | None
     """None for a client that is not registered for the grant. Nobody has to ask for `offline_access`: how
     long a session lives is for us to say, and consent names it (MCP authorization, "Refresh Tokens")."""
     accounts: Sequence[UpstreamAccount]

@@ -6,7 +6,6 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ostiary.authserver.sessions.session import Session, read_row
@@ -15,6 +14,7 @@ from ostiary.storage.expiry import Expiry
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import refresh_tokens, token_sessions
 from ostiary.storage.store import Store, digest
+from ostiary.unseen import Unseen
 
 EXPIRY = Expiry(refresh_tokens.c.expires_at)
 
@@ -44,15 +44,10 @@ _SPEND = Prepared(
 )
 
 
-class Successor(msgspec.Struct, frozen=True):
+class Successor(Unseen, frozen=True):
     """What a spent token gave. Only ever sealed."""
 
     token: str
-
-    def __repr__(self) -> str:
-        return "Successor(***)"
-
-    __str__ = __repr__
 
 
 @dataclass(frozen=True, slots=True)

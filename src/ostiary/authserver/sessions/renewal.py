@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+import msgspec
 from sqlalchemy import Connection, bindparam, update
 
 from ostiary.authserver.config.settings import TokenSettings
@@ -53,4 +54,4 @@ def renew(
     used = {"which": session.tsid_hash, "at": now, "until": until}
     if _USE.first(connection, used) is None:
         raise InvalidGrant("the refresh token was revoked")
-    return Renewed(replace(session, expires_at=until), token)
+    return Renewed(msgspec.structs.replace(session, expires_at=until), token)

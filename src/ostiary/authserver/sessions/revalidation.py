@@ -8,9 +8,10 @@ neither, there is nothing to ask with, and the session ends by its own time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
 from sqlalchemy import Connection, update
 
 from ostiary.authserver.config.idps import IdpSettings, McpIdp
@@ -117,7 +118,7 @@ def _remember(connection: Connection, store: Store, tsid_hash: str, now: float) 
     session = find_session(connection, store, tsid_hash)
     if session is None or session.ended_at is not None:
         return
-    sealed = seal_session(replace(session, revalidated_at=now), store)["sealed"]
+    sealed = seal_session(msgspec.structs.replace(session, revalidated_at=now), store)["sealed"]
     as_seen = update(token_sessions).where(
         _row.tsid_hash == tsid_hash,
         _row.ended_at.is_(None),

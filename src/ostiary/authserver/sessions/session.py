@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, bindparam, select
 
 from ostiary.authserver.upstream_account import Identity
@@ -14,12 +12,13 @@ from ostiary.oauth.server.scope import read_scope, write_scope
 from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import token_sessions
 from ostiary.storage.store import Store
+from ostiary.unseen import Unseen
 
 _row = token_sessions.c
 _FIND = Prepared(select(token_sessions).where(_row.tsid_hash == bindparam("which")))
 
 
-class SessionSecret(msgspec.Struct, frozen=True, omit_defaults=True):
+class SessionSecret(Unseen, frozen=True, omit_defaults=True):
     """What of a session is sealed."""
 
     tsid: str
@@ -36,18 +35,12 @@ class SessionSecret(msgspec.Struct, frozen=True, omit_defaults=True):
     confirmation: dict[str, str] | None = None
     """The key that its refresh tokens are bound to, for a public client that proved one (RFC 9449 5)."""
 
-    def __repr__(self) -> str:
-        return "SessionSecret(***)"
-
-    __str__ = __repr__
-
 
 _FORGOTTEN = SessionSecret("", Identity("", ""), 0)
 """What is left when a session has ended: its seal is gone, so that nobody can have it go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Unseen, frozen=True):
     """A token session as it is stored; times in seconds since the epoch."""
 
     tsid_hash: str
@@ -58,7 +51,7 @@ class Session:
     resource: str
     """Canonical."""
     scopes: tuple[str, ...]
-    secret: SessionSecret = field(repr=False)
+    secret: SessionSecret
     """Of an ended one, nothing."""
     created_at: float
     revalidated_at: float

@@ -137,7 +137,7 @@ def _go_on(
         vouched_by=vouched.person.issuer,
     )
     until = ends_at(life, created_at=session.created_at, now=now)
-    gone_on = replace(session, secret=secret, revalidated_at=now, expires_at=until)
+    gone_on = msgspec.structs.replace(session, secret=secret, revalidated_at=now, expires_at=until)
     change = {
         "which": session.tsid_hash,
         "secret": seal_session(gone_on, store)["sealed"],

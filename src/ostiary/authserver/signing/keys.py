@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from joserfc.jwk import ECKey, OKPKey, RSAKey
@@ -15,20 +14,16 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from ostiary.authserver.signing.jws import JwsSigner, PrivateKey
 from ostiary.oauth.confirmation import jwk_thumbprint
 from ostiary.oauth.server.signing_schedule import KeyTimes
+from ostiary.unseen import Unseen
 
 _JWK_KINDS: Mapping[str, type[ECKey | RSAKey | OKPKey]] = {"ES256": ECKey, "RS256": RSAKey, "EdDSA": OKPKey}
 RSA_BITS = 2048
 
 
-class SealedKey(msgspec.Struct, frozen=True):
+class SealedKey(Unseen, frozen=True):
     """What of a key is sealed: PKCS #8 in PEM."""
 
     pem: str
-
-    def __repr__(self) -> str:
-        return "SealedKey(***)"
-
-    __str__ = __repr__
 
 
 @dataclass(frozen=True)

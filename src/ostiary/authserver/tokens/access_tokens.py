@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,17 +14,17 @@ from ostiary.oauth.resource_server.access_token import TYPE
 from ostiary.oauth.server.access_token import access_token_claims
 from ostiary.oauth.server.client import Client
 from ostiary.storage.store import digest
+from ostiary.unseen import Unseen
 
 
-@dataclass(frozen=True, slots=True)
-class AccessTokenFor:
+class AccessTokenFor(Unseen, frozen=True):
     """Whom a token speaks of, and what for."""
 
     subject: str
     client: Client
     resource: str
     scopes: Sequence[str]
-    tsid: str | None = field(default=None, repr=False)
+    tsid: str | None = None
     claims: Mapping[str, Any] | None = None
     """What the resource's `token_claims` asks for."""
     confirmation: Mapping[str, Any] | None = None

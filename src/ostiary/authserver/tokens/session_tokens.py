@@ -6,8 +6,10 @@ RFC 9068, OpenID Connect Core section 3.1.3.3. They are signed after the commit:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from ostiary.authserver.resources import Target
 from ostiary.authserver.sessions.session import Session
@@ -17,14 +19,14 @@ from ostiary.event_log import event_log
 from ostiary.oauth.server.access_token import fitting_claims
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.id_token import id_token_claims
+from ostiary.unseen import Unseen
 
 OPENID = "openid"
 
 log = event_log("ostiary.authserver")
 
 
-@dataclass(frozen=True, slots=True)
-class SessionTokens:
+class SessionTokens(Unseen, frozen=True):
     """What tokens are wanted of a session."""
 
     session: Session
@@ -33,7 +35,7 @@ class SessionTokens:
     scopes: tuple[str, ...]
     """All of the session's, or fewer."""
     confirmation: Mapping[str, Any] | None
-    refresh_token: str | None = field(repr=False)
+    refresh_token: str | None
     nonce: str | None = None
 
 
@@ -61,7 +63,7 @@ class SessionTokenIssuer:
             now=now,
         )
         id_token = self._id_token(wanted, response, now) if OPENID in wanted.scopes else None
-        return replace(response, refresh_token=wanted.refresh_token, id_token=id_token)
+        return msgspec.structs.replace(response, refresh_token=wanted.refresh_token, id_token=id_token)
 
     def _id_token(self, wanted: SessionTokens, response: AccessTokenResponse, now: float) -> str:
         session, signer = wanted.session, self.access_tokens.signing.signer()

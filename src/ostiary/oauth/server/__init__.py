@@ -4,6 +4,7 @@ server_metadata         what an authorization server says of itself            R
 endpoint_url            where an issuer's endpoints are                        RFC 8414 3.1
 errors                  what it refuses with                                   RFC 6749 5.2 and others
 parameters              a request's parameters, each once                      RFC 6749 3.1
+form_encoding           a name or value of them, decoded                       RFC 6749 B
 client                  a client, however it became known
 client_registration     what a client says of itself                           RFC 7591 2
 client_document         a client that describes itself at its own URL          draft-ietf-oauth-client-id-...

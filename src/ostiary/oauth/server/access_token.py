@@ -65,22 +65,28 @@ def access_token_claims(  # noqa: PLR0913 - an argument a claim
 ) -> dict[str, Any]:
     """The payload. claims: what `fitting_claims` let in; a name that is ours stays ours whatever they say."""
     issued_at = int(now)
-    ours = {
+    ours: dict[str, Any] = {
         "iss": issuer,
         "sub": subject,
         "aud": audience,
         "client_id": client_id,
-        "scope": " ".join(scopes) or None,
         "jti": jti,
         "iat": issued_at,
         "exp": issued_at + int(lifetime),
-        "tsid": tsid,
-        "auth_time": None if auth_time is None else int(auth_time),
-        "cnf": confirmation,
-        "act": act,
     }
-    theirs = {name: value for name, value in (claims or {}).items() if name not in RESERVED}
-    return {name: value for name, value in ours.items() if value is not None} | theirs
+    if scopes:
+        ours["scope"] = " ".join(scopes)
+    if tsid is not None:
+        ours["tsid"] = tsid
+    if auth_time is not None:
+        ours["auth_time"] = int(auth_time)
+    if confirmation is not None:
+        ours["cnf"] = confirmation
+    if act is not None:
+        ours["act"] = act
+    if claims:
+        ours |= {name: value for name, value in claims.items() if name not in RESERVED}
+    return ours
 
 
 def _size(name: str, value: object) -> int | None:

@@ -6,44 +6,41 @@ refused, for one of them could be somebody else's.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
-from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from ostiary.oauth.client.client_authentication import JWT_BEARER as CLIENT_ASSERTION_TYPE
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.oauth.server.errors import InvalidClient, InvalidRequest
+from ostiary.oauth.server.form_encoding import form_decoded, is_broken
 from ostiary.oauth.server.parameters import Parameters
+from ostiary.unseen import Unseen
 
 LONGEST_ID = 2000
 
 _CLIENT_ID = re.compile(r"[\x20-\x7e]+")
-_BROKEN_ENCODING = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-@dataclass(frozen=True, slots=True)
-class PresentedSecret:
+class PresentedSecret(Unseen, frozen=True):
     """A name and a secret."""
 
     client_id: str
-    secret: str = field(repr=False)
+    secret: str
     method: Literal["client_secret_basic", "client_secret_post"]
 
 
-@dataclass(frozen=True, slots=True)
-class PresentedAssertion:
+class PresentedAssertion(Unseen, frozen=True):
     """A signed statement: the client's own, or of an issuer that knows the workload it runs as."""
 
     client_id: str | None
     """As the request names it, else as the client's own statement does; None when a workload says nothing."""
-    assertion: str = field(repr=False)
+    assertion: str
 
 
-@dataclass(frozen=True, slots=True)
-class PresentedName:
+class PresentedName(msgspec.Struct, frozen=True):
     """A name alone: a public client, or one whose certificate speaks for it."""
 
     client_id: str
@@ -90,8 +87,8 @@ def _basic(authorization: str, named: str | None) -> Presented:
     if scheme.lower() != "basic":
         raise InvalidClient("the Authorization header of a client is Basic")
     try:
-        pair = base64.b64decode(encoded.strip(), validate=True)
-    except (binascii.Error, ValueError):
+        pair = binascii.a2b_base64(encoded.strip(), strict_mode=True)
+    except ValueError:
         raise InvalidClient("the Authorization header is not in base64") from None
     left, colon, right = pair.partition(b":")
     if not colon:
@@ -105,12 +102,10 @@ def _basic(authorization: str, named: str | None) -> Presented:
 
 def _form_decoded(encoded: bytes) -> str:
     """RFC 6749 section 2.3.1: both halves are form-encoded before they are joined."""
-    if _BROKEN_ENCODING.search(encoded):
+    if is_broken(encoded):
         raise InvalidClient("the Authorization header has a percent sign that encodes nothing")
-    if b"%" in encoded or b"+" in encoded:
-        encoded = unquote_to_bytes(encoded.replace(b"+", b" "))
     try:
-        return encoded.decode("utf-8")
+        return form_decoded(encoded)
     except UnicodeDecodeError:
         raise InvalidClient("the Authorization header is not in UTF-8") from None
 

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes, urlencode
+from urllib.parse import urlencode
+
+import msgspec
 
 from ostiary.oauth.errors import InvalidRequest
+from ostiary.oauth.server.form_encoding import form_decoded, is_broken
+from ostiary.unseen import Unseen
 
 MAX_PARAMETERS = 100
 REPEATABLE = frozenset({"resource", "audience"})
 """What may stand more than once (RFC 8707 section 2, RFC 8693 section 2.1)."""
 
-_BROKEN_ENCODING = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Parameters:
+class Parameters(Unseen, frozen=True):
     """What a request says. A value may be secret, so a `repr` has the names alone."""
 
-    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    values: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """Each name with its values, none of them empty."""
 
     def get(self, name: str) -> str | None:
@@ -70,7 +71,7 @@ def read_parameters(encoded: bytes) -> Parameters:
     """
     if encoded.count(b"&") >= MAX_PARAMETERS:
         raise InvalidRequest(f"the request has more than {MAX_PARAMETERS} parameters")
-    if _BROKEN_ENCODING.search(encoded):
+    if is_broken(encoded):
         raise InvalidRequest("the request has a percent sign that encodes nothing")
     if b"\0" in encoded or b"%00" in encoded:
         raise InvalidRequest("the request has a NUL character")
@@ -78,17 +79,19 @@ def read_parameters(encoded: bytes) -> Parameters:
     for pair in filter(None, encoded.split(b"&")):
         left, _, right = pair.partition(b"=")
         name, value = _text(left), _text(right)
-        if name in found and name not in REPEATABLE:
+        before = found.get(name)
+        if before is None:
+            found[name] = (value,) if value else ()
+        elif name not in REPEATABLE:
             raise InvalidRequest(f"{_shown(name)} stands more than once")
-        found[name] = (*found.get(name, ()), value) if value else found.get(name, ())
+        elif value:
+            found[name] = (*before, value)
     return Parameters({name: values for name, values in found.items() if values})
 
 
 def _text(encoded: bytes) -> str:
-    if b"%" in encoded or b"+" in encoded:
-        encoded = unquote_to_bytes(encoded.replace(b"+", b" "))
     try:
-        return encoded.decode("utf-8")
+        return form_decoded(encoded)
     except UnicodeDecodeError:
         raise InvalidRequest("the request is not in UTF-8") from None
 
