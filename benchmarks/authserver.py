@@ -160,4 +160,8 @@ signs twice, and of JWTs it introspects only those with RS256. Ostiary keeps cod
 tokens in an SQLite file, and answers when they are on the disk; with each code come a person's upstream
 tokens, which it seals. It writes each token issued to its audit file, and counts the requests of each client.
 What is introspected is a JWT with Ostiary, and with `oidc-provider` an opaque token, the only kind that it
-looks up."""
+looks up.
+
+Where Ostiary's time goes, by `cProfile`, which makes calls dearer than they are: of a client-credentials
+token the signature is 15 %, HTTP around the endpoint 12 %, reading the form 9 %, the line of the audit 8 %,
+proving the client 6 %. The rest is spread over small functions in Python."""
