@@ -1,12 +1,16 @@
-"""`ostiary keys`: the signing keys of an authorization server that may run or not."""
+"""`ostiary keys`: what an authorization server signs and seals with, which may run or not."""
 
 from __future__ import annotations
 
+import base64
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ostiary.storage.sealing import key_id
 
 FILE = """\
 authserver:
@@ -87,3 +91,70 @@ def test_a_store_that_is_away_is_one_sentence(ostiary: Any, tmp_path: Path) -> N
         "",
         f"store sqlite:///{tmp_path}/ostiary.db: unable to open database file\n",
     )
+
+
+def put_key_first(key: bytes) -> str:
+    """Its id."""
+    file = Path("ostiary.key")
+    line = base64.urlsafe_b64encode(key).decode().rstrip("=")
+    file.write_text(f"{line}\n{file.read_text() if file.exists() else ''}")
+    return key_id(key)
+
+
+def test_all_is_sealed_anew_under_the_newest_key_and_the_old_one_may_go(ostiary: Any) -> None:
+    old = put_key_first(bytes(32))
+    listed(ostiary, "rotate")
+    new = put_key_first(bytes([1] * 32))
+    assert [(row["key"], row["state"], row["rows"]) for row in listed(ostiary, "encryption")] == [
+        (new, "seals", 0),
+        (old, "needed", 1),
+    ]
+    outcome = ostiary("keys", "reseal")
+    assert (outcome.code, outcome.err) == (0, "0 of 1 row was sealed anew\n1 of 1 row was sealed anew\n")
+    assert outcome.out.splitlines() == [
+        f"All is sealed under {new}; 1 row was sealed anew.",
+        f"Nothing needs {old} any more: its line may go from the key file of every replica.",
+    ]
+    assert [(row["key"], row["state"]) for row in listed(ostiary, "encryption")] == [
+        (new, "seals"),
+        (old, "not needed"),
+    ]
+    Path("ostiary.key").write_text(Path("ostiary.key").read_text().splitlines()[0])
+    assert [key["state"] for key in listed(ostiary)] == ["active"]
+    again = ostiary("keys", "reseal")
+    assert again == (0, f"All is sealed under {new}; 0 rows were sealed anew.\n", "")
+    assert audited() == ["key_made", "store_resealed", "store_resealed"]
+
+
+def test_a_key_file_without_a_key_that_rows_need_is_refused_and_the_key_is_named(
+    ostiary: Any, tmp_path: Path
+) -> None:
+    old = put_key_first(bytes(32))
+    listed(ostiary, "rotate")
+    Path("ostiary.key").unlink()
+    put_key_first(bytes([1] * 32))
+    what = f"what store sqlite:///{tmp_path}/ostiary.db holds is sealed under encryption key {old}"
+    sentence = f"{what}, which the key file does not have: put its line back, in every replica\n"
+    for command in ("reseal", "encryption", "list"):
+        assert ostiary("keys", command) == (1, "", sentence)
+
+
+def test_a_row_that_does_not_open_is_told_and_left(ostiary: Any) -> None:
+    old = put_key_first(bytes(32))
+    [key] = listed(ostiary, "rotate")
+    new = put_key_first(bytes([1] * 32))
+    with sqlite3.connect("ostiary.db") as connection:
+        connection.execute("UPDATE signing_keys SET algorithm = 'EdDSA'")
+    connection.close()
+    outcome = ostiary("keys", "reseal", "--json")
+    assert (outcome.code, json.loads(outcome.out)["left"]) == (1, 1)
+    place = f"the row of signing_keys whose kid is {key['kid']}"
+    assert outcome.err.splitlines()[1:] == [
+        "1 row does not open, and was left:",
+        f"{place} does not fit its seal: it was changed past Ostiary, or is damaged",
+        "restore or delete those that were changed, or put the line of their key back; then run this again",
+    ]
+    assert [(row["key"], row["state"], row["rows"]) for row in listed(ostiary, "encryption")] == [
+        (new, "seals", 0),
+        (old, "needed", 1),
+    ]

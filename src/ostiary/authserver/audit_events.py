@@ -83,6 +83,9 @@ class AuditEvent(StrEnum):
     """The next signing key was made: `kid`."""
     KEY_RETIRED = "key_retired"
     """A signing key was withdrawn by hand: `kid`."""
+    STORE_RESEALED = "store_resealed"
+    """What is stored was sealed anew by hand: `key`, the one that seals, `rows`, and `retired`, the keys that
+    nothing needs any more."""
     RATE_LIMITED = "rate_limited"
     """Somebody asked more often than is allowed: `endpoint`."""
 

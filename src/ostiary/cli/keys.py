@@ -1,7 +1,9 @@
-"""`ostiary keys`: what the authorization server's tokens are signed with."""
+"""`ostiary keys`: what the authorization server's tokens are signed with, and its store is sealed with."""
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,15 +16,22 @@ if TYPE_CHECKING:
 
     from ostiary.authserver.signing.keys import SigningKey
     from ostiary.authserver.signing.signing_keys import SigningKeys
+    from ostiary.storage.resealing import Resealed
 
-app = typer.Typer(help="What the authorization server's tokens are signed with.", no_args_is_help=True)
+app = typer.Typer(
+    help="What the authorization server's tokens are signed with, and its store is sealed with.",
+    no_args_is_help=True,
+)
+
+PROGRESS_PAUSE = 1.0
+"""Seconds between two lines that say how far it is."""
 
 Kid = Annotated[str, typer.Argument(metavar="KID", help="The key's name, or how it begins.")]
 
 
 @app.callback()
 def keys() -> None:
-    """What the authorization server's tokens are signed with."""
+    """What the authorization server's tokens are signed with, and its store is sealed with."""
 
 
 @app.command("list")
@@ -47,6 +56,97 @@ def retire(kid: Kid, config: options.Config = None, as_json: options.AsJson = Fa
     from ostiary.cli.administration import done  # noqa: PLC0415
 
     _print(done(_retired(config, kid)), as_json=as_json)
+
+
+@app.command()
+def encryption(config: options.Config = None, as_json: options.AsJson = False) -> None:
+    """List the keys that the store is sealed with, and how many rows need each."""
+    from ostiary.cli.administration import done  # noqa: PLC0415
+
+    _print(done(_surveyed(config)), as_json=as_json)
+
+
+@app.command()
+def reseal(config: options.Config = None, as_json: options.AsJson = False) -> None:
+    """Seal all that is stored under the newest encryption key, while servers run."""
+    from ostiary.cli.administration import done  # noqa: PLC0415
+    from ostiary.cli.console import print_json, print_text  # noqa: PLC0415
+
+    key, outcome = done(_resealed(config))
+    left = outcome.unopened.total()
+    if as_json:
+        said = {"key": key, "sealed anew": outcome.rows, "not needed any more": outcome.retired, "left": left}
+        print_json(said | {"rows left": outcome.told})
+    else:
+        rest = "All" if not left else "All the rest"
+        print_text(f"{rest} is sealed under {key}; {_rows_of(outcome.rows)} sealed anew.")
+        for gone in outcome.retired:
+            print_text(f"Nothing needs {gone} any more: its line may go from the key file of every replica.")
+    if left:
+        raise Failure(_left(outcome))
+
+
+async def _surveyed(config: Path | None) -> list[dict[str, Any]]:
+    from ostiary.cli.administration import administering, moment  # noqa: PLC0415
+    from ostiary.storage.keys_in_use import noted  # noqa: PLC0415
+    from ostiary.storage.resealing import survey  # noqa: PLC0415
+
+    async with administering(config) as server:
+        known, since = server.store.keys.key_ids, await server.store.read(noted)
+        rows = await survey(server.store)
+
+    def state(key: str) -> str:
+        if key not in known:
+            return "missing" if key else "no seal"
+        if key == known[0]:
+            return "seals"
+        return "needed" if key in since or rows[key] else "not needed"
+
+    return [
+        {"key": key, "state": state(key), "rows": rows[key], "since": moment(since.get(key))}
+        for key in dict.fromkeys([*known, *since, *sorted(rows)])
+    ]
+
+
+async def _resealed(config: Path | None) -> tuple[str, Resealed]:
+    from ostiary.authserver.audit_events import AuditEvent  # noqa: PLC0415
+    from ostiary.cli.administration import administering  # noqa: PLC0415
+    from ostiary.storage.resealing import reseal as seal_anew  # noqa: PLC0415
+
+    async with administering(config) as server:
+        key = server.store.keys.key_ids[0]
+        outcome = await seal_anew(server.store, tell=_Progress().tell)
+        retired = " ".join(outcome.retired)
+        server.audit.write(AuditEvent.STORE_RESEALED, key=key, rows=outcome.rows, retired=retired)
+    return key, outcome
+
+
+class _Progress:
+    """A line now and then, for whoever waits."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def tell(self, rows: int, total: int) -> None:
+        """rows: sealed anew by now; total: those that were not sealed under the newest key."""
+        if total and (rows >= total or time.monotonic() >= self._next):
+            self._next = time.monotonic() + PROGRESS_PAUSE
+            print(f"{rows:,} of {_rows_of(total)} sealed anew", file=sys.stderr)  # noqa: T201
+
+
+def _rows_of(number: int) -> str:
+    return f"{number:,} row was" if number == 1 else f"{number:,} rows were"
+
+
+def _left(outcome: Resealed) -> str:
+    left = outcome.unopened.total()
+    more = [f"and {left - len(outcome.told):,} more"] if left > len(outcome.told) else []
+    begins = "1 row does not open, and was" if left == 1 else f"{left:,} rows do not open, and were"
+    lines = [f"{begins} left:", *outcome.told, *more]
+    advice = (
+        "restore or delete those that were changed, or put the line of their key back; then run this again"
+    )
+    return "\n".join([*lines, advice])
 
 
 async def _listed(config: Path | None) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@
     keys_in_use       under which keys a store is sealed: a start without one of them is refused
     first_seals       what an earlier version left is sealed as rows are now, once
     store             transactions and seals together: what rooms with tables are given
+    resealing         all of it under the newest key, while servers go on
     group_commit      many transactions, one flush
     database          SQLite or PostgreSQL, brought up to date before its first use
     inserts           inserts that may meet a row that is there

@@ -6,11 +6,12 @@ start with a key file that lacks one is refused at once, and not when somebody n
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, select
 
 from ostiary.storage.covered_columns import covered_columns
 from ostiary.storage.errors import KeyMissing, SealedOtherwise
 from ostiary.storage.first_seals import seal_for_the_first_time
+from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import encryption_keys
 from ostiary.storage.sealing import DoesNotFit, KeyRing, UnknownKey
 
@@ -45,6 +46,24 @@ def note(connection: Connection, keys: KeyRing, *, place: str, now: float) -> No
         return
     if connection.execute(select(encryption_keys.c.key_id)).first() is None:
         seal_for_the_first_time(connection, keys, place=place)
+    insert_key(connection, keys, now=now)
+
+
+def noted(connection: Connection) -> dict[str, float]:
+    """The ids of the keys that the store asks for, and since when, in seconds since the epoch."""
+    of = encryption_keys.c
+    return {row.key_id: row.since for row in connection.execute(select(of.key_id, of.since))}
+
+
+def strike_off(connection: Connection, keys: KeyRing, *, still_named: set[str]) -> list[str]:
+    """The ids of the keys that the store asks for no more: all but the one that seals, and these."""
+    key_id = encryption_keys.c.key_id
+    gone = delete(encryption_keys).where(key_id.not_in([keys.key_ids[0], *still_named]))
+    return sorted(connection.execute(gone.returning(key_id)).scalars())
+
+
+def insert_key(connection: Connection, keys: KeyRing, *, now: float) -> None:
+    """The one that seals, unless it is noted."""
     row = {"key_id": keys.key_ids[0], "since": now}
     sealed = keys.seal(b"", covered=_COLUMNS.of(row))
-    connection.execute(insert(encryption_keys), row | {"sealed": sealed})
+    connection.execute(insert_or_ignore(connection, encryption_keys).values(row | {"sealed": sealed}))

@@ -55,6 +55,17 @@ class Store:
 
             await self.database.alone(note, within=SEALING_TIMEOUT)
 
+    async def keep_key_noted(self, *, now: float) -> None:
+        """For a server that goes on: a key that it seals with is needed, though it was struck off too early.
+
+        now: seconds since the epoch. Raises StorageUnavailable; KeyMissing, when others seal with one that it
+        does not have; SealedOtherwise.
+        """
+        keys, place = self.keys, self.database.place
+        if keys.key_ids[0] not in await self.read(keys_in_use.noted):
+            await self.transaction(lambda connection: keys_in_use.insert_key(connection, keys, now=now))
+        await self.read(lambda connection: keys_in_use.is_noted(connection, keys, place=place))
+
     async def transaction(self, work: Work[T]) -> T:
         """Do all of `work` or nothing of it; when it returns, it is on the disk."""
         return await self.database.transaction(work)

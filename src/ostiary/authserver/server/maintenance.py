@@ -1,4 +1,4 @@
-"""What has to be done from time to time: keys, what has had its time, counted refusals."""
+"""What has to be done from time to time: keys of both kinds, what has had its time, counted refusals."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ async def maintain(services: Services) -> None:
         await asyncio.sleep(VIEW_AGE)
         services.audit.tell_counted()
         await _tried("signing_keys", refresh_keys(services))
+        await _tried("encryption_keys", services.store.keep_key_noted(now=clock()))
         await _tried("sweep", sweep(services, now=clock()))
         if not stale_ended:
             stale_ended = await _tried("misfits", _end_stale(services))
