@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 from tests.peers.oidc_provider.peer import PACKAGE, oidc_provider
 
 from benchmarks import peers
-from ostiary.authserver import codes
+from ostiary.authserver import authorization_codes
 from ostiary.authserver.authorization_grant import AuthorizationGrant
 from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 from ostiary.config import OstiaryFile, read
@@ -132,7 +132,9 @@ async def _insert_codes(file: Path, count: int) -> list[str]:
 
     def insert(connection: Connection, first: int) -> list[str]:
         return [
-            codes.new_code(connection, store, _authorized(f"{crowd}-{number}", now), now=now, lifetime=3600)
+            authorization_codes.new_code(
+                connection, store, _authorized(f"{crowd}-{number}", now), now=now, lifetime=3600
+            )
             for number in range(first, min(count, first + AT_ONCE))
         ]
 

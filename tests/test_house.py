@@ -197,5 +197,5 @@ def test_a_table_that_a_second_folder_touches_is_found() -> None:
     touching = "def find() -> None:\n    from ostiary.storage.schema import walks\n"
     files = {"authserver/interaction/a.py": touching, "authserver/interaction/b.py": touching}
     assert shared_tables(files) == {}
-    files["authserver/codes.py"] = "from ostiary.storage.schema import codes, walks"
-    assert shared_tables(files) == {"walks": {"authserver/interaction", "authserver/codes.py"}}
+    files["authserver/authorization_codes.py"] = "from ostiary.storage.schema import codes, walks"
+    assert shared_tables(files) == {"walks": {"authserver/interaction", "authserver/authorization_codes.py"}}

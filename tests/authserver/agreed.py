@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import Connection
 from tests.authserver.conftest import RESOURCE, SECRET, Server, basic_settings
 
-from ostiary.authserver import codes, devices
+from ostiary.authserver import authorization_codes, device_codes
 from ostiary.authserver.authorization_grant import AuthorizationGrant
 from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 from ostiary.oauth.canonical_url import canonical_url
@@ -78,7 +78,7 @@ async def give_code(server: Server, **changes: Any) -> str:
     lifetime = services.settings.tokens.code.total_seconds()
     grant = agreed(**changes)
     return await services.store.transaction(
-        lambda connection: codes.new_code(
+        lambda connection: authorization_codes.new_code(
             connection, services.store, grant, now=services.clock(), lifetime=lifetime
         )
     )
@@ -122,8 +122,8 @@ async def approve(server: Server, user_code: str, **changes: Any) -> bool:
     grant = agreed(client_id="tv", redirect_uri=None, code_challenge=None, **changes)
 
     def decide(connection: Connection) -> bool:
-        waiting = devices.find_waiting(connection, services.store, user_code, now=services.clock())
-        return waiting is not None and devices.approve(
+        waiting = device_codes.find_waiting(connection, services.store, user_code, now=services.clock())
+        return waiting is not None and device_codes.approve(
             connection, services.store, waiting.device_hash, grant, now=services.clock()
         )
 

@@ -27,8 +27,8 @@ from tests.authserver.agreed import (
 )
 from tests.authserver.conftest import RESOURCE, SECRET, Server
 
-from ostiary.authserver import codes as authorization_codes
-from ostiary.authserver import devices
+from ostiary.authserver import authorization_codes as authorization_codes
+from ostiary.authserver import device_codes
 from ostiary.authserver.administration.clients import add_client
 from ostiary.authserver.connections.browser_session import (
     NewBrowserSession,
@@ -68,7 +68,7 @@ MALLORYS = "m" * 43
 MALLORYS_USER_CODE = user_code(b"mallory's tv set")
 BOBS_TSID = "t" * 43
 BROWSER = "b" * 43
-REQUEST = AuthorizationRequest("app", "App", ClientKind.REGISTERED, RESOURCE, "default/gateway", ("mcp",))
+REQUEST = AuthorizationRequest("app", "App", ClientKind.PREREGISTERED, RESOURCE, "default/gateway", ("mcp",))
 HUBS = [
     {
         "name": name,
@@ -274,8 +274,8 @@ async def _code(here: Here, row: Row) -> object:
 
 
 async def _device_waits(here: Here) -> None:
-    request = devices.DeviceRequest("tv", RESOURCE, ("mcp",))
-    new = await here.do(devices.new_device, request, now=here.now, lifetime=600)
+    request = device_codes.DeviceRequest("tv", RESOURCE, ("mcp",))
+    new = await here.do(device_codes.new_device, request, now=here.now, lifetime=600)
     here.knows(new.device_code, new.user_code)
 
 
@@ -287,18 +287,18 @@ async def _device_let_in(here: Here) -> None:
 
 async def _approval(here: Here, row: Row) -> object:
     grant = agreed(client_id=row["client_id"], redirect_uri=None, code_challenge=None)
-    return await here.do(devices.approve, row["device_hash"], grant, now=here.now)
+    return await here.do(device_codes.approve, row["device_hash"], grant, now=here.now)
 
 
 async def _device(here: Here, row: Row) -> object:
-    if row["state"] == devices.PENDING:
-        return await here.do(devices.find_waiting, here.known[row["user_code_hash"]], now=here.now)
+    if row["state"] == device_codes.PENDING:
+        return await here.do(device_codes.find_waiting, here.known[row["user_code_hash"]], now=here.now)
     code = here.known[row["device_hash"]]
-    return await here.do(devices.poll, code, client_id=row["client_id"], now=here.now)
+    return await here.do(device_codes.poll, code, client_id=row["client_id"], now=here.now)
 
 
 async def _decision(here: Here, row: Row) -> object:
-    return await (_approval if row["state"] == devices.PENDING else _device)(here, row)
+    return await (_approval if row["state"] == device_codes.PENDING else _device)(here, row)
 
 
 async def _pushed(here: Here) -> None:
@@ -445,19 +445,19 @@ CASES: Mapping[str, Case] = {
         schema.device_codes,
         _device_waits,
         _device,
-        {"user_code_hash": digest(MALLORYS_USER_CODE), "state": devices.APPROVED},
+        {"user_code_hash": digest(MALLORYS_USER_CODE), "state": device_codes.APPROVED},
     ),
     "a device that is let in": Case(
         schema.device_codes,
         _device_waits,
         _decision,
-        {"user_code_hash": digest(MALLORYS_USER_CODE), "state": devices.APPROVED},
+        {"user_code_hash": digest(MALLORYS_USER_CODE), "state": device_codes.APPROVED},
     ),
     "a device that was let in": Case(
         schema.device_codes,
         _device_let_in,
         _device,
-        {"user_code_hash": digest(MALLORYS_USER_CODE), "state": devices.PENDING},
+        {"user_code_hash": digest(MALLORYS_USER_CODE), "state": device_codes.PENDING},
     ),
     "a pushed request": Case(schema.pushed_requests, _pushed, _pushed_request),
     "an interaction": Case(schema.walks, _interaction_begun, _interaction),

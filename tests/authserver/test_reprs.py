@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.authserver.agreed import corp
 
-from ostiary.authserver.devices import NewDevice
+from ostiary.authserver.device_codes import NewDevice
 from ostiary.authserver.grants.refresh_token import _Renewed
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.idps.idp import LoginMemory
@@ -25,7 +25,7 @@ from ostiary.oauth.server.parameters import read_parameters
 
 OPENS = "what-opens-it"
 ANYBODY: Any = None
-CLIENT = Client("app", ClientKind.REGISTERED)
+CLIENT = Client("app", ClientKind.PREREGISTERED)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ostiary.credentials.google.iam import IAM_ENDPOINT_OVERRIDE
 from ostiary.credentials.headers.headers import OutgoingRequest
 from ostiary.credentials.runtime import Runtime
 from ostiary.identity.authenticator import Authenticator
-from ostiary.identity.inbound import GoogleIdTokenInbound
+from ostiary.identity.inbound_settings import GoogleIdTokenInbound
 from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.transport.fetch import Fetcher

@@ -13,7 +13,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from ostiary.identity.authenticator import Authenticator
-from ostiary.identity.inbound import OidcInbound
+from ostiary.identity.inbound_settings import OidcInbound
 from ostiary.identity.key_sets import KeySets
 from ostiary.inline_coroutines import as_future
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, TemporarilyUnavailable

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from ostiary.identity.authenticator import Authenticator
-from ostiary.identity.inbound import GoogleIdTokenInbound
+from ostiary.identity.inbound_settings import GoogleIdTokenInbound
 from ostiary.identity.key_sets import KeySets
 from ostiary.oauth.errors import AccessDenied, InvalidToken
 

@@ -12,7 +12,7 @@ from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from ostiary.identity.authenticator import Authenticator
-from ostiary.identity.inbound import OidcInbound
+from ostiary.identity.inbound_settings import OidcInbound
 from ostiary.identity.key_set import read_key_set
 from ostiary.identity.key_sets import KeyLocation, KeySets
 from ostiary.inline_coroutines import as_future

@@ -13,10 +13,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ostiary.authserver import devices
+from ostiary.authserver import device_codes
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.described_scopes import described_scopes
-from ostiary.authserver.devices import WaitingDevice
+from ostiary.authserver.device_codes import WaitingDevice
 from ostiary.authserver.http.page_door import PageRefused, read_form
 from ostiary.authserver.interaction.authorization_request import AuthorizationRequest, name_of
 from ostiary.authserver.interaction.browser import give_cookie
@@ -89,7 +89,7 @@ async def _deny(
     request: BrowserRequest, authorization: AuthorizationRequest, device: WaitingDevice
 ) -> Response:
     denied = await request.context.store.transaction(
-        lambda connection: devices.deny(connection, device.device_hash, now=request.now)
+        lambda connection: device_codes.deny(connection, device.device_hash, now=request.now)
     )
     if not denied:
         raise _waits_no_more()
@@ -107,7 +107,9 @@ async def _waiting(request: BrowserRequest, typed: str) -> WaitingDevice | None:
         request.context.audit.write(AuditEvent.RATE_LIMITED, endpoint=CODE, address=request.address)
         raise
     return await request.context.store.read(
-        lambda connection: devices.find_waiting(connection, request.context.store, typed, now=request.now)
+        lambda connection: device_codes.find_waiting(
+            connection, request.context.store, typed, now=request.now
+        )
     )
 
 

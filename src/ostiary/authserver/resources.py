@@ -29,7 +29,7 @@ class Target(msgspec.Struct, frozen=True):
         What strangers named when they came is no bound. They name what they know by then, learn of more from
         our metadata or a challenge, and have no way to change what they said (RFC 7591).
         """
-        if not client.is_verified:
+        if not client.is_preregistered:
             return self.for_strangers | common
         most = self.all_scopes | common
         return most if client.scopes is None else most & client.scopes

@@ -128,7 +128,7 @@ def _row(known: KnownClient) -> dict[str, Any]:
     return {
         "client": client.client_id,
         "name": client.name,
-        "kind": "added" if client.is_verified else "registered itself",
+        "kind": "added" if client.is_preregistered else "registered itself",
         "proves itself by": client.auth_method,
         "grants": " ".join(sorted(client.grant_types)),
         "used": moment(known.used_at),

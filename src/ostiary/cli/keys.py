@@ -14,7 +14,7 @@ from ostiary.cli.failure import Failure
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ostiary.authserver.signing.keys import SigningKey
+    from ostiary.authserver.signing.signing_key import SigningKey
     from ostiary.authserver.signing.signing_keys import SigningKeys
     from ostiary.storage.resealing import Resealed
 
@@ -171,7 +171,7 @@ async def _rotated(config: Path | None) -> list[dict[str, Any]]:
                 raise Failure(
                     f"the next key {key.kid} is made already, and signs from {moment(key.times.active_at)}"
                 )
-        made = await known.make_next()
+        made = await known.rotate()
         if made is not None:
             server.audit.write(AuditEvent.KEY_MADE, kid=made)
         return _rows(known)

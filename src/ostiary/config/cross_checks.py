@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from ostiary.credentials.credential import upstream_tokens
-from ostiary.identity.inbound import OidcInbound
+from ostiary.identity.inbound_settings import OidcInbound
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.settings import refuse
 

@@ -19,7 +19,7 @@ from pydantic import (
 from ostiary.certificates.settings import CertificateSettings
 from ostiary.credentials import Credential, NoCredential
 from ostiary.credentials.credential import upstream_tokens, with_upstream_tokens
-from ostiary.identity.inbound import InboundSettings
+from ostiary.identity.inbound_settings import InboundSettings
 from ostiary.mcp.names import clashing_prefixes, default_prefix
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.settings import (

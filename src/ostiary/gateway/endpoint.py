@@ -19,7 +19,7 @@ class Endpoint:
     """Answers the POST requests of one path. Raises nothing."""
 
     def __init__(self, auth: InboundAuth | None, routes: Routes, allowed_origins: frozenset[bytes]) -> None:
-        """guard: None lets everybody in, as nobody."""
+        """auth: None lets everybody in, as nobody."""
         self._auth = auth
         self._routes = routes
         self._allowed_origins = allowed_origins
@@ -32,7 +32,7 @@ class Endpoint:
                 require_origin(request, self._allowed_origins)
             principal = None
             if self._auth is not None:
-                principal = self._auth.known(request) or await self._auth.admit(request)
+                principal = self._auth.cached_principal(request) or await self._auth.admit(request)
                 request.caller = principal
             message = receive(request, request.body or await request.whole())
             message_id = message.id

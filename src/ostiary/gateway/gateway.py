@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.config import LISTEN, GatewaySettings
-from ostiary.gateway.pages import pages
+from ostiary.gateway.metadata_application import metadata_application
 from ostiary.gateway.plan import Means, Plan, make_plan
 from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies, proxies_of
@@ -66,7 +66,7 @@ class Gateway:
         return [
             Listener(
                 name=LISTEN,
-                app=pages(
+                app=metadata_application(
                     plan.documents, [path.decode() for path in plan.doors], self.settings.allowed_origins
                 ),
                 doors=plan.doors,

@@ -17,7 +17,7 @@ from ostiary.gateway.endpoint import Endpoint
 from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
-from ostiary.identity.inbound import OidcInbound
+from ostiary.identity.inbound_settings import OidcInbound
 from ostiary.mcp.merging import ListBudget
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.protected_resource import metadata_path

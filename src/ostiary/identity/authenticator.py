@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
 from ostiary.identity.google_id_token import require_allowed, require_id_token
-from ostiary.identity.inbound import GoogleIdTokenInbound, InboundSettings, OidcInbound
+from ostiary.identity.inbound_settings import GoogleIdTokenInbound, InboundSettings, OidcInbound
 from ostiary.identity.jwt_verifier import UnverifiedJwt, read_jwt, verify
 from ostiary.identity.key_sets import KeyLocation, KeySets
 from ostiary.identity.principal import Principal
@@ -46,7 +46,7 @@ class Authenticator:
         self._remembered: dict[bytes, tuple[Principal, float]] = {}
         self._generation = key_sets.generation
 
-    def known(self, token: str) -> Principal | None:
+    def cached_principal(self, token: str) -> Principal | None:
         """Who this is, when the token was verified a moment ago and its issuer's keys are still the same."""
         remembered = self._remembered.get(hashlib.sha256(token.encode()).digest())
         if remembered is None or self._generation != self._key_sets.generation:
@@ -56,7 +56,7 @@ class Authenticator:
 
     async def authenticate(self, token: str) -> Principal:
         """Who this is. Raises InvalidToken, InsufficientScope, AccessDenied, or TemporarilyUnavailable."""
-        principal = self.known(token)
+        principal = self.cached_principal(token)
         if principal is None:
             principal = await self._verify(read_jwt(token))
             self._remember(token, principal)

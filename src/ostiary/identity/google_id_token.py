@@ -14,7 +14,7 @@ from ostiary.oauth.resource_server.access_token import media_type
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ostiary.identity.inbound import AllowedGoogleAccount
+    from ostiary.identity.inbound_settings import AllowedGoogleAccount
 
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 """Google writes its name in both ways."""

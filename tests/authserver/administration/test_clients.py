@@ -40,7 +40,7 @@ async def test_a_client_is_registered_while_the_server_runs(start: Start, clock:
     assert added.secret.reveal() not in rows
     assert added.secret.reveal() not in repr(added)
     assert client is not None
-    assert client.is_verified
+    assert client.is_preregistered
     assert client.allowed_resources == frozenset({"https://mcp.example.com/mcp"})
 
 
@@ -120,7 +120,7 @@ async def test_the_list_has_who_registered_and_no_secret(start: Start, clock: Cl
         later = await list_clients(server.server.services.store, now=clock())
     assert [(one.client.kind, one.expires_at) for one in listed] == [
         (ClientKind.DYNAMIC, 1_800_000_060 + 10 * 86400),
-        (ClientKind.REGISTERED, None),
+        (ClientKind.PREREGISTERED, None),
     ]
     assert "digest" not in repr(listed)
     assert [one.client.client_id for one in later] == ["robot"]

@@ -51,7 +51,7 @@ async def test_a_public_client_registers_itself(start: Start) -> None:
     }
     assert client is not None
     assert client.is_public
-    assert not client.is_verified
+    assert not client.is_preregistered
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])

@@ -9,7 +9,7 @@ import httpx2
 from tests.authserver.agreed import APP, TV, agreed, approve, claims_of, events, refresh, refusal, settings
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Server, Start
 
-from ostiary.authserver import devices
+from ostiary.authserver import device_codes
 from ostiary.oauth.server.client import DEVICE_CODE
 
 PENDING = refusal("nobody has decided yet; ask again", "authorization_pending")
@@ -98,12 +98,12 @@ async def test_a_person_says_no(start: Start) -> None:
         asked, services = await ask(server), server.server.services
 
         def deny(connection: Any) -> tuple[bool, bool]:
-            waiting = devices.find_waiting(
+            waiting = device_codes.find_waiting(
                 connection, services.store, asked["user_code"], now=services.clock()
             )
             assert waiting is not None
-            first = devices.deny(connection, waiting.device_hash, now=services.clock())
-            return first, devices.deny(connection, waiting.device_hash, now=services.clock())
+            first = device_codes.deny(connection, waiting.device_hash, now=services.clock())
+            return first, device_codes.deny(connection, waiting.device_hash, now=services.clock())
 
         assert await services.store.transaction(deny) == (True, False)
         assert not await approve(server, asked["user_code"])
@@ -136,11 +136,11 @@ async def test_what_was_agreed_for_another_client_lets_no_device_in(start: Start
         asked, services = await ask(server), server.server.services
 
         def decide(connection: Any) -> bool:
-            waiting = devices.find_waiting(
+            waiting = device_codes.find_waiting(
                 connection, services.store, asked["user_code"], now=services.clock()
             )
             assert waiting is not None
-            return devices.approve(
+            return device_codes.approve(
                 connection,
                 services.store,
                 waiting.device_hash,

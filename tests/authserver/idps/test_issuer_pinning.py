@@ -11,7 +11,7 @@ from tests.authserver.idps.conftest import signed_in
 from tests.authserver.idps.little_idp import CLIENT_ID, CLIENT_SECRET, LittleIdp, little_idp
 
 from ostiary.authserver.idps.idp import IdpRepointed
-from ostiary.authserver.sessions.users import sign_in
+from ostiary.authserver.sessions.users import find_or_create_user
 from ostiary.storage.schema import idp_issuers
 
 
@@ -31,7 +31,7 @@ async def test_repointed_idp_inherits_no_users(start: Start, idp: LittleIdp, clo
                 identity = connected.identity
                 assert identity is not None
                 return await services.store.transaction(
-                    lambda connection: sign_in(connection, services.store, identity, now=clock())
+                    lambda connection: find_or_create_user(connection, services.store, identity, now=clock())
                 )
 
         before = await user(corp(idp.url), idp)

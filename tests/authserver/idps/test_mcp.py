@@ -16,9 +16,9 @@ from tests.authserver.idps.recorded import recorded
 from tests.credentials.persons_issuer import PersonsIssuer, persons_issuer
 
 from ostiary.authserver.config.idps import IdpSettings
-from ostiary.authserver.idps.client_document import client_document_url
 from ostiary.authserver.idps.idp import GrantDead, IdpAnswerRefused, IdpDenied, IdpUnavailable, LoginOptions
 from ostiary.authserver.idps.mcp import McpProvider
+from ostiary.authserver.idps.own_client_document import client_document_url
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
 from ostiary.authserver.upstream_account import UpstreamAccount, UpstreamTokens

@@ -327,7 +327,7 @@ async def test_what_a_tab_did_not_show_is_not_decided_on_there(start: Start, clo
 
 async def test_an_interaction_ends_only_as_it_was_seen(start: Start, clock: Clock) -> None:
     authorization = AuthorizationRequest(
-        "app", "App", ClientKind.REGISTERED, "https://mcp.example.com/mcp", "default/gateway", ()
+        "app", "App", ClientKind.PREREGISTERED, "https://mcp.example.com/mcp", "default/gateway", ()
     )
     async with world(start, clock) as here:
         store, state = here.server.server.services.store, InteractionState(authorization)

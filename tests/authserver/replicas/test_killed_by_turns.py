@@ -24,7 +24,7 @@ import aiohttp
 from tests.peers.mcp_clients.client import free_port
 from tests.peers.postgresql import PostgreSql
 
-from ostiary.authserver import codes
+from ostiary.authserver import authorization_codes
 from ostiary.authserver.authorization_grant import AuthorizationGrant
 from ostiary.authserver.upstream_account import Identity, UpstreamAccount, UpstreamTokens
 from ostiary.identity.jwt_verifier import read_jwt, verify
@@ -221,7 +221,9 @@ class Crowd:
             code_challenge=s256(VERIFIER),
         )
         return await self._store.transaction(
-            lambda connection: codes.new_code(connection, self._store, authorized, now=now, lifetime=60.0)
+            lambda connection: authorization_codes.new_code(
+                connection, self._store, authorized, now=now, lifetime=60.0
+            )
         )
 
     async def _insist(

@@ -7,7 +7,7 @@ from joserfc import jws
 from joserfc.jwk import KeySet
 
 from ostiary.authserver.signing.jws import JwsSigner
-from ostiary.authserver.signing.keys import SealedKey, SigningKey, new_key
+from ostiary.authserver.signing.signing_key import SealedKey, SigningKey, new_key
 from ostiary.oauth.server.signing_schedule import KeyTimes
 
 

@@ -92,7 +92,7 @@ async def test_the_next_key_is_published_before_it_signs(replica: Replica, clock
     keys = replica(publish_ahead="15m")
     await keys.refresh()
     [first] = keys.all()
-    await keys.make_next()
+    await keys.rotate()
     _, second = keys.all()
     assert [key.kid for key in keys.key_set().keys] == [first.kid, second.kid]
     assert keys.signer().kid == first.kid
@@ -105,7 +105,7 @@ async def test_a_withdrawn_key_verifies_nothing(replica: Replica, clock: Clock) 
     keys, other = replica(), replica()
     await keys.refresh()
     token = keys.sign({"sub": "a"}, typ="JWT")
-    await keys.make_next()
+    await keys.rotate()
     clock.advance(15 * 60)
     assert await keys.retire(keys.all()[0].kid)
     assert not await keys.retire("nobody")
@@ -129,7 +129,7 @@ async def test_a_key_that_is_published_no_more_never_signs_again(replica: Replic
     for _ in range(3):  # a first key, long gone; a second one, which signs; a third, which waits
         await keys.refresh()
         clock.advance(31 * DAY)
-    await keys.make_next()
+    await keys.rotate()
     gone, signing, waiting = keys.all()[0].kid, keys.signer().kid, keys.all()[-1].kid
     await keys.retire(signing)
     await other.refresh()
@@ -165,11 +165,11 @@ async def test_a_key_that_another_replica_just_made_is_looked_up_once(replica: R
     await one.refresh()
     await other.refresh()
     clock.advance(2)
-    await one.make_next()
+    await one.rotate()
     made = one.all()[-1].kid
     assert not other.key_set().has(made)
     assert (await other.key_set_with("nobody's")).has(made)
-    await one.make_next()
+    await one.rotate()
     assert not (await other.key_set_with(one.all()[-1].kid)).has(one.all()[-1].kid)  # not twice in a second
     clock.advance(1)
     assert (await other.key_set_with(one.all()[-1].kid)).has(one.all()[-1].kid)
@@ -182,7 +182,7 @@ async def test_whoever_names_an_unknown_key_and_leaves_keeps_nobody_from_a_new_o
     await one.refresh()
     await other.refresh()
     clock.advance(2)
-    await one.make_next()
+    await one.rotate()
     before = asyncio.all_tasks()
     asked = as_future(other.key_set_with("nobody's"))
     begun = asyncio.all_tasks() - before

@@ -142,7 +142,7 @@ def signed_in(connected: Any, clock: Clock) -> AuthorizationGrant:
 
 async def begun(services: Services, authorized: AuthorizationGrant, clock: Clock) -> str:
     """A session of somebody who signed in: the hash of its tsid."""
-    client = Client("app", ClientKind.REGISTERED)
+    client = Client("app", ClientKind.PREREGISTERED)
     target = services.resources.find(RESOURCE)
     assert target is not None
     new = NewSession(authorized, client, target, None)

@@ -37,7 +37,7 @@ async def signed_in(services: Services, idp: LittleIdp) -> Session:
     assert connected.identity is not None
     assert target is not None
     authorized = AuthorizationGrant("app", connected.identity, RESOURCE, OWNER, (), int(now), (connected,))
-    new = NewSession(authorized, Client("app", ClientKind.REGISTERED), target, None)
+    new = NewSession(authorized, Client("app", ClientKind.PREREGISTERED), target, None)
     life = services.settings.tokens
     await services.store.transaction(
         lambda connection: create_session(connection, services.store, new, life, now=now)

@@ -41,7 +41,7 @@ def shown(**words: str) -> Shown:
 def offered(metadata: Mapping[str, Any], settings: AuthServerSettings) -> Shown:
     """What a client reads of a server, and the kinds of accounts that its people have."""
     kinds = {
-        ClientKind.REGISTERED: True,
+        ClientKind.PREREGISTERED: True,
         ClientKind.DOCUMENT: metadata["client_id_metadata_document_supported"],
         ClientKind.DYNAMIC: "registration_endpoint" in metadata,
     }

@@ -100,7 +100,7 @@ def test_a_client_of_a_document_may_prove_itself_by_the_keys_that_it_names() -> 
     }
     client = client_from_document(document, client_id=CLIENT_ID)
     assert (client.auth_method, client.jwks_uri) == ("private_key_jwt", "https://client.example/jwks.json")
-    assert not client.is_verified
+    assert not client.is_preregistered
 
 
 @pytest.mark.parametrize(

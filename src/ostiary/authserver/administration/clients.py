@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ostiary.authserver.clients.configured_clients import configured_client
-from ostiary.authserver.clients.registered_clients import add, client_of_row, list_rows, remove, row_of_client
+from ostiary.authserver.clients.stored_clients import add, client_of_row, list_rows, remove, row_of_client
 from ostiary.authserver.config.clients import SECRET_METHODS, ClientSettings
 from ostiary.authserver.sessions.ending import EndedSession, EndReason, end_all_of_client
 from ostiary.oauth.server.client import Client

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from ostiary.authserver import replay_guard
+from ostiary.authserver import replay_store
 from ostiary.authserver.assertions.assertion_policy import require_client_allowed, require_resource_allowed
 from ostiary.authserver.assertions.assertion_subject import assertion_subject, claims_for
 from ostiary.authserver.assertions.key_binding import require_same_key
@@ -61,7 +61,7 @@ class IdJagRedemption:
 
         def redeem(connection: Connection) -> Vouching:
             name = f"id-jag {id_jag.issuer} {id_jag.jti}"
-            if not replay_guard.take(connection, name, expires_at=id_jag.expires_at):
+            if not replay_store.take(connection, name, expires_at=id_jag.expires_at):
                 raise InvalidGrant("the assertion was used before; ask the identity provider for another one")
             return begin_or_go_on(connection, self.store, vouched, self.life, now=request.now)
 

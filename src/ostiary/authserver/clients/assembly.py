@@ -9,8 +9,8 @@ from ostiary.authserver.clients.configured_clients import configured_client
 from ostiary.authserver.clients.keys import ClientKeys
 from ostiary.authserver.clients.metadata_documents import DocumentClients
 from ostiary.authserver.clients.private_key_jwt import ClientAssertions
-from ostiary.authserver.clients.registered_clients import RegisteredClients
 from ostiary.authserver.clients.registry import ClientRegistry
+from ostiary.authserver.clients.stored_clients import StoredClients
 from ostiary.authserver.clients.workload_assertions import WorkloadAssertions
 from ostiary.authserver.config.settings import AuthServerSettings
 from ostiary.identity.key_sets import KeySets
@@ -27,7 +27,7 @@ def client_registry(
     strangers = settings.registration
     return ClientRegistry(
         [configured_client(client, settings.trusted_issuers) for client in settings.clients],
-        stored=RegisteredClients(store, lifetime=strangers.dynamic_lifetime.total_seconds(), clock=clock),
+        stored=StoredClients(store, lifetime=strangers.dynamic_lifetime.total_seconds(), clock=clock),
         documents=DocumentClients(strangers, store, proxies, clock)
         if strangers.client_id_metadata_documents
         else None,

@@ -23,7 +23,7 @@ from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.client_authentication import (
     Presented,
     PresentedAssertion,
-    PresentedName,
+    PresentedClientId,
     PresentedSecret,
     read_presented,
     subject_of_assertion,
@@ -100,7 +100,7 @@ class ClientAuthenticator:
         match presented:
             case PresentedSecret():
                 return self._with_secret(client, presented, form.peer, now=now)
-            case PresentedName():
+            case PresentedClientId():
                 return _with_certificate(_known(client), form.certificate)
             case PresentedAssertion():
                 return await self._with_statement(client, presented.assertion, form, now=now)
@@ -172,6 +172,6 @@ def _method(presented: Presented | None, form: FormRequest) -> str | None:
             return presented.method
         case PresentedAssertion():
             return "private_key_jwt" if _speaks_of_itself(presented) else "workload"
-        case PresentedName():
+        case PresentedClientId():
             return "none" if form.certificate is None else "tls_client_auth"
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ostiary.authserver.clients.registered_clients import SAN
+from ostiary.authserver.clients.stored_clients import SAN
 from ostiary.authserver.config.clients import ClientSettings
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
 from ostiary.oauth.server.client import Client, ClientKind
@@ -15,7 +15,7 @@ def configured_client(settings: ClientSettings, issuers: list[TrustedIssuer]) ->
     secret = settings.client_secret
     return Client(
         client_id=settings.client_id,
-        kind=ClientKind.REGISTERED,
+        kind=ClientKind.PREREGISTERED,
         redirect_uris=tuple(settings.redirect_uris),
         grant_types=settings.grants,
         scopes=None if settings.scopes is None else frozenset(settings.scopes),

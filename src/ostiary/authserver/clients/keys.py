@@ -56,7 +56,7 @@ class ClientKeys:
             return KeySet(())
         sets, reach = self._strangers, self._strangers_reach
         fetcher: JsonFetcher | None = _FetcherWithShares(self._fetcher, self._pending, asked_from)
-        if client.kind is ClientKind.REGISTERED:
+        if client.kind is ClientKind.PREREGISTERED:
             sets, reach, fetcher = self._operators, self._reaches.get(client.client_id, PUBLIC), None
         location = KeyLocation(client.client_id, canonical_url(client.jwks_uri), reach)
         try:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from joserfc.jwk import ECKey
 
-from ostiary.authserver import replay_guard
+from ostiary.authserver import replay_store
 from ostiary.authserver.clients.keys import ClientKeys
 from ostiary.authserver.trusted_jwts.error_mapping import map_invalid_token
 from ostiary.identity.jwt_verifier import read_jwt, verify
@@ -59,6 +59,6 @@ class ClientAssertions:
         )
         name, expires_at = f"client assertion {client.client_id} {jti}", claims["exp"] + LEEWAY
         if not await self._store.transaction(
-            lambda connection: replay_guard.take(connection, name, expires_at=expires_at)
+            lambda connection: replay_store.take(connection, name, expires_at=expires_at)
         ):
             raise InvalidClient(f"{NAME} was used before; sign a new one for each request")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ostiary.authserver.clients.metadata_documents import DocumentClients
-from ostiary.authserver.clients.registered_clients import RegisteredClients
+from ostiary.authserver.clients.stored_clients import StoredClients
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.client_document import document_url
 
@@ -17,7 +17,7 @@ class ClientRegistry:
     """
 
     def __init__(
-        self, configured: Iterable[Client], *, stored: RegisteredClients, documents: DocumentClients | None
+        self, configured: Iterable[Client], *, stored: StoredClients, documents: DocumentClients | None
     ) -> None:
         self._configured = {client.client_id: client for client in configured}
         self._stored = stored

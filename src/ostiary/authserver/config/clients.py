@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import StringConstraints, model_validator
 
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer
-from ostiary.identity.inbound import ScopeToken
+from ostiary.identity.inbound_settings import ScopeToken
 from ostiary.oauth.client.client_authentication import AuthMethod
 from ostiary.oauth.server.client import (
     AUTHORIZATION_CODE,

@@ -22,7 +22,7 @@ from pydantic import (
 
 from ostiary.authserver.config.presets import SHORTENED, with_preset
 from ostiary.credentials.issuer.client_settings import ResourceUri
-from ostiary.identity.inbound import Issuer, ScopeToken
+from ostiary.identity.inbound_settings import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.oauth.client.authorization_request import refuse_reserved
 from ostiary.oauth.client.token_mapping import TokenMapping

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from ostiary.authserver.config.idps import IdpName
-from ostiary.identity.inbound import ScopeToken
+from ostiary.identity.inbound_settings import ScopeToken
 from ostiary.identity.spiffe import MOST_OWNER_BYTES
 from ostiary.identity.trust_domains import Owner
 from ostiary.oauth.server.resource import ResourcePattern

@@ -23,7 +23,7 @@ from ostiary.authserver.config.rate import Rate, RateField
 from ostiary.authserver.config.resources import ResourceSettings, Use
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse, check_together
 from ostiary.certificates.settings import CertificateSettings
-from ostiary.identity.inbound import Issuer, ScopeToken
+from ostiary.identity.inbound_settings import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import (
     ConfiguredPath,

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from ostiary.identity.inbound import Issuer, KeyEdge, ScopeToken
+from ostiary.identity.inbound_settings import Issuer, KeyEdge, ScopeToken
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
 from ostiary.oauth.server.resource import ResourcePattern
 from ostiary.oauth.server.trusted_subject import check_pattern

@@ -120,7 +120,7 @@ class NewBrowserSession:
         now: float,
     ) -> str:
         """Whose it is: our subject. before: the session of this browser that it takes the place of."""
-        user_id = users.sign_in(connection, context.store, identity, now=now)
+        user_id = users.find_or_create_user(connection, context.store, identity, now=now)
         if before is not None:
             end(connection, before)
         row = {

@@ -19,9 +19,9 @@ from ostiary.authserver.connections.ending import SIGN_OUT
 from ostiary.authserver.connections.sign_in import PAGE, send_to_idp
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.idps.idp import UpstreamIdp
+from ostiary.authserver.interaction.browser_redirect import see_other
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.context import InteractionContext
-from ostiary.authserver.interaction.redirect import see_other
 from ostiary.authserver.interaction.upstream_login import ConnectLogin, PageLogin
 from ostiary.authserver.pages import ConfirmConnection, page_response
 from ostiary.oauth.canonical_url import UrlRefused

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostiary.authserver.connections.browser_session import BrowserSession
+from ostiary.authserver.interaction.browser_redirect import see_other
 from ostiary.authserver.interaction.context import InteractionContext
-from ostiary.authserver.interaction.redirect import see_other
 from ostiary.oauth.server.endpoint_url import endpoint_path
 
 

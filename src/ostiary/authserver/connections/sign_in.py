@@ -13,9 +13,9 @@ from ostiary.authserver.connections.browser_session import NewBrowserSession, fi
 from ostiary.authserver.http.page_door import PageRefused, read_form
 from ostiary.authserver.idps.idp import IdpAnswerRefused, IdpError, LoginOptions, UpstreamIdp
 from ostiary.authserver.interaction.browser import give_cookie
+from ostiary.authserver.interaction.browser_redirect import redirect_to, see_other
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.context import InteractionContext
-from ostiary.authserver.interaction.redirect import redirect_to, see_other
 from ostiary.authserver.interaction.upstream_error import oauth_error
 from ostiary.authserver.interaction.upstream_login import PageLogin, Purpose, begin_login
 from ostiary.authserver.pages import Form, Provider, SignInChoice, page_response

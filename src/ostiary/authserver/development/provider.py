@@ -9,7 +9,7 @@ from typing import Any
 
 from ostiary.authserver.development.memory import Given
 from ostiary.authserver.development.people import PEOPLE, Person
-from ostiary.authserver.signing.keys import SigningKey, new_key
+from ostiary.authserver.signing.signing_key import SigningKey, new_key
 from ostiary.oauth.client.pkce import S256
 from ostiary.oauth.errors import InvalidRequest, InvalidToken, OAuthError
 from ostiary.oauth.refusal import Refusal

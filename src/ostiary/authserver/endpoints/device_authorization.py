@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from ostiary.authserver.devices import DeviceRequest, new_device
+from ostiary.authserver.device_codes import DeviceRequest, new_device
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.requests.client_request import ClientRequest
 from ostiary.authserver.resources import Resources

@@ -76,4 +76,4 @@ class Introspection:
 def _may_ask(client: Client, claims: Mapping[str, Any]) -> bool:
     if claims["client_id"] == client.client_id:
         return True
-    return client.is_verified and claims["aud"] in (client.allowed_resources or ())
+    return client.is_preregistered and claims["aud"] in (client.allowed_resources or ())

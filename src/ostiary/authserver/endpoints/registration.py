@@ -17,8 +17,8 @@ import msgspec
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.clients.configured_clients import secret_digest
-from ostiary.authserver.clients.registered_clients import row_of_client
 from ostiary.authserver.clients.registration_limit import add_within
+from ostiary.authserver.clients.stored_clients import row_of_client
 from ostiary.authserver.clients.strangers_reach import check_keys_location, strangers_reach
 from ostiary.authserver.config.clients import SECRET_METHODS
 from ostiary.authserver.config.settings import AuthServerSettings

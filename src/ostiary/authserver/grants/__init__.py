@@ -11,5 +11,5 @@ They are put together in `server/grants.py`.
     token_exchange       a trusted issuer's token → ours       RFC 8693
 
 Who the client is was settled before, in `clients/authentication.py`; to what its tokens are bound, in
-`binding.py`.
+`tokens/binding.py`.
 """

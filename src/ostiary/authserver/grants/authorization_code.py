@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from ostiary.authserver import codes
+from ostiary.authserver import authorization_codes
+from ostiary.authserver.authorization_codes import StoredCode
 from ostiary.authserver.authorization_grant import AuthorizationGrant
-from ostiary.authserver.codes import StoredCode
 from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Resources, Target
 from ostiary.authserver.sessions.creation import NewSession, SessionCreated, SessionCreator
@@ -74,7 +74,7 @@ class AuthorizationCode:
             ) from None
 
     def _redeem(self, connection: Connection, code: str, request: GrantRequest) -> _Redeemed:
-        stored = codes.find_code(connection, self.store, code)
+        stored = authorization_codes.find_code(connection, self.store, code)
         if stored is None:
             raise InvalidGrant("the code is unknown, or not this client's", detail="the code is unknown")
         grant = stored.grant
@@ -85,8 +85,10 @@ class AuthorizationCode:
             raise InvalidGrant("the code has expired")
         target = self._target(grant)
         new = NewSession(grant, request.client, target, request.confirmation)
-        if not codes.consume(connection, self.store, stored, tsid_hash=new.tsid_hash, now=request.now):
-            raise _replay(codes.find_code(connection, self.store, code))
+        if not authorization_codes.consume(
+            connection, self.store, stored, tsid_hash=new.tsid_hash, now=request.now
+        ):
+            raise _replay(authorization_codes.find_code(connection, self.store, code))
         return _Redeemed(grant, target, self.sessions.create(connection, new, now=request.now))
 
     def _target(self, grant: AuthorizationGrant) -> Target:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from ostiary.authserver import devices
+from ostiary.authserver import device_codes
 from ostiary.authserver.requests.grant_request import GrantRequest
 from ostiary.authserver.resources import Resources, Target
 from ostiary.authserver.sessions.creation import NewSession, SessionCreated, SessionCreator
@@ -51,7 +51,7 @@ class DeviceCode:
     ) -> tuple[SessionCreated, Target] | OAuthError:
         """What it gets. A refusal that counts is returned: raised, it would undo the counting."""
         client_id = request.client.client_id
-        polled = devices.poll(connection, self.store, code, client_id=client_id, now=request.now)
+        polled = device_codes.poll(connection, self.store, code, client_id=client_id, now=request.now)
         if isinstance(polled, OAuthError):
             return polled
         same_resource(request.parameters.all("resource"), canonical_url(polled.resource))

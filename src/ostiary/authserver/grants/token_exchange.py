@@ -82,7 +82,7 @@ class TokenExchange:
 
     async def _user_id(self, subject: Subject, request: GrantRequest) -> str:
         def spoken_of(connection: Connection) -> str:
-            return users.sign_in(connection, self.store, subject.person, now=request.now)
+            return users.find_or_create_user(connection, self.store, subject.person, now=request.now)
 
         return await self.store.transaction(spoken_of)
 

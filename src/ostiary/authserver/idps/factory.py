@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp, OidcIdp
 from ostiary.authserver.config.settings import AuthServerSettings
-from ostiary.authserver.idps.client_document import client_document_url
 from ostiary.authserver.idps.idp import UpstreamIdp
 from ostiary.authserver.idps.mcp import McpProvider
 from ostiary.authserver.idps.oauth2 import OAuth2Provider
 from ostiary.authserver.idps.oidc import OidcProvider
+from ostiary.authserver.idps.own_client_document import client_document_url
 from ostiary.authserver.idps.registrations import Registrations
 from ostiary.authserver.idps.tools import Tools
 from ostiary.storage.store import Store

@@ -8,7 +8,7 @@ from typing import Any
 
 from ostiary.authserver.config.idps import OidcIdp
 from ostiary.authserver.idps.claim_mapping import map_claims, sources
-from ostiary.authserver.idps.id_tokens import IdTokens
+from ostiary.authserver.idps.id_token_verifier import IdTokenVerifier
 from ostiary.authserver.idps.provider_metadata import ANY_TENANT
 from ostiary.authserver.upstream_account import Identity, UpstreamTokens
 from ostiary.event_log import event_log
@@ -31,7 +31,7 @@ class IdentityResolution:
 
     settings: OidcIdp
     fetcher: Fetcher
-    id_tokens: IdTokens
+    id_token_verifier: IdTokenVerifier
     reach: Reach
 
     async def resolve(
@@ -80,7 +80,7 @@ class IdentityResolution:
         """Its claims, where it is a JWT of this issuer that is good now; its audience is an API, not us."""
         try:
             jwt = read_jwt(tokens.access_token, max_bytes=MAX_BYTES_OF_AN_ANSWER)
-            claims = await self.id_tokens.signed(jwt, metadata, reach=self.reach)
+            claims = await self.id_token_verifier.verify_signature(jwt, metadata, reach=self.reach)
         except TokenRefused as refused:
             log.warning("access_token_not_read", idp=self.settings.name, reason=refused.detail)
             return {}

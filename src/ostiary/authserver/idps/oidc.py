@@ -18,7 +18,7 @@ from ostiary.authserver.config.idps import OidcIdp
 from ostiary.authserver.idps.authorization_url import authorization_url, new_verifier
 from ostiary.authserver.idps.back_channel import BackChannel, as_tokens
 from ostiary.authserver.idps.failures import as_idp_errors, nothing_spent
-from ostiary.authserver.idps.id_tokens import Expected, IdTokens
+from ostiary.authserver.idps.id_token_verifier import Expected, IdTokenVerifier
 from ostiary.authserver.idps.identity_resolution import IdentityResolution
 from ostiary.authserver.idps.idp import (
     GrantDead,
@@ -67,8 +67,10 @@ class OidcProvider:
         self._metadata = ProviderMetadata(settings.issuer, settings.reach, tools.fetcher, tools.clock)
         self._reach = reach_from(settings.reach, self._metadata.place)
         accepted = GOOGLE_ISSUERS if settings.issuer in GOOGLE_ISSUERS else (settings.issuer,)
-        self._id_tokens = IdTokens(tools.key_sets, settings.issuer, accepted, settings.id_token_algorithms)
-        self._person = IdentityResolution(settings, tools.fetcher, self._id_tokens, self._reach)
+        self._id_token_verifier = IdTokenVerifier(
+            tools.key_sets, settings.issuer, accepted, settings.id_token_algorithms
+        )
+        self._person = IdentityResolution(settings, tools.fetcher, self._id_token_verifier, self._reach)
 
     async def begin(self, *, state: str, redirect_uri: str, options: LoginOptions) -> LoginStart:
         """Begin a login."""
@@ -119,7 +121,7 @@ class OidcProvider:
                 raise IdTokenRefused("the token answer has no ID token")
             tokens = as_tokens(answer, asked=memory.scopes, now=now)
             expected = Expected(memory.client_id, memory.nonce, memory.max_age, tokens.access_token)
-            claims = await self._id_tokens.verified(
+            claims = await self._id_token_verifier.verify(
                 answer.id_token, expected, metadata, reach=self._reach, now=now
             )
             self._same_tenant(query, claims)
@@ -191,7 +193,7 @@ class OidcProvider:
         """
         expected = Expected(self._client.client_id, access_token=new.access_token)
         try:
-            claims = await self._id_tokens.verified(
+            claims = await self._id_token_verifier.verify(
                 new.id_token or "", expected, metadata, reach=self._reach, now=now
             )
         except (TokenRefused, TemporarilyUnavailable, ValueError) as error:

@@ -11,13 +11,13 @@ from ostiary.authserver.idps.idp import IdpDenied, IdpError, LoginOptions
 from ostiary.authserver.interaction.account_steps import AccountStep, open_step
 from ostiary.authserver.interaction.audit import write_audit
 from ostiary.authserver.interaction.browser import give_cookie
+from ostiary.authserver.interaction.browser_redirect import redirect_to, see_other
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.change import change
 from ostiary.authserver.interaction.finish import end, finish
 from ostiary.authserver.interaction.interaction_state import Choice, Chosen
 from ostiary.authserver.interaction.interaction_view import InteractionView
 from ostiary.authserver.interaction.next_step import NextStep
-from ostiary.authserver.interaction.redirect import redirect_to, see_other
 from ostiary.authserver.interaction.upstream_error import oauth_error
 from ostiary.authserver.interaction.upstream_login import InteractionLogin, begin_login
 from ostiary.oauth.server.endpoint_url import endpoint_path

@@ -12,19 +12,19 @@ from starlette.responses import Response
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.http.page_door import read_form
 from ostiary.authserver.interaction.authorization_request import AuthorizationRequest, name_of
+from ostiary.authserver.interaction.browser_redirect import see_other
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.consent import asking_client
 from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.finish import offer_way_back, tell_client
 from ostiary.authserver.interaction.pushed_requests import is_pushed, resolve_request_uri
-from ostiary.authserver.interaction.redirect import see_other
-from ostiary.authserver.interaction.start import start_interaction
-from ostiary.authserver.interaction.validated_client import (
-    ValidatedClient,
+from ostiary.authserver.interaction.request_validation import (
+    ValidatedRequest,
     may_skip_consent,
     validate_authorization,
-    validate_client,
+    validate_request,
 )
+from ostiary.authserver.interaction.start import start_interaction
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.authorization_request import read_state
 from ostiary.oauth.server.client_authentication import check_client_id
@@ -56,10 +56,10 @@ async def authorize(http_request: Request, context: InteractionContext) -> Respo
         )
 
 
-def _refused(request: BrowserRequest, validated: ValidatedClient, error: OAuthError) -> Response:
+def _refused(request: BrowserRequest, validated: ValidatedRequest, error: OAuthError) -> Response:
     """The client is told; by its person, when nobody vouches for where that leads (RFC 9700 4.11.2)."""
     authorization = _as_far_as_known(validated)
-    if validated.client.is_verified or redirect_kind(validated.redirect_uri) is RedirectKind.LOOPBACK:
+    if validated.client.is_preregistered or redirect_kind(validated.redirect_uri) is RedirectKind.LOOPBACK:
         return tell_client(request, authorization, error)
     return offer_way_back(request, authorization, asking_client(authorization), error)
 
@@ -72,7 +72,7 @@ async def _as_get(http_request: Request, context: InteractionContext) -> Respons
     return see_other(f"{context.url('/oauth/authorize')}?{query}")
 
 
-async def _validate(request: BrowserRequest, parameters: Parameters) -> ValidatedClient:
+async def _validate(request: BrowserRequest, parameters: Parameters) -> ValidatedRequest:
     context, client_id = request.context, parameters.require("client_id")
     check_client_id(client_id)
     try:
@@ -99,17 +99,17 @@ async def _validate(request: BrowserRequest, parameters: Parameters) -> Validate
 
 async def _validate_client(
     request: BrowserRequest, client_id: str, parameters: Parameters
-) -> ValidatedClient:
+) -> ValidatedRequest:
     client = await request.context.clients.find(client_id, asked_from=request.address)
     if client is None:
         raise InvalidRequest("the client is unknown here")
     was_pushed = is_pushed(parameters)
     if was_pushed:
         parameters = await resolve_request_uri(request.context, parameters, now=request.now)
-    return validate_client(client, parameters, was_pushed=was_pushed)
+    return validate_request(client, parameters, was_pushed=was_pushed)
 
 
-def _as_far_as_known(validated: ValidatedClient) -> AuthorizationRequest:
+def _as_far_as_known(validated: ValidatedRequest) -> AuthorizationRequest:
     """Enough to answer the client with. A state that is no state is not given back."""
     try:
         state = read_state(validated.parameters)

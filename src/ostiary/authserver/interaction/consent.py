@@ -35,7 +35,7 @@ from ostiary.oauth.server.client import ClientKind
 from ostiary.oauth.server.errors import RequestDenied
 
 KNOWN_BY: Mapping[ClientKind, Literal["operator", "document", "registration"]] = {
-    ClientKind.REGISTERED: "operator",
+    ClientKind.PREREGISTERED: "operator",
     ClientKind.DOCUMENT: "document",
     ClientKind.DYNAMIC: "registration",
 }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from ostiary.authserver import devices
+from ostiary.authserver import device_codes
 from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.authorization_codes import new_code
 from ostiary.authserver.authorization_grant import AuthorizationGrant
-from ostiary.authserver.codes import new_code
 from ostiary.authserver.http.page_door import PageRefused
 from ostiary.authserver.interaction.audit import write_audit
 from ostiary.authserver.interaction.authorization_request import AuthorizationRequest
+from ostiary.authserver.interaction.browser_redirect import redirect_to
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.interaction_state import InteractionState
 from ostiary.authserver.interaction.interaction_store import (
@@ -20,11 +21,10 @@ from ostiary.authserver.interaction.interaction_store import (
     finish_interaction,
 )
 from ostiary.authserver.interaction.interaction_view import InteractionView
-from ostiary.authserver.interaction.redirect import redirect_to
 from ostiary.authserver.interaction.skip_choices import forget_choice, remember_choices
 from ostiary.authserver.pages import Client, DeviceDone, WayBack, page_response
 from ostiary.authserver.pages.display_text import display_sentence
-from ostiary.authserver.sessions.users import sign_in
+from ostiary.authserver.sessions.users import find_or_create_user
 from ostiary.oauth.errors import OAuthError
 from ostiary.oauth.server.authorization_response import code_answer, error_answer
 from ostiary.oauth.server.errors import RequestDenied, ServerError
@@ -61,7 +61,7 @@ async def end(
     def work(connection: Connection) -> None:
         delete_interaction(connection, interaction)
         if authorization.device_hash is not None and isinstance(error, RequestDenied):
-            devices.deny(connection, authorization.device_hash, now=request.now)
+            device_codes.deny(connection, authorization.device_hash, now=request.now)
 
     await request.context.store.transaction(work)
     return tell_client(request, authorization, error, idp=idp, interaction=interaction)
@@ -122,7 +122,7 @@ def _finish(
     if authorization.device_hash is None:
         lifetime = request.context.life.code.total_seconds()
         return new_code(connection, store, grant, now=request.now, lifetime=lifetime)
-    if devices.approve(connection, store, authorization.device_hash, grant, now=request.now):
+    if device_codes.approve(connection, store, authorization.device_hash, grant, now=request.now):
         return ""
     raise PageRefused(
         "This device waits no more",
@@ -137,7 +137,7 @@ def _remember(connection: Connection, request: BrowserRequest, view: Interaction
     made_up_for = [account.idp for account in state.accounts if account.idp in view.known.choices]
     if state.identity is None or not (state.choices or made_up_for):
         return
-    user_id = sign_in(connection, request.context.store, state.identity, now=request.now)
+    user_id = find_or_create_user(connection, request.context.store, state.identity, now=request.now)
     remember_choices(connection, user_id, owner, state.choices, now=request.now)
     for idp in made_up_for:
         forget_choice(connection, user_id, owner, idp)

@@ -9,11 +9,11 @@ from starlette.responses import Response
 
 from ostiary.authserver.http.page_door import read_form
 from ostiary.authserver.interaction.advance import action, page_url
+from ostiary.authserver.interaction.browser_redirect import see_other
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.context import InteractionContext
 from ostiary.authserver.interaction.interaction_view import InteractionView, load_view
 from ostiary.authserver.interaction.next_step import NextStep
-from ostiary.authserver.interaction.redirect import see_other
 from ostiary.authserver.pages import Form
 from ostiary.oauth.server.errors import InvalidRequest
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.interaction.context import InteractionContext
-from ostiary.authserver.interaction.validated_client import validate_authorization, validate_client
+from ostiary.authserver.interaction.request_validation import validate_authorization, validate_request
 from ostiary.authserver.requests.client_request import ClientRequest
 from ostiary.authserver.tokens.binding import binding
 from ostiary.identity.possession import Possession
@@ -68,7 +68,7 @@ async def _read(request: ClientRequest, context: InteractionContext, possession:
     parameters = request.parameters.with_(client_id=request.client.client_id, **dict.fromkeys(_PROOFS))
     if request.form.dpop is not None:
         parameters = await _bound(request, parameters, possession)
-    validate_authorization(validate_client(request.client, parameters, was_pushed=True), context)
+    validate_authorization(validate_request(request.client, parameters, was_pushed=True), context)
     return parameters
 
 

@@ -93,7 +93,7 @@ async def complete_login(
     """What the login was for, and what it brought.
 
     query: as the browser brought it. browser_hash: None for a browser without a cookie. Raises InvalidRequest
-    and PageRefused for what is no answer to a question of ours, LegFailed, StorageError.
+    and PageRefused for what is no answer to a question of ours, LoginFailed, StorageError.
     """
     state = answer_of(query).get("state")
     idp = context.idps.get(idp_name)

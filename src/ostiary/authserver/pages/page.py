@@ -44,6 +44,6 @@ class Client:
     """Of the `client_id` URL, for a Client ID Metadata Document."""
 
     @property
-    def is_verified(self) -> bool:
+    def is_preregistered(self) -> bool:
         """Whether the operator of this server answers for the name."""
         return self.known_by == "operator"

@@ -19,7 +19,7 @@ from ostiary.authserver.idps.issuer_pinning import pin_issuers
 from ostiary.authserver.idps.tools import Tools
 from ostiary.authserver.internal.listener import internal_listener
 from ostiary.authserver.rates import Rates
-from ostiary.authserver.replay_guard import StoredReplays
+from ostiary.authserver.replay_store import DatabaseReplayStore
 from ostiary.authserver.resources import Resources
 from ostiary.authserver.server.documents import documents
 from ostiary.authserver.server.doors import doors
@@ -105,7 +105,7 @@ class AuthServer:
             rates=Rates(settings.limits),
             fetcher=fetcher,
             key_sets=key_sets,
-            possession=Possession(StoredReplays(store), clock),
+            possession=Possession(DatabaseReplayStore(store), clock),
             clock=clock,
             common_scopes=frozenset(settings.scopes),
         )

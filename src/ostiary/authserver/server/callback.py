@@ -11,12 +11,12 @@ from ostiary.authserver.connections.context import ConnectionsContext
 from ostiary.authserver.idps.idp import IdpError
 from ostiary.authserver.interaction.advance import advance, login_failed, page_url
 from ostiary.authserver.interaction.audit import write_audit
+from ostiary.authserver.interaction.browser_redirect import see_other
 from ostiary.authserver.interaction.browser_request import BrowserRequest
 from ostiary.authserver.interaction.change import change
 from ostiary.authserver.interaction.interaction_state import InteractionState
 from ostiary.authserver.interaction.interaction_view import InteractionView, load_view
 from ostiary.authserver.interaction.login_result import with_account, with_identity
-from ostiary.authserver.interaction.redirect import see_other
 from ostiary.authserver.interaction.upstream_login import InteractionLogin, LoginFailed, complete_login
 from ostiary.authserver.upstream_account import UpstreamAccount
 from ostiary.event_log import event_log

@@ -9,7 +9,7 @@ import msgspec
 
 from ostiary.authserver.http.endpoint_door import door
 from ostiary.authserver.http.form_request import read_bare_request
-from ostiary.authserver.idps.client_document import client_documents
+from ostiary.authserver.idps.own_client_document import client_documents
 from ostiary.authserver.server.discovery import USERINFO_PATH, discovery_document
 from ostiary.authserver.server.doors import userinfo
 from ostiary.authserver.server.services import Services

@@ -20,7 +20,7 @@ log = event_log("ostiary.authserver")
 async def maintain(services: Services) -> None:
     """Until it is cancelled. A store that is away is tried again."""
     clock = services.clock
-    stale_ended = await _tried("misfits", _end_stale(services))
+    stale_ended = await _tried("stale_sessions", _end_stale(services))
     while True:
         await asyncio.sleep(VIEW_AGE)
         services.audit.tell_counted()
@@ -28,7 +28,7 @@ async def maintain(services: Services) -> None:
         await _tried("encryption_keys", services.store.keep_key_noted(now=clock()))
         await _tried("sweep", sweep(services, now=clock()))
         if not stale_ended:
-            stale_ended = await _tried("misfits", _end_stale(services))
+            stale_ended = await _tried("stale_sessions", _end_stale(services))
 
 
 async def refresh_keys(services: Services) -> None:
@@ -48,9 +48,9 @@ async def _tried(duty: str, work: Coroutine[None, None, None]) -> bool:
     try:
         await work
     except StorageError as error:
-        log.warning("tending_failed", duty=duty, reason=str(error))
+        log.warning("maintenance_failed", duty=duty, reason=str(error))
     except Exception as error:  # noqa: BLE001 - a fault of ours, that must not end all maintenance
-        log.error("tending_crashed", duty=duty, exception=crash_text(error))  # noqa: TRY400
+        log.error("maintenance_crashed", duty=duty, exception=crash_text(error))  # noqa: TRY400
     else:
         return True
     return False

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from ostiary.authserver import codes, devices, replay_guard
-from ostiary.authserver.clients import registered_clients
+from ostiary.authserver import authorization_codes, device_codes, replay_store
+from ostiary.authserver.clients import stored_clients
 from ostiary.authserver.connections import browser_session
 from ostiary.authserver.interaction import interaction_store, pushed_requests, upstream_login
 from ostiary.authserver.server.services import Services
@@ -22,14 +22,14 @@ EXPIRIES = (
     pushed_requests.EXPIRY,
     interaction_store.EXPIRY,
     upstream_login.EXPIRY,
-    codes.EXPIRY,
-    devices.EXPIRY,
+    authorization_codes.EXPIRY,
+    device_codes.EXPIRY,
     browser_session.EXPIRY,
-    replay_guard.EXPIRY,
+    replay_store.EXPIRY,
     revoked_tokens.EXPIRY,
     refresh_tokens.EXPIRY,
     offline_access.EXPIRY,
-    registered_clients.EXPIRY,
+    stored_clients.EXPIRY,
 )
 
 

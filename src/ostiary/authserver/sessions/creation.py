@@ -70,7 +70,7 @@ def create_session(
 ) -> SessionCreated:
     """The person, their accounts, the session and its first refresh token. now: seconds since the epoch."""
     grant, tsid_hash = new.grant, new.tsid_hash
-    user_id = users.sign_in(connection, store, grant.identity, now=now)
+    user_id = users.find_or_create_user(connection, store, grant.identity, now=now)
     grant_ids = [
         upsert(connection, store, user_id=user_id, owner=grant.owner, account=account, now=now)
         for account in grant.accounts

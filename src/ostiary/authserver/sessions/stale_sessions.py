@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from ostiary.authserver.clients.registered_clients import is_stored
+from ostiary.authserver.clients.stored_clients import is_stored
 from ostiary.authserver.resources import Resources, Target
 from ostiary.authserver.sessions.ending import EndReason, SessionEnder, end_all
 from ostiary.authserver.sessions.session import Session

@@ -47,7 +47,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.name or self.email
 
 
-def sign_in(connection: Connection, store: Store, identity: Identity, *, now: float) -> str:
+def find_or_create_user(connection: Connection, store: Store, identity: Identity, *, now: float) -> str:
     """Who this is, here: our subject, made at the first time. now: seconds since the epoch.
 
     What people read of them stays when nothing of it is said, as in most assertions. Raises SealedOtherwise:

@@ -93,7 +93,7 @@ def begin_or_go_on(
 
 def _earlier(connection: Connection, store: Store, vouched: VouchedFor, now: float) -> Session | None:
     whose = {
-        "user": users.sign_in(connection, store, vouched.person, now=now),
+        "user": users.find_or_create_user(connection, store, vouched.person, now=now),
         "client": vouched.client.client_id,
         "resource": str(vouched.target.resource),
         "whose": vouched.target.settings.owner_identity,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from ostiary.authserver.config.settings import SigningSettings
 from ostiary.authserver.signing.jws import JwsSigner
-from ostiary.authserver.signing.keys import SealedKey, SigningKey, new_key
+from ostiary.authserver.signing.signing_key import SealedKey, SigningKey, new_key
 from ostiary.identity.key_set import KeySet, read_key_set
 from ostiary.inline_coroutines import hopping
 from ostiary.oauth.server.errors import Unavailable
@@ -129,10 +129,10 @@ class SigningKeys:
             publish_ahead=self._settings.publish_ahead.total_seconds(),
         )
         if (due is not None and due <= self._clock()) or self._wants_other_algorithm():
-            return await self.make_next()
+            return await self.rotate()
         return None
 
-    async def make_next(self) -> str | None:
+    async def rotate(self) -> str | None:
         """Make the next key: published now, signing later. Its name.
 
         Of replicas that do so together one makes it, and for the others this is None.

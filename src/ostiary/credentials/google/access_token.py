@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from ostiary.credentials.google.access_token_source import GoogleAccessTokenSource
-from ostiary.credentials.google.identity import EVERYTHING
+from ostiary.credentials.google.caller_identity import EVERYTHING
 from ostiary.credentials.google.settings import GoogleSettings
 from ostiary.credentials.headers.token_headers import TokenHeaders
 from ostiary.credentials.issuer.client_settings import Scope

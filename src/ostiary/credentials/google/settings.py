@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import StringConstraints, model_validator
 
-from ostiary.credentials.google.identity import GoogleIdentity
+from ostiary.credentials.google.caller_identity import GoogleIdentity
 from ostiary.settings import ConfiguredPath, Settings
 
 Account = Annotated[str, StringConstraints(pattern=r"^[^@/\s]+@[^@/\s]+$")]

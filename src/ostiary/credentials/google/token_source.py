@@ -12,7 +12,7 @@ from ostiary.credentials.google.requests import HttpRequest, google_requests
 from ostiary.transport.proxies import NONE, Proxies
 
 if TYPE_CHECKING:
-    from ostiary.credentials.google.identity import GoogleIdentity
+    from ostiary.credentials.google.caller_identity import GoogleIdentity
     from ostiary.credentials.google.login import GoogleLogin
     from ostiary.credentials.tokens.token import Token
 

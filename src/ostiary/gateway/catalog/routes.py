@@ -8,8 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from ostiary.gateway.catalog.federation import MergedDiscovery, MergedList
 from ostiary.gateway.catalog.forward_route import ForwardRoute
+from ostiary.gateway.catalog.merged_lists import MergedDiscovery, MergedList
 from ostiary.gateway.catalog.target import RouteTarget
 from ostiary.gateway.catalog.translate import Rename
 from ostiary.gateway.upstreams.server import Server

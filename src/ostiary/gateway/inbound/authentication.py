@@ -39,12 +39,12 @@ class InboundAuth:
         self._metadata_url = metadata_url
         self._scopes = scopes
 
-    def known(self, request: Request) -> Principal | None:
+    def cached_principal(self, request: Request) -> Principal | None:
         """The caller, when their token was verified a moment ago; else `admit` says."""
         header = request.headers.get(b"authorization", b"")
         if not header.startswith(b"Bearer "):
             return None
-        principal = self._authenticator.known(header[7:].decode("latin-1"))
+        principal = self._authenticator.cached_principal(header[7:].decode("latin-1"))
         return None if principal is None or CNF in principal.claims else principal
 
     async def admit(self, request: Request) -> Principal:

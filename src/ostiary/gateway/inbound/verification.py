@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from ostiary.gateway.inbound.authentication import InboundAuth
 from ostiary.identity.authenticator import Authenticator
-from ostiary.identity.inbound import InboundSettings
+from ostiary.identity.inbound_settings import InboundSettings
 from ostiary.identity.key_sets import KeySets
+from ostiary.identity.memory_replay_store import MemoryReplayStore
 from ostiary.identity.possession import Possession
-from ostiary.identity.used_proofs import RememberedReplays
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.resource_server.dpop_proof import ALGORITHMS
 from ostiary.oauth.resource_server.protected_resource import metadata_url
@@ -23,7 +23,7 @@ class Verification:
 
     def __init__(self, fetcher: Fetcher, clock: Callable[[], float]) -> None:
         self._key_sets = KeySets(fetcher, clock=clock)
-        self._replays = RememberedReplays()
+        self._replays = MemoryReplayStore()
         self._clock = clock
 
     def of(

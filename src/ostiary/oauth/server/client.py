@@ -25,7 +25,7 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 class ClientKind(StrEnum):
     """How a client became known."""
 
-    REGISTERED = "registered"
+    PREREGISTERED = "registered"
     DYNAMIC = "dynamic"
     DOCUMENT = "document"
 
@@ -77,9 +77,9 @@ class Client:
         return self.auth_method == "none"
 
     @property
-    def is_verified(self) -> bool:
+    def is_preregistered(self) -> bool:
         """Whether the operator vouches for its name and its redirect URIs."""
-        return self.kind is ClientKind.REGISTERED
+        return self.kind is ClientKind.PREREGISTERED
 
     def may_use(self, grant_type: str) -> bool:
         """Whether it was registered for this grant."""

@@ -40,13 +40,13 @@ class PresentedAssertion(Unseen, frozen=True):
     assertion: str
 
 
-class PresentedName(msgspec.Struct, frozen=True):
+class PresentedClientId(msgspec.Struct, frozen=True):
     """A name alone: a public client, or one whose certificate speaks for it."""
 
     client_id: str
 
 
-Presented = PresentedSecret | PresentedAssertion | PresentedName
+Presented = PresentedSecret | PresentedAssertion | PresentedClientId
 
 
 def read_presented(authorization: str | None, parameters: Parameters) -> Presented:
@@ -66,7 +66,9 @@ def read_presented(authorization: str | None, parameters: Parameters) -> Present
     if named is None:
         raise InvalidClient("the request does not say which client it is from")
     secret = parameters.get("client_secret")
-    return PresentedName(named) if secret is None else PresentedSecret(named, secret, "client_secret_post")
+    return (
+        PresentedClientId(named) if secret is None else PresentedSecret(named, secret, "client_secret_post")
+    )
 
 
 def subject_of_assertion(assertion: str) -> str | None:
@@ -97,7 +99,9 @@ def _basic(authorization: str, named: str | None) -> Presented:
     check_client_id(client_id)
     if named is not None and named != client_id:
         raise InvalidRequest("client_id is another one than in the Authorization header")
-    return PresentedSecret(client_id, secret, "client_secret_basic") if secret else PresentedName(client_id)
+    return (
+        PresentedSecret(client_id, secret, "client_secret_basic") if secret else PresentedClientId(client_id)
+    )
 
 
 def _form_decoded(encoded: bytes) -> str:

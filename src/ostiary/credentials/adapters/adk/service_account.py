@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ostiary.credentials.error import CredentialMisconfigured
 from ostiary.credentials.google.access_token import GoogleAccessToken
+from ostiary.credentials.google.caller_identity import GoogleIdentity
 from ostiary.credentials.google.id_token import GoogleIdToken
-from ostiary.credentials.google.identity import GoogleIdentity
 from ostiary.credentials.google.login import GoogleLogin
 from ostiary.credentials.google.settings import GoogleSettings
 from ostiary.secrets import Secret

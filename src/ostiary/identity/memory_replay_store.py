@@ -65,7 +65,7 @@ class _Generation:
         return freed
 
 
-class RememberedReplays:
+class MemoryReplayStore:
     """In this process: a replica of it does not know them."""
 
     def __init__(self) -> None:

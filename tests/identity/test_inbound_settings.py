@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from ostiary.identity.inbound import GoogleIdTokenInbound, InboundSettings, OidcInbound
+from ostiary.identity.inbound_settings import GoogleIdTokenInbound, InboundSettings, OidcInbound
 
 ENTRY: TypeAdapter[Any] = TypeAdapter(InboundSettings)
 

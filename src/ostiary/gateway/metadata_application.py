@@ -17,7 +17,7 @@ from ostiary.transport.application import application
 DISCOVERY_CACHE = "public, max-age=300"
 
 
-def pages(
+def metadata_application(
     metadata: Mapping[str, Mapping[str, Any]], endpoints: Collection[str], origins: list[str]
 ) -> Starlette:
     """The gateway's ASGI half.

@@ -23,7 +23,7 @@ from ostiary.oauth.server.redirect_uri import RedirectKind, check_registrable, m
 
 
 @dataclass(frozen=True, slots=True)
-class ValidatedClient:
+class ValidatedRequest:
     """A request whose client and redirect URI are known to belong together."""
 
     client: Client
@@ -32,18 +32,18 @@ class ValidatedClient:
     was_pushed: bool
 
 
-def validate_client(client: Client, parameters: Parameters, *, was_pushed: bool) -> ValidatedClient:
+def validate_request(client: Client, parameters: Parameters, *, was_pushed: bool) -> ValidatedRequest:
     """Raises InvalidRequest, which is never told by a redirect."""
     uri = match_redirect(parameters.get("redirect_uri"), client.redirect_uris)
     try:
         destination(uri)
     except DestinationRefused as refused:
         raise InvalidRequest(f"no answer goes to the redirect_uri: {refused}") from None
-    if not client.is_verified:
+    if not client.is_preregistered:
         _still_registrable(uri, client)
     if not (uri.isascii() and uri.isprintable()) or " " in uri:
         raise InvalidRequest("the redirect_uri has a character that no URI has")
-    return ValidatedClient(client, uri, parameters, was_pushed)
+    return ValidatedRequest(client, uri, parameters, was_pushed)
 
 
 def _still_registrable(uri: str, client: Client) -> None:
@@ -54,7 +54,7 @@ def _still_registrable(uri: str, client: Client) -> None:
         raise InvalidRequest(f"no answer goes to the redirect_uri: {refused.description}") from None
 
 
-def validate_authorization(validated: ValidatedClient, context: InteractionContext) -> AuthorizationRequest:
+def validate_authorization(validated: ValidatedRequest, context: InteractionContext) -> AuthorizationRequest:
     """What is asked for. Raises OAuthError, for the client."""
     client = validated.client
     if not client.may_use(AUTHORIZATION_CODE):
@@ -75,6 +75,6 @@ def may_skip_consent(client: Client, authorization: AuthorizationRequest) -> boo
     A public client at a redirect URI on the person's machine may be any program there that knows its name
     (RFC 8252 section 8.6), so its person is asked whoever registered it.
     """
-    if not client.is_verified or "consent" in authorization.prompt:
+    if not client.is_preregistered or "consent" in authorization.prompt:
         return False
     return not client.is_public or redirect_kind(authorization.redirect_uri or "") is RedirectKind.HTTPS

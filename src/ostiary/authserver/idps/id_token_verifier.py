@@ -27,7 +27,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class IdTokens:
+class IdTokenVerifier:
     """Of one issuer. accepted: its names as tokens may have them; algorithms: how they may be signed."""
 
     key_sets: KeySets
@@ -35,7 +35,7 @@ class IdTokens:
     accepted: Sequence[str]
     algorithms: Sequence[str]
 
-    async def verified(
+    async def verify(
         self, token: str, expected: Expected, metadata: Mapping[str, Any], *, reach: Reach, now: float
     ) -> dict[str, Any]:
         """Its claims. reach: for the keys, whose address the metadata has.
@@ -43,7 +43,7 @@ class IdTokens:
         Raises IdTokenRefused, InvalidToken, MetadataRefused, UrlRefused, TemporarilyUnavailable.
         """
         jwt = read_jwt(token, max_bytes=MAX_BYTES_OF_AN_ANSWER)
-        claims = await self.signed(jwt, metadata, reach=reach)
+        claims = await self.verify_signature(jwt, metadata, reach=reach)
         check_id_token(
             claims,
             issuers=self.accepted,
@@ -56,7 +56,7 @@ class IdTokens:
         )
         return claims
 
-    async def signed(
+    async def verify_signature(
         self, jwt: UnverifiedJwt, metadata: Mapping[str, Any], *, reach: Reach
     ) -> dict[str, Any]:
         """The claims of a token that one of the issuer's keys has signed, and nothing else is known of."""

@@ -32,7 +32,7 @@ def take(connection: Connection, value: str, *, expires_at: float) -> bool:
     return connection.execute(statement).first() is not None
 
 
-class StoredReplays:
+class DatabaseReplayStore:
     """Proofs of possession, for all replicas."""
 
     def __init__(self, store: Store) -> None:

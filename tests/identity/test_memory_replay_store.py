@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 
-from ostiary.identity import used_proofs
+from ostiary.identity import memory_replay_store
+from ostiary.identity.memory_replay_store import MemoryReplayStore
 from ostiary.identity.possession import Possession, Sender
-from ostiary.identity.used_proofs import RememberedReplays
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.oauth.client.dpop_proof import dpop_proof
 from ostiary.oauth.confirmation import jwk_thumbprint
@@ -29,11 +29,11 @@ URL = canonical_url("https://mcp.example.com/mcp")
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(used_proofs, "MOST_REMEMBERED", MOST)
-    monkeypatch.setattr(used_proofs, "ROOM", ROOM)
+    monkeypatch.setattr(memory_replay_store, "MOST_REMEMBERED", MOST)
+    monkeypatch.setattr(memory_replay_store, "ROOM", ROOM)
 
 
-async def came(replays: RememberedReplays, proof: VerifiedProof, now: float) -> str:
+async def came(replays: MemoryReplayStore, proof: VerifiedProof, now: float) -> str:
     try:
         taken = await replays.take(proof, until=proof.iat + LIFE, now=now)
     except InvalidDpopProof as refused:
@@ -43,7 +43,7 @@ async def came(replays: RememberedReplays, proof: VerifiedProof, now: float) -> 
 
 @pytest.mark.usefixtures("small")
 async def test_a_flood_of_proofs_of_one_key_refuses_that_key_alone() -> None:
-    replays = RememberedReplays()
+    replays = MemoryReplayStore()
     honest = [VerifiedProof("honest", str(number), NOW) for number in range(100)]
     before, after = honest[:50], honest[50:]
     assert {await came(replays, proof, NOW) for proof in before} == {"first"}
@@ -58,7 +58,7 @@ async def test_a_flood_of_proofs_of_one_key_refuses_that_key_alone() -> None:
 
 @pytest.mark.usefixtures("small")
 async def test_a_flood_of_proofs_of_many_keys_refuses_none_that_proves_little() -> None:
-    replays = RememberedReplays()
+    replays = MemoryReplayStore()
     numbers = count()
     honest = [VerifiedProof(f"honest-{number}", "1", NOW) for number in range(100)]
     assert {await came(replays, proof, NOW) for proof in honest} == {"first"}
@@ -72,7 +72,7 @@ async def test_a_flood_of_proofs_of_many_keys_refuses_none_that_proves_little() 
 
 @pytest.mark.usefixtures("small")
 async def test_as_many_keys_as_are_remembered_let_no_proof_in_twice_and_are_forgotten_in_time() -> None:
-    replays = RememberedReplays()
+    replays = MemoryReplayStore()
     proofs = [VerifiedProof(f"key-{number}", "1", NOW) for number in range(MOST)]
     told = [await came(replays, proof, NOW) for proof in proofs]
     assert told[-1] == "too many proofs at once; try again"
@@ -88,9 +88,9 @@ async def test_as_many_keys_as_are_remembered_let_no_proof_in_twice_and_are_forg
 @given(seed=st.integers(), keys=st.integers(1, 8))
 async def test_no_proof_comes_in_twice_while_it_is_good(seed: int, keys: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(used_proofs, "MOST_REMEMBERED", 40)
-        patch.setattr(used_proofs, "ROOM", 5)
-        chance, replays, now = random.Random(seed), RememberedReplays(), NOW
+        patch.setattr(memory_replay_store, "MOST_REMEMBERED", 40)
+        patch.setattr(memory_replay_store, "ROOM", 5)
+        chance, replays, now = random.Random(seed), MemoryReplayStore(), NOW
         taken: set[VerifiedProof] = set()
         numbers = count()
         for _ in range(400):
@@ -113,7 +113,7 @@ async def test_no_proof_comes_in_twice_while_it_is_good(seed: int, keys: int) ->
 
 async def test_proofs_of_keys_to_which_the_token_is_not_bound_are_not_remembered() -> None:
     """Keys are free: a token for one of them would do for a flood of all others."""
-    possession = Possession(RememberedReplays(), lambda: NOW)
+    possession = Possession(MemoryReplayStore(), lambda: NOW)
     keys = [ECKey.generate_key("P-256") for _ in range(2)]
     bound, other = ({"cnf": {"jkt": jwk_thumbprint(key.as_dict(private=False))}} for key in keys)
     proof = dpop_proof(keys[1], method="POST", url=URL, now=NOW, jti="1", access_token="token")

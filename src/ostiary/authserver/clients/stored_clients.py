@@ -21,7 +21,7 @@ from ostiary.storage.store import Store
 
 USE_STEP = 3600.0
 """Seconds after which a use is written down again: not at each one."""
-KINDS = (ClientKind.DYNAMIC, ClientKind.REGISTERED)
+KINDS = (ClientKind.DYNAMIC, ClientKind.PREREGISTERED)
 SAN = {
     "dns": "tls_client_auth_san_dns",
     "uri": "tls_client_auth_san_uri",
@@ -35,7 +35,7 @@ EXPIRY = Expiry(clients.c.expires_at)
 _row = clients.c
 
 
-class RegisteredClients:
+class StoredClients:
     """All of them. lifetime: seconds for which one that registered itself stays without being used."""
 
     def __init__(self, store: Store, *, lifetime: float, clock: Callable[[], float]) -> None:
