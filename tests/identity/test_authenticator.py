@@ -298,11 +298,11 @@ async def test_two_entries_of_one_issuer_are_both_tried(issuer: Any, key_sets: K
 
 async def test_a_verdict_is_remembered_for_a_minute(authenticator: Authenticator, issuer: Any) -> None:
     token = issuer.token()
-    assert authenticator.known(token) is None
+    assert authenticator.cached_principal(token) is None
     principal = await authenticator.authenticate(token)
-    assert authenticator.known(token) is principal
+    assert authenticator.cached_principal(token) is principal
     issuer.clock.now += 60
-    assert authenticator.known(token) is None
+    assert authenticator.cached_principal(token) is None
 
 
 async def test_a_verdict_is_not_remembered_beyond_the_tokens_expiry(
@@ -311,7 +311,7 @@ async def test_a_verdict_is_not_remembered_beyond_the_tokens_expiry(
     token = issuer.token(exp=int(issuer.clock.now) + 5)
     await authenticator.authenticate(token)
     issuer.clock.now += 5
-    assert authenticator.known(token) is None
+    assert authenticator.cached_principal(token) is None
 
 
 async def test_a_verdict_is_forgotten_when_the_keys_change(
@@ -323,7 +323,7 @@ async def test_a_verdict_is_forgotten_when_the_keys_change(
     issuer.keys = [second]
     issuer.clock.now += 30
     await authenticator.authenticate(issuer.token(key=second))
-    assert authenticator.known(token) is None
+    assert authenticator.cached_principal(token) is None
     assert (await refusal(authenticator, token))[0] == "unknown_kid"
 
 

@@ -17,8 +17,8 @@ From the listeners down, a floor a line; a room knows those below it alone:
     requests               a request of a client that proved who it is
     clients                who asks: registered, self-registered, self-described
     development            an identity provider for trying things out
-    codes                  what stands for an authorization until it is redeemed, once
-    devices                those that wait for one
+    authorization_codes    what stands for an authorization until it is redeemed, once
+    device_codes           those that wait for one
     absent_claims          claims that a resource wants and nobody has
     described_scopes       what scopes allow, in words
     idps                   where people sign in
@@ -33,7 +33,7 @@ From the listeners down, a floor a line; a room knows those below it alone:
     upstream_account       what a sign-in at a provider brought
     audit_events           what is written down
     background             what is done after the answer
-    replay_guard           assertions and proofs, by their names, used once
+    replay_store           assertions and proofs, by their names, used once
     token_response         what a grant gives
     verified_token_cache   our tokens' signatures, checked before
 

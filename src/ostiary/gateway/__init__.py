@@ -2,17 +2,17 @@
 
 From the listener down, a floor a line; a room knows those below it alone:
 
-    gateway          puts it together on a listener
-    plan             what is made of the settings: doors, documents, servers
-    endpoint         one door: a call from its bytes to its answer, as seven lines
-    pages            what browsers and OAuth clients read: metadata, and plain refusals
-    inbound          callers: whose call it is, and what it says
-    catalog          names, lists, and where a call goes
-    upstreams        the servers: credentials, connections, health
-    error_response   whatever went wrong → a typed answer
-    record           what operators read
-    errors           what can go wrong between us and a server
-    config           the `gateway:` part of ostiary.yaml
+    gateway               puts it together on a listener
+    plan                  what is made of the settings: doors, documents, servers
+    endpoint              one door: a call from its bytes to its answer, as seven lines
+    metadata_application  what browsers and OAuth clients read: metadata, and plain refusals
+    inbound               callers: whose call it is, and what it says
+    catalog               names, lists, and where a call goes
+    upstreams             the servers: credentials, connections, health
+    error_response        whatever went wrong → a typed answer
+    record                what operators read
+    errors                what can go wrong between us and a server
+    config                the `gateway:` part of ostiary.yaml
 
 Who is calling is settled by `identity`, what is sent by `credentials`, what MCP means by `mcp`.
 """

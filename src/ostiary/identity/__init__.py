@@ -1,14 +1,14 @@
 """Who is calling: tokens verified, and what they say believed.
 
-    inbound           configuration: whose tokens are accepted
-    authenticator     a token in, a principal out; remembers the verdict for a moment
-    principal         who that is
-    possession        whether who sends a bound token holds its key
-    used_proofs       which proofs came already
-    jwt_verifier      signatures: which are accepted, how they are checked
-    key_set           one issuer's keys
-    key_sets          where they come from, and how long they are believed
-    google_id_token   what Google's tokens need besides
+    inbound_settings     configuration: whose tokens are accepted
+    authenticator        a token in, a principal out; remembers the verdict for a moment
+    principal            who that is
+    possession           whether who sends a bound token holds its key
+    memory_replay_store  which proofs came already
+    jwt_verifier         signatures: which are accepted, how they are checked
+    key_set              one issuer's keys
+    key_sets             where they come from, and how long they are believed
+    google_id_token      what Google's tokens need besides
 
 Workloads, by their certificates:
     trust_domains     configuration: which trust domains' workloads are known, and let in

@@ -2,7 +2,7 @@
 
 registry            a client by its id, however it became known
 configured_clients  those of ostiary.yaml
-registered_clients  those that registered themselves, or were registered by command
+stored_clients      those that registered themselves, or were registered by command
 metadata_documents  those that describe themselves at their own URL   draft-ietf-oauth-client-id-...
 
 authentication       does the request come from it?                    RFC 6749 2.3

@@ -12,12 +12,12 @@ what they are made of
     back_channel          tokens, and their end                          RFC 6749 3.2, RFC 7009
     idp_client            how we prove who we are                        RFC 6749 2.3.1
     provider_metadata     what an OpenID provider says of itself         OpenID Connect Discovery 4
-    id_tokens             signature, then claims                         OpenID Connect Core 3.1.3.7
+    id_token_verifier     signature, then claims                         OpenID Connect Core 3.1.3.7
     identity_resolution   who signed in, by all that was said
     tools                 what all kinds are made with
     claim_mapping         what of it policies get to know
     mcp_client            which client to be at an MCP server
-    client_document       the one that describes itself here             draft-ietf-oauth-client-id-...
+    own_client_document   the one that describes itself here             draft-ietf-oauth-client-id-...
     registrations         those that were made for us                    RFC 7591
     failures              what went wrong, as an error of `idp`
 

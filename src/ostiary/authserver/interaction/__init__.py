@@ -3,7 +3,7 @@
 the way
     authorize               the request is read                                      RFC 6749 4.1.1
     pushed_requests         a request that was pushed before                         RFC 9126
-    validated_client        whose it is, and where its answer goes
+    request_validation      whose it is, and where its answer goes
     authorization_request   what it asks for, once resource and scopes are chosen    RFC 8707
     start                   the interaction is made, and bound to the browser
     advance                 the next step is taken: a page, or another site
@@ -30,7 +30,7 @@ what it is made of
     browser_request     one request
     browser             whose it is
     form_submission     what a form decided
-    redirect            sending a browser on
+    browser_redirect    sending a browser on
     audit               what the audit is told
 
 Consent comes first, before any upstream flow: an identity provider that knows the person answers without a

@@ -3,7 +3,7 @@
 access_token         the kind GoogleAccessToken
 id_token             the kind GoogleIdToken
 settings             what the Google kinds share
-identity             as whom we ask: metadata server, key file, a person's login, federation
+caller_identity      as whom we ask: metadata server, key file, a person's login, federation
 login                what a person's own login can and cannot do
 iam                  impersonation, by iamcredentials
 token_source         one fetch in a thread, bounded in time

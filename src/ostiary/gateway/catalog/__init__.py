@@ -3,7 +3,7 @@
 routes         which server is meant, and by which name there; or which servers, for a list
 target         what a route leads to: server, kind and name
 forward_route  send a call on, translate the answer back
-federation     ask several servers, merge their lists
+merged_lists   ask several servers, merge their lists
 server_info    who answers, where an answer is the gateway's own
 translate      a server's answer → the caller's answer
 """

@@ -5,5 +5,5 @@ session          what carries messages there, in whatever era and over whatever 
 streamable_http  over streamable HTTP, stateless: MCP 2026-07-28
 health           which servers lists leave out for a while
 held_lists       so many bytes of lists at once
-large_answers    so many bytes of long answers at once
+large_answers    long answers, one at a time
 """

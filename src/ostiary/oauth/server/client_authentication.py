@@ -41,7 +41,7 @@ class PresentedAssertion(Unseen, frozen=True):
 
 
 class PresentedClientId(msgspec.Struct, frozen=True):
-    """A name alone: a public client, or one whose certificate speaks for it."""
+    """A client_id alone: a public client, or one whose certificate speaks for it."""
 
     client_id: str
 
