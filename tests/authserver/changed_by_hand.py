@@ -27,8 +27,7 @@ from tests.authserver.agreed import (
 )
 from tests.authserver.conftest import RESOURCE, SECRET, Server
 
-from ostiary.authserver import authorization_codes as authorization_codes
-from ostiary.authserver import device_codes
+from ostiary.authserver import authorization_codes, device_codes
 from ostiary.authserver.administration.clients import add_client
 from ostiary.authserver.connections.browser_session import (
     NewBrowserSession,
