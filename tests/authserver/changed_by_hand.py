@@ -188,11 +188,11 @@ async def _refreshed(here: Here) -> None:
 
 
 async def _somebody(here: Here) -> None:
-    await here.do(people.sign_in, ALICE, now=here.now)
+    await here.do(people.find_or_create_user, ALICE, now=here.now)
 
 
 async def _signs_in(here: Here, row: Row) -> object:
-    return await here.do(people.sign_in, Identity(row["issuer"], row["subject"]), now=here.now)
+    return await here.do(people.find_or_create_user, Identity(row["issuer"], row["subject"]), now=here.now)
 
 
 async def _is_found(here: Here, row: Row) -> object:
