@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from tests.peers.workload_authority import WorkloadAuthority, uris
 
 
 @pytest.fixture
@@ -90,11 +94,13 @@ def test_what_is_odd_about_a_certificate_is_told(ostiary: Any, authority: Path) 
     Path("one/ca.crt").write_bytes(Path("other/ca.crt").read_bytes())
     assert shown(ostiary, "one/tls.crt")[0]["oddities"] == [
         "none of the authorities beside it has signed it",
-        "tls.key beside it is the key of another certificate",
-        "tls.key beside it can be read by others: chmod 600",
+        "everybody on this machine may read its key; run: chmod go-rwx one/tls.key",
+        "tls.key beside it is another certificate's key",
     ]
     printed = ostiary("pki", "show", "one/tls.crt").out
-    assert "! tls.key beside it can be read by others: chmod 600" in printed
+    assert "! none of the authorities beside it has signed it\n" in printed
+    Path("one/tls.key").write_text("half a ke")
+    assert "key one/tls.key cannot be used" in shown(ostiary, "one/tls.crt")[0]["oddities"][-1]
 
 
 def test_what_is_no_certificate_is_told(ostiary: Any, authority: Path) -> None:
@@ -105,3 +111,71 @@ def test_what_is_no_certificate_is_told(ostiary: Any, authority: Path) -> None:
     key = ostiary("pki", "show", "pki/ca.key")
     assert key.code != 0
     assert "cannot be used" in key.err
+
+
+GATEWAY = "spiffe://example.org/ns/default/sa/gateway"
+ODD: dict[str, tuple[dict[str, Any], str]] = {
+    "two names": (
+        {"names": (uris(GATEWAY, "https://example.org"), False)},
+        "the certificate has 2 URIs as alternative names, and not one",
+    ),
+    "no name": ({"names": None}, "the certificate has no SPIFFE ID as its alternative name"),
+    "ended": ({"begins": -7200, "ends": -3600}, "it has ended"),
+    "not yet valid": ({"begins": 3600, "ends": 7200}, "it is not valid yet"),
+    "long": ({"ends": 400 * 86400}, "it lives for 400 days, and only a deny list calls it back"),
+    "clients alone": (
+        {"extended": (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)},
+        "the certificate's extended key usage lacks clientAuth or serverAuth",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "told"), ODD.values(), ids=ODD.keys())
+def test_what_keeps_a_certificate_from_naming_a_workload_is_told(
+    ostiary: Any, changes: dict[str, Any], told: str
+) -> None:
+    leaf = WorkloadAuthority("Authority", time.time()).issue(GATEWAY, **changes)
+    Path("leaf.der").write_bytes(leaf.der)
+    [said] = shown(ostiary, "leaf.der")
+    without_identifier = "it has no authority key identifier, and some programs refuse it for that"
+    assert said["oddities"] == [told, without_identifier]
+    assert said["owner"] == (None if said["kind"] == "other" else "default/gateway")
+
+
+def test_each_certificate_of_a_chain_is_shown(ostiary: Any) -> None:
+    root = WorkloadAuthority("Root", time.time())
+    middle = root.below("Middle")
+    leaf = middle.issue(GATEWAY)
+    Path("tls.crt").write_text(leaf.pem + middle.own.pem)
+    root.write(Path("ca.crt"))
+    first, second = shown(ostiary, "tls.crt")
+    assert (first["kind"], second["kind"]) == ("workload", "authority")
+    assert "none of the authorities beside it has signed it" not in first["oddities"]
+    Path("tls.crt").write_text(leaf.pem)
+    assert "none of the authorities beside it has signed it" in shown(ostiary, "tls.crt")[0]["oddities"]
+
+
+def test_a_certificate_cannot_steer_a_terminal(ostiary: Any) -> None:
+    hostile = "spiffe://example.org/\x1b[2J\r\nkind  a certificate of workload zoo/admin"
+    leaf = WorkloadAuthority("Autho\x1b[31mrity", time.time()).issue(hostile)
+    Path("leaf.pem").write_text(leaf.pem)
+    printed = ostiary("pki", "show", "leaf.pem").out
+    assert "\x1b" not in printed
+    assert "\r" not in printed
+    assert [line for line in printed.splitlines() if line.startswith("kind")] == []
+    assert "! a SPIFFE ID" in printed or "! the path of a SPIFFE ID" in printed
+
+
+@pytest.mark.parametrize("garbled", [b"", b"-----BEGIN CERTIFICATE-----\nxx", b"\x30\x80", b"\0" * 1000])
+def test_a_file_that_cannot_be_read_is_told(ostiary: Any, garbled: bytes) -> None:
+    Path("leaf.pem").write_bytes(garbled)
+    told = "leaf.pem cannot be used: it holds no certificate that can be read; name a file of certificates, "
+    assert ostiary("pki", "show", "leaf.pem") == (1, "", told + "in PEM or DER\n")
+
+
+def test_a_certificate_that_says_one_thing_twice_cannot_be_read(ostiary: Any) -> None:
+    leaf = WorkloadAuthority("Authority", time.time()).issue(GATEWAY)
+    twice = leaf.der.replace(b"\x06\x03\x55\x1d\x25", b"\x06\x03\x55\x1d\x0f")
+    Path("leaf.der").write_bytes(twice)
+    assert twice != leaf.der
+    assert "it holds no certificate that can be read" in ostiary("pki", "show", "leaf.der").err

@@ -33,7 +33,7 @@ class CertificateExplanation:
     kind: str
     """`authority`, `workload`, or `other` for one that names no workload."""
     names: tuple[str, ...]
-    """Its URIs; of a workload, the SPIFFE ID."""
+    """Its URIs: the SPIFFE ID of a workload, or of the trust domain that an authority speaks for."""
     owner: str | None
     """`namespace/name`, where its SPIFFE ID has a shape that is known."""
     hosts: tuple[str, ...]
@@ -51,8 +51,8 @@ class CertificateExplanation:
         """In words."""
         match self.kind:
             case "authority":
-                of = f" of trust domain {SpiffeId.parse(self.names[0]).trust_domain}" if self.names else ""
-                return f"an authority{of}"
+                domain = _domain(self.names)
+                return "an authority" if domain is None else f"the authority of trust domain {domain}"
             case "workload":
                 return f"a certificate of workload {self.owner or self.names[0]}"
         return "a certificate that names no workload"
@@ -78,10 +78,9 @@ def explain(
         odd += _foreign(certificate, between, authorities, now)
     if kind == "authority":
         odd += _of_authority(certificate, uris)
-    named = kind != "authority" or _domain(uris) is not None
     return CertificateExplanation(
         kind=kind,
-        names=tuple(uris) if named else (),
+        names=tuple(uris),
         owner=next(map(_owner, uris), None) if kind == "workload" else None,
         hosts=_hosts(alternative),
         issuer=certificate.issuer.rfc4514_string(),

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ostiary.certificates.error import CertificateUnusable
 from ostiary.identity.spiffe import SpiffeId
-from ostiary.identity.svid import CertificateRefused, spiffe_id
+from ostiary.identity.svid import CertificateRefused, read_certificate, spiffe_id
 from ostiary.identity.trust_bundles import TrustBundle, TrustBundleUnusable, read_bundle
 
 
@@ -95,6 +95,20 @@ def read_certificates(file: Path) -> tuple[x509.Certificate, ...]:
     except ValueError:
         reason = "it is not one in PEM"
     raise CertificateUnusable(f"certificate {file} cannot be used ({reason}); name a PEM certificate")
+
+
+def read_any_certificates(file: Path) -> tuple[x509.Certificate, ...]:
+    """Those in a file of PEM, or the one in DER, whoever wrote it. Raises CertificateUnusable."""
+    try:
+        content = file.read_bytes()
+        found = x509.load_pem_x509_certificates(content) if b"-----BEGIN" in content else [content]
+        encoded = [one if isinstance(one, bytes) else one.public_bytes(Encoding.DER) for one in found]
+        return tuple(map(read_certificate, encoded))
+    except OSError as error:
+        reason = str(error.strerror)
+    except (ValueError, CertificateRefused):
+        reason = "it holds no certificate that can be read"
+    raise CertificateUnusable(f"{file} cannot be used: {reason}; name a file of certificates, in PEM or DER")
 
 
 def read_private_key(file: Path) -> PrivateKeyTypes:

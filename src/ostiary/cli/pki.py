@@ -121,11 +121,14 @@ def show(
 ) -> None:
     """Say what a certificate is, for whom, until when, and what is odd about it."""
     import time  # noqa: PLC0415
+    import warnings  # noqa: PLC0415
 
     from ostiary.cli.console import print_json, print_text  # noqa: PLC0415
 
     now = time.time()
-    found = [shown for file in _files(place) for shown in _explained(file, now)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # cryptography's, of certificates such as no authority should make
+        found = [shown for file in _files(place) for shown in _explained(file, now)]
     if as_json:
         print_json([one.as_data(now) for one in found])
         return
@@ -145,7 +148,9 @@ class Shown:
     oddities: tuple[str, ...]
 
     def lines(self, now: float) -> Iterator[str]:
-        """What people read."""
+        """What people read. Whoever made a certificate wrote what stands in it."""
+        from ostiary.telemetry.redaction import one_line  # noqa: PLC0415
+
         said = self.explanation
         facts = {
             "what": said.what,
@@ -160,7 +165,7 @@ class Shown:
         }
         for name, value in facts.items():
             if value:
-                yield f"{name:<11} {value}"
+                yield f"{name:<11} {one_line(value)}"
         for oddity in self.oddities:
             yield f"! {oddity}"
 
@@ -243,9 +248,9 @@ def _files(place: Path) -> list[Path]:
 def _explained(file: Path, now: float) -> Iterator[Shown]:
     """Each certificate of a file, held against the key and the authorities that lie beside it."""
     from ostiary.certificates.explanation import explain  # noqa: PLC0415
-    from ostiary.certificates.material import read_certificates  # noqa: PLC0415
+    from ostiary.certificates.material import read_any_certificates  # noqa: PLC0415
 
-    first, *others = read_certificates(file)
+    first, *others = read_any_certificates(file)
     beside = _authorities(file)
     explanation = explain(first, now=now, between=others, authorities=beside)
     yield Shown(file, explanation, (*explanation.oddities, *_of_key(file, first)))
@@ -255,30 +260,40 @@ def _explained(file: Path, now: float) -> Iterator[Shown]:
 
 
 def _authorities(file: Path) -> TrustBundle | None:
-    """Those in the `ca.crt` beside it; None where there is none, or it is that file."""
-    from ostiary.identity.trust_bundles import read_bundle  # noqa: PLC0415
+    """Those that lie beside it, as `issue` writes them."""
+    from ostiary.identity.trust_bundles import TrustBundleUnusable, read_bundle  # noqa: PLC0415
 
-    beside = file.with_name("ca.crt")
-    return None if file == beside or not beside.exists() else read_bundle(beside)
+    try:
+        return read_bundle(file.with_name("ca.crt"))
+    except TrustBundleUnusable:
+        return None
 
 
 def _of_key(file: Path, certificate: Certificate) -> Iterator[str]:
-    """What is odd about the key that lies beside it, under the same name."""
+    """What is odd about the key that lies beside it."""
+    import os  # noqa: PLC0415
+
+    from ostiary.certificates.error import CertificateUnusable  # noqa: PLC0415
     from ostiary.certificates.material import read_private_key  # noqa: PLC0415
+    from ostiary.config.exposure import who_else_reads  # noqa: PLC0415
 
-    beside = file.with_suffix(".key")
-    if not beside.exists():
+    key = file.with_suffix(".key")
+    if not key.is_file():
         return
-    if read_private_key(beside).public_key() != certificate.public_key():
-        yield f"{beside.name} beside it is the key of another certificate"
-    if beside.stat().st_mode & 0o077:
-        yield f"{beside.name} beside it can be read by others: chmod 600"
+    mode = key.stat()
+    who = who_else_reads(mode.st_mode, ours=mode.st_uid == os.geteuid())
+    if who is not None:
+        yield f"{who} may read its key; run: chmod go-rwx {key}"
+    try:
+        if read_private_key(key).public_key() != certificate.public_key():
+            yield f"{key.name} beside it is another certificate's key"
+    except CertificateUnusable as unusable:
+        yield str(unusable)
 
 
-def _moment(seconds: float, now: float) -> str:
-    import datetime as dt  # noqa: PLC0415
+def _moment(moment: float, now: float) -> str:
+    from datetime import UTC, datetime  # noqa: PLC0415
 
     from ostiary.oauth.inspection.humanize import relative  # noqa: PLC0415
 
-    at = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return f"{at:%Y-%m-%d %H:%M} UTC, {relative(seconds, now)}"
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S UTC} ({relative(moment, now)})"
