@@ -46,7 +46,7 @@ bench: $(VENV)/ready  ## compare with peers on this machine; rewrites benchmarks
 
 lock: $(VENV)/tools/ready  ## write requirements/ again; UPGRADE=--upgrade takes the newest of all
 	$(LOCK) pyproject.toml --all-extras --output-file requirements/dev.txt
-	$(LOCK) pyproject.toml --extra keyring --extra postgresql --constraint requirements/dev.txt \
+	$(LOCK) pyproject.toml --extra keyring --extra postgresql --extra spiffe --constraint requirements/dev.txt \
 	  --output-file requirements/runtime.txt
 	$(LOCK) --group tools --output-file requirements/tools.txt
 

@@ -31,7 +31,10 @@ INSTALLED: Mapping[str, Sequence[str]] = {
         *PROJECT["project"]["dependencies"],
         *(line for extra in EXTRAS.values() for line in extra),
     ],
-    "runtime.txt": [*PROJECT["project"]["dependencies"], *EXTRAS["keyring"], *EXTRAS["postgresql"]],
+    "runtime.txt": [
+        *PROJECT["project"]["dependencies"],
+        *(line for extra in ("keyring", "postgresql", "spiffe") for line in EXTRAS[extra]),
+    ],
     "tools.txt": PROJECT["dependency-groups"]["tools"],
 }
 

@@ -21,12 +21,15 @@ from ostiary.certificates.settings import (
     CertificateSettings,
     FileCertificates,
     InternalCaCertificates,
+    SpiffeCertificates,
 )
 from ostiary.certificates.source import CertificateSource
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import read_listen
 
-SETTINGS: TypeAdapter[FileCertificates | InternalCaCertificates] = TypeAdapter(CertificateSettings)
+SETTINGS: TypeAdapter[FileCertificates | InternalCaCertificates | SpiffeCertificates] = TypeAdapter(
+    CertificateSettings
+)
 HOUR = 3600.0
 GATEWAY = "spiffe://example.org/ns/zoo/mcpserver/gateway"
 

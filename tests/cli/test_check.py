@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -354,6 +355,34 @@ def test_an_authority_that_is_not_there_is_a_fault_and_a_key_that_others_may_rea
     code, told, warned = ostiary("check")
     assert code == 0
     assert f"everybody on this machine may read file {here}/ca.key" in told + warned
+
+
+def test_spiffe_without_its_package_is_a_fault(ostiary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "spiffe", None)
+    Path("ostiary.yaml").write_text(
+        AUTHORITY.replace("source: internal_ca, directory: pki", "source: spiffe")
+    )
+    missing = "SPIFFE needs a package that is not there: pip install 'ostiary[spiffe]'"
+    assert ostiary("check") == (
+        2,
+        "",
+        f"ostiary.yaml:5: authserver.mtls.certificates.source: {missing}\n",
+    )
+
+
+def test_a_socket_on_which_no_agent_listens_is_a_fault(ostiary: Any) -> None:
+    with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX) as agent:
+        path = Path(directory, "agent.sock")
+        Path("ostiary.yaml").write_text(
+            AUTHORITY.replace(
+                "source: internal_ca, directory: pki", f"source: spiffe, socket: 'unix://{path}'"
+            )
+        )
+        place = "ostiary.yaml:5: authserver.mtls.certificates.socket"
+        missing = f"socket {path} is not there: see whether the agent runs on this machine"
+        assert ostiary("check") == (2, "", f"{place}: {missing}\n")
+        agent.bind(str(path))
+        assert ostiary("check").code == 0
 
 
 def test_a_missing_extra_is_a_fault(ostiary: Any, monkeypatch: pytest.MonkeyPatch) -> None:

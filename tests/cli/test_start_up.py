@@ -29,7 +29,7 @@ OTHER_STORE = {
 SERVERS = {"uvicorn", "starlette", "ostiary.gateway.gateway", "ostiary.transport.listener"}
 JOSE = {"joserfc", "cryptography", "google.auth"}
 LOGS = {"structlog", "ostiary.telemetry.logs"}
-OTHERS = {"aiohttp", "requests", "jinja2", "prometheus_client", "ostiary.cloudrun", "ostiary.zoo"}
+OTHERS = {"aiohttp", "grpc", "requests", "jinja2", "prometheus_client", "ostiary.cloudrun", "ostiary.zoo"}
 AUTHSERVER = {"ostiary.authserver"}
 OTHER_KINDS = {
     "ostiary.credentials.client_credentials",
@@ -146,6 +146,6 @@ def test_an_authorization_server_alone_has_one_kind_of_store_and_no_gateway(
     file.write_text(AUTHSERVER_ALONE.format(port=port))
     for _ in range(1 if start == "on a new store" else 2):
         modules = loaded(["up", "-c", str(file)], tmp_path, said="Ctrl-C")
-    parts = {"ostiary.gateway", "ostiary.cloudrun", "ostiary.zoo", "ostiary.diagnosis"}
+    parts = {"grpc", "ostiary.gateway", "ostiary.cloudrun", "ostiary.zoo", "ostiary.diagnosis"}
     assert of(modules, SDK | OTHER_STORE | OTHER_KINDS | parts) == set()
     assert {"ostiary.authserver.server.authserver", "sqlalchemy.dialects.sqlite"} <= modules

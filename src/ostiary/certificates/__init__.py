@@ -6,6 +6,7 @@
     source          what every source gives
     files           a certificate that somebody else renews
     internal_ca     one that the process makes itself, from the authority in a folder
+    workload_api    one that an agent gives, by the SPIFFE Workload API
     authority       that authority: made, read, and what it signs
     issued_files    what it signs for a process that has it not
     explanation     what a certificate is, and what is odd about it

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 from ostiary.certificates.files import FileSource
 from ostiary.certificates.internal_ca import InternalCaSource
-from ostiary.certificates.settings import FileCertificates, InternalCaCertificates
+from ostiary.certificates.settings import FileCertificates, InternalCaCertificates, SpiffeCertificates
 from ostiary.certificates.source import CertificateSource
 
 
 def open_certificates(
-    settings: FileCertificates | InternalCaCertificates,
+    settings: FileCertificates | InternalCaCertificates | SpiffeCertificates,
     *,
     owner: str,
     names: Sequence[str] = (),
@@ -28,3 +28,7 @@ def open_certificates(
             return FileSource(settings)
         case InternalCaCertificates():
             return InternalCaSource(settings, owner=owner, names=names, clock=clock)
+        case SpiffeCertificates():
+            from ostiary.certificates.workload_api import WorkloadApiSource  # noqa: PLC0415 - for who uses it
+
+            return WorkloadApiSource(settings, clock=clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -25,6 +26,10 @@ from ostiary.settings import ConfiguredPath, Settings, placed
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
+LONGEST_PATH = 107
+"""Of a socket: Linux has no room for a longer one."""
+_SOCKET = re.compile(rf"unix:///(?=[^/])(?!.*[?#%])[!-~]{{1,{LONGEST_PATH - 1}}}")
+
 
 @dataclass(frozen=True, slots=True)
 class CaDirectory:
@@ -44,6 +49,33 @@ class CaDirectory:
 
     def __str__(self) -> str:
         return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSocket:
+    """Where an agent of this machine serves the Workload API. SPIFFE Workload Endpoint 4."""
+
+    path: Path
+
+    @classmethod
+    def parse(cls, address: str) -> Self:
+        """Raises ValueError."""
+        if _SOCKET.fullmatch(address) is None:
+            raise ValueError(
+                "the Workload API is at unix:/// and a path, such as unix:///run/spire/agent.sock, "
+                f"of at most {LONGEST_PATH} characters"
+            )
+        return cls(Path(address.removeprefix("unix://")))
+
+    @property
+    def is_there(self) -> bool:
+        """Whether somebody made it, in a folder that we may look into."""
+        with contextlib.suppress(OSError):
+            return self.path.is_socket()
+        return False
+
+    def __str__(self) -> str:
+        return f"unix://{self.path}"
 
 
 def host_or_address(name: str) -> str:
@@ -71,6 +103,10 @@ def _workload(value: object) -> SpiffeId:
     if not named.path:
         raise ValueError("this SPIFFE ID is a trust domain's; name a workload, with a path")
     return named
+
+
+def _agent_socket(value: object) -> AgentSocket:
+    return value if isinstance(value, AgentSocket) else AgentSocket.parse(str(value))
 
 
 HostOrAddress = Annotated[str, AfterValidator(host_or_address)]
@@ -123,12 +159,31 @@ class InternalCaCertificates(Settings):
         return self
 
 
+class SpiffeCertificates(Settings):
+    """A certificate from the SPIFFE Workload API, such as that of SPIRE's agent (`ostiary[spiffe]`)."""
+
+    source: Literal["spiffe"]
+    """Where it comes from."""
+    socket: (
+        Annotated[
+            AgentSocket,
+            BeforeValidator(_agent_socket),
+            PlainSerializer(str),
+            WithJsonSchema({"type": "string", "description": "unix:///run/spire/agent.sock"}),
+        ]
+        | None
+    ) = None
+    """The address of the Workload API: `unix:///` and a path. Default: as SPIFFE_ENDPOINT_SOCKET says."""
+    spiffe_id: WorkloadId | None = None
+    """Which of several certificates. Default: the first that is given."""
+
+
 def _from_files(value: Any) -> Any:
     return {"source": "files", **value} if isinstance(value, Mapping) and "source" not in value else value
 
 
 CertificateSettings = Annotated[
-    Annotated[FileCertificates | InternalCaCertificates, Field(discriminator="source")],
+    Annotated[FileCertificates | InternalCaCertificates | SpiffeCertificates, Field(discriminator="source")],
     BeforeValidator(_from_files),
 ]
 """Where our certificate comes from; files, unless a source is written."""

@@ -1,4 +1,4 @@
-"""What `up` needs besides the file: packages that are extras, and folders in which it may make files.
+"""What `up` needs besides the file: packages that are extras, an agent, and folders to make files in.
 
 Nothing is made here, so that what is said of a folder is what its permissions say.
 """
@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ostiary.certificates.settings import AgentSocket
 from ostiary.config.leaves import leaves
 from ostiary.storage.config import KeyFile, StorageSettings
 from ostiary.telemetry.config import AuditFile
@@ -34,7 +35,15 @@ def unmet(loaded: Loaded[M]) -> Iterator[FileFault]:
                 STORE, "PostgreSQL needs a package that is not there: pip install 'ostiary[postgresql]'"
             )
     for place, value in leaves(loaded.settings):
-        if isinstance(value, KeyFile | AuditFile):
+        if place[-1] == "source" and value == "spiffe" and find_spec("spiffe") is None:
+            yield loaded.fault(
+                place, "SPIFFE needs a package that is not there: pip install 'ostiary[spiffe]'"
+            )
+        elif isinstance(value, AgentSocket) and not value.is_there:
+            yield loaded.fault(
+                place, f"socket {value.path} is not there: see whether the agent runs on this machine"
+            )
+        elif isinstance(value, KeyFile | AuditFile):
             yield from _made(loaded, place, value.path, only_read=isinstance(value, KeyFile))
 
 

@@ -89,6 +89,15 @@ async def test_xfcc_ignored(inside: Inside, authority: WorkloadAuthority) -> Non
     assert (answered.status_code, answered.json()["error"]) == (400, "invalid_grant")
 
 
+async def test_who_ended_tls_before_the_port_gets_no_answer(inside: Inside) -> None:
+    """As a mesh's sidecar does, and says in a header whom it saw."""
+    token, seen = await alices_token(inside), {"x-forwarded-client-cert": f"URI={GATEWAY}"}
+    plain = inside.origin.replace("https:", "http:")
+    async with httpx2.AsyncClient(trust_env=False, verify=inside.context(None), base_url=plain) as http:
+        with pytest.raises(httpx2.TransportError):
+            await http.post(EXCHANGE, data=exchange_form(token), headers=seen)
+
+
 async def test_connection_dies_with_its_certificate(
     inside: Inside, clock: Clock, authority: WorkloadAuthority
 ) -> None:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ostiary.certificates.authority import Authority, make_authority
 from ostiary.certificates.opening import open_certificates
-from ostiary.certificates.settings import CaDirectory, InternalCaCertificates
+from ostiary.certificates.settings import CaDirectory, FileCertificates, InternalCaCertificates
 from ostiary.certificates.tls import server_context
 from ostiary.oauth.client.token_exchange import TOKEN_TYPES
 from ostiary.oauth.client.upstream_exchange import session_hash
@@ -39,6 +39,8 @@ class LittlePort:
         """Where exchanges wait before they are answered."""
         self.names = ["127.0.0.1"]
         """What its certificate is for, beside its SPIFFE ID."""
+        self.shown: FileCertificates | None = None
+        """Its certificate, where it is none of the authority's."""
         self.port = 0
         self._told: list[list[str]] = []
         self._news = asyncio.Event()
@@ -72,7 +74,9 @@ class LittlePort:
         app = web.Application()
         app.router.add_post("/internal/token-exchange", self._exchange)
         app.router.add_get("/internal/revocations", self._revocations)
-        source = open_certificates(self.certificates, owner="default/authserver", names=self.names)
+        source = open_certificates(
+            self.shown or self.certificates, owner="default/authserver", names=self.names
+        )
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=server_context(source)).start()

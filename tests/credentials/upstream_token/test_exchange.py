@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from aiohttp import web
 from tests.credentials.signed import Signer
 from tests.credentials.upstream_token.conftest import Callers, refused, sent
 from tests.credentials.upstream_token.little_port import LittlePort, refusing, token
+from tests.peers.workload_api import Agent
+from tests.peers.workload_authority import Leaf, WorkloadAuthority
 
+from ostiary.certificates.settings import AgentSocket, FileCertificates, SpiffeCertificates
 from ostiary.credentials.error import (
     CallerIsNoPerson,
     CallerNotEntitled,
@@ -324,3 +329,42 @@ async def test_another_workload_in_the_place_of_the_server_gets_no_token(
             await sent(github, callers.request(f"session-{number}"))
         assert "its certificate is for another name" in str(told.value)
     assert (port.forms, port.asked_after) == ([], [])
+
+
+async def test_the_authority_of_another_trust_domain_gets_no_token(
+    callers: Callers, port: LittlePort, tmp_path: Path
+) -> None:
+    """Two domains are federated, and each speaks for its own workloads alone: ours not for theirs either."""
+    now = callers.clock()
+    ours, theirs = (WorkloadAuthority(name, now) for name in ("ostiary.local", "example.org"))
+    server, gateway = (
+        "spiffe://example.org/ns/zoo/sa/authserver",
+        str(AUTHSERVER).replace("authserver", "gateway"),
+    )
+    await port.stop()
+    with Agent() as agent:
+        agent.give((gateway, ours.issue(gateway), ours), federated={"example.org": theirs})
+        for authority in (ours, theirs):
+            port.shown = files_of(authority.issue(server), ours, tmp_path)
+            await port.start()
+            github = callers.attach(
+                certificates=SpiffeCertificates(source="spiffe", socket=AgentSocket.parse(agent.socket)),
+                authserver_spiffe_id=SpiffeId.parse(server),
+            )
+            if authority is theirs:
+                callers.clock.advance(60)
+                assert await sent(github, callers.request()) == "upstream-1"
+            else:
+                with pytest.raises(CredentialUnreachable) as told:
+                    await sent(github, callers.request())
+                assert "from an authority that is not trusted here" in str(told.value)
+                assert port.forms == []
+                await port.stop()
+
+
+def files_of(leaf: Leaf, believed: WorkloadAuthority, directory: Path) -> FileCertificates:
+    certificate, private_key = directory / "leaf.pem", directory / "leaf.key"
+    certificate.write_text(leaf.pem)
+    private_key.write_text(leaf.key_pem)
+    bundle = believed.write(directory / "bundle.pem")
+    return FileCertificates(certificate=certificate, private_key=private_key, trust_bundle=bundle)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ostiary.certificates.named_server import expect_server
 from ostiary.certificates.opening import open_certificates
-from ostiary.certificates.tls import ClientContexts
+from ostiary.certificates.tls import Authorities, ClientContexts
 from ostiary.credentials.upstream_token.circuit import Circuit
 from ostiary.oauth.client.upstream_exchange import AnswerUnreadable, Revocations, read_revocations
 from ostiary.transport.fetch import Fetcher, FetchError
@@ -75,7 +75,9 @@ class InternalPort:
         self._room: dict[str, asyncio.Semaphore] = {}
         self._clock = clock
         self._source = open_certificates(address.certificates, owner=GATEWAY, clock=clock)
-        self._contexts = ClientContexts(self._source, check_hostname=address.authserver_id is None)
+        self._contexts = ClientContexts(
+            self._source, self._authorities(), check_hostname=address.authserver_id is None
+        )
         self._reach = Reach(private_network=address.private_network)
 
     async def exchange(self, form: Mapping[str, str]) -> FetchedDocument:
@@ -111,6 +113,13 @@ class InternalPort:
     def version(self) -> Hashable:
         """Another value when our certificate is another one. Never raises."""
         return self._source.current()
+
+    def _authorities(self) -> Authorities | None:
+        """A SPIFFE ID is believed of the authorities of its own trust domain alone."""
+        named, source = self.address.authserver_id, self._source
+        if named is None:
+            return None
+        return lambda: () if (bundle := source.bundle(named.trust_domain)) is None else (bundle,)
 
     def _tls(self) -> ssl.SSLContext:
         context = self._contexts.current()

@@ -67,8 +67,8 @@ class UpstreamTokenSettings(Settings):
     certificates: CertificateSettings | None = None
     """Our certificate there, which says whose workload we are. Default: `gateway.certificates`."""
     authserver_spiffe_id: WorkloadId | None = None
-    """The authorization server's SPIFFE ID, where its certificate is for no host name. Default: its
-    certificate has to be for the host of token_url."""
+    """The authorization server's SPIFFE ID, where its certificate is for no host name; believed of the
+    authorities of its trust domain alone. Default: its certificate has to be for the host of token_url."""
     private_network: Switch = False
     """The authorization server may be on a private network."""
     requested_token: Literal["access_token", "id_token"] = "access_token"  # noqa: S105 - a kind's name
