@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
-from tests.authserver.conftest import Clock
-from tests.authserver.internal.conftest import DOMAIN, EARLY, LATE, Inside
+from tests.authserver.conftest import Clock, Start
+from tests.authserver.internal.conftest import DOMAIN, EARLY, LATE, Inside, opened
 from tests.peers.workload_authority import WorkloadAuthority
 
 from ostiary.authserver.internal import revocation_feed
+from ostiary.authserver.sessions import ended_sessions
 from ostiary.oauth.jwt_parts import unverified_claims
 from ostiary.storage.store import digest
 
@@ -79,6 +81,66 @@ async def test_a_late_commit_is_not_missed(
         await revoke(inside, token)
         clock.advance(4)
         assert (await http.get(FEED, params={"after": said["next"]})).json()["ended"] == [name]
+
+
+async def test_a_late_commit_right_after_the_beginning_is_not_missed(
+    inside: Inside, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same of the answer that lets everything go: what is kept from then on may have ended before it."""
+    monkeypatch.setattr(revocation_feed, "LONGEST_WAIT", 0.0)
+    token, name = await session_of(inside)
+    async with inside.workload() as http:
+        after = (await http.get(FEED)).json()["next"]
+        clock.advance(-4)
+        await revoke(inside, token)
+        clock.advance(4)
+        assert (await http.get(FEED, params={"after": after})).json()["ended"] == [name]
+
+
+async def test_more_ends_of_one_moment_than_an_answer_names_are_not_lost(
+    inside: Inside, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a resource is remapped: its sessions end at once, and a cursor is behind all of them."""
+    monkeypatch.setattr(revocation_feed, "LONGEST_WAIT", 0.0)
+    monkeypatch.setattr(ended_sessions, "MOST", 2)
+    tokens = [(await session_of(inside))[0] for _ in range(3)]
+    async with inside.workload() as http:
+        clock.advance(20)
+        after = (await http.get(FEED)).json()["next"]
+        clock.advance(20)
+        for token in tokens[:2]:
+            await revoke(inside, token)
+        two = (await http.get(FEED, params={"after": after})).json()
+        await revoke(inside, tokens[2])
+        clock.advance(20)
+        three = (await http.get(FEED, params={"after": after})).json()
+        none = (await http.get(FEED, params={"after": three["next"]})).json()
+    assert (two["reset"], len(two["ended"])) == (False, 2)
+    assert (three["reset"], three["ended"]) == (True, [])
+    assert (none["reset"], none["ended"]) == (False, [])
+
+
+async def test_a_workload_that_is_denied_while_it_waits_is_told_nothing(
+    start: Start,
+    clock: Clock,
+    authority: WorkloadAuthority,
+    tmp_path: Path,
+) -> None:
+    denied = tmp_path / "denied"
+    denied.write_text("")
+    async with (
+        opened(start, clock, authority, tmp_path, internal={"deny": "denied"}) as inside,
+        inside.workload(timeout=30) as http,
+    ):
+        token, name = await session_of(inside)
+        after = (await http.get(FEED)).json()["next"]
+        waiting = asyncio.create_task(http.get(FEED, params={"after": after}))
+        await asyncio.sleep(0.1)
+        denied.write_text("default/gateway\n")
+        await revoke(inside, token)
+        answered = await waiting
+    assert (answered.status_code, answered.json()["error"]) == (401, "invalid_client")
+    assert name not in answered.text
 
 
 async def test_sessions_of_others_are_not_told(

@@ -1,7 +1,7 @@
 """`GET /internal/revocations?after=`: a workload's own sessions that ended, as soon as they do.
 
-Without `after`, or with one too long ago, the answer is `reset`: whoever kept something lets all of it go,
-and goes on from `next`. What ended just now is told more than once.
+Without `after`, with one too long ago, or where too many ended to be named, the answer is `reset`: whoever
+kept something lets all of it go, and goes on from `next`. What ended just now is told more than once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import partial
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.internal.workload_request import Workloads
-from ostiary.authserver.sessions.ended_sessions import EndedSince, ended_since, is_known_since
+from ostiary.authserver.sessions.ended_sessions import EndedSince, ended_since, is_known_since, settled
 from ostiary.oauth.server.errors import InvalidRequest, TooManyRequests
 from ostiary.storage.store import Store
 from ostiary.transport.inline_http import Answer
@@ -45,10 +45,11 @@ class RevocationFeed:
         workload = self.workloads.recognise(form)
         after = _moment(form.parameters.get("after"))
         if after is None or not is_known_since(after, now=now):
-            return json_answer({"reset": True, "ended": [], "next": _written(now)})
+            return _answer(EndedSince(None, settled(now)))
         with self._one_more(workload.owner):
             found = await self._found(workload.owner, min(after, now))
-        return json_answer({"reset": False, "ended": list(found.tsid_hashes), "next": _written(found.until)})
+        self.workloads.recognise(form)  # once more: it may have ended, or been denied, while it waited
+        return _answer(found)
 
     async def _found(self, owner: str, after: float) -> EndedSince:
         clock = asyncio.get_running_loop().time
@@ -56,7 +57,7 @@ class RevocationFeed:
         while True:
             now = self.clock()
             found = await self.store.read(partial(ended_since, owner=owner, after=after, now=now))
-            if found.tsid_hashes or clock() >= stops:
+            if found.tsid_hashes != () or clock() >= stops:
                 return found
             await asyncio.sleep(PAUSE)
 
@@ -69,6 +70,11 @@ class RevocationFeed:
             yield
         finally:
             self._waiting[owner] -= 1
+
+
+def _answer(found: EndedSince) -> Answer:
+    ended = found.tsid_hashes
+    return json_answer({"reset": ended is None, "ended": ended or (), "next": _written(found.until)})
 
 
 def _moment(text: str | None) -> float | None:

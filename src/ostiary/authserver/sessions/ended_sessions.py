@@ -16,18 +16,24 @@ from ostiary.storage.schema import token_sessions
 SETTLING = 5.0
 """Seconds within which an end is seen by everybody."""
 MOST = 1_000
-"""Sessions told at once."""
+"""Sessions told at once. Where more ended, which a server that starts does at one moment, none is told by
+its name: no cursor could say how many of that moment were."""
 
 _row = token_sessions.c
 
 
 @dataclass(frozen=True, slots=True)
 class EndedSince:
-    """tsid_hashes: of the sessions that ended; some were told before. until: what to ask after next, in
-    seconds since the epoch."""
+    """tsid_hashes: of the sessions that ended; some were told before. None where they are more than MOST.
+    until: what to ask after next, in seconds since the epoch."""
 
-    tsid_hashes: tuple[str, ...]
+    tsid_hashes: tuple[str, ...] | None
     until: float
+
+
+def settled(now: float) -> float:
+    """The moment since which more may end than is seen by now."""
+    return now - SETTLING
 
 
 def is_known_since(after: float, *, now: float) -> bool:
@@ -39,12 +45,10 @@ def ended_since(connection: Connection, owner: str, *, after: float, now: float)
     """The sessions of an owner, `namespace/name`, that ended after a moment; the earliest first."""
     own = (_row.owner == owner) | _row.owner.startswith(f"{owner}#", autoescape=True)
     query = (
-        select(_row.tsid_hash, _row.ended_at)
+        select(_row.tsid_hash)
         .where(_row.ended_at > after, own)
         .order_by(_row.ended_at, _row.tsid_hash)
-        .limit(MOST)
+        .limit(MOST + 1)
     )
-    found = connection.execute(query).all()
-    settled = max(after, now - SETTLING)
-    until = min(settled, float(found[-1].ended_at)) if len(found) == MOST else settled
-    return EndedSince(tuple(row.tsid_hash for row in found), until)
+    found = tuple(connection.execute(query).scalars())
+    return EndedSince(found if len(found) <= MOST else None, max(after, settled(now)))
