@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +39,7 @@ def emulate(
 async def _emulate(settings: EmulatorSettings) -> None:
     from ostiary.cli.console import print_table, print_text  # noqa: PLC0415
     from ostiary.cloudrun.emulator import Emulator  # noqa: PLC0415
+    from ostiary.transport.event_loop import until_told_to_end  # noqa: PLC0415
 
     async with Emulator(settings) as emulator:
         print_text(f"The local Google answers at {emulator.google_url}. Programs find it by:")
@@ -56,7 +56,7 @@ async def _emulate(settings: EmulatorSettings) -> None:
                     for name, service in settings.services.items()
                 ]
             )
-        await asyncio.get_running_loop().create_future()
+        await until_told_to_end()
 
 
 def _invokers(service: ServiceSettings) -> str:

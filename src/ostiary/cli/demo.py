@@ -9,7 +9,6 @@ Alice signs in at the authorization server (`demo_sign_in`), and has a token for
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 import shutil
@@ -24,6 +23,7 @@ from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.gateway import Gateway
 from ostiary.gateway.config import GatewaySettings
 from ostiary.settings import Listen
+from ostiary.transport.event_loop import until_told_to_end
 from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind_next_free
 
@@ -54,7 +54,7 @@ async def demo() -> None:
                 paths = ("/mcp", "/servers/zoo/mcp")
                 leave_context(directory, {origin + path: visitor for path in paths})
                 _tell(google, sign_in, origin)
-                await asyncio.get_running_loop().create_future()
+                await until_told_to_end()
 
 
 def local_google(key_file: Path) -> EmulatorSettings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -61,10 +60,11 @@ def _parts(file: Path, only: Part | None) -> OstiaryFile:
 async def _until_stopped(file: OstiaryFile) -> None:
     from ostiary.cli.console import print_text  # noqa: PLC0415
     from ostiary.cli.running import running, what_stands  # noqa: PLC0415
+    from ostiary.transport.event_loop import until_told_to_end  # noqa: PLC0415
 
     async with running(file):
         for sentence in what_stands(file):
             print_text(sentence)
         print_text("Ctrl-C stops it.")
         sys.stdout.flush()
-        await asyncio.get_running_loop().create_future()
+        await until_told_to_end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -16,6 +17,19 @@ def run(main: Coroutine[Any, Any, T]) -> T | None:
     """Run the coroutine on the fastest event loop there is; SIGINT and SIGTERM cancel it, giving None."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_until_signalled(main))
+
+
+def has_started() -> None:
+    """Look for garbage from now on, if nobody did while the process started; what it has by now, it keeps."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
+async def until_told_to_end() -> None:
+    """Everything stands: wait until whoever waits is cancelled, as a signal does it."""
+    has_started()
+    await asyncio.get_running_loop().create_future()
 
 
 async def _until_signalled(main: Coroutine[Any, Any, T]) -> T | None:

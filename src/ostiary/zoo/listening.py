@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from ostiary.settings import Listen
+from ostiary.transport.event_loop import until_told_to_end
 from ostiary.transport.same_origin import SameOrigin, own_hosts
 from ostiary.transport.serving import address_of, bind, serving
 from ostiary.zoo.server import zoo_app
@@ -39,7 +39,7 @@ async def serve(listen: Listen) -> None:
     if listen.is_loopback:  # elsewhere the platform's front end decides
         app = SameOrigin(app, own_hosts(address_of(sock)) or ())
     async with serving(app, sock):
-        await asyncio.get_running_loop().create_future()
+        await until_told_to_end()
 
 
 def _port(environ: Mapping[str, str]) -> int:

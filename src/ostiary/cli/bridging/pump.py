@@ -24,6 +24,7 @@ from ostiary.cli.mcp_client.messages import (
 )
 from ostiary.cli.mcp_client.routing_headers import VERSION
 from ostiary.cli.mcp_client.streamable_http import StreamableHttp
+from ostiary.transport.event_loop import has_started
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -42,6 +43,7 @@ async def bridge(target: ServerTarget) -> None:
     output = MessageOutput()
     async with target.runtime() as runtime, TellingClient(target, runtime) as http:
         server = StreamableHttp(http, str(target.url))
+        has_started()
         try:
             await _Bridge(server, output).run()
         finally:
