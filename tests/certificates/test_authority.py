@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import stat
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from tests.captured_events import captured_events
 from tests.clock import Clock
 
 from ostiary.certificates.authority import LIFETIME_OF_AUTHORITY, Authority, make_authority, read_authority
 from ostiary.certificates.error import CertificateUnusable
+from ostiary.certificates.issued_files import IssuedFiles
+from ostiary.certificates.material import read_material
 from ostiary.certificates.settings import CaDirectory
 from ostiary.identity.certificates import Domain, WorkloadIdentifier
 from ostiary.identity.spiffe import DEFAULT_TEMPLATE, SpiffeId, SpiffeIdRefused
@@ -98,6 +102,56 @@ def test_an_authority_is_never_made_over_something_and_leaves_no_draft(
             make_authority(CaDirectory(tmp_path / name), "ostiary.local", now=clock.now)
     assert {file.name: file.read_bytes() for file in directory.path.iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full", "pki"]
+
+
+def test_the_root_of_a_file_system_is_no_authority_s(clock: Clock) -> None:
+    with pytest.raises(CertificateUnusable, match="name one that is not there yet"):
+        make_authority(CaDirectory(Path("/")), "ostiary.local", now=clock.now)
+
+
+@pytest.mark.parametrize("now", [0.0, -1e12, 1e12, float("nan"), float("inf")])
+def test_a_clock_that_is_far_off_signs_nothing_and_is_told(authority: Authority, now: float) -> None:
+    """As that of a machine without a battery, which begins in 1970."""
+    with pytest.raises(CertificateUnusable, match="clock"):
+        authority.issue(GATEWAY, [], now=now)
+
+
+def test_a_key_that_others_can_read_is_told(authority: Authority, directory: CaDirectory) -> None:
+    with captured_events() as logs:
+        read_authority(directory)
+        directory.private_key.chmod(0o640)  # as Kubernetes has it for a group of the pod's own
+        read_authority(directory)
+        assert logs == []
+        directory.private_key.chmod(0o644)
+        read_authority(directory)
+    assert [(line["event"], line["file"]) for line in logs] == [
+        ("authority_key_open", str(directory.private_key))
+    ]
+
+
+@pytest.mark.parametrize("written", [1, 2])
+def test_whoever_was_interrupted_while_files_were_issued_goes_on(
+    authority: Authority, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    """Killed between two of the three files, at first and when renewing."""
+    files, material = IssuedFiles(tmp_path / "issued"), authority.issue(GATEWAY, [], now=clock.now)
+    replace, replaced = Path.replace, itertools.count()
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if next(replaced) == written:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    for _ in range(2):
+        replaced = itertools.count()
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                files.write(material)
+        files.write(authority.issue(GATEWAY, [], now=clock.now))
+        whole = read_material(files.certificate, files.private_key, files.trust_bundle)
+        assert whole.spiffe_id == GATEWAY
+    assert sorted(file.name for file in files.directory.iterdir()) == ["ca.crt", "tls.crt", "tls.key"]
 
 
 def test_an_authority_is_made_in_an_empty_folder(tmp_path: Path, clock: Clock) -> None:

@@ -145,6 +145,28 @@ def test_a_certificate_is_renewed_after_two_thirds_of_its_life(
     assert source.current() is second
 
 
+@pytest.mark.parametrize("years", [1, 20])
+def test_a_clock_that_was_wrong_for_a_moment_leaves_no_certificate_of_the_future(
+    internal: dict[str, Any], clock: Clock, years: int
+) -> None:
+    """It ran ahead, past the authority's end or not, and was set right: the next certificate is of today."""
+    source = opened(clock, **internal)
+    clock.advance(years * 365 * 24 * HOUR)
+    source.current()
+    clock.advance(-years * 365 * 24 * HOUR)
+    leaf = source.current().chain[0]
+    assert leaf.not_valid_before_utc.timestamp() <= clock.now < leaf.not_valid_after_utc.timestamp()
+    clock.advance(16 * HOUR)
+    assert source.current().chain[0] != leaf
+
+
+def test_a_clock_that_is_set_back_by_seconds_renews_nothing(internal: dict[str, Any], clock: Clock) -> None:
+    source = opened(clock, **internal)
+    first = source.current()
+    clock.advance(-60)
+    assert source.current() is first
+
+
 def test_an_authority_is_replaced_in_two_steps(
     internal: dict[str, Any], authority: Authority, directory: CaDirectory, clock: Clock, tmp_path: Path
 ) -> None:

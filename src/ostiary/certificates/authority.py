@@ -12,6 +12,7 @@ import ipaddress
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +26,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ostiary.certificates.error import CertificateUnusable
 from ostiary.certificates.material import Material, read_certificates, read_private_key
 from ostiary.certificates.settings import CaDirectory
+from ostiary.event_log import event_log
 from ostiary.identity.spiffe import SpiffeId, SpiffeIdRefused
 from ostiary.identity.trust_bundles import TrustBundle
+
+log = event_log("ostiary.certificates")
 
 LIFETIME = dt.timedelta(hours=24)
 """Of a certificate. Short, because none is called back but by the deny list."""
@@ -51,9 +55,9 @@ class Authority:
         """A certificate for a workload, with a key of its own. Raises CertificateUnusable.
 
         names: hosts and addresses that it is for as a server; now: seconds since the epoch. It ends no later
-        than the authority.
+        than the authority, and begins no earlier.
         """
-        moment = dt.datetime.fromtimestamp(now, dt.UTC)
+        moment = _moment(now)
         if named.trust_domain != self.trust_domain:
             raise CertificateUnusable(
                 f"{named} is not of trust domain {self.trust_domain}, for which the authority speaks alone"
@@ -62,6 +66,11 @@ class Authority:
             raise CertificateUnusable(
                 f"the authority of {self.trust_domain} ended at {self.certificate.not_valid_after_utc}; "
                 "make another one with `ostiary pki init`, and let everybody believe both first"
+            )
+        if moment < self.certificate.not_valid_before_utc:
+            raise CertificateUnusable(
+                f"it is {moment:%Y-%m-%d %H:%M} UTC here, and the authority of {self.trust_domain} begins at "
+                f"{self.certificate.not_valid_before_utc}: set this machine's clock"
             )
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
@@ -98,7 +107,7 @@ def make_authority(directory: CaDirectory, trust_domain: str, *, now: float) -> 
 
     now: seconds since the epoch. Raises CertificateUnusable, and SpiffeIdRefused for another kind of name.
     """
-    moment = dt.datetime.fromtimestamp(now, dt.UTC)
+    moment = _moment(now)
     named = SpiffeId(trust_domain)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Ostiary authority {secrets.token_hex(8)}")])
@@ -126,6 +135,7 @@ def read_authority(directory: CaDirectory) -> Authority:
     """The one in a folder. Raises CertificateUnusable."""
     certificates = read_certificates(directory.certificate)
     key = read_private_key(directory.private_key)
+    _warn_of_others(directory.private_key)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise CertificateUnusable(
             f"key {directory.private_key} is none of ECDSA; `ostiary pki init` makes one"
@@ -138,6 +148,14 @@ def read_authority(directory: CaDirectory) -> Authority:
     return Authority(
         _trust_domain(certificates[0], directory), certificates[0], TrustBundle.of(certificates), key
     )
+
+
+def _warn_of_others(private_key: Path) -> None:
+    with contextlib.suppress(OSError):  # it was there when it was read
+        if private_key.stat().st_mode & stat.S_IROTH:
+            log.warning(
+                "authority_key_open", file=str(private_key), fix="chmod 600: who reads it is any workload"
+            )
 
 
 def _trust_domain(certificate: x509.Certificate, directory: CaDirectory) -> str:
@@ -155,6 +173,10 @@ def _trust_domain(certificate: x509.Certificate, directory: CaDirectory) -> str:
 
 def _write(directory: CaDirectory, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
     target = directory.path
+    if not target.name:
+        raise CertificateUnusable(
+            f"{target} is no folder of an authority's own; name one that is not there yet"
+        )
     draft = CaDirectory(target.with_name(f".{target.name}.{secrets.token_hex(8)}"))
     try:
         draft.path.mkdir(mode=0o700)
@@ -177,6 +199,13 @@ def written_for_us_alone(file: Path, content: bytes) -> None:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _moment(now: float) -> dt.datetime:
+    try:
+        return dt.datetime.fromtimestamp(now, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        raise CertificateUnusable("this machine's clock is at no date of a calendar: set it") from None
 
 
 def _general_name(name: str) -> x509.GeneralName:

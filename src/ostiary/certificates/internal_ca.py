@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ostiary.certificates.authority import LIFETIME, Authority, read_authority
+from ostiary.certificates.authority import BEFOREHAND, LIFETIME, Authority, read_authority
 from ostiary.certificates.error import CertificateUnusable
 from ostiary.certificates.material import Material
 from ostiary.certificates.settings import InternalCaCertificates
@@ -17,6 +17,8 @@ from ostiary.live_file import LiveFile
 log = event_log("ostiary.certificates")
 
 RENEWED_AFTER = LIFETIME.total_seconds() * 2 / 3
+SET_BACK = BEFOREHAND.total_seconds() / 2
+"""Seconds by which the clock may be set back before that: others' may be behind, too."""
 TRIED_AGAIN_AFTER = 60.0
 """Seconds, when a certificate could not be renewed: eight hours are left for it."""
 
@@ -44,18 +46,18 @@ class InternalCaSource:
         files = (directory.certificate, directory.private_key)
         self._live = LiveFile(files, partial(read_authority, directory))
         self._authority = self._live.current()
-        self._renew_at = 0.0
+        self._issued_at = self._renew_at = 0.0
         self._material = self._issue(self._authority)
 
     def current(self) -> Material:
-        """By the authority as it is now."""
+        """By the authority and the clock as they are now. One that is set back made what is not yet valid."""
         authority, now = self._live.current(), self._clock()
-        if authority is not self._authority or now >= self._renew_at:
+        if authority is not self._authority or not self._issued_at - SET_BACK <= now < self._renew_at:
             try:
                 self._material, self._authority = self._issue(authority), authority
             except CertificateUnusable as error:
                 self._authority = authority
-                self._renew_at = now + TRIED_AGAIN_AFTER
+                self._issued_at, self._renew_at = now, now + TRIED_AGAIN_AFTER
                 log.error("certificate_not_renewed", reason=str(error))  # noqa: TRY400 - its trace says nothing more
         return self._material
 
@@ -70,7 +72,7 @@ class InternalCaSource:
     def _issue(self, authority: Authority) -> Material:
         now = self._clock()
         material = authority.issue(self._named(authority), self._names, now=now)
-        self._renew_at = now + RENEWED_AFTER
+        self._issued_at, self._renew_at = now, now + RENEWED_AFTER
         return material
 
     def _named(self, authority: Authority) -> SpiffeId:

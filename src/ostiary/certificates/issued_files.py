@@ -1,6 +1,7 @@
 """A certificate for a process that has no authority of its own: three files, for `source: files`.
 
-A file is replaced whole. One certificate is renewed over the other, but nobody's over somebody else's.
+A file is replaced whole. One certificate is renewed over the other, but nobody's over somebody else's: so the
+certificate comes first, which says whose files they are, and whoever was interrupted may go on.
 """
 
 from __future__ import annotations
@@ -45,9 +46,9 @@ class IssuedFiles:
         key = material.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
+            _replace(self.certificate, material.pem, mode=0o644)
             _replace(self.trust_bundle, material.trust_bundle.pem.encode("ascii"), mode=0o644)
             _replace(self.private_key, key, mode=0o600)
-            _replace(self.certificate, material.pem, mode=0o644)
         except OSError as error:
             raise CertificateUnusable(
                 f"no certificate can be written in {self.directory}: {error.strerror}; name another folder"
