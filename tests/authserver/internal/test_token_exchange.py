@@ -195,6 +195,18 @@ async def test_errors_do_not_tell(inside: Inside, authority: WorkloadAuthority) 
     assert told == ["other_owner", "idp_not_allowed", "idp_not_allowed", "no_session", "other_owner"]
 
 
+async def test_a_stranger_is_not_told_of_a_session_s_damaged_row(
+    inside: Inside, authority: WorkloadAuthority, tmp_path: Path
+) -> None:
+    """The owner hears that its store is not believed; to everybody else nothing is there, as before."""
+    _, token = await signed_in(inside)
+    with contextlib.closing(sqlite3.connect(tmp_path / "ostiary.db")) as connection, connection:
+        connection.execute("UPDATE token_sessions SET client_id = 'web'")
+    other = named(authority, GATEWAY.replace("gateway", "other"))
+    assert (await inside.exchange(token)).status_code == 503
+    assert (await inside.exchange(token, other)).json() == ONE_TEXT
+
+
 async def test_unauthorized_exchange_never_calls_the_idp(
     inside: Inside, clock: Clock, authority: WorkloadAuthority
 ) -> None:

@@ -217,6 +217,21 @@ async def test_a_feed_that_says_nothing_readable_is_not_heard(
     assert github.ready(call) is None
 
 
+async def test_a_cursor_that_the_feed_takes_no_more_is_not_shown_for_ever(
+    callers: Callers, port: LittlePort
+) -> None:
+    """Once it gave nonsense, or is of another version now: then all is let go, and it is heard again."""
+    github, call = callers.attach(), callers.request()
+    await sent(github, call)
+    await until(lambda: port.is_heard)
+    port.feed_status = 400
+    port.end("session-1")
+    await until(lambda: port.asked_after[-1:] == [None])
+    port.feed_status = 200
+    await until(lambda: port.is_heard)
+    assert await sent(github, call) == "upstream-2"
+
+
 async def test_without_the_server_what_is_kept_is_good_until_the_bound(
     callers: Callers, port: LittlePort
 ) -> None:

@@ -1,6 +1,7 @@
 """Which connected account a caller's token opens, for the workload that owns it. One read of the store.
 
-The read is the same whether there is a session or not, and whosever it is, so that time tells nothing.
+The read is the same whether there is a session or not. For a workload that does not own the token's resource
+it is that of a session which nobody has: neither time nor a damaged row tells it anything of the real one.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class Accounts:
         tsid = claims.get("tsid")
         if tsid is None and "act" not in claims:
             raise InvalidRequest("the subject_token speaks for no person: a client by itself has no accounts")
-        tsid_hash = digest(tsid or claims["jti"])
+        resource = self._resource(token.audience)
+        is_owners = resource is not None and resource.owner == workload
+        tsid_hash = digest((tsid or claims["jti"]) if is_owners else "")
 
         def read(connection: Connection) -> tuple[Session | None, dict[str, str], bool]:
             session = find_session(connection, self.store, tsid_hash)
@@ -70,7 +73,7 @@ class Accounts:
             return session, newest, is_revoked(connection, claims)
 
         session, grants, was_revoked = await self.store.read(read)
-        resource = require_owner(workload, self._resource(token.audience))
+        resource = require_owner(workload, resource)
         if tsid is None:
             return await self._while_away(resource, token, wanted, was_revoked=was_revoked, now=now)
         require_session(token, _facts(session, now), resource)

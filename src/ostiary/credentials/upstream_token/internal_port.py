@@ -40,11 +40,15 @@ MOST_AT_ONCE = 32
 
 
 class FeedUnheard(Exception):
-    """The feed gave nothing that can be read. The message says why. retry_after: seconds, if it said so."""
+    """The feed gave nothing that can be read. The message says why.
 
-    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+    retry_after: seconds, if it said so; of_question: whether it says that what it was asked is no question.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None, *, of_question: bool = False) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+        self.of_question = of_question
 
 
 class PortAddress(NamedTuple):
@@ -104,7 +108,8 @@ class InternalPort:
             raise FeedUnheard(str(error)) from None
         if document.status != 200:
             wait = retry_after(document.headers.get("retry-after"), now=self._clock())
-            raise FeedUnheard(f"{url}: it answered {document.status}", wait)
+            said = f"{url}: it answered {document.status}"
+            raise FeedUnheard(said, wait, of_question=document.status == 400)
         try:
             return read_revocations(document.body)
         except AnswerUnreadable as error:

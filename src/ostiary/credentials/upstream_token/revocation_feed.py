@@ -99,6 +99,8 @@ class RevocationFeed:
         try:
             told = await self._port.revocations(self._cursor)
         except FeedUnheard as error:
+            if error.of_question:
+                self._cursor = None  # begin anew: what it once gave leads nowhere
             return error
         for session in list(self._sessions) if told.reset else told.ended:
             watched = self._sessions.pop(session, None)
