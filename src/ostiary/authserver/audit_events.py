@@ -57,6 +57,8 @@ class AuditEvent(StrEnum):
     """A person skipped an optional account: `idp`."""
     ACCOUNT_RENEWED = "account_renewed"
     """An upstream token was renewed: `idp`, `account`."""
+    ACCOUNT_RENEWAL_FAILED = "account_renewal_failed"
+    """It was not: `idp`, `account`, `reason`, and the `state` it is in: `in_doubt` if an answer was lost."""
     AWAY_ALLOWED = "away_allowed"
     """A person lets a client use an account while they are away: `idp`, `account`, `until`."""
     AWAY_REVOKED = "away_revoked"
@@ -97,6 +99,7 @@ REFUSALS = frozenset(
         AuditEvent.SIGN_IN_REFUSED,
         AuditEvent.REGISTRATION_REFUSED,
         AuditEvent.RATE_LIMITED,
+        AuditEvent.ACCOUNT_RENEWAL_FAILED,
         AuditEvent.UPSTREAM_TOKEN_REFUSED,
         AuditEvent.WORKLOAD_REFUSED,
     }

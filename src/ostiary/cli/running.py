@@ -16,11 +16,12 @@ from ostiary.transport.proxies import Proxies, proxies_of
 from ostiary.transport.serving import bind
 
 if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
     from ostiary.authserver import AuthServer
     from ostiary.config import OstiaryFile
     from ostiary.gateway import Gateway
     from ostiary.telemetry.endpoints import Check
-    from ostiary.telemetry.metrics import Count
 
 
 @contextlib.asynccontextmanager
@@ -96,14 +97,14 @@ def _telemetry(file: OstiaryFile, authserver: AuthServer | None) -> list[Listene
     from ostiary.telemetry.endpoints import telemetry_app  # noqa: PLC0415
     from ostiary.telemetry.metrics import Metrics  # noqa: PLC0415
 
-    counts: list[Count] = []
+    counts: list[Collector] = []
     checks: Mapping[str, Check] = {}
     if authserver is not None:
-        from ostiary.authserver.server.metrics import AuditCounts  # noqa: PLC0415
+        from ostiary.authserver.server.metrics import AuthServerMetrics  # noqa: PLC0415
         from ostiary.authserver.server.readiness import readiness  # noqa: PLC0415
 
-        counted = AuditCounts(idp.name for idp in authserver.settings.upstream_idps)
-        authserver.services.audit.hear(counted.heard)
-        counts, checks = counted.counts, readiness(authserver.services)
+        counted = AuthServerMetrics(idp.name for idp in authserver.settings.upstream_idps)
+        counted.listen(authserver.services)
+        counts, checks = counted.all, readiness(authserver.services)
     app = telemetry_app(Metrics(counts), checks)
     return [Listener(name=LISTEN, app=app, is_for_programs_alone=True)]

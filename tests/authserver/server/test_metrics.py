@@ -10,20 +10,20 @@ import pytest
 from tests.authserver.conftest import SECRET, Start
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.server.metrics import AuditCounts
+from ostiary.authserver.server.metrics import AuthServerMetrics
 from ostiary.authserver.server.readiness import readiness
 from ostiary.telemetry.metrics import Metrics
 
 
-def counted(counts: AuditCounts) -> dict[str, float]:
-    lines = Metrics(counts.counts).exposition().decode().splitlines()
+def counted(counts: AuthServerMetrics) -> dict[str, float]:
+    lines = Metrics(counts.all).exposition().decode().splitlines()
     pairs = (line.rpartition(" ") for line in lines if line.startswith("ostiary_authserver_"))
     return {name.removeprefix("ostiary_authserver_"): float(value) for name, _, value in pairs}
 
 
 async def test_counts_are_what_the_audit_tells(start: Start) -> None:
     async with start() as server:
-        counts = AuditCounts(["corp"])
+        counts = AuthServerMetrics(["corp"])
         server.server.services.audit.hear(counts.heard)
         for more in ({}, {"scope": "everything"}, {}):
             await server.token({"grant_type": "client_credentials", **more}, auth=("ci", SECRET))
@@ -54,13 +54,13 @@ async def test_counts_are_what_the_audit_tells(start: Start) -> None:
     ],
 )
 def test_each_outcome_has_a_count(event: AuditEvent, said: dict[str, Any], name: str) -> None:
-    counts = AuditCounts(["corp"])
+    counts = AuthServerMetrics(["corp"])
     counts.heard(event, said)
     assert counted(counts) == {name: 1, f'audit_events_total{{event="{event.value}"}}': 1}
 
 
 def test_a_stranger_makes_no_series() -> None:
-    counts = AuditCounts(["corp"])
+    counts = AuthServerMetrics(["corp"])
     for number in range(100):
         counts.heard(
             AuditEvent.TOKEN_REFUSED,

@@ -27,6 +27,7 @@ async def maintain(services: Services) -> None:
         await _tried("signing_keys", refresh_keys(services))
         await _tried("encryption_keys", services.store.keep_key_noted(now=clock()))
         await _tried("sweep", sweep(services, now=clock()))
+        await _tried("grant_states", services.grant_states.count())
         if not stale_ended:
             stale_ended = await _tried("stale_sessions", _end_stale(services))
 

@@ -1,20 +1,33 @@
-"""What is counted: heard from the audit, so that the counts cannot disagree with it."""
+"""What is counted: heard from the audit, so that the counts cannot disagree with it.
+
+And how long claims are waited for, and how many grants there are.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.authserver.server.grants import GRANT_TYPES
+from ostiary.authserver.upstream_grants.grant import GrantState
 from ostiary.oauth.errors import OAuthError
-from ostiary.telemetry.metrics import Count, known
+from ostiary.telemetry.metrics import Count, Gauge, Histogram, known
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
+    from ostiary.authserver.server.services import Services
 
 PREFIX = "ostiary_authserver"
 
 
-class AuditCounts:
+WAITS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+
+
+class AuthServerMetrics:
     """Counts of one authorization server. idps: the names in its configuration."""
 
     def __init__(self, idps: Iterable[str]) -> None:
@@ -34,7 +47,7 @@ class AuditCounts:
         )
         self._renewals = Count(
             f"{PREFIX}_upstream_renewals",
-            "Upstream tokens: renewed, or accounts that died.",
+            "Upstream tokens: renewed, failed, in doubt (the answer was lost), or accounts that died.",
             ["idp", "outcome"],
         )
 
@@ -43,7 +56,17 @@ class AuditCounts:
             "Upstream tokens that workloads asked for: given, or the error.",
             ["idp", "outcome"],
         )
-
+        self._waits = Histogram(
+            f"{PREFIX}_upstream_claim_wait_seconds",
+            "How long one waited while another renewed the tokens of the same account.",
+            ["idp"],
+            bounds=WAITS,
+        )
+        self._grants_by_state = Gauge(
+            f"{PREFIX}_upstream_grants",
+            "Accounts that people connected, in the whole store, by their state: counted twice a minute.",
+            ["idp", "state"],
+        )
         self._of_idps: dict[StrEnum, tuple[Count, str | None]] = {
             AuditEvent.SIGNED_IN: (self._sign_ins, "signed_in"),
             AuditEvent.SIGN_IN_REFUSED: (self._sign_ins, "refused"),
@@ -54,7 +77,7 @@ class AuditCounts:
         }
 
     @property
-    def counts(self) -> list[Count]:
+    def all(self) -> list[Collector]:
         """All of them."""
         return [
             self._events,
@@ -64,7 +87,26 @@ class AuditCounts:
             self._sign_ins,
             self._renewals,
             self._exchanges,
+            self._waits,
+            self._grants_by_state,
         ]
+
+    def listen(self, services: Services) -> None:
+        """Hear of all that happens there."""
+        services.audit.hear(self.heard)
+        services.renewals.hear(self.waited)
+        services.grant_states.hear(self.counted)
+
+    def waited(self, idp: str, seconds: float) -> None:
+        """Somebody waited for tokens that another renewed."""
+        self._waits.observe(seconds, known(idp, self._idps))
+
+    def counted(self, grants: Mapping[tuple[str, ...], int]) -> None:
+        """(identity provider, state) → how many grants."""
+        by_state: Counter[tuple[str, ...]] = Counter()
+        for (idp, state), count in grants.items():
+            by_state[known(idp, self._idps), state] += count
+        self._grants_by_state.set(by_state)
 
     def heard(self, event: StrEnum, said: Mapping[str, Any]) -> None:
         """Count one event."""
@@ -78,9 +120,12 @@ class AuditCounts:
                 self._refreshes.add("grace" if said.get("grace") else "rotated")
             case AuditEvent.REFRESH_REUSED:
                 self._refreshes.add("reused")
+            case AuditEvent.ACCOUNT_RENEWAL_FAILED:
+                outcome = "in_doubt" if said.get("state") == GrantState.IN_DOUBT else "failed"
+                self._renewals.add(self._idp(said), outcome)
             case _ if event in self._of_idps:
-                count, outcome = self._of_idps[event]
-                count.add(self._idp(said), outcome or self._error(said))
+                count, word = self._of_idps[event]
+                count.add(self._idp(said), word or self._error(said))
 
     def _grant(self, said: Mapping[str, Any]) -> str:
         return known(said.get("grant"), self._grants)

@@ -18,6 +18,7 @@ from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier
 from ostiary.authserver.tokens.access_tokens import AccessTokenIssuer
 from ostiary.authserver.upstream_grants.disconnect import Disconnector
+from ostiary.authserver.upstream_grants.grant_states import GrantStates
 from ostiary.authserver.upstream_grants.renewal import Renewals
 from ostiary.authserver.verified_token_cache import VerifiedTokenCache
 from ostiary.identity.key_sets import KeySets
@@ -76,6 +77,11 @@ class Services:
     def renewals(self) -> Renewals:
         """What renews the tokens of grants."""
         return Renewals(self.store, self.idps, self.audit, self.background)
+
+    @cached_property
+    def grant_states(self) -> GrantStates:
+        """What counts grants."""
+        return GrantStates(self.store)
 
     @cached_property
     def session_ender(self) -> SessionEnder:

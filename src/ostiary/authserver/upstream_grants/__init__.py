@@ -4,6 +4,7 @@ grant                the record, and how it is read
 transitions          what becomes of it, one statement a change
 upsert               what a sign-in brought
 renewal              new tokens, by one replica at a time
+grant_states         how many there are in each
 session_grants       which grants a session may use
 account_replacement  an account in place of another one
 disconnect           by its person, or because nothing uses it any more

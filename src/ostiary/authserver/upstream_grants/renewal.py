@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sqlalchemy import Connection
@@ -59,6 +59,8 @@ PAUSES = (0.02, 0.05, 0.1, 0.25)
 log = event_log("ostiary.authserver")
 
 Kind = Literal["access", "id"]
+WaitListener = Callable[[str, float], None]
+"""Is told whose tokens (a provider) one waited for while another renewed them, and for how many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ class Renewals:
     idps: Idps
     audit: Audit
     background: Background
+    listeners: list[WaitListener] = field(default_factory=list)
+
+    def hear(self, listener: WaitListener) -> None:
+        """Have every wait for another's claim told to `listener`."""
+        self.listeners.append(listener)
 
     async def fresh_tokens(
         self, grant_id: str, *, now: float, kind: Kind = "access", rejected: str | None = None
@@ -103,8 +110,18 @@ class Refresher:
     grant_id: str
     good: Callable[[UpstreamGrant, float], bool]
     started: float
+    waited: dict[str, float] = field(default_factory=dict)
+    """Provider → seconds for which another held the claim."""
 
     async def wait(self) -> UpstreamGrant:
+        try:
+            return await self._better()
+        finally:
+            for idp, seconds in self.waited.items():
+                for listener in self.renewals.listeners:
+                    listener(idp, seconds)
+
+    async def _better(self) -> UpstreamGrant:
         clock = asyncio.get_running_loop().time
         began, look, waited_for = clock(), 0, None
         while True:
@@ -123,6 +140,7 @@ class Refresher:
                 raise IdpUnavailable(f"the tokens of identity provider {grant.idp} are being renewed")
             waited_for = grant.version if grant.claim_holder is not None else None
             await asyncio.sleep(PAUSES[min(look, len(PAUSES) - 1)])
+            self.waited[grant.idp] = self.started + (clock() - began) - now + self.waited.get(grant.idp, 0.0)
             look += 1
 
     async def _grant(self) -> UpstreamGrant:
@@ -183,10 +201,9 @@ class RefreshAttempt:
             await _mark_dead(self.renewals, self.grant, str(error))
             raise
         except TimeoutError:
-            await self._give_back(GrantState.IN_DOUBT)
-            raise IdpUnavailable(
-                f"identity provider {self.grant.idp} did not answer within {ASKING:g} seconds"
-            ) from None
+            reason = f"identity provider {self.grant.idp} did not answer within {ASKING:g} seconds"
+            await self._give_back(GrantState.IN_DOUBT, reason)
+            raise IdpUnavailable(reason) from None
         except IdpError as error:
             await self._left(error)
             raise
@@ -196,7 +213,9 @@ class RefreshAttempt:
         """Keep what is left, so that a spent refresh token is not shown again. Raises GrantDead, too."""
         left = error.left if isinstance(error, IdpAnswerRefused) else None
         if left is None:
-            await self._give_back(GrantState.IN_DOUBT if error.may_have_spent else self.grant.state)
+            await self._give_back(
+                GrantState.IN_DOUBT if error.may_have_spent else self.grant.state, str(error)
+            )
         elif left.refresh_token is None:
             await _mark_dead(self.renewals, self.grant, f"{error}; it replaced the refresh token by none")
             raise GrantDead(f"the account at identity provider {self.grant.idp} has to be connected again")
@@ -210,12 +229,13 @@ class RefreshAttempt:
             return transitions.put(connection, renewals.store, grant, tokens, now=self.now)
 
         if await _insisting(renewals, put):
-            self._audit(AuditEvent.ACCOUNT_RENEWED)
+            _tell(renewals, AuditEvent.ACCOUNT_RENEWED, grant)
         elif await renewals.store.read(lambda connection: find(connection, renewals.store, grant.id)) is None:
             await self.idp.revoke(tokens, issuer=grant.issuer, client_id=grant.client_id)
 
-    async def _give_back(self, state: GrantState) -> None:
+    async def _give_back(self, state: GrantState, reason: str) -> None:
         """A store that is away changes nothing about the provider's answer: then the claim lapses."""
+        _tell(self.renewals, AuditEvent.ACCOUNT_RENEWAL_FAILED, self.grant, state=state.value, reason=reason)
         try:
             await self.renewals.store.transaction(
                 lambda connection: transitions.give_back(
@@ -224,12 +244,6 @@ class RefreshAttempt:
             )
         except StorageError as error:
             log.warning("claim_not_given_back", idp=self.grant.idp, reason=str(error))
-
-    def _audit(self, event: AuditEvent) -> None:
-        grant = self.grant
-        self.renewals.audit.write(
-            event, subject=grant.user_id, owner=grant.owner, idp=grant.idp, account=grant.account
-        )
 
 
 async def _end_of(asking: asyncio.Task[None]) -> None:
@@ -256,13 +270,17 @@ async def _mark_dead(renewals: Renewals, grant: UpstreamGrant, reason: str) -> N
 
 
 def _tell_dead(renewals: Renewals, grant: UpstreamGrant, reason: str) -> None:
+    _tell(renewals, AuditEvent.ACCOUNT_NEEDS_RECONNECT, grant, reason=reason)
+
+
+def _tell(renewals: Renewals, event: AuditEvent, grant: UpstreamGrant, **particulars: str) -> None:
     renewals.audit.write(
-        AuditEvent.ACCOUNT_NEEDS_RECONNECT,
+        event,
         subject=grant.user_id,
         owner=grant.owner,
         idp=grant.idp,
         account=grant.account,
-        reason=reason,
+        **particulars,
     )
 
 
