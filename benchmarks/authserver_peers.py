@@ -76,18 +76,19 @@ def our_authserver() -> Iterator[AuthServerPeer]:
     template = Template((peers.HERE / "authserver.yaml").read_text())
     named = {"resource": RESOURCE, "client_id": CLIENT_ID, "redirect_uri": REDIRECT_URI}
     environment = {"CORP_SECRET": CLIENT_SECRET, "CLIENT_SECRET": CLIENT_SECRET}
-    with _folder() as folder:
+    with folder_on_disk() as folder:
         file = Path(folder) / "ostiary.yaml"
         file.write_text(template.substitute(port=port, **named))
         command = [sys.executable, "-m", "ostiary", "up", "-c", str(file)]
         with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment) as process_id:
+            await_start(issuer)
             yield AuthServerPeer(
                 process_id,
                 token_url,
                 f"{issuer}/oauth/introspect",
                 f"{issuer}/.well-known/jwks.json",
-                lambda count: asyncio.run(_insert_codes(file, count)),
-                lambda count: _redeem(token_url, asyncio.run(_insert_codes(file, count))),
+                lambda count: asyncio.run(insert_codes(file, count)),
+                lambda count: redeem(token_url, asyncio.run(insert_codes(file, count))),
             )
 
 
@@ -104,7 +105,7 @@ def their_authserver(*, on_disk: bool = False) -> Iterator[AuthServerPeer]:
         "resource": RESOURCE,
     }
     environment = {"NODE_ENV": "production"}
-    with _folder() as folder:
+    with folder_on_disk() as folder:
         settings["file"] = f"{folder}/provider.db" if on_disk else None
         command = [peer.program("node"), str(peers.HERE / "oidc_provider.mjs"), json.dumps(settings)]
         with peers.running(command, port, core=peers.GATEWAY_CORE, environment=environment) as process_id:
@@ -118,13 +119,13 @@ def their_authserver(*, on_disk: bool = False) -> Iterator[AuthServerPeer]:
             )
 
 
-def _folder() -> tempfile.TemporaryDirectory[str]:
+def folder_on_disk() -> tempfile.TemporaryDirectory[str]:
     """On the disk that a server would use, which the system's own place may not be."""
     peers.CACHE.mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(dir=peers.CACHE)
 
 
-async def _insert_codes(file: Path, count: int) -> list[str]:
+async def insert_codes(file: Path, count: int) -> list[str]:
     """Codes in the store of our server, as a walk would have left them."""
     storage = read(file, OstiaryFile).settings.storage
     assert storage is not None
@@ -167,7 +168,12 @@ def _authorized(subject: str, now: float) -> AuthorizationGrant:
     )
 
 
-def _redeem(token_url: str, given: Sequence[str]) -> list[str]:
+def await_start(issuer: str) -> None:
+    """Until it answers: its port is taken before its store is there."""
+    httpx2.get(f"{issuer}/.well-known/jwks.json", timeout=60, trust_env=False).raise_for_status()
+
+
+def redeem(token_url: str, given: Sequence[str]) -> list[str]:
     with httpx2.Client(auth=(CLIENT_ID, CLIENT_SECRET), trust_env=False) as http:
         answers = [http.post(token_url, data=redemption(code)) for code in given]
     return [answer.raise_for_status().json()["access_token"] for answer in answers]
