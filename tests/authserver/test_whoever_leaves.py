@@ -53,3 +53,18 @@ async def test_a_token_given_back_by_whoever_leaves_is_revoked(start: Start) -> 
             await ask_and_leave(server, "/oauth/revoke", {"token": token, "client_id": "app"})
         assert [event["reason"] for event in events(server, "session_ended")] == ["revoked", "revoked"]
         assert len(events(server, "token_revoked")) == 2
+
+
+async def test_whoever_leaves_before_the_answer_is_in_the_audit(start: Start) -> None:
+    """By then a session may have begun that nobody has a token of."""
+    async with start(settings()) as server:
+        code = await give_code(server)
+        await ask_and_leave(server, "/oauth/token", redemption(code))
+        (event,) = events(server, "token_unanswered")
+        assert (event["client"], event["grant"], event["address"]) == (
+            "app",
+            "authorization_code",
+            "127.0.0.1",
+        )
+        assert events(server, "token_issued") == events(server, "token_refused") == []
+        assert (await server.token(redemption(code))).status_code == 400

@@ -21,6 +21,8 @@ class AuditEvent(StrEnum):
     """A grant gave tokens: `grant`, `scopes`, `jti`."""
     TOKEN_REFUSED = "token_refused"  # noqa: S105
     """A token request was refused: `grant`, `error`, `reason`."""
+    TOKEN_UNANSWERED = "token_unanswered"  # noqa: S105
+    """A client went away before the answer to its token request: `grant`. What had begun went on."""
     CLIENT_REFUSED = "client_refused"
     """A client did not prove who it is: `method`, `reason`."""
     TOKEN_REFRESHED = "token_refreshed"  # noqa: S105
@@ -95,6 +97,7 @@ class AuditEvent(StrEnum):
 REFUSALS = frozenset(
     {
         AuditEvent.TOKEN_REFUSED,
+        AuditEvent.TOKEN_UNANSWERED,
         AuditEvent.CLIENT_REFUSED,
         AuditEvent.SIGN_IN_REFUSED,
         AuditEvent.REGISTRATION_REFUSED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -64,6 +65,11 @@ class TokenEndpoint:
                 error=error.error,
                 reason=error.detail or error.description,
                 address=form.peer,
+            )
+            raise
+        except (GeneratorExit, asyncio.CancelledError):
+            self.audit.write(
+                AuditEvent.TOKEN_UNANSWERED, client=client.client_id, grant=grant_type, address=form.peer
             )
             raise
         return self._answered(request, grant_type, response)
