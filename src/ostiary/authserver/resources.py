@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ostiary.authserver.config.resources import ResourceSettings
-from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
+from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.oauth.server.client import Client
 from ostiary.oauth.server.errors import InvalidTarget
 from ostiary.oauth.server.resource import ResourcePattern, choose_resource, longest
@@ -74,10 +74,10 @@ class Resources:
         return Target(resource, *entry)
 
     def find(self, resource: str) -> Target | None:
-        """The entry of a resource of a record; None when the configuration has it no more."""
+        """The entry of a resource of a record or a token; None when the configuration has it no more."""
         try:
             return self.target(canonical_url(resource))
-        except LookupError:
+        except (LookupError, UrlRefused):
             return None
 
     def may_have(self, client: Client, target: Target) -> bool:

@@ -129,7 +129,7 @@ async def opened(
     }
     internal = {"listen": f"127.0.0.1:{port}", "trust_domain": DOMAIN, "certificates": certificates}
     more["internal"] = internal | more.get("internal", {})
-    more["resources"] = [RESOURCE_ENTRY | (entry or {})]
+    more.setdefault("resources", [RESOURCE_ENTRY | (entry or {})])
     if at is None:
         async with world(start, clock, **more) as here:
             yield Inside(here, port, authority, directory, gateway)

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from tests.authserver.agreed import APP, WEB, events, refusal
 from tests.authserver.conftest import RESOURCE, SECRET, Clock, Start
@@ -16,6 +17,7 @@ from tests.authserver.internal.conftest import (
     EARLY,
     GATEWAY,
     LATE,
+    RESOURCE_ENTRY,
     Inside,
     exchange_form,
     opened,
@@ -32,6 +34,8 @@ ONE_TEXT = refusal(
     "the subject_token opens no such account for this workload: its session ended, or belongs to another "
     "workload, or the resource's entry does not let it have this provider's tokens"
 )
+
+REFUSED = {(400, "invalid_request"), (400, "invalid_grant")}
 
 
 def named(authority: WorkloadAuthority, *names: str, **options: Any) -> Leaf:
@@ -257,6 +261,29 @@ async def test_a_rejected_token_is_renewed_once(inside: Inside) -> None:
     assert len(inside.world.hub.renewed) == 1
 
 
+async def test_a_workload_that_refuses_every_token_does_not_ask_the_idp_without_end(
+    inside: Inside, clock: Clock
+) -> None:
+    """Each refused, whatever is given: our client at the provider is everybody's."""
+    _, token = await signed_in(inside)
+    given = await inside.exchange(token)
+    async with inside.workload() as http:
+        for _ in range(40):
+            rejected = token_hash(given.json()["access_token"])
+            form = exchange_form(token, rejected_token_hash=rejected)
+            given = answered if (answered := await post(http, form)).status_code == 200 else given
+        assert (answered.status_code, len(inside.world.hub.renewed)) == (429, 30)
+        assert int(answered.headers["retry-after"]) > 0
+        assert (await post(http, exchange_form(token))).status_code == 200
+        clock.advance(2)
+        assert (await post(http, form)).status_code == 200
+    assert len(inside.world.hub.renewed) == 31
+
+
+async def post(http: httpx2.AsyncClient, form: dict[str, str]) -> httpx2.Response:
+    return await http.post("/internal/token-exchange", data=form)
+
+
 @pytest.mark.parametrize("value", ["", "short", "=" * 43, "a" * 42 + "\n", "a" * 64])
 async def test_a_rejected_hash_that_is_none_is_refused(inside: Inside, value: str) -> None:
     _, token = await signed_in(inside)
@@ -320,6 +347,78 @@ async def test_only_our_access_tokens_are_exchanged(inside: Inside, clock: Clock
     assert wrong_type.json()["error"] == "invalid_request"
     clock.advance(16 * 60)
     assert (await inside.exchange(tokens["access_token"])).json()["error"] == "invalid_request"
+
+
+async def test_exchange_refuses_token_without_audience(inside: Inside) -> None:
+    """Signed by our key, and all else as it has to be: nor one whose audience is several, or no text."""
+    _, token = await signed_in(inside)
+    signing = inside.world.server.server.services.signing
+    wrong: list[object] = [None, [RESOURCE], [RESOURCE, "https://other.example.com/mcp"], [], "", 1, {}]
+    for audience in wrong:
+        said = claims(token) | {"aud": audience}
+        if audience is None:
+            del said["aud"]
+        answered = await inside.exchange(signing.sign(said, typ="at+jwt"))
+        assert (answered.status_code, answered.json()["error"]) in REFUSED, audience
+    assert (await inside.exchange(signing.sign(claims(token), typ="at+jwt"))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "typ"),
+    [
+        ({}, "JWT"),
+        ({}, "logout+jwt"),
+        ({"exp": None}, "at+jwt"),
+        ({"exp": "2100-01-01"}, "at+jwt"),
+        ({"exp": True}, "at+jwt"),
+        ({"iss": "https://evil.example.com"}, "at+jwt"),
+        ({"iss": None}, "at+jwt"),
+        ({"sub": None}, "at+jwt"),
+        ({"sub": 1}, "at+jwt"),
+        ({"client_id": None}, "at+jwt"),
+        ({"tsid": None}, "at+jwt"),
+        ({"tsid": ""}, "at+jwt"),
+        ({"tsid": 1}, "at+jwt"),
+        ({"tsid": ["a"]}, "at+jwt"),
+        ({"tsid": "a" * 43}, "at+jwt"),
+        ({"client_id": "web"}, "at+jwt"),
+        ({"sub": "somebody-else"}, "at+jwt"),
+        ({"jti": None}, "at+jwt"),
+        ({"act": {"sub": "web"}, "tsid": None}, "at+jwt"),
+    ],
+    ids=str,
+)
+async def test_a_token_of_our_key_that_we_never_issued_opens_nothing(
+    inside: Inside, changes: dict[str, Any], typ: str
+) -> None:
+    """Whatever a fault of ours would have signed: what is wrong with it is refused, and nothing breaks."""
+    _, token = await signed_in(inside)
+    said = {name: value for name, value in (claims(token) | changes).items() if value is not None}
+    forged = inside.world.server.server.services.signing.sign(said, typ=typ)
+    answered = await inside.exchange(forged)
+    assert (answered.status_code, answered.json()["error"]) in REFUSED
+
+
+async def test_exchange_needs_audience_and_owner(
+    start: Start, clock: Clock, authority: WorkloadAuthority, tmp_path: Path
+) -> None:
+    """Of the same person and client, at two resources: each owner gets by its own tokens, and by no other."""
+    elsewhere = "https://mcp.example.com/other"
+    entries = [RESOURCE_ENTRY, RESOURCE_ENTRY | {"resource": elsewhere, "owner": "default/other"}]
+    async with opened(start, clock, authority, tmp_path, resources=entries) as inside:
+        person = await inside.world.person()
+        ours = (await person.tokens())["access_token"]
+        theirs = (await person.tokens(resource=elsewhere))["access_token"]
+        other = named(authority, GATEWAY.replace("gateway", "other"))
+        assert (await inside.exchange(ours)).status_code == 200
+        assert (await inside.exchange(theirs, other)).status_code == 200
+        assert (await inside.exchange(theirs)).json() == ONE_TEXT
+        assert (await inside.exchange(ours, other)).json() == ONE_TEXT
+        # by a fault of ours: the audience of one, and the session of the other
+        signing = inside.world.server.server.services.signing
+        mixed = signing.sign(claims(ours) | {"aud": elsewhere}, typ="at+jwt")
+        assert (await inside.exchange(mixed)).json() == ONE_TEXT
+        assert (await inside.exchange(mixed, other)).json() == ONE_TEXT
 
 
 async def test_a_client_by_itself_has_no_accounts(

@@ -51,7 +51,7 @@ async def test_callback_from_another_browser(start: Start, clock: Clock) -> None
         assert "code" in (await attacker.open(url)).answer  # nothing was spent
 
 
-async def test_second_login_from_another_browser(start: Start, clock: Clock) -> None:
+async def test_second_leg_from_another_browser(start: Start, clock: Clock) -> None:
     async with world(start, clock, hub="required") as here:
         attacker, victim = await here.person(), await here.person()
         theirs = await victim.authorize()
@@ -350,7 +350,7 @@ async def test_the_same_interaction_never_gets_a_second_person(start: Start, clo
         assert "as alice@example.com" in (await person.open(page.url)).text
 
 
-async def test_abandoned_interaction_leaves_nothing(start: Start, clock: Clock, tmp_path: Path) -> None:
+async def test_abandoned_walk_leaves_nothing(start: Start, clock: Clock, tmp_path: Path) -> None:
     async with world(start, clock, hub="required") as here:
         page = await (await here.person()).authorize()
         assert page.heading == "Connect Hub"

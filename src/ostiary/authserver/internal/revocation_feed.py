@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
+from ostiary.authserver.internal.requests_under_way import RequestsUnderWay
 from ostiary.authserver.internal.workload_request import Workloads
 from ostiary.authserver.sessions.ended_sessions import EndedSince, ended_since, is_known_since, settled
-from ostiary.oauth.server.errors import InvalidRequest, TooManyRequests
+from ostiary.oauth.server.errors import InvalidRequest
 from ostiary.storage.store import Store
 from ostiary.transport.inline_http import Answer
 
@@ -37,7 +36,7 @@ class RevocationFeed:
     store: Store
     workloads: Workloads
     clock: Callable[[], float]
-    _waiting: Counter[str] = field(default_factory=Counter)
+    _waiting: RequestsUnderWay = field(default_factory=lambda: RequestsUnderWay(MOST_WAITING))
 
     async def __call__(self, form: FormRequest) -> Answer:
         """Raises InvalidRequest, InvalidClient, TooManyRequests, StorageError."""
@@ -46,7 +45,7 @@ class RevocationFeed:
         after = _moment(form.parameters.get("after"))
         if after is None or not is_known_since(after, now=now):
             return _answer(EndedSince(None, settled(now)))
-        with self._one_more(workload.owner):
+        with self._waiting.one_more(workload.owner):
             found = await self._found(workload.owner, min(after, now))
         self.workloads.recognise(form)  # once more: it may have ended, or been denied, while it waited
         return _answer(found)
@@ -60,16 +59,6 @@ class RevocationFeed:
             if found.tsid_hashes != () or clock() >= stops:
                 return found
             await asyncio.sleep(PAUSE)
-
-    @contextmanager
-    def _one_more(self, owner: str) -> Iterator[None]:
-        if self._waiting[owner] >= MOST_WAITING:
-            raise TooManyRequests(f"{MOST_WAITING} requests of this workload wait already", retry_after=5)
-        self._waiting[owner] += 1
-        try:
-            yield
-        finally:
-            self._waiting[owner] -= 1
 
 
 def _answer(found: EndedSince) -> Answer:

@@ -14,11 +14,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ostiary.authserver.audit_events import AuditEvent
+from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.idps.idp import GrantDead, IdpError, IdpUnavailable
 from ostiary.authserver.internal.account import Accounts, ConnectedAccount
+from ostiary.authserver.internal.requests_under_way import RequestsUnderWay
 from ostiary.authserver.internal.workload_request import Workloads
+from ostiary.authserver.rates import RateLimit
 from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier
 from ostiary.authserver.upstream_account import UpstreamTokens
 from ostiary.authserver.upstream_grants.renewal import Renewals
@@ -39,6 +42,11 @@ from ostiary.transport.inline_http import Answer
 UNTOLD_LIFE = 900
 """Seconds for which a token is given whose provider does not say when it ends: then it is asked for again."""
 
+MOST_UNDER_WAY = 256
+"""Exchanges of one owner at once: those of its replicas while a provider is slow."""
+REJECTIONS = read_rate("30/m")
+"""How often an account's token may be called refused: each time its provider is asked for another."""
+
 
 @dataclass(slots=True)
 class _Said:
@@ -58,6 +66,8 @@ class UpstreamTokenExchange:
     connect_url: Callable[[str], str]
     audit: Audit
     clock: Callable[[], float]
+    _under_way: RequestsUnderWay = field(default_factory=lambda: RequestsUnderWay(MOST_UNDER_WAY))
+    _rejections: RateLimit = field(default_factory=lambda: RateLimit(REJECTIONS))
 
     async def __call__(self, form: FormRequest) -> Answer:
         """Raises OAuthError or StorageError."""
@@ -82,19 +92,26 @@ class UpstreamTokenExchange:
         said.fields |= _of_token(claims)
         workload = self.workloads.recognise(form)
         said.fields |= {"workload": workload.owner, "server": wanted.server, "idp": wanted.idp}
-        account = await self.accounts.find(workload.owner, claims, wanted, now=now)
-        said.fields |= {"owner": account.owner, "idp": account.idp}
-        tokens = await self._tokens(account, wanted, claims["aud"], now)
+        with self._under_way.one_more(workload.owner):
+            account = await self.accounts.find(workload.owner, claims, wanted, now=now)
+            said.fields |= {"owner": account.owner, "idp": account.idp}
+            tokens = await self._tokens(account, wanted, claims["aud"], now)
         return _answer(wanted, tokens, now)
 
     async def _claims(self, token: str, now: float) -> Mapping[str, Any]:
         """RFC 8693 section 2.2.2: a subject token that is no good is an invalid request."""
         try:
-            return await self.verifier.read(token, now=now)
+            claims = await self.verifier.read(token, now=now)
         except InvalidToken as refused:
             raise InvalidRequest(
                 f"the subject_token is refused: {refused.description}", detail=refused.reason
             ) from None
+        texts = [claims.get(name) for name in ("sub", "client_id", "aud", "jti")]
+        if not all(isinstance(text, str) for text in [*texts, claims.get("tsid", "")]):
+            raise InvalidRequest(
+                "the subject_token is refused: it is none that an authorization server issues"
+            )
+        return claims
 
     async def _tokens(
         self, account: ConnectedAccount, wanted: UpstreamExchangeRequest, resource: str, now: float
@@ -106,6 +123,8 @@ class UpstreamTokenExchange:
                 idp=account.idp,
                 connect_url=url,
             )
+        if wanted.rejected_token_hash is not None:
+            self._rejections.take(account.idp, account.grant_id, now=now)
         try:
             return await self.renewals.fresh_tokens(
                 account.grant_id, now=now, kind=wanted.kind, rejected=_stored(wanted.rejected_token_hash)
