@@ -80,6 +80,11 @@ class Demo:
         return self._url(r"^ zoo +(\S+)")
 
     @property
+    def account(self) -> str:
+        """The URL of the server that says whose account it was called with."""
+        return self._url(r"^ account +(\S+)") + "/mcp"
+
+    @property
     def google(self) -> str:
         """The origin of the local Google."""
         return self._url(r"^ local Google +(\S+)")
@@ -88,6 +93,11 @@ class Demo:
     def authserver(self) -> str:
         """The origin, and the issuer, of the authorization server."""
         return self._url(r"^ authserver +(\S+)")
+
+    @property
+    def people(self) -> str:
+        """The origin of the provider at which alice and bob sign in."""
+        return self._url(r"^ alice and bob +(\S+)")
 
     @property
     def visitor_key(self) -> Path:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.conftest import BROWSING
 
 from ostiary.cli.demo import GATEWAY
 from ostiary.cli.demo_sign_in import AUTHSERVER
@@ -58,7 +61,7 @@ def test_the_same_without_a_credential_prints_the_refusal_and_why(demo: Any) -> 
 
 def test_alice_signs_in_with_a_browser_and_calls(tmp_path: Path, demo: Any) -> None:
     state = {"OSTIARY_STATE_DIR": str(tmp_path)}
-    login, call = (
+    login, call, _ = (
         line.strip() for line in demo.told.splitlines() if " login http" in line or "oauth_user" in line
     )
     signed_in = demo.pasted(login, **state)
@@ -75,6 +78,50 @@ def test_alice_signs_in_with_a_browser_and_calls(tmp_path: Path, demo: Any) -> N
         f"Signed out of {demo.gateway}.",
         f"{demo.authserver} has revoked the tokens.",
     ]
+
+
+def test_each_person_sees_their_own_account_and_never_the_others(tmp_path: Path, demo: Any) -> None:
+    login, _, whoami = (
+        line.strip() for line in demo.told.splitlines() if " login http" in line or "oauth_user" in line
+    )
+    for name in ("alice", "bob"):
+        assert demo.pasted(login, **as_person(name, tmp_path)).returncode == 0
+    for name in ("alice", "bob", "alice", "bob"):  # each with what the gateway keeps of the other's
+        called = demo.pasted(whoami, **as_person(name, tmp_path))
+        assert (called.returncode, called.stderr) == (0, "")
+        assert json.loads(called.stdout) == {"name": name.title(), "email": f"{name}@example.com"}
+
+
+def as_person(name: str, directory: Path) -> dict[str, str]:
+    """The environment of somebody with a browser, and a state directory, of their own."""
+    browser = f"{shlex.quote(sys.executable)} {shlex.quote(str(BROWSING))} {name} %s"
+    return {"BROWSER": browser, "OSTIARY_STATE_DIR": str(directory / name)}
+
+
+def test_the_visitor_has_no_account(demo: Any) -> None:
+    door = demo.gateway.replace("/mcp", "/servers/account/mcp")
+    key = json.dumps(
+        {
+            "type": "google_id_token",
+            "key_file": str(demo.visitor_key),
+            "audience": demo.gateway.removesuffix("/mcp"),
+        }
+    )
+    called = demo.ostiary("call", door, "whoami", "--credential", key)
+    assert (called.returncode, called.stdout) == (1, "")
+    assert "the caller is a program by itself; call with the token of somebody who signed in" in called.stderr
+
+
+def test_a_token_for_the_gateway_is_nobody_at_the_account_server(tmp_path: Path, demo: Any) -> None:
+    """Passing it through would not do: the provider never made it."""
+    alice = as_person("alice", tmp_path)
+    assert demo.ostiary("login", demo.gateway, **alice).returncode == 0
+    shown = demo.ostiary("token", demo.gateway, "--credential", "oauth_user", "--reveal", "--json", **alice)
+    token = json.loads(shown.stdout)["headers"]["authorization"].removeprefix("Bearer ")
+    bearer = json.dumps({"type": "bearer", "token": {"env": "TOKEN"}})
+    called = demo.ostiary("call", demo.account, "whoami", "--credential", bearer, TOKEN=token)
+    assert called.returncode == 1
+    assert "the provider knows nobody by the token that came with the call" in called.stdout + called.stderr
 
 
 def test_the_visitor_may_not_go_round_the_gateway(demo: Any) -> None:

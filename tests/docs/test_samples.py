@@ -116,9 +116,15 @@ def check_program(text: str, demo: Any, directory: Path) -> None:
 
 def beside(demo: Any, text: str) -> str:
     """The text with the ports that the demo has really got."""
-    text = text.replace("http://127.0.0.1:8080", demo.gateway.removesuffix("/mcp"))
-    text = text.replace("http://127.0.0.1:9000", demo.authserver)
-    return text.replace("http://127.0.0.1:8087", demo.zoo).replace("http://127.0.0.1:8085", demo.google)
+    really = {
+        "http://127.0.0.1:8080": demo.gateway.removesuffix("/mcp"),
+        "http://127.0.0.1:8085": demo.google,
+        "http://127.0.0.1:8087": demo.zoo,
+        "http://127.0.0.1:8088": demo.account.removesuffix("/mcp"),
+        "http://127.0.0.1:9000": demo.authserver,
+        "http://127.0.0.1:9001": demo.people,
+    }
+    return re.sub("|".join(map(re.escape, really)), lambda place: really[place[0]], text)
 
 
 def as_pasted(told: str) -> str:

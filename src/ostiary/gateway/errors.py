@@ -8,6 +8,7 @@ GatewayError
 ├── BadAnswer -32012         502   an answer that is not MCP
 │   └── ListTooLong                a list over its budget
 ├── CredentialFailed -32013  502   the server's credential could not be had
+│   └── ForPeopleAlone             it is the caller's account, and the caller is a program
 ├── CredentialRefused -32014 502   the server refused the credential: never the caller's own 401
 ├── TryLater -32015          503   not now
 │   └── CredentialAway             whoever gives the server's credential is away
@@ -71,6 +72,10 @@ class CredentialFailed(GatewayError):
 
     code, status = -32013, 502
     step = "credential"
+
+
+class ForPeopleAlone(CredentialFailed):
+    """The server wants the caller's account, and the caller is a program. Its lists leave the server out."""
 
 
 class CredentialRefused(GatewayError):

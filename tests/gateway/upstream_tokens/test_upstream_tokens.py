@@ -17,6 +17,7 @@ from tests.gateway.upstream_tokens.conftest import PROGRAM, House, call
 
 from ostiary.certificates.authority import read_authority
 from ostiary.identity.spiffe import DEFAULT_TEMPLATE
+from ostiary.mcp.eras import UNAVAILABLE_KEY
 from ostiary.oauth.jwt_parts import jwt_parts
 
 
@@ -153,6 +154,8 @@ async def test_a_program_by_itself_has_no_account(house: House) -> None:
         "a person's account, and the caller is a program by itself; call with the token of somebody "
         "who signed in"
     )
+    listed = (await caller.ask("tools/list", {})).json()["result"]
+    assert (listed["tools"], UNAVAILABLE_KEY in listed["_meta"]) == ([], False)
     assert house.server.seen == []
     assert not [line for line in house.audit if line["event"].startswith("upstream_token_")]
 

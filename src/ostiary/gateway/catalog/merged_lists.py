@@ -15,7 +15,7 @@ from ostiary.gateway import record
 from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.translate import read_result
-from ostiary.gateway.errors import BadAnswer, GatewayError, ListTooLong, ServerTimedOut
+from ostiary.gateway.errors import BadAnswer, ForPeopleAlone, GatewayError, ListTooLong, ServerTimedOut
 from ostiary.gateway.upstreams.server import Server, account_of
 from ostiary.identity.principal import Principal
 from ostiary.inline_coroutines import InlineCoroutine, as_future, next_turn
@@ -205,6 +205,8 @@ async def _said(
 ) -> T | UnavailableServer | None:
     try:
         return await ask(server)
+    except ForPeopleAlone:
+        return None
     except McpError as error:
         if isinstance(error, ListTooLong):
             record.server_failed(server.name, error)

@@ -6,7 +6,12 @@ import math
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import count
 
-from ostiary.credentials.error import CredentialError, CredentialUnreachable, ReauthenticationRequired
+from ostiary.credentials.error import (
+    CallerIsNoPerson,
+    CredentialError,
+    CredentialUnreachable,
+    ReauthenticationRequired,
+)
 from ostiary.credentials.headers.headers import (
     MOST_TRIES,
     CredentialHeaders,
@@ -18,6 +23,7 @@ from ostiary.gateway import record
 from ostiary.gateway.errors import (
     CredentialAway,
     CredentialFailed,
+    ForPeopleAlone,
     GatewayError,
     NotConnected,
     ServerTimedOut,
@@ -163,7 +169,8 @@ class Server:
             away = CredentialAway(f"server {self.name}: {error}")
             away.headers = b"retry-after: %d\r\n" % max(1, math.ceil(error.retry_after))
             return away
-        return CredentialFailed(f"server {self.name}: {error}")
+        kind = ForPeopleAlone if isinstance(error, CallerIsNoPerson) else CredentialFailed
+        return kind(f"server {self.name}: {error}")
 
     def _later(self, error: CallerBusy) -> GatewayError:
         """The caller's own doing, of which the server knows nothing."""
