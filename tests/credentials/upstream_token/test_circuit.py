@@ -84,6 +84,16 @@ async def test_the_pause_doubles_and_has_an_end(clock: Clock, way: Circuit, serv
     ), pauses
 
 
+async def test_a_clock_that_ran_ahead_for_a_moment_keeps_nobody_away(
+    clock: Clock, way: Circuit, server: Server
+) -> None:
+    clock.advance(365 * 86400)
+    await asks(way, server, 2)
+    clock.advance(-365 * 86400)
+    server.is_away = False
+    assert await asks(way, server) == ["here"]
+
+
 async def test_many_that_fail_together_are_one_failure_to_the_pause(
     clock: Clock, way: Circuit, server: Server
 ) -> None:

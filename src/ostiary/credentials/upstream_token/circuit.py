@@ -46,7 +46,7 @@ class Circuit:
     @property
     def retry_after(self) -> float:
         """Seconds until somebody may ask; a second at least, for whoever has to come again."""
-        return max(1.0, self._retry_at - self._clock())
+        return max(1.0, self._wait)
 
     async def run(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Ask, if it is time. Raises CircuitOpen, or what asking raises."""
@@ -54,7 +54,7 @@ class Circuit:
             await asyncio.wait([self._probe], timeout=PATIENCE)
         if not self._is_open:
             return await self._heard(ask)
-        if self._probe is not None or self._clock() < self._retry_at:
+        if self._probe is not None or self._wait > 0:
             raise CircuitOpen(self.retry_after)
         self._probe = probe = asyncio.get_running_loop().create_future()
         try:
@@ -64,6 +64,12 @@ class Circuit:
             probe.set_result(None)
 
     @property
+    def _wait(self) -> float:
+        """What is left of the pause. One that is longer than any was begun by a clock that ran ahead."""
+        wait = self._retry_at - self._clock()
+        return wait if 0 < wait < LONGEST_PAUSE + 1 else 0.0
+
+    @property
     def _is_open(self) -> bool:
         return self._failures >= FAILURES
 
@@ -71,14 +77,14 @@ class Circuit:
         try:
             answer = await ask()
         except self._failure:
-            self._failed(self._clock())
+            self._failed()
             raise
         self._failures, self._pause = 0, FIRST_PAUSE
         return answer
 
-    def _failed(self, now: float) -> None:
+    def _failed(self) -> None:
         """Those that were under way together are one failure to the pause."""
         self._failures += 1
-        if self._is_open and now >= self._retry_at:
-            self._retry_at = now + self._pause * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing
+        if self._is_open and not self._wait:
+            self._retry_at = self._clock() + self._pause * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
