@@ -352,7 +352,13 @@ def test_a_broken_deny_list_leaves_what_was(
         assert refused(known, leaf) is Reason.DENIED
         deny.unlink()
         assert refused(known, leaf) is Reason.DENIED
-    assert [(line["event"], line["file"]) for line in logs] == [("file_not_reread", str(deny))] * 2
+        deny.mkdir()
+        assert refused(known, leaf) is Reason.DENIED
+        deny.rmdir()
+        deny.write_bytes(b"\xff\xfe")
+        assert refused(known, leaf) is Reason.DENIED
+    assert [(line["event"], line["file"]) for line in logs] == [("file_not_reread", str(deny))] * 4
+    deny.unlink()
     with pytest.raises(DenyListUnusable, match="cannot be read"):
         identifier(deny=deny)
     deny.write_text(f"# changed\n{broken}")
