@@ -7,11 +7,8 @@ good is refused.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
-import signal
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
@@ -21,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from tests.authserver.replicas.process import ReplicaProcess
 from tests.peers.mcp_clients.client import free_port
 from tests.peers.postgresql import PostgreSql
 
@@ -44,7 +42,6 @@ ISSUER = "http://127.0.0.1:9000"
 IDP = "https://corp.example.com"
 VERIFIER = "v" * 43
 SECRET = "correct-horse-battery-staple-4711"
-REPLICA = Path(__file__).with_name("replica.py")
 
 
 def settings() -> dict[str, Any]:
@@ -69,37 +66,13 @@ def settings() -> dict[str, Any]:
     }
 
 
-class Replica:
-    """One of the two; while it is dead its port refuses connections."""
+class Replica(ReplicaProcess):
+    """One of the two."""
 
     def __init__(self, directory: Path, storage: dict[str, Any]) -> None:
-        self.port = free_port()
-        self.origin = f"http://127.0.0.1:{self.port}"
-        self._directory = directory
-        self._words = json.dumps(
-            {"port": self.port, "authserver_values": settings(), "storage": storage}
-        ).encode()
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(REPLICA),
-            cwd=self._directory,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(self._words)
-        process.stdin.close()
-        async with asyncio.timeout(PATIENCE):
-            assert await process.stdout.readline() == b"ready\n"
-
-    async def kill(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        await self._process.communicate()
+        port = free_port()
+        super().__init__("replica.py", directory, port=port, authserver_values=settings(), storage=storage)
+        self.origin = f"http://127.0.0.1:{port}"
 
 
 @dataclass
