@@ -77,7 +77,7 @@ def run(*, repeats: int, quick: bool = False) -> str:
             servers += [*_their_bridges(url), *_proxy(url)]
         ended = _measured(commands, repeats, cold=quick)
         stood = _measured(servers, repeats, cold=quick)
-    return "\n\n".join([HEADING, INTRODUCTION, _ended(ended), SERVERS, _stood(stood)])
+    return "\n\n".join([HEADING, INTRODUCTION, _ended(ended), SERVERS, _stood(stood), REMAINS])
 
 
 def _measured(starts: Iterable[Start], repeats: int, *, cold: bool) -> dict[Start, Cost]:
@@ -307,3 +307,10 @@ SERVERS = """\
 A gateway or an authorization server is asked, again and again, until it answers the first call of a tool, or
 gives the first token; a bridge is told on its standard input to call a tool. Memory is what is resident two
 seconds later, and the end is what SIGTERM leads to."""
+REMAINS = """\
+What remains is what is loaded ([decision 12](../docs/decisions/0012-what-a-process-loads.md)), by
+`python -X importtime`. The help: Python, Typer and what Typer loads. A gateway: two fifths are pydantic and
+the models of the settings that it draws up, the rest uvicorn, Starlette and our own modules; one that
+verifies JWTs loads `cryptography` and `joserfc` besides, which is most of the difference in memory, too. An
+authorization server: a quarter is SQLAlchemy's core, two fifths are our own modules, whose models and
+statements are drawn up as they are loaded, and a tenth is `cryptography` and `joserfc`."""
