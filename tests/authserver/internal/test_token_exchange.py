@@ -284,6 +284,18 @@ async def post(http: httpx2.AsyncClient, form: dict[str, str]) -> httpx2.Respons
     return await http.post("/internal/token-exchange", data=form)
 
 
+async def test_a_token_that_was_refused_before_the_last_renewal_is_asked_of_as_often_as_anybody_likes(
+    inside: Inside,
+) -> None:
+    """Many callers had the same one, and what is stored is another by now: nobody asks the provider."""
+    _, token = await signed_in(inside)
+    first = (await inside.exchange(token)).json()["access_token"]
+    stored = (await inside.exchange(token, rejected_token_hash=token_hash(first))).json()["access_token"]
+    for _ in range(40):
+        answered = await inside.exchange(token, rejected_token_hash=token_hash(first))
+        assert (answered.status_code, answered.json()["access_token"]) == (200, stored)
+
+
 @pytest.mark.parametrize("value", ["", "short", "=" * 43, "a" * 42 + "\n", "a" * 64])
 async def test_a_rejected_hash_that_is_none_is_refused(inside: Inside, value: str) -> None:
     _, token = await signed_in(inside)

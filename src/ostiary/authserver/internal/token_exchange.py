@@ -123,11 +123,12 @@ class UpstreamTokenExchange:
                 idp=account.idp,
                 connect_url=url,
             )
-        if wanted.rejected_token_hash is not None:
+        rejected = _stored(wanted.rejected_token_hash)
+        if rejected is not None and await self.renewals.has(account.grant_id, rejected):
             self._rejections.take(account.idp, account.grant_id, now=now)
         try:
             return await self.renewals.fresh_tokens(
-                account.grant_id, now=now, kind=wanted.kind, rejected=_stored(wanted.rejected_token_hash)
+                account.grant_id, now=now, kind=wanted.kind, rejected=rejected
             )
         except GrantDead as dead:
             raise ReauthenticationRequired(

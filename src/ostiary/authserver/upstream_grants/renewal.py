@@ -77,6 +77,13 @@ class Renewals:
         """Have every wait for another's claim told to `listener`."""
         self.listeners.append(listener)
 
+    async def has(self, grant_id: str, token_hash: str) -> bool:
+        """Whether the token with this digest is one of those that the grant has now. Raises StorageError."""
+        grant = await self.store.read(lambda connection: find(connection, self.store, grant_id))
+        if grant is None:
+            return False
+        return token_hash in {digest(grant.tokens.access_token), digest(grant.tokens.id_token or "")}
+
     async def fresh_tokens(
         self, grant_id: str, *, now: float, kind: Kind = "access", rejected: str | None = None
     ) -> UpstreamTokens:
