@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 import json
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -18,14 +19,24 @@ from tests.storage.test_first_seals import NEW, NOW, OLD, row_before, rows, seal
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.covered_columns import covered_columns
 from ostiary.storage.database import Database
-from ostiary.storage.errors import KeyMissing, StillSealedUnder, StorageUnavailable
+from ostiary.storage.errors import KeyMissing, StillSealedUnder
 from ostiary.storage.first_seals import SEALED_TABLES
 from ostiary.storage.keys_in_use import noted
-from ostiary.storage.resealing import MOST_TOLD, PAGE, TABLES, Page, read_page, reseal, survey, write_page
+from ostiary.storage.resealing import (
+    MOST_PASSES,
+    MOST_TOLD,
+    PAGE,
+    TABLES,
+    Page,
+    read_page,
+    reseal,
+    survey,
+    write_page,
+)
 from ostiary.storage.schema import codes, encryption_keys, metadata, shared_tokens, token_sessions, users
 from ostiary.storage.sealing import KeyRing, key_id
 from ostiary.storage.shared_tokens import Lease, SharedKey, SharedTokenTable
-from ostiary.storage.store import Store, digest
+from ostiary.storage.store import Store
 
 STRANGE = bytes([3] * 32)
 """A key that no key file has."""
@@ -261,22 +272,19 @@ async def test_a_flood_of_rows_that_do_not_open_is_counted_and_the_first_told(st
 async def test_a_server_that_goes_on_sealing_with_the_old_key_is_told(
     store: Store, storage: StorageSettings
 ) -> None:
-    server = Store(Database(storage), KeyRing([OLD, NEW]))
+    async def seal(number: int) -> None:
+        server = Store(Database(storage), KeyRing([OLD, NEW]))
+        await put(server, codes, code(f"{number:05}"))
+        await server.close()
 
-    async def serve() -> None:
-        number = 0
-        while True:
-            number += 1
-            with contextlib.suppress(StorageUnavailable):  # a busy machine is no reason to stop serving
-                await put(server, codes, code(digest(str(number))))
+    backwards = itertools.count(MOST_PASSES, -1)  # each is before the last that was found: the next pass's
 
-    serving = asyncio.create_task(serve())
+    def while_others_serve(_rows: int, _total: int) -> None:
+        with ThreadPoolExecutor() as beside:
+            beside.submit(asyncio.run, seal(next(backwards))).result()
+
     with pytest.raises(StillSealedUnder) as refused:
-        await reseal(store, tell=nobody)
-    serving.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
-    await server.close()
+        await reseal(store, tell=while_others_serve)
     assert str(refused.value) == (
         f"rows are still being sealed under encryption key {key_id(OLD)}: put the line of {key_id(NEW)} "
         "first in the key file of every replica, restart those that began before, and run this again"
