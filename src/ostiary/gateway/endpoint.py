@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostiary.gateway import record
+from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.error_response import error_response
 from ostiary.gateway.inbound.receive import receive, require_one_meaning, require_origin
@@ -41,7 +42,7 @@ class Endpoint:
             else:
                 require_one_meaning(message, request)
                 route = self._routes.route(message)
-                answer = await route.follow(message, principal, request)
+                answer = await route.follow(Call(message, principal, request))
         except McpError as error:
             answer = error_response(error, message_id)
         except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not to the caller

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.translate import Rename, translate, translate_large
 from ostiary.gateway.errors import NotConnected
 from ostiary.gateway.upstreams.server import Server
-from ostiary.identity.principal import Principal
 from ostiary.mcp.elicitation import (
     RESPONSES_KEY,
     ask_to_open,
@@ -18,7 +18,7 @@ from ostiary.mcp.elicitation import (
     without_our_answer,
 )
 from ostiary.mcp.messages import Change, Message, read_name, write_answer
-from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
+from ostiary.transport.inline_http import Answer, StreamedAnswer
 from ostiary.transport.upstream import LARGE
 
 
@@ -43,15 +43,12 @@ class ForwardRoute:
             meant = read_name(message.name, "uri" if message.method == b"resources/read" else "name")
         return target_of(self.server.name, message.method, meant)
 
-    async def follow(
-        self, message: Message, principal: Principal | None, request: Request
-    ) -> Answer | StreamedAnswer:
+    async def follow(self, call: Call) -> Answer | StreamedAnswer:
         """The caller's answer. Raises McpError."""
-        forwarded = message if RESPONSES_KEY not in message.params else without_our_answer(message)
+        message = call.message
+        forwarded = call if RESPONSES_KEY not in message.params else call.about(without_our_answer(message))
         try:
-            answer, message_id = await self.server.forward(
-                forwarded, self.change, self.name_line, principal, request
-            )
+            answer, message_id = await self.server.forward(forwarded, self.change, self.name_line)
         except NotConnected as error:
             return _asked_to_connect(error, message, self.server.name)
         caller_id = message.id or b"null"

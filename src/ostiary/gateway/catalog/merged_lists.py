@@ -12,12 +12,12 @@ from typing import TypeVar
 import msgspec
 
 from ostiary.gateway import record
+from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.translate import read_result
 from ostiary.gateway.errors import BadAnswer, ForPeopleAlone, GatewayError, ListTooLong, ServerTimedOut
-from ostiary.gateway.upstreams.server import Server, account_of
-from ostiary.identity.principal import Principal
+from ostiary.gateway.upstreams.server import Server
 from ostiary.inline_coroutines import InlineCoroutine, as_future, next_turn
 from ostiary.mcp.errors import InvalidParams, McpError, MethodNotFound
 from ostiary.mcp.merging import (
@@ -33,7 +33,7 @@ from ostiary.mcp.merging import (
 from ostiary.mcp.messages import Change, Message, write_answer
 from ostiary.mcp.names import Names
 from ostiary.mcp.raw_object import Raw, read_members, read_string
-from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
+from ostiary.transport.inline_http import Answer, StreamedAnswer
 
 T = TypeVar("T")
 
@@ -58,13 +58,12 @@ class MergedList:
         """All of the federation."""
         return target_of(None, message.method)
 
-    async def follow(
-        self, message: Message, principal: Principal | None, request: Request
-    ) -> Answer | StreamedAnswer:
+    async def follow(self, call: Call) -> Answer | StreamedAnswer:
         """The merged list."""
+        message = call.message
         if "cursor" in message.params:
             raise InvalidParams("this cursor is unknown: the list has one page")
-        ask = _Asking(message.asking(self.kind.method), principal, request)
+        ask = _Asking(call.about(message.asking(self.kind.method)))
         with ExitStack() as held:
             found, missing = await _gather(
                 self.servers, lambda server: ask.whole_list(server, self.kind, self.names, held)
@@ -93,32 +92,26 @@ class MergedDiscovery:
         """All of the federation."""
         return target_of(None, message.method)
 
-    async def follow(
-        self, message: Message, principal: Principal | None, request: Request
-    ) -> Answer | StreamedAnswer:
+    async def follow(self, call: Call) -> Answer | StreamedAnswer:
         """What the federation can do."""
-        ask = _Asking(message, principal, request)
+        ask = _Asking(call)
         found, missing = await _gather(self.servers, ask.discovery)
         capabilities = merge_capabilities([result for _, result in found])
         result = discover_result(capabilities, _instructions(found), missing, SERVER_INFO)
-        return Answer(200, write_answer(message.id or b"null", "result", result))
+        return Answer(200, write_answer(call.message.id or b"null", "result", result))
 
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
     """One question on behalf of one caller."""
 
-    message: Message
-    principal: Principal | None
-    asked: Request
+    call: Call
 
     async def result(self, server: Server, most_bytes: int, change: Change | None = None) -> Raw:
-        answer, message_id = await server.forward(
-            self.message, change, b"", self.principal, self.asked, most_bytes
-        )
+        answer, message_id = await server.forward(self.call, change, b"", most_bytes)
         kind, value = await read_result(server, answer, message_id, most_bytes)
         if kind == "error":
-            raise _refused(server, self.message.method.decode(), value)
+            raise _refused(server, self.call.message.method.decode(), value)
         return value
 
     async def discovery(self, server: Server) -> Raw:
@@ -146,7 +139,7 @@ class _Asking:
                     return None
                 raise
             left -= len(result)
-            server.lists.hold(len(result), account_of(self.principal, self.asked), held)
+            server.lists.hold(len(result), self.call.account, held)
             page = read_page(kind, result)
             if own.count + len(page.items) > server.lists.budget.items:
                 raise ListTooLong(f"server {server.name}: more than {server.lists.budget.items} {kind.items}")

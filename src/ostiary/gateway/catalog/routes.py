@@ -8,19 +8,19 @@ from typing import Protocol
 
 import msgspec
 
+from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.forward_route import ForwardRoute
 from ostiary.gateway.catalog.merged_lists import MergedDiscovery, MergedList
 from ostiary.gateway.catalog.target import RouteTarget
 from ostiary.gateway.catalog.translate import Rename
 from ostiary.gateway.upstreams.server import Server
-from ostiary.identity.principal import Principal
 from ostiary.mcp.errors import InvalidParams, MethodNotFound
 from ostiary.mcp.headers import NAME_HEADER, encode_value
 from ostiary.mcp.merging import LIST_KINDS
 from ostiary.mcp.messages import Message, read_name
 from ostiary.mcp.names import Names, scheme_prefixed
 from ostiary.mcp.raw_object import read_members, read_string, write_object
-from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
+from ostiary.transport.inline_http import Answer, StreamedAnswer
 
 LONGEST_REMEMBERED = 256
 """Bytes of a name whose route is kept: callers choose the names, and could fill our memory with long ones."""
@@ -35,9 +35,7 @@ class Route(Protocol):
     def target(self, message: Message) -> RouteTarget:
         """What it is about there. Raises InvalidParams."""
 
-    async def follow(
-        self, message: Message, principal: Principal | None, request: Request
-    ) -> Answer | StreamedAnswer:
+    async def follow(self, call: Call) -> Answer | StreamedAnswer:
         """Go there, and give the caller's answer. Raises McpError."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 
 from ostiary.credentials.error import (
@@ -20,6 +20,7 @@ from ostiary.credentials.headers.headers import (
     ServerRefusal,
 )
 from ostiary.gateway import record
+from ostiary.gateway.call import Call
 from ostiary.gateway.errors import (
     CredentialAway,
     CredentialFailed,
@@ -33,14 +34,11 @@ from ostiary.gateway.errors import (
 from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.held_lists import HeldLists
 from ostiary.gateway.upstreams.large_answers import OneAtATime
-from ostiary.gateway.upstreams.session import UpstreamSession
-from ostiary.identity.principal import Principal
+from ostiary.gateway.upstreams.session import OutgoingMessage, UpstreamSession
 from ostiary.inline_coroutines import hopping
 from ostiary.mcp.headers import PARAMETER_HEADERS
 from ostiary.mcp.merging import ListBudget
-from ostiary.mcp.messages import Change, Message
-from ostiary.transport.addresses import network_of
-from ostiary.transport.inline_http import Request
+from ostiary.mcp.messages import Change
 from ostiary.transport.upstream import CallerBusy, CallStep, UpstreamAnswer, UpstreamFailed
 
 ALWAYS_CARRIED = (b"traceparent", b"tracestate")
@@ -82,35 +80,28 @@ class Server:
         self._ids = count(1)
 
     async def forward(
-        self,
-        message: Message,
-        change: Change | None,
-        name_line: bytes,
-        principal: Principal | None,
-        asked: Request,
-        most_bytes: int | None = None,
+        self, call: Call, change: Change | None, name_line: bytes, most_bytes: int | None = None
     ) -> tuple[UpstreamAnswer, bytes]:
         """Send the caller's message on with this server's own credential: its answer, and the id it got.
 
         change: the parameter that is another there; name_line: the `Mcp-Name` header, if any, with its
-        line break; asked: the caller's request, of whose headers only listed ones go on; most_bytes: of the
-        answer, where that is less than for others. Raises GatewayError.
+        line break; most_bytes: of the answer, where that is less than for others. Raises GatewayError.
         """
-        caller = account_of(principal, asked)
-        headers = asked.headers
+        headers = call.request.headers
         message_id = b"%d" % next(self._ids)
-        body = message.written(message_id, change)
-        request = OutgoingRequest("POST", self.session.url, body, principal)
+        body = call.message.written(message_id, change)
+        request = OutgoingRequest("POST", self.session.url, body, call.principal)
         if not headers.keys() <= self._passed_over:
             name_line += self._carry(headers)
-        lines = b"mcp-method: %s\r\n%s" % (message.method, name_line)
+        lines = b"mcp-method: %s\r\n%s" % (call.message.method, name_line)
+        outgoing = OutgoingMessage(lines, body, call.account, call.session, most_bytes)
         try:
             attached = self.credential.ready(request)
             if attached is None:
                 attached = await self._get_headers(request)
-            answer = await self.session.exchange(attached, lines, body, caller, most_bytes)
+            answer = await self.session.exchange(outgoing, attached)
             if ServerRefusal.is_one(answer.status):
-                answer = await self._again(request, lines, attached, answer, caller, most_bytes)
+                answer = await self._again(request, outgoing, attached, answer)
         except UpstreamFailed as error:
             raise self.failure(error) from None
         except CallerBusy as error:
@@ -122,20 +113,14 @@ class Server:
         return answer, message_id
 
     async def _again(
-        self,
-        request: OutgoingRequest,
-        lines: bytes,
-        attached: Headers,
-        answer: UpstreamAnswer,
-        caller: Hashable,
-        most_bytes: int | None,
+        self, request: OutgoingRequest, outgoing: OutgoingMessage, attached: Headers, answer: UpstreamAnswer
     ) -> UpstreamAnswer:
         """Send once more what was refused for its credential, with another one if that makes sense."""
         for _ in range(MOST_TRIES - 1):
             if not self.credential.refused(request, attached, _refusal(answer)):
                 return answer
             attached = await self._get_headers(request)
-            answer = await self.session.exchange(attached, lines, request.body, caller, most_bytes)
+            answer = await self.session.exchange(outgoing, attached)
             if not ServerRefusal.is_one(answer.status):
                 if ServerRefusal.is_none(answer.status):
                     self.credential.accepted(request, attached)
@@ -183,11 +168,6 @@ class Server:
         self.health.failed(error.step)
         record.server_failed(self.name, error)
         return error
-
-
-def account_of(principal: Principal | None, asked: Request) -> Hashable:
-    """On whose account a request is: its caller's, or without tokens that of the network it came from."""
-    return network_of(asked.peer) if principal is None else principal.identity
 
 
 def _refusal(answer: UpstreamAnswer) -> ServerRefusal:

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Hashable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from ostiary.credentials.headers.headers import Headers
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.transport.upstream import UpstreamAnswer
     from ostiary.transport.upstream.held import HeldAnswers
+
+
+class OutgoingMessage(NamedTuple):
+    """A message for a server: modern, whatever the server speaks."""
+
+    lines: bytes
+    """Its headers `Mcp-Method` and `Mcp-Name`, and what goes on of the caller's; each with its line break."""
+    body: bytes
+    account: Hashable
+    """On whose account it is."""
+    session: Hashable = None
+    """The caller's own session, whose state at the server is nobody else's."""
+    most_bytes: int | None = None
+    """The longest answer; None for what all may have."""
 
 
 class UpstreamSession(Protocol):
@@ -31,14 +45,11 @@ class UpstreamSession(Protocol):
     def held(self) -> HeldAnswers:
         """What is held at once of long answers."""
 
-    def exchange(
-        self, attached: Headers, lines: bytes, body: bytes, caller: Hashable, most_bytes: int | None
-    ) -> Awaitable[UpstreamAnswer]:
+    def exchange(self, message: OutgoingMessage, attached: Headers) -> Awaitable[UpstreamAnswer]:
         """Send one message and give its answer.
 
-        attached: the headers of the server's credential; lines: those of the message, each with its line
-        break; caller: on whose account; most_bytes: of the answer, None for what all may have. Raises
-        UpstreamFailed, CallerBusy. To be awaited in an inline coroutine.
+        attached: the headers of the server's credential. Raises UpstreamFailed, CallerBusy. To be awaited in
+        an inline coroutine.
         """
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Hashable
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from ostiary import __version__
@@ -10,6 +10,7 @@ from ostiary.mcp.eras import MODERN
 
 if TYPE_CHECKING:
     from ostiary.credentials.headers.headers import Headers
+    from ostiary.gateway.upstreams.session import OutgoingMessage
     from ostiary.transport.upstream import Upstream, UpstreamAnswer
 
 
@@ -30,15 +31,14 @@ class StreamableHttp:
         ).encode()
         self._attached: tuple[Headers | None, bytes] = (None, self._own_lines)
 
-    def exchange(
-        self, attached: Headers, lines: bytes, body: bytes, caller: Hashable, most_bytes: int | None
-    ) -> Awaitable[UpstreamAnswer]:
+    def exchange(self, message: OutgoingMessage, attached: Headers) -> Awaitable[UpstreamAnswer]:
         """As of every UpstreamSession."""
         if attached is not self._attached[0]:
             written = "".join(f"{name}: {value}\r\n" for name, value in attached)
             self._attached = (attached, self._own_lines + written.encode("latin-1"))
-        request = b"%s%scontent-length: %d\r\n\r\n%s" % (self._attached[1], lines, len(body), body)
-        return self._pool.exchange(request, caller, most_bytes)
+        body = message.body
+        request = b"%s%scontent-length: %d\r\n\r\n%s" % (self._attached[1], message.lines, len(body), body)
+        return self._pool.exchange(request, message.account, message.most_bytes)
 
     def close(self) -> None:
         """Drop all connections."""

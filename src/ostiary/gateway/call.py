@@ -1,0 +1,40 @@
+"""One call: what is asked, who asks, and with what headers it came."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from ostiary.transport.addresses import network_of
+
+if TYPE_CHECKING:
+    from ostiary.identity.principal import Principal
+    from ostiary.mcp.messages import Message
+    from ostiary.transport.inline_http import Request
+
+
+class Call:
+    """A modern message of one caller.
+
+    principal: None where nobody has to say who they are; request: what brought it; session: the caller's
+    own, where their era has one, whose state at a server is nobody else's.
+    """
+
+    __slots__ = ("message", "principal", "request", "session")
+
+    def __init__(
+        self, message: Message, principal: Principal | None, request: Request, session: Hashable = None
+    ) -> None:
+        self.message = message
+        self.principal = principal
+        self.request = request
+        self.session = session
+
+    @property
+    def account(self) -> Hashable:
+        """On whose account it is: its caller's, or without tokens that of the network it came from."""
+        return network_of(self.request.peer) if self.principal is None else self.principal.identity
+
+    def about(self, message: Message) -> Call:
+        """Another message on the same caller's behalf."""
+        return Call(message, self.principal, self.request, self.session)
