@@ -6,4 +6,5 @@ streamable_http  over streamable HTTP, stateless: MCP 2026-07-28
 health           which servers lists leave out for a while
 held_lists       so many bytes of lists at once
 large_answers    long answers, one at a time
+legacy           servers of MCP 2025-11-25 and before
 """
