@@ -67,7 +67,7 @@ async def test_a_client_may_write_the_same_parameters_in_another_order(
     caller: Caller, server: McpServer
 ) -> None:
     server.reply = asks_once
-    turned = {"arguments": dict(reversed(ARGUMENTS["arguments"].items()))}  # type: ignore[union-attr]
+    turned = {"arguments": dict(reversed(ARGUMENTS["arguments"].items()))}
     assert "heard" in (await again(caller, await state_of(caller), **turned))["result"]
 
 
