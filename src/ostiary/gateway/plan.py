@@ -14,7 +14,9 @@ from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
 from ostiary.gateway.endpoint import Endpoint
+from ostiary.gateway.seals import Seals
 from ostiary.gateway.upstreams.health import Health
+from ostiary.gateway.upstreams.request_states import RequestStates
 from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
 from ostiary.identity.inbound_settings import OidcInbound
@@ -56,6 +58,7 @@ class Means:
 
     runtime: Runtime
     proxies: Proxies
+    seals: Seals
     clock: Callable[[], float]
 
     @cached_property
@@ -148,10 +151,10 @@ class _Planning:
             name,
             StreamableHttp(pool),
             settings.credential.attach(settings.url, runtime=self._means.runtime),
-            credential_type=settings.credential.type,
-            carried=settings.forward_headers,
+            settings=settings,
             health=Health(name, self._means.clock),
             list_budget=ListBudget(self._settings.limits.list_bytes, self._settings.limits.list_items),
+            request_states=RequestStates(name, self._means.seals),
         )
 
 

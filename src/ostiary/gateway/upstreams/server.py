@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import count
 
 from ostiary.credentials.error import (
@@ -21,6 +21,7 @@ from ostiary.credentials.headers.headers import (
 )
 from ostiary.gateway import record
 from ostiary.gateway.call import Call
+from ostiary.gateway.config import ServerSettings
 from ostiary.gateway.errors import (
     CredentialAway,
     CredentialFailed,
@@ -34,6 +35,7 @@ from ostiary.gateway.errors import (
 from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.held_lists import HeldLists
 from ostiary.gateway.upstreams.large_answers import OneAtATime
+from ostiary.gateway.upstreams.request_states import RequestStates
 from ostiary.gateway.upstreams.session import OutgoingMessage, UpstreamSession
 from ostiary.inline_coroutines import hopping
 from ostiary.mcp.headers import PARAMETER_HEADERS
@@ -61,21 +63,21 @@ class Server:
         session: UpstreamSession,
         credential: CredentialHeaders,
         *,
-        credential_type: str,
-        carried: Iterable[str] = (),
+        settings: ServerSettings,
         health: Health,
         list_budget: ListBudget,
+        request_states: RequestStates,
     ) -> None:
-        """credential_type: for errors; carried: further headers of the caller that go on to this server."""
         self.name = name
         self.session = session
         self.credential = credential
         self._get_headers = hopping(credential.get)
-        self.credential_type = credential_type
+        self.credential_type = settings.credential.type
         self.health = health
         self.large_answers = OneAtATime()
+        self.request_states = request_states
         self.lists = HeldLists(name, list_budget)
-        self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in carried))
+        self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in settings.forward_headers))
         self._passed_over = NEVER_CARRIED.difference(self._carried)
         self._ids = count(1)
 

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from ostiary.credentials.headers.headers import Headers
     from ostiary.transport.upstream import Room, UpstreamAnswer, UpstreamFailed
 
+
+class ConversationLost(Exception):
+    """The server knows this conversation no more, and has done nothing of what it was sent.
+
+    A session the server forgot, a child that has ended: the message may go out again on a new channel.
+    """
+
+
 RequestId = int
 """The id of a request of ours: a session counts from 1, and uses none twice."""
 
@@ -38,8 +46,9 @@ class Receiver(Protocol):
     ) -> Awaitable[None] | None:
         """One message of the server: an answer, a notification or a request, not yet looked at.
 
-        request: that of ours on whose own stream it came; None where all comes on one stream, and for what a
-        server says on a stream that belongs to no request. room: what is held for a message that is large.
+        message: KEEP_ALIVE (see `mcp.events`) for a sign of life on the stream of a request. request: that of
+        ours on whose own stream it came; None where all comes on one stream, and for what a server says on a
+        stream that belongs to no request. room: what is held for a message that is large.
 
         What it gives is awaited before more of the same stream is read, however long that takes: somebody is
         behind, or a person is being asked, and the stream is not overdue meanwhile. None says to go on. For a
@@ -67,18 +76,19 @@ class Channel(Protocol):
 
         Gives what the transport has in one piece: the server's answer as JSON, or a refusal with its status
         and headers (401, 403, 404, 429 and so on; 4xx and 5xx alike). None says that the message was taken:
-        what follows from it is told to the receiver. Raises UpstreamFailed, CallerBusy. An inline coroutine
-        (see `inline_coroutines`): in a task it goes through `as_future`. Cancelling it is `forget`.
+        what follows from it is told to the receiver. Raises UpstreamFailed, CallerBusy, ConversationLost. An
+        inline coroutine (see `inline_coroutines`): in a task it goes through `as_future`. Cancelling it is
+        `forget`.
         """
 
     def agreed(self, version: str) -> None:
         """The handshake has settled on this version."""
 
-    def listen(self, postage: Postage) -> None:
+    async def listen(self, postage: Postage) -> None:
         """Hear from now on what the server says unasked, and go on after each break, until `close`.
 
-        Nothing to do where that comes anyway. Called again, it hears on with this postage. A server that
-        lets nobody listen (405) is no failure.
+        Done when the server has taken it or refused it; at once where that comes anyway. Called again, it
+        hears on with this postage. A server that lets nobody listen (405) is no failure. Awaited in a task.
         """
 
     def forget(self, request: RequestId) -> None:
