@@ -68,7 +68,9 @@ class Gateway:
             Listener(
                 name=LISTEN,
                 app=metadata_application(
-                    plan.documents, [path.decode() for path in plan.doors], self.settings.allowed_origins
+                    plan.documents,
+                    [path.decode() for path in plan.doors[b"POST"]],
+                    self.settings.allowed_origins,
                 ),
                 doors=plan.doors,
                 authorities=(self.settings.public_url.authority,),

@@ -85,8 +85,10 @@ class _Planning:
         origins = frozenset(origin.encode() for origin in self._settings.allowed_origins)
         return Plan(
             doors={
-                path.encode(): Endpoint(self._auth(path), routes, origins)
-                for path, routes in endpoints.items()
+                b"POST": {
+                    path.encode(): Endpoint(self._auth(path), routes, origins)
+                    for path, routes in endpoints.items()
+                }
             },
             documents={metadata_path(self._resource(path)): self._metadata(path) for path in endpoints},
             servers=servers,

@@ -76,21 +76,20 @@ def address_of(sock: socket.socket) -> Listen:
 
 
 @contextlib.asynccontextmanager
-async def serving(  # noqa: PLR0913 - a setting each
+async def serving(
     app: ASGIApp,
     sock: socket.socket,
     *,
     limits: Limits = Limits(),
     hosts: frozenset[str] | None = None,
     doors: Doors | None = None,
-    documents: Doors | None = None,
     proxies: TrustedProxies = NO_PROXIES,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Serve `app` on a bound socket while the block runs, then drain and close.
 
     hosts: the `Host` values that are ours, lower case with port; None takes any one.
-    doors, documents: paths whose POST or GET requests are answered inside the protocol (see `inline_http`).
+    doors: what is answered inside the protocol (see `inline_http`).
     proxies: whose word on who is behind them counts.
     tls: what the listener speaks TLS with; None for TLS that ends in front of us, or on this machine.
     """
@@ -103,7 +102,6 @@ async def serving(  # noqa: PLR0913 - a setting each
                 limits=limits,
                 hosts=_as_bytes(hosts),
                 doors=doors or {},
-                documents=documents or {},
                 proxies=proxies,
                 write_batch=WriteBatch(asyncio.get_running_loop()),
                 unproven=ByteBudget(limits.unproven_bytes),
