@@ -123,7 +123,11 @@ class Behind:
         self.heads.append(dict(scope["headers"]))
         self.seen.append(scope["path"])
         if scope["path"] == "/wait":
-            await self.let_go.wait()
+            try:
+                await self.let_go.wait()
+            finally:
+                if not self.let_go.is_set():
+                    self.cancelled.set()
         text = f"{scope['path']} {len(body)}".encode()
         headers = [(b"content-length", b"%d" % len(text))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -206,6 +210,12 @@ class StartListener:
         )
         await self.listening.enter_async_context(listener)
         return Connect(address_of(sock).port, self._running)
+
+
+@pytest.fixture(autouse=True)
+def _overdue_is_seen_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines of tests are short; a listener looks at them once a second."""
+    monkeypatch.setattr("ostiary.transport.serving.SWEEP_SECONDS", 0.05)
 
 
 @pytest.fixture
