@@ -70,7 +70,7 @@ class Gateway:
                 app=metadata_application(
                     plan.documents,
                     [path.decode() for path in plan.doors[b"POST"]],
-                    self.settings.allowed_origins,
+                    self.settings.origins,
                 ),
                 doors=plan.doors,
                 authorities=(self.settings.public_url.authority,),

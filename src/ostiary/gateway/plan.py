@@ -82,7 +82,7 @@ class _Planning:
     def plan(self) -> Plan:
         servers = {name: self._server(name, server) for name, server in self._settings.servers.items()}
         endpoints = self._endpoints(servers)
-        origins = frozenset(origin.encode() for origin in self._settings.allowed_origins)
+        origins = frozenset(origin.encode() for origin in self._settings.origins)
         return Plan(
             doors={
                 b"POST": {
