@@ -10,17 +10,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ostiary.credentials.credential import acts_for_callers
 from ostiary.credentials.runtime import Runtime
+from ostiary.gateway.catalog.gathering import Memory
+from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
 from ostiary.gateway.endpoint import Endpoint
-from ostiary.gateway.seals import Seals
 from ostiary.gateway.upstreams.health import Health
-from ostiary.gateway.upstreams.request_states import RequestStates
-from ostiary.gateway.upstreams.server import Server
+from ostiary.gateway.upstreams.server import AttachedCredential, Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
 from ostiary.identity.inbound_settings import OidcInbound
 from ostiary.mcp.merging import ListBudget
+from ostiary.mcp.names import Names
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.protected_resource import metadata_path
 from ostiary.oauth.resource_server.protected_resource import protected_resource
@@ -58,7 +60,6 @@ class Means:
 
     runtime: Runtime
     proxies: Proxies
-    seals: Seals
     clock: Callable[[], float]
 
     @cached_property
@@ -82,13 +83,11 @@ class _Planning:
     def plan(self) -> Plan:
         servers = {name: self._server(name, server) for name, server in self._settings.servers.items()}
         endpoints = self._endpoints(servers)
-        origins = frozenset(origin.encode() for origin in self._settings.origins)
+        origins = frozenset(origin.encode() for origin in self._settings.allowed_origins)
         return Plan(
             doors={
-                b"POST": {
-                    path.encode(): Endpoint(self._auth(path), routes, origins)
-                    for path, routes in endpoints.items()
-                }
+                path.encode(): Endpoint(self._auth(path), routes, origins)
+                for path, routes in endpoints.items()
             },
             documents={metadata_path(self._resource(path)): self._metadata(path) for path in endpoints},
             servers=servers,
@@ -96,9 +95,21 @@ class _Planning:
         )
 
     def _endpoints(self, servers: Mapping[str, Server]) -> dict[str, Routes]:
-        prefixed = [(server, self._settings.prefix_of(name)) for name, server in servers.items()]
+        settings = self._settings
+        names = Names({name: settings.prefix_of(name) for name in servers})
+        memory = Memory(
+            LastAnswers(
+                kept_for=settings.list_grace.total_seconds(),
+                most_bytes=settings.limits.kept_list_bytes,
+                clock=self._means.clock,
+            ),
+            settings.list_timeout.total_seconds(),
+            self._means.clock,
+        )
         endpoints: dict[str, Routes] = {
-            FEDERATED: Federation(prefixed, list_bytes=self._settings.limits.merged_list_bytes)
+            FEDERATED: Federation(
+                tuple(servers.values()), names, memory, list_bytes=settings.limits.merged_list_bytes
+            )
         }
         for name, server in servers.items():
             endpoints[f"/servers/{name}/mcp"] = SingleServer(server)
@@ -152,11 +163,14 @@ class _Planning:
         return Server(
             name,
             StreamableHttp(pool),
-            settings.credential.attach(settings.url, runtime=self._means.runtime),
-            settings=settings,
+            AttachedCredential(
+                settings.credential.attach(settings.url, runtime=self._means.runtime),
+                settings.credential.type,
+                acts_for_callers(settings.credential),
+            ),
+            carried=settings.forward_headers,
             health=Health(name, self._means.clock),
-            list_budget=ListBudget(self._settings.limits.list_bytes, self._settings.limits.list_items),
-            request_states=RequestStates(name, self._means.seals),
+            list_budget=ListBudget(limits.list_bytes, limits.list_items),
         )
 
 
