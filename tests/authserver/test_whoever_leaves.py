@@ -16,7 +16,7 @@ async def ask_and_leave(server: Server, path: str, form: dict[str, str]) -> None
     """Ask, and go away as soon as something is waited for; return when nothing of it goes on."""
     (listener,) = server.server.listeners()
     assert listener.doors is not None
-    door = listener.doors[path.encode()]
+    door = listener.doors[b"POST"][path.encode()]
     headers = {b"content-type": b"application/x-www-form-urlencoded"}
     request = Request(door, headers, frozenset(), keep_alive=True, arriving=InlineFuture)
     request.body, request.peer = urlencode(form).encode(), "127.0.0.1"

@@ -47,7 +47,10 @@ async def listening(app: ASGIApp, doors: Doors | None = None) -> AsyncIterator[s
 @pytest.fixture
 async def google(tmp_path: Path) -> AsyncIterator[Emulator]:
     """The services `zoo` and `light`, which the account `gateway` alone may call."""
-    async with listening(zoo_app()) as zoo, listening(Starlette(), {b"/mcp": light_server}) as light:
+    async with (
+        listening(zoo_app()) as zoo,
+        listening(Starlette(), {b"POST": {b"/mcp": light_server}}) as light,
+    ):
         private = {"listen": "127.0.0.1:0", "invokers": [f"serviceAccount:{ACCOUNT.format('gateway')}"]}
         settings = {
             "listen": "127.0.0.1:0",

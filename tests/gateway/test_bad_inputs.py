@@ -364,6 +364,19 @@ async def test_a_header_and_a_body_that_disagree(
     assert server.seen == []
 
 
+async def test_white_space_around_a_header_is_no_part_of_it(admitted: Caller) -> None:
+    host, _, port = admitted.origin.removeprefix("http://").rpartition(":")
+    body = json.dumps(BODY).encode()
+    own = {"host": f"{host}:{port}", "authorization": f"Bearer {admitted.token}"}
+    usual = {"content-type": "application/json", "content-length": str(len(body)), "connection": "close"}
+    lines = [f"{name}: \t {value} \t \r\n" for name, value in {**own, **usual, **USUAL}.items()]
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /mcp HTTP/1.1\r\n" + "".join(lines).encode() + b"\r\n" + body)
+    answered = await reader.read()
+    writer.close()
+    assert answered.startswith(b"HTTP/1.1 200 "), answered
+
+
 @pytest.mark.parametrize("header", ["mcp-method", "mcp-name", "mcp-protocol-version"])
 async def test_a_header_that_is_there_twice(admitted: Caller, server: McpServer, header: str) -> None:
     answered = await admitted.post(json.dumps(BODY).encode(), [*USUAL.items(), (header, USUAL[header])])

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ostiary.gateway.config import GatewaySettings
+
 if TYPE_CHECKING:
     from tests.gateway.conftest import Caller, McpServer, StartGateway
 
@@ -44,6 +46,28 @@ async def test_any_other_page_may_not(caller: Caller, server: McpServer, origin:
     )
     assert "access-control-allow-origin" not in answered.headers
     assert server.seen == []
+
+
+async def test_a_page_of_its_own_origin_may_call(start_gateway: StartGateway, server: McpServer) -> None:
+    caller = await start_gateway(servers={"s": {"url": server.url}})
+    port = caller.origin.rpartition(":")[2]
+    for origin in (f"http://127.0.0.1:{port}", f"http://localhost:{port}"):
+        answered = await caller.ask(*CALL, headers=[("origin", origin)])
+        assert (answered.status_code, answered.headers["access-control-allow-origin"]) == (200, origin)
+    rebound = await caller.ask(*CALL, headers=[("origin", f"http://rebound.example:{port}")])
+    assert rebound.status_code == 403
+
+
+def test_the_origin_of_a_public_address_is_its_own_and_loopback_pages_are_not() -> None:
+    public = GatewaySettings.model_validate(
+        {
+            "listen": "0.0.0.0:8080",
+            "url": "https://mcp.example.com",
+            "allow_unauthenticated": True,
+            "insecure_public": True,
+        }
+    )
+    assert public.origins == ["https://mcp.example.com"]
 
 
 async def test_what_is_no_page_has_no_origin_and_may_call(caller: Caller) -> None:

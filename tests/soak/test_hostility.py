@@ -256,7 +256,9 @@ async def test_nobody_honest_notices_everybody_hostile(tmp_path: Path) -> None:
     ports = Ports()
     (tmp_path / "ci.secret").write_text(SECRET)
     async with contextlib.AsyncExitStack() as running:
-        behind = await running.enter_async_context(listening(Starlette(), {b"/mcp": honest_server}))
+        behind = await running.enter_async_context(
+            listening(Starlette(), {b"POST": {b"/mcp": honest_server}})
+        )
         (tmp_path / "ostiary.yaml").write_text(json.dumps(ostiary_file(ports, behind)))
         (tmp_path / "emulator.yaml").write_text(json.dumps(emulator_file(ports, behind)))
         emulator = await running.enter_async_context(

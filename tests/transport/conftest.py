@@ -68,6 +68,19 @@ class Behind:
 
         return StreamedAnswer(200, chunks(), b"", self.closed.set)
 
+    async def method(self, request: Request) -> Answer:
+        """A door that answers with the method."""
+        return Answer(200, request.method)
+
+    async def standing(self, request: Request) -> StreamedAnswer:
+        """A door whose answer goes on until somebody leaves."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"begun"
+            await self.let_go.wait()
+
+        return StreamedAnswer(200, chunks(), b"", self.closed.set, is_standing=True)
+
     async def long(self, request: Request) -> Answer:
         """A door with a long answer, which counts its callers."""
         self.seen.append("long")
@@ -110,7 +123,11 @@ class Behind:
         self.heads.append(dict(scope["headers"]))
         self.seen.append(scope["path"])
         if scope["path"] == "/wait":
-            await self.let_go.wait()
+            try:
+                await self.let_go.wait()
+            finally:
+                if not self.let_go.is_set():
+                    self.cancelled.set()
         text = f"{scope['path']} {len(body)}".encode()
         headers = [(b"content-length", b"%d" % len(text))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -180,16 +197,25 @@ class StartListener:
             limits=limits,
             hosts=frozenset({HOST}),
             doors={
-                b"/call": self._behind.call,
-                b"/by-head": self._behind.by_head,
-                b"/endless": self._behind.endless,
-                b"/long": self._behind.long,
-                b"/huge": self._behind.huge,
+                b"POST": {
+                    b"/call": self._behind.call,
+                    b"/by-head": self._behind.by_head,
+                    b"/endless": self._behind.endless,
+                    b"/long": self._behind.long,
+                    b"/huge": self._behind.huge,
+                },
+                b"GET": {b"/document": self._behind.call, b"/standing": self._behind.standing},
+                b"DELETE": {b"/call": self._behind.method},
             },
-            documents={b"/document": self._behind.call},
         )
         await self.listening.enter_async_context(listener)
         return Connect(address_of(sock).port, self._running)
+
+
+@pytest.fixture(autouse=True)
+def _overdue_is_seen_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines of tests are short; a listener looks at them once a second."""
+    monkeypatch.setattr("ostiary.transport.serving.SWEEP_SECONDS", 0.05)
 
 
 @pytest.fixture

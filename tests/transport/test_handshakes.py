@@ -29,7 +29,7 @@ async def listener(directory: Path, limits: Limits) -> AsyncIterator[tuple[int, 
     sock = bind(Listen("127.0.0.1", 0))
     port = address_of(sock).port
     tls = authority.server_context()
-    async with serving(Starlette(), sock, limits=limits, doors={b"/call": door}, tls=tls):
+    async with serving(Starlette(), sock, limits=limits, doors={b"POST": {b"/call": door}}, tls=tls):
         yield port, authority
 
 

@@ -282,6 +282,19 @@ async def test_a_request_that_stays_half_read_is_told_when_the_listener_stops(
     await stopping
 
 
+async def test_a_page_without_end_is_ended_when_the_listener_stops(
+    start_listener: StartListener, behind: Behind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ostiary.transport.serving.DRAIN_SECONDS", 0.1)
+    client = await (await start_listener())()
+    await client.send(get("/wait"))
+    await asyncio.sleep(0.05)
+    assert behind.seen == ["/wait"]
+    await start_listener.listening.aclose()
+    async with asyncio.timeout(5):
+        await behind.cancelled.wait()
+
+
 async def test_a_page_after_a_call_is_answered_in_its_turn(connect: Connect, behind: Behind) -> None:
     client = await connect()
     await client.send(call("wait"))

@@ -39,6 +39,8 @@ async def test_only_its_own_method_reaches_a_door(connect: Connect) -> None:
     for sent, answered in (
         (get("/call"), "200 /call 0"),
         (call("x").replace("/call", "/document"), "200 /document 1"),
+        (get("/call").replace("GET", "DELETE"), "200 DELETE"),
+        (get("/call").replace("GET", "PUT"), "200 /call 0"),
     ):
         await client.send(sent)
         assert await client.answer() == answered
@@ -261,3 +263,15 @@ async def test_a_call_whose_door_breaks_is_answered_without_a_word_of_why(connec
     body = b"\xff"  # this door decodes what it gets
     await client.send(f"POST /call HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1\r\n\r\n", body)
     assert await client.answer() == "500 something broke in the server; its log says what\n"
+
+
+async def test_an_answer_without_an_end_is_ended_by_a_listener_that_stops(
+    start_listener: StartListener, behind: Behind
+) -> None:
+    connect = await start_listener()
+    client = await connect()
+    await client.send(get("/standing"))
+    assert b"begun" in await client.reader.readuntil(b"begun\r\n")
+    await start_listener.listening.aclose()
+    assert await client.reader.read() == b"0\r\n\r\n"
+    assert behind.closed.is_set()

@@ -12,6 +12,7 @@ From the listener down, a floor a line; a room knows those below it alone:
     error_response        whatever went wrong → a typed answer
     record                what operators read
     call                  what is asked, and who asks
+    seals                 what callers carry for us
     errors                what can go wrong between us and a server
     config                the `gateway:` part of ostiary.yaml
 

@@ -31,6 +31,11 @@ class Call:
         self.session = session
 
     @property
+    def id(self) -> bytes:
+        """What its answer is known by: raw JSON."""
+        return self.message.id or b"null"
+
+    @property
     def account(self) -> Hashable:
         """On whose account it is: its caller's, or without tokens that of the network it came from."""
         return network_of(self.request.peer) if self.principal is None else self.principal.identity

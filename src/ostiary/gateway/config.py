@@ -140,7 +140,8 @@ class GatewaySettings(Settings):
     url: Url | None = None
     """Its address as clients see it. Tokens are made for this plus the path. Default: where it listens."""
     allowed_origins: list[str] = []
-    """Browser origins that may call. A request with another `Origin` gets 403; without one it may call."""
+    """Browser origins that may call, beside its own. A request with another `Origin` gets 403; without one it
+    may call."""
     inbound: list[InboundSettings] = []
     """Whose tokens open the door."""
     allow_unauthenticated: Switch = False
@@ -173,6 +174,14 @@ class GatewaySettings(Settings):
             return self.url
         host = f"[{self.listen.host}]" if ":" in self.listen.host else self.listen.host
         return CanonicalUrl("http", host, self.listen.port, "")
+
+    @property
+    def origins(self) -> list[str]:
+        """Whose pages may call: those that are allowed, and its own."""
+        own = [self.public_url.origin]
+        if self.listen.is_loopback:
+            own += [f"http://{self.listen}", f"http://localhost:{self.listen.port}"]
+        return list(dict.fromkeys([*self.allowed_origins, *own]))
 
     def prefix_of(self, name: str) -> str:
         """What names of this server begin with on /mcp."""

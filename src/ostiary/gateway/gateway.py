@@ -12,6 +12,7 @@ from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.config import LISTEN, GatewaySettings
 from ostiary.gateway.metadata_application import metadata_application
 from ostiary.gateway.plan import Means, Plan, make_plan
+from ostiary.gateway.seals import Seals
 from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies, proxies_of
 
@@ -41,7 +42,7 @@ class Gateway:
         self._stored = None if storage is None else _stored_tokens(storage, clock)
         servers = {server.url: server.reach for server in settings.servers.values()}
         self._runtime = Runtime(clock=clock, shared=self._stored, proxies=self._proxies, servers=servers)
-        self._means = Means(self._runtime, self._proxies, clock)
+        self._means = Means(self._runtime, self._proxies, Seals(storage, clock), clock)
         self.plan: Plan | None = None
 
     async def __aenter__(self) -> Self:
@@ -67,7 +68,9 @@ class Gateway:
             Listener(
                 name=LISTEN,
                 app=metadata_application(
-                    plan.documents, [path.decode() for path in plan.doors], self.settings.allowed_origins
+                    plan.documents,
+                    [path.decode() for path in plan.doors[b"POST"]],
+                    self.settings.origins,
                 ),
                 doors=plan.doors,
                 authorities=(self.settings.public_url.authority,),

@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ostiary.credentials.credential import acts_for_callers
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
 from ostiary.gateway.endpoint import Endpoint
+from ostiary.gateway.seals import Seals
 from ostiary.gateway.upstreams.health import Health
-from ostiary.gateway.upstreams.server import AttachedCredential, Server
+from ostiary.gateway.upstreams.request_states import RequestStates
+from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
 from ostiary.identity.inbound_settings import OidcInbound
 from ostiary.mcp.merging import ListBudget
@@ -60,6 +61,7 @@ class Means:
 
     runtime: Runtime
     proxies: Proxies
+    seals: Seals
     clock: Callable[[], float]
 
     @cached_property
@@ -83,11 +85,13 @@ class _Planning:
     def plan(self) -> Plan:
         servers = {name: self._server(name, server) for name, server in self._settings.servers.items()}
         endpoints = self._endpoints(servers)
-        origins = frozenset(origin.encode() for origin in self._settings.allowed_origins)
+        origins = frozenset(origin.encode() for origin in self._settings.origins)
         return Plan(
             doors={
-                path.encode(): Endpoint(self._auth(path), routes, origins)
-                for path, routes in endpoints.items()
+                b"POST": {
+                    path.encode(): Endpoint(self._auth(path), routes, origins)
+                    for path, routes in endpoints.items()
+                }
             },
             documents={metadata_path(self._resource(path)): self._metadata(path) for path in endpoints},
             servers=servers,
@@ -163,14 +167,11 @@ class _Planning:
         return Server(
             name,
             StreamableHttp(pool),
-            AttachedCredential(
-                settings.credential.attach(settings.url, runtime=self._means.runtime),
-                settings.credential.type,
-                acts_for_callers(settings.credential),
-            ),
-            carried=settings.forward_headers,
+            settings.credential.attach(settings.url, runtime=self._means.runtime),
+            settings=settings,
             health=Health(name, self._means.clock),
-            list_budget=ListBudget(limits.list_bytes, limits.list_items),
+            list_budget=ListBudget(self._settings.limits.list_bytes, self._settings.limits.list_items),
+            request_states=RequestStates(name, self._means.seals),
         )
 
 

@@ -8,6 +8,7 @@ messages           one request, read and written without touching its arguments
 headers            what HTTP headers say must be what the body says
 parameter_headers  which arguments a call says in headers too
 names              how names of many servers stay apart
+request_state      what a server asks to hear again
 missing_servers    what a gateway had to leave out of a list
 readable           what of a list is in order
 elicitation        a person is asked to open a page, and then the call goes on

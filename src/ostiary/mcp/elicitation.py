@@ -15,10 +15,10 @@ from ostiary.mcp.eras import CAPABILITIES_KEY, SERVER_INFO_KEY
 from ostiary.mcp.errors import McpError
 from ostiary.mcp.messages import Message
 from ostiary.mcp.raw_object import Members, Raw, read_members, write_object
+from ostiary.mcp.request_state import RESPONSES_KEY
 
 ASKING_METHODS = frozenset({b"tools/call", b"prompts/get", b"resources/read"})
 """What may be answered with a question."""
-RESPONSES_KEY = "inputResponses"
 OPEN_KEY = "dev.ostiary/open"
 """The name of our question among those of a call: whatever is behind us never hears of it."""
 

@@ -11,10 +11,23 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Table, bindparam, func, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    LargeBinary,
+    Table,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
 from ostiary.storage.covered_columns import CoveredColumns, covered_columns
 from ostiary.storage.errors import SealedOtherwise
+from ostiary.storage.prepared import Prepared
 from ostiary.storage.schema import (
     away_permissions,
     browser_sessions,
@@ -40,10 +53,22 @@ SEALED_TABLES = tuple(
 key ring alone does not open it."""
 _HAD_NONE = frozenset({away_permissions, browser_sessions, clients, refresh_tokens})
 
+_FILLED = Prepared(
+    union_all(
+        *(
+            select(literal_column(f"'{table.name}'").label("name")).where(exists().select_from(table))
+            for table in SEALED_TABLES
+        )
+    )
+)
+"""The names of those that have a row at all: most often of none, for the store was made just now."""
+
 
 def seal_for_the_first_time(connection: Connection, keys: KeyRing, *, place: str) -> None:
     """place: of the store. Raises SealedOtherwise, and changes nothing then."""
-    for table in SEALED_TABLES:
+    filled = {row.name for row in _FILLED.all(connection, {})}
+    tables = [table for table in SEALED_TABLES if table.name in filled]
+    for table in tables:
         sealed_now = func.substr(table.c.sealed, 1, 1, type_=LargeBinary) == FORMAT
         if connection.execute(select(table.c.sealed).where(sealed_now).limit(1)).first() is not None:
             raise SealedOtherwise(
@@ -51,7 +76,7 @@ def seal_for_the_first_time(connection: Connection, keys: KeyRing, *, place: str
                 f"{encryption_keys.name} were deleted; restore them, as nothing here is believed without them"
             )
     unopened: Counter[str] = Counter()
-    for table in SEALED_TABLES:
+    for table in tables:
         unopened[table.name] += _seal(connection, keys, table)
     if unopened.total():
         told = ", ".join(f"{number} of {name}" for name, number in unopened.items() if number)

@@ -21,6 +21,7 @@ In:
 
 Out:
     upstream           connections to one MCP server: pooled, bounded, streamed
+    child_process      child processes that are spoken to in lines
     fetch              small documents: metadata, key sets, answers to forms
     exchange           one question over a connection of its own
     fetched_document   what is asked and answered; why it could not be had

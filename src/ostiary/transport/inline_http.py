@@ -1,9 +1,8 @@
 """Requests answered inside the protocol, without ASGI: a gateway's calls, an authorization server's tokens.
 
-A `Door` is a path whose POST requests are handed to a coroutine, which runs inline and gives back
+A `Door` is a path whose requests of one method are handed to a coroutine, which runs inline and gives back
 an `Answer` or a `StreamedAnswer`. Mostly a request is there whole; where its body is still to come, the door
-decides on the head whether to wait for it. A door may be for GET instead: a document that everybody asks
-for. All else on the listener goes on to ASGI.
+decides on the head whether to wait for it. All else on the listener goes on to ASGI.
 """
 
 from __future__ import annotations
@@ -52,6 +51,7 @@ class Request:
         "door",
         "headers",
         "keep_alive",
+        "method",
         "peer",
         "query",
         "repeated",
@@ -72,6 +72,7 @@ class Request:
         self.repeated = repeated
         self.keep_alive = keep_alive
         self._arriving = arriving
+        self.method = b"POST"
         self.body: bytes | None = None
         """None while some of it is still to come."""
         self.caller: Caller | None = None
@@ -107,22 +108,25 @@ class Answer:
 class StreamedAnswer:
     """An answer that goes out as it is made, by somebody who gives way to others from time to time.
 
-    close: called when no more of it is wanted, also when none of it ever was.
+    close: called when no more of it is wanted, also when none of it ever was; is_standing: it has no end of
+    its own, so that a listener which stops ends it.
     """
 
     status: int
     chunks: AsyncIterator[bytes]
     headers: bytes
     close: Callable[[], None]
+    is_standing: bool = False
 
 
 Door = Callable[[Request], InlineCoroutine[Answer | StreamedAnswer]]
 """What answers one kind of request of one path. It raises nothing: whatever goes wrong is an Answer."""
-Doors = Mapping[bytes, Door]
-"""Path → door, as the request line has it."""
-NO_DOORS: Doors = {}
+Doors = Mapping[bytes, Mapping[bytes, Door]]
+"""Method → path → door, as the request line has them."""
+NO_DOORS: Mapping[bytes, Door] = {}
 
 STATUS_LINES = {int(status): f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+LAST_CHUNK = b"0\r\n\r\n"
 PLAIN = b"content-type: text/plain; charset=utf-8\r\n"
 NOTHING_REPEATED: frozenset[bytes] = frozenset()
 
@@ -134,14 +138,13 @@ class InlineHttpProtocol(GuardedProtocol):
         self,
         *arguments: Any,
         doors: Doors,
-        documents: Doors,
         proxies: TrustedProxies,
         write_batch: WriteBatch,
         callers: BudgetsByOwner,
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
-        self.doors = {b"POST": doors, b"GET": documents}
+        self.doors = doors
         self.proxies = proxies
         self.write_batch = write_batch
         self.callers = callers
@@ -154,6 +157,7 @@ class InlineHttpProtocol(GuardedProtocol):
         self.current: Request | None = None
         self.runner: InlineRunner[Answer | StreamedAnswer] | None = None
         self.streaming: asyncio.Task[None] | None = None
+        self.is_standing = False
         self.peer = ""
         self.certificate: bytes | None = None
         self.certificate_chain: tuple[bytes, ...] = ()
@@ -190,14 +194,15 @@ class InlineHttpProtocol(GuardedProtocol):
     def on_headers_complete(self) -> None:
         headers = dict(self.headers)
         self.head_is_read(headers)
-        doors = self.doors.get(self.parser.get_method(), NO_DOORS)
+        method = self.parser.get_method()
+        doors = self.doors.get(method, NO_DOORS)
         door = doors.get(self.url)
         if door is None and b"?" in self.url:
             door = doors.get(self.url.partition(b"?")[0])
         if door is None:
             self._pass_on(headers)
         else:
-            self._begin(door, headers)
+            self._begin(door, method, headers)
 
     def on_body(self, body: bytes) -> None:
         self.count_body(len(body))
@@ -222,7 +227,7 @@ class InlineHttpProtocol(GuardedProtocol):
         if request is not None:
             self._is_whole(request)
 
-    def _begin(self, door: Door, headers: dict[bytes, bytes]) -> None:
+    def _begin(self, door: Door, method: bytes, headers: dict[bytes, bytes]) -> None:
         if self.cycle and not self.cycle.response_complete:
             raise RequestRefused(
                 HTTPStatus.BAD_REQUEST, "a call may not be pipelined behind another kind of request"
@@ -230,6 +235,7 @@ class InlineHttpProtocol(GuardedProtocol):
         repeated = NOTHING_REPEATED if len(headers) == len(self.headers) else self._repeated()
         keep_alive = self.parser.should_keep_alive() and not self.is_draining
         self.reading = Request(door, headers, repeated, keep_alive=keep_alive, arriving=self._arriving)
+        self.reading.method = method
         self.reading.peer = self.proxies.client(self.peer, headers.get(b"x-forwarded-for"))
         self.reading.certificate, self.reading.certificate_chain = self.certificate, self.certificate_chain
         self.reading.connected_at = self.connected_at
@@ -317,6 +323,7 @@ class InlineHttpProtocol(GuardedProtocol):
         elif isinstance(answer, StreamedAnswer):
             request.body = b""  # read, and streams may be long
             close = answer.close
+            self.is_standing = answer.is_standing
             self.streaming = self.loop.create_task(self._stream(request, answer))
             self.streaming.add_done_callback(lambda _: close())
 
@@ -376,7 +383,7 @@ class InlineHttpProtocol(GuardedProtocol):
                 if self.loop.time() > until:  # one who always has something, read as fast as it comes
                     await asyncio.sleep(0)
                     until = self.loop.time() + TURN_SECONDS
-            self.transport.write(b"0\r\n\r\n")
+            self.transport.write(LAST_CHUNK)
         except Exception as error:  # noqa: BLE001 - the head is out: it can only end without its last chunk
             log.error("stream_broke", exception=crash_text(error))  # noqa: TRY400 - its text
             request.keep_alive = False
@@ -406,7 +413,11 @@ class InlineHttpProtocol(GuardedProtocol):
         if self.current is not None:
             self.current.keep_alive = False
             self.waiting.clear()
-        if self.current is None or self.is_half_read():
+        if self.streaming is not None and self.is_standing:
+            self.streaming.cancel()
+            self.transport.write(LAST_CHUNK)
+            self.transport.close()
+        elif self.current is None or self.is_half_read():
             super().shutdown()
 
     def is_answering(self) -> bool:

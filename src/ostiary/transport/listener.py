@@ -29,6 +29,7 @@ from uvicorn.server import ServerState
 from ostiary.transport.byte_budget import ByteBudget
 from ostiary.transport.limits import Limits
 from ostiary.transport.request_head import (
+    OPTIONAL_WHITESPACE,
     RequestRefused,
     check_coding,
     check_expectation,
@@ -336,7 +337,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.phase is HEAD:  # a trailer is no header: what the head says was decided on (RFC 9110 6.5.1)
-            self.headers.append((name.lower(), value))
+            self.headers.append((name.lower(), value.rstrip(OPTIONAL_WHITESPACE)))
 
     def on_headers_complete(self) -> None:
         headers = dict(self.headers)

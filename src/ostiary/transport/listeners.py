@@ -24,9 +24,8 @@ class Listener:
     name: str
     """The setting that says where, such as `gateway.listen`."""
     app: ASGIApp
-    """What is no door and no document."""
+    """What is no door."""
     doors: Doors | None = None
-    documents: Doors | None = None
     authorities: tuple[str, ...] = ()
     """How clients reach it besides by its address: hosts in lower case, with a port that is no default."""
     is_for_programs_alone: bool = False
@@ -55,7 +54,6 @@ def _serving(listener: Listener, sock: socket) -> contextlib.AbstractAsyncContex
         limits=listener.limits,
         hosts=hosts,
         doors=listener.doors,
-        documents=listener.documents,
         proxies=listener.proxies,
         tls=listener.tls,
     )

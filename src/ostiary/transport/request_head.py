@@ -13,6 +13,8 @@ _ABSOLUTE = re.compile(
 Field = tuple[bytes, bytes]
 ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type")
 """What nobody may say twice."""
+OPTIONAL_WHITESPACE = b" \t"
+"""Around a value it is no part of it (RFC 9110 section 5.5); the parser takes away what stands before."""
 
 
 class RequestRefused(Exception):

@@ -30,6 +30,8 @@ from ostiary.transport.write_batch import WriteBatch
 
 BACKLOG = 2048
 DRAIN_SECONDS = 5
+DRAIN_PAUSES = (0.001, 0.05)
+"""Seconds between two looks at who is still there: the shortest, which doubles, and the longest."""
 SWEEP_SECONDS = 1.0
 
 
@@ -76,21 +78,20 @@ def address_of(sock: socket.socket) -> Listen:
 
 
 @contextlib.asynccontextmanager
-async def serving(  # noqa: PLR0913 - a setting each
+async def serving(
     app: ASGIApp,
     sock: socket.socket,
     *,
     limits: Limits = Limits(),
     hosts: frozenset[str] | None = None,
     doors: Doors | None = None,
-    documents: Doors | None = None,
     proxies: TrustedProxies = NO_PROXIES,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Serve `app` on a bound socket while the block runs, then drain and close.
 
     hosts: the `Host` values that are ours, lower case with port; None takes any one.
-    doors, documents: paths whose POST or GET requests are answered inside the protocol (see `inline_http`).
+    doors: what is answered inside the protocol (see `inline_http`).
     proxies: whose word on who is behind them counts.
     tls: what the listener speaks TLS with; None for TLS that ends in front of us, or on this machine.
     """
@@ -103,7 +104,6 @@ async def serving(  # noqa: PLR0913 - a setting each
                 limits=limits,
                 hosts=_as_bytes(hosts),
                 doors=doors or {},
-                documents=documents or {},
                 proxies=proxies,
                 write_batch=WriteBatch(asyncio.get_running_loop()),
                 unproven=ByteBudget(limits.unproven_bytes),
@@ -118,7 +118,6 @@ async def serving(  # noqa: PLR0913 - a setting each
         server_header=False,
         date_header=False,
         timeout_keep_alive=int(limits.idle_timeout),
-        timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     config.load()
     server = uvicorn.Server(config)
@@ -133,8 +132,38 @@ async def serving(  # noqa: PLR0913 - a setting each
     finally:
         for task in tending[1:]:
             task.cancel()
-        await server.shutdown(sockets=[sock])
+        await _drain(server, sock)
         tending[0].cancel()
+
+
+async def _drain(server: uvicorn.Server, sock: socket.socket) -> None:
+    """Take no more connections, and let each have its answer; end what is left after DRAIN_SECONDS.
+
+    As `uvicorn.Server.shutdown` does, but for its waits of a tenth of a second, though nobody were there.
+    """
+    for accepting in server.servers:
+        accepting.close()
+    sock.close()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await _all_gone(server)
+    for task in server.server_state.tasks:
+        task.cancel()
+    await server.lifespan.shutdown()
+
+
+async def _all_gone(server: uvicorn.Server) -> None:
+    state, told, (pause, longest) = server.server_state, set[object](), DRAIN_PAUSES
+    while True:
+        for connection in state.connections - told:  # what was accepted a moment ago is there a moment later
+            connection.shutdown()
+            told.add(connection)
+        await asyncio.sleep(pause)
+        if not (state.connections or state.tasks):
+            break
+        pause = min(2 * pause, longest)
+    for accepting in server.servers:
+        await accepting.wait_closed()
 
 
 def _protocol_of(server: uvicorn.Server) -> Callable[[], asyncio.Protocol]:

@@ -55,8 +55,10 @@ def internal_listener(
     return Listener(
         name=INTERNAL_LISTEN,
         app=nothing_else,
-        doors={TOKEN_EXCHANGE_PATH.encode(): _until(exchange, age)},
-        documents={REVOCATIONS_PATH.encode(): _until(revocations, age)},
+        doors={
+            b"POST": {TOKEN_EXCHANGE_PATH.encode(): _until(exchange, age)},
+            b"GET": {REVOCATIONS_PATH.encode(): _until(revocations, age)},
+        },
         authorities=(canonical_url(settings.origin).authority,),
         limits=limits,
         tls=tls,

@@ -143,8 +143,7 @@ class AuthServer:
         listener = Listener(
             name=LISTEN,
             app=asgi(self.services.pages, doors=posted, documents=read),
-            doors=posted,
-            documents=read,
+            doors={b"POST": posted, b"GET": read},
             authorities=(canonical_url(self.settings.issuer).authority,),
             limits=LIMITS,
             proxies=TrustedProxies(self.settings.trusted_proxies),

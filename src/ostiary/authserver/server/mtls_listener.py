@@ -25,7 +25,9 @@ def mtls_listener(
     return Listener(
         name=MTLS_LISTEN,
         app=nothing_else,
-        doors={path: _for_one_request(door) for path, door in mtls_doors(services, settings).items()},
+        doors={
+            b"POST": {path: _for_one_request(door) for path, door in mtls_doors(services, settings).items()}
+        },
         authorities=(canonical_url(settings.origin).authority,),
         limits=limits,
         tls=server_context(certificates),

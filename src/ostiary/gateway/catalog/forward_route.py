@@ -11,13 +11,13 @@ from ostiary.gateway.catalog.translate import Rename, translate, translate_large
 from ostiary.gateway.errors import NotConnected
 from ostiary.gateway.upstreams.server import Server
 from ostiary.mcp.elicitation import (
-    RESPONSES_KEY,
     ask_to_open,
     may_be_asked_to_open,
     refused_to_open,
     without_our_answer,
 )
 from ostiary.mcp.messages import Change, Message, read_name, write_answer
+from ostiary.mcp.request_state import RESPONSES_KEY, STATE_KEY
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 from ostiary.transport.upstream import LARGE
 
@@ -47,14 +47,15 @@ class ForwardRoute:
         """The caller's answer. Raises McpError."""
         message = call.message
         forwarded = call if RESPONSES_KEY not in message.params else call.about(without_our_answer(message))
+        if STATE_KEY in message.params:
+            forwarded = self.server.request_states.open(forwarded)
         try:
             answer, message_id = await self.server.forward(forwarded, self.change, self.name_line)
         except NotConnected as error:
             return _asked_to_connect(error, message, self.server.name)
-        caller_id = message.id or b"null"
         if len(answer.body) > LARGE:
-            return await translate_large(self.server, answer, message_id, caller_id, self.rename)
-        return translate(self.server, answer, message_id, caller_id, self.rename)
+            return await translate_large(self.server, answer, message_id, call, self.rename)
+        return translate(self.server, answer, message_id, call, self.rename)
 
 
 def _asked_to_connect(error: NotConnected, message: Message, server: str) -> Answer:

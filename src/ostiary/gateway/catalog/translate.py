@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 
 from ostiary.gateway import record
+from ostiary.gateway.call import Call
 from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ListTooLong
 from ostiary.gateway.upstreams.large_answers import in_pieces
 from ostiary.gateway.upstreams.server import Server
@@ -20,6 +21,7 @@ from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong, write_even
 from ostiary.mcp.links import LinkSplice, may_have_links, rename_links
 from ostiary.mcp.messages import read_answer, write_answer
 from ostiary.mcp.raw_object import Raw, read_string
+from ostiary.mcp.request_state import INPUT_REQUIRED, may_ask, read_state, with_state
 from ostiary.mcp.server_message import ServerMessage, read_server_message
 from ostiary.transport.content_coding import compression, refusal
 from ostiary.transport.inline_http import Answer, StreamedAnswer
@@ -41,34 +43,39 @@ _SECONDS = re.compile(rb"[0-9]{1,9}")
 
 
 def translate(
-    server: Server, answer: UpstreamAnswer, message_id: bytes, caller_id: bytes, rename: Rename | None
+    server: Server, answer: UpstreamAnswer, message_id: bytes, call: Call, rename: Rename | None
 ) -> Answer | StreamedAnswer:
     """The caller's answer.
 
-    message_id: the id that the server was given; rename: its resource URI → the URI here.
+    message_id: the id that the server was given; call: what it answers; rename: its resource URI → the URI
+    here.
     Raises GatewayError. For an answer that is not large; see `translate_large`.
     """
     if answer.stream is not None:
         _require_plain(server, answer)
-        events = _events(server, answer.stream, message_id, caller_id, rename)
+        events = _events(server, answer.stream, message_id, call, rename)
         return StreamedAnswer(200, events, STREAM_HEADERS, answer.stream.close)
     kind, value = _read_whole(server, answer, message_id)
+    if INPUT_REQUIRED in answer.body and kind == "result":
+        value = _sealed(server, call, value)
     if rename is not None and kind == "result" and may_have_links(answer.body):
         value = _renamed(server, value, rename)
-    return Answer(answer.status, write_answer(caller_id, kind, value))
+    return Answer(answer.status, write_answer(call.id, kind, value))
 
 
 async def translate_large(
-    server: Server, answer: UpstreamAnswer, message_id: bytes, caller_id: bytes, rename: Rename | None
+    server: Server, answer: UpstreamAnswer, message_id: bytes, call: Call, rename: Rename | None
 ) -> Answer:
     """The same for a large answer that is no stream, when it is its turn. Raises GatewayError."""
     async with server.large_answers:
         kind, value = _read_whole(server, answer, message_id)
         answer.body = b""  # `value` has what is left of it
         await next_turn()
+        if kind == "result" and may_ask(value):
+            value = _sealed(server, call, value)
         if rename is not None and kind == "result":
             value = await _renamed_in_pieces(server, bytes(value), rename)
-        return Answer(answer.status, write_answer(caller_id, kind, value))
+        return Answer(answer.status, write_answer(call.id, kind, value))
 
 
 async def read_result(
@@ -121,7 +128,7 @@ def _require_plain(server: Server, answer: UpstreamAnswer) -> None:
 
 
 async def _events(
-    server: Server, stream: Stream, message_id: bytes, caller_id: bytes, rename: Rename | None
+    server: Server, stream: Stream, message_id: bytes, call: Call, rename: Rename | None
 ) -> AsyncIterator[bytes]:
     reader = EventReader(server.session.answer_bytes)
     room: Room | None = None
@@ -130,7 +137,7 @@ async def _events(
             if room is None and reader.held > LARGE:
                 room = await as_future(server.session.held.room(server.session.answer_bytes))
             for data in reader.feed(chunk):
-                event, is_last = await _event(server, data, message_id, caller_id, rename)
+                event, is_last = await _event(server, data, message_id, call, rename)
                 if reader.held <= LARGE:
                     room = None  # what goes out is the caller's, who may take their time
                 yield event
@@ -138,17 +145,17 @@ async def _events(
                     return
         raise _bad(server, "its stream ended before its answer")
     except UpstreamFailed as error:
-        yield write_event(server.failure(error).to_json(caller_id))
+        yield write_event(server.failure(error).to_json(call.id))
     except EventTooLong:
-        yield write_event(_bad(server, "an event of its stream is too long").to_json(caller_id))
+        yield write_event(_bad(server, "an event of its stream is too long").to_json(call.id))
     except GatewayError as error:
-        yield write_event(error.to_json(caller_id))
+        yield write_event(error.to_json(call.id))
     finally:
         stream.close()
 
 
 async def _event(
-    server: Server, data: bytes, message_id: bytes, caller_id: bytes, rename: Rename | None
+    server: Server, data: bytes, message_id: bytes, call: Call, rename: Rename | None
 ) -> tuple[bytes, bool]:
     """One event for the caller, and whether it is the answer itself."""
     if data == KEEP_ALIVE:
@@ -156,16 +163,18 @@ async def _event(
     try:
         message = read_server_message(data)
         if message.has_method:
-            return _notification(server, message, message_id, caller_id), False
+            return _notification(server, message, message_id, call.id), False
         kind, value = message.answer_to(message_id)
     except McpError as error:
         raise _bad(server, error.message) from None
+    if INPUT_REQUIRED in data and kind == "result":
+        value = _sealed(server, call, value)
     if rename is not None and kind == "result":
         if len(data) > LARGE:
             value = await as_future(_renamed_in_turn(server, bytes(value), rename))
         else:
             value = _renamed(server, value, rename)
-    return write_event(write_answer(caller_id, kind, value)), True
+    return write_event(write_answer(call.id, kind, value)), True
 
 
 def _notification(server: Server, message: ServerMessage, message_id: bytes, caller_id: bytes) -> bytes:
@@ -174,6 +183,15 @@ def _notification(server: Server, message: ServerMessage, message_id: bytes, cal
         record.request_dropped(server.name, method)
         return b""
     return write_event(message.notification(message_id, caller_id))
+
+
+def _sealed(server: Server, call: Call, value: Raw) -> Raw:
+    """The result with what the server wants to hear again sealed for this caller."""
+    try:
+        state = read_state(value)
+    except McpError as error:
+        raise _bad(server, error.message) from None
+    return value if state is None else with_state(value, server.request_states.seal(call, state))
 
 
 def _renamed(server: Server, value: Raw, rename: Rename) -> Raw:

@@ -4,6 +4,8 @@ server           one of them: the credential it wants, a second try after a 401,
 session          what carries messages there, in whatever era and over whatever transport
 streamable_http  over streamable HTTP, stateless: MCP 2026-07-28
 health           which servers lists leave out for a while
+request_states   what a server wants to hear again, sealed for its caller
 held_lists       so many bytes of lists at once
 large_answers    long answers, one at a time
+legacy           servers of MCP 2025-11-25 and before
 """

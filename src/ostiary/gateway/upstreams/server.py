@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from itertools import count
-from typing import NamedTuple
 
+from ostiary.credentials.credential import acts_for_callers
 from ostiary.credentials.error import (
     CallerIsNoPerson,
     CredentialError,
@@ -22,6 +22,7 @@ from ostiary.credentials.headers.headers import (
 )
 from ostiary.gateway import record
 from ostiary.gateway.call import Call
+from ostiary.gateway.config import ServerSettings
 from ostiary.gateway.errors import (
     CredentialAway,
     CredentialFailed,
@@ -35,6 +36,7 @@ from ostiary.gateway.errors import (
 from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.held_lists import HeldLists
 from ostiary.gateway.upstreams.large_answers import OneAtATime
+from ostiary.gateway.upstreams.request_states import RequestStates
 from ostiary.gateway.upstreams.session import OutgoingMessage, UpstreamSession
 from ostiary.inline_coroutines import hopping
 from ostiary.mcp.headers import PARAMETER_HEADERS
@@ -53,15 +55,6 @@ NEVER_CARRIED = frozenset(
 there is nothing to look for."""
 
 
-class AttachedCredential(NamedTuple):
-    """A credential as one server has it. type: for errors."""
-
-    headers: CredentialHeaders
-    type: str
-    is_per_caller: bool = False
-    """Whether what it sends says who calls."""
-
-
 class Server:
     """Sends messages to one MCP server."""
 
@@ -69,23 +62,24 @@ class Server:
         self,
         name: str,
         session: UpstreamSession,
-        credential: AttachedCredential,
+        credential: CredentialHeaders,
         *,
-        carried: Iterable[str] = (),
+        settings: ServerSettings,
         health: Health,
         list_budget: ListBudget,
+        request_states: RequestStates,
     ) -> None:
-        """carried: further headers of the caller that go on to this server."""
         self.name = name
         self.session = session
-        self.credential = credential.headers
-        self._get_headers = hopping(credential.headers.get)
-        self.credential_type = credential.type
-        self._is_per_caller = credential.is_per_caller
+        self.credential = credential
+        self._get_headers = hopping(credential.get)
+        self.credential_type = settings.credential.type
+        self._is_per_caller = acts_for_callers(settings.credential)
         self.health = health
         self.large_answers = OneAtATime()
+        self.request_states = request_states
         self.lists = HeldLists(name, list_budget)
-        self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in carried))
+        self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in settings.forward_headers))
         self._passed_over = NEVER_CARRIED.difference(self._carried)
         self._ids = count(1)
 

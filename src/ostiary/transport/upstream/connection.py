@@ -16,6 +16,7 @@ from typing import Protocol, cast
 import httptools
 
 from ostiary.inline_coroutines import InlineFuture
+from ostiary.transport.request_head import OPTIONAL_WHITESPACE
 from ostiary.transport.upstream.answer import Stream, UpstreamAnswer, by_name
 from ostiary.transport.upstream.errors import CallStep, UpstreamFailed
 from ostiary.transport.upstream.held import LARGE, HeldAnswers, Room
@@ -159,7 +160,7 @@ class Connection(asyncio.Protocol):
         self.head_begins = len(self.fields)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name.lower(), value))
+        self.fields.append((name.lower(), value.rstrip(OPTIONAL_WHITESPACE)))
 
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
