@@ -12,12 +12,10 @@ from ostiary.mcp.merging import (
     LIST_KINDS,
     ListPage,
     OwnList,
-    ServerList,
     UnavailableServer,
     discover_result,
     merge_capabilities,
     merge_lists,
-    read_discovery,
     read_page,
 )
 from ostiary.mcp.names import Names
@@ -41,9 +39,8 @@ def merged(
 
 
 def own_list(server: str, page: ListPage, names: Names) -> OwnList:
-    listed, own = ServerList(), OwnList(server)
-    listed.add(page, 0)
-    for _ in own.take(TOOLS, listed, names):
+    own = OwnList(server)
+    for _ in own.add(TOOLS, page, names):
         pass
     return own
 
@@ -141,35 +138,14 @@ def test_a_page_may_have_a_next_one(more: dict[str, Any], cursor: str | None) ->
 
 
 def test_a_federation_can_do_what_any_server_can_and_what_is_relayed() -> None:
-    found = [
-        read_discovery("s", result)
-        for result in (
+    capabilities = merge_capabilities(
+        [
             b'{"capabilities":{"tools":{"listChanged":true},"logging":{}}}',
-            b'{"capabilities":{"resources":{"subscribe":true,"x":true},"tools":{},"experimental":{"x":{}}}}',
-            b'{"capabilities":{"prompts":{"listChanged":false}}}',
+            b'{"capabilities":{"resources":{"subscribe":true},"experimental":{"x":{}}}}',
             b"{}",
-        )
-    ]
-    assert merge_capabilities(found) == {
-        "prompts": {},
-        "resources": {"subscribe": True},
-        "tools": {"listChanged": True},
-    }
-
-
-@pytest.mark.parametrize(
-    "result",
-    [
-        b"[]",
-        b'{"capabilities":[]}',
-        b'{"capabilities":{"tools":true}}',
-        b'{"instructions":7}',
-        b'{"capabilities":{},"capabilities":{}}',
-    ],
-)
-def test_an_answer_that_is_no_discovery_is_refused(result: bytes) -> None:
-    with pytest.raises(InvalidRequest):
-        read_discovery("s", result)
+        ]
+    )
+    assert capabilities == {"resources": {}, "tools": {}}
 
 
 def test_discovery_says_what_is_spoken_and_what_is_away() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ostiary.cli import options
-from ostiary.cli.client_settings import TO_FILL_IN, Bridge, ClientProgram, ProgramSettings, settings_for
+from ostiary.cli.client_settings import Bridge, ClientProgram, ProgramSettings, settings_for
 from ostiary.cli.failure import BadUsage
 
 if TYPE_CHECKING:
@@ -28,15 +29,9 @@ class ChosenClient(StrEnum):
 
     ALL = "all"
     CLAUDE_CODE = ClientProgram.CLAUDE_CODE
-    CLAUDE_DESKTOP = ClientProgram.CLAUDE_DESKTOP
     GEMINI_CLI = ClientProgram.GEMINI_CLI
     VSCODE = ClientProgram.VSCODE
     CURSOR = ClientProgram.CURSOR
-    CODEX = ClientProgram.CODEX
-    WINDSURF = ClientProgram.WINDSURF
-    ZED = ClientProgram.ZED
-    CLINE = ClientProgram.CLINE
-    GOOSE = ClientProgram.GOOSE
     INSPECTOR = ClientProgram.INSPECTOR
 
 
@@ -59,12 +54,12 @@ def client_config(
         raise BadUsage(f"{name} is no name that every client takes: use letters, digits, - and _")
     wish = TargetOptions(url, server, config, credential)
     target = choose(wish)
-    variables = tuple(_variables(target.credential))
-    bridge = Bridge((*_ourselves(), "bridge", *_words(wish)), variables)
+    bridge = Bridge((*_ourselves(), "bridge", *_words(wish)))
     chosen = list(ClientProgram) if client is ChosenClient.ALL else [ClientProgram(client.value)]
     snippets = [settings_for(one, name, bridge) for one in chosen]
+    variables = _variables(target.credential)
     if as_json:
-        print_json({"clients": [_as_data(snippet) for snippet in snippets], "environment": list(variables)})
+        print_json({"clients": [_as_data(snippet) for snippet in snippets], "environment": variables})
     else:
         _print(snippets, variables)
 
@@ -128,11 +123,9 @@ def _print(snippets: Sequence[ProgramSettings], variables: Sequence[str]) -> Non
     for snippet in snippets:
         print_text(f"{snippet.title}: {snippet.file}")
         print_text("")
-        print_text(snippet.text)
+        print_text(json.dumps(snippet.settings, indent=2, ensure_ascii=False))
         if snippet.or_run:
             print_text(f"\nor run: {snippet.or_run}")
         print_text("")
     for variable in variables:
-        print_text(
-            f"The bridge needs {variable}, from the client's environment or where {TO_FILL_IN} stands."
-        )
+        print_text(f"The client has to have {variable} in its environment.")
