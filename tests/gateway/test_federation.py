@@ -459,7 +459,7 @@ async def test_discovery_says_what_all_can_do(start_gateway: StartGateway, start
     assert found == {
         "resultType": "complete",
         "supportedVersions": ["2026-07-28"],
-        "capabilities": {"prompts": {}, "tools": {}},
+        "capabilities": {"prompts": {}, "tools": {"listChanged": True}},
         "instructions": "two: Ask.",
         "ttlMs": 0,
         "cacheScope": "private",

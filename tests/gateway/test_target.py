@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, cast
 
 import msgspec
 import pytest
 
+from ostiary.gateway.catalog.gathering import Memory
+from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.routes import Federation, SingleServer
 from ostiary.gateway.catalog.target import RouteTarget, TargetKind
 from ostiary.gateway.upstreams.server import Server
 from ostiary.mcp.messages import read_message
+from ostiary.mcp.names import Names
 
 
 class NamedServer:
@@ -28,7 +32,12 @@ def message(method: str, **params: Any) -> Any:
     return read_message(msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
 
 
-FEDERATION = Federation([(server("zoo"), "zoo_"), (server("notes"), "notes_")], list_bytes=1000)
+FEDERATION = Federation(
+    [server("zoo"), server("notes")],
+    Names({"zoo": "zoo_", "notes": "notes_"}),
+    Memory(LastAnswers(kept_for=1, most_bytes=1, clock=time.time), 1),
+    list_bytes=1000,
+)
 
 
 @pytest.mark.parametrize(

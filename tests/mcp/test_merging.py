@@ -12,10 +12,12 @@ from ostiary.mcp.merging import (
     LIST_KINDS,
     ListPage,
     OwnList,
+    ServerList,
     UnavailableServer,
     discover_result,
     merge_capabilities,
     merge_lists,
+    read_discovery,
     read_page,
 )
 from ostiary.mcp.names import Names
@@ -39,8 +41,9 @@ def merged(
 
 
 def own_list(server: str, page: ListPage, names: Names) -> OwnList:
-    own = OwnList(server)
-    for _ in own.add(TOOLS, page, names):
+    listed, own = ServerList(), OwnList(server)
+    listed.add(page, 0)
+    for _ in own.take(TOOLS, listed, names):
         pass
     return own
 
@@ -138,14 +141,35 @@ def test_a_page_may_have_a_next_one(more: dict[str, Any], cursor: str | None) ->
 
 
 def test_a_federation_can_do_what_any_server_can_and_what_is_relayed() -> None:
-    capabilities = merge_capabilities(
-        [
+    found = [
+        read_discovery("s", result)
+        for result in (
             b'{"capabilities":{"tools":{"listChanged":true},"logging":{}}}',
-            b'{"capabilities":{"resources":{"subscribe":true},"experimental":{"x":{}}}}',
+            b'{"capabilities":{"resources":{"subscribe":true,"x":true},"tools":{},"experimental":{"x":{}}}}',
+            b'{"capabilities":{"prompts":{"listChanged":false}}}',
             b"{}",
-        ]
-    )
-    assert capabilities == {"resources": {}, "tools": {}}
+        )
+    ]
+    assert merge_capabilities(found) == {
+        "prompts": {},
+        "resources": {"subscribe": True},
+        "tools": {"listChanged": True},
+    }
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        b"[]",
+        b'{"capabilities":[]}',
+        b'{"capabilities":{"tools":true}}',
+        b'{"instructions":7}',
+        b'{"capabilities":{},"capabilities":{}}',
+    ],
+)
+def test_an_answer_that_is_no_discovery_is_refused(result: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        read_discovery("s", result)
 
 
 def test_discovery_says_what_is_spoken_and_what_is_away() -> None:

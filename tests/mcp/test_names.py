@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ostiary.mcp.errors import InvalidParams
-from ostiary.mcp.names import Names, clashing_prefixes, default_prefix, scheme_prefixed
+from ostiary.mcp.names import Names, clashing_prefixes, default_prefix, is_short_form, scheme_prefixed
 
 
 def test_a_servers_own_name_is_its_prefix() -> None:
@@ -37,44 +39,67 @@ BARE = Names({"bare": "", "zoo": "zoo_", "x": "y-"})
 
 
 @pytest.mark.parametrize(
-    ("key", "name", "owner"),
+    ("kind", "name", "owner"),
     [
-        ("name", "zoo_get", ("zoo", "get")),
-        ("name", "zoo_", ("zoo", "")),
-        ("name", "zoo", ("bare", "zoo")),
-        ("name", "Zoo_get", ("bare", "Zoo_get")),
-        ("name", "y-zoo_get", ("x", "zoo_get")),
-        ("name", "x_get", ("bare", "x_get")),
-        ("uri", "note://1", ("bare", "note://1")),
-        ("uri", "zoo+note://1", ("zoo", "note://1")),
-        ("uri", "ZOO+note://1", ("zoo", "note://1")),
-        ("uri", "\tz\noo+note://1", ("zoo", "note://1")),
-        ("uri", " zoo+note://1", ("zoo", "note://1")),
-        ("uri", "y-+note://1", ("bare", "y-+note://1")),
-        ("uri", "bare+note://1", ("bare", "bare+note://1")),
-        ("uri", "note:zoo+note://1", ("bare", "note:zoo+note://1")),
-        ("uriTemplate", "note://{n}", ("bare", "note://{n}")),
-        ("uriTemplate", "zoo://{+path}", ("bare", "zoo://{+path}")),
-        ("uriTemplate", "zoo+{+any}", ("zoo", "{+any}")),
-        ("uriTemplate", "Zoo+note://{n}", ("zoo", "note://{n}")),
-        ("uriTemplate", "zoo+note://1", ("zoo", "note://1")),
+        ("tools", "zoo_get", ("zoo", "get")),
+        ("tools", "zoo_", ("zoo", "")),
+        ("tools", "zoo", ("bare", "zoo")),
+        ("tools", "Zoo_get", ("bare", "Zoo_get")),
+        ("tools", "y-zoo_get", ("x", "zoo_get")),
+        ("tools", "x_get", ("bare", "x_get")),
+        ("resources", "note://1", ("bare", "note://1")),
+        ("resources", "zoo+note://1", ("zoo", "note://1")),
+        ("resources", "ZOO+note://1", ("zoo", "note://1")),
+        ("resources", "\tz\noo+note://1", ("zoo", "note://1")),
+        ("resources", " zoo+note://1", ("zoo", "note://1")),
+        ("resources", "y-+note://1", ("bare", "y-+note://1")),
+        ("resources", "bare+note://1", ("bare", "bare+note://1")),
+        ("resources", "note:zoo+note://1", ("bare", "note:zoo+note://1")),
+        ("resourceTemplates", "note://{n}", ("bare", "note://{n}")),
+        ("resourceTemplates", "zoo://{+path}", ("bare", "zoo://{+path}")),
+        ("resourceTemplates", "zoo+{+any}", ("zoo", "{+any}")),
+        ("resourceTemplates", "Zoo+note://{n}", ("zoo", "note://{n}")),
+        ("resourceTemplates", "zoo+note://1", ("zoo", "note://1")),
     ],
 )
 def test_a_name_is_the_servers_that_a_call_with_it_reaches(
-    key: str, name: str, owner: tuple[str, str]
+    kind: str, name: str, owner: tuple[str, str]
 ) -> None:
-    assert BARE.split(key, name) == owner
+    assert BARE.split(kind, name) == owner
 
 
 @pytest.mark.parametrize("template", ["{x}", "{+any}", "{s}+note://1", "z{x}", "zoo{x}", "ZO{x}", "\t{x}"])
 def test_a_template_that_could_become_anothers_is_nobodys(template: str) -> None:
     with pytest.raises(InvalidParams, match="resources of several servers fit this template"):
-        BARE.split("uriTemplate", template)
-    assert Names({"bare": ""}).split("uriTemplate", template) == ("bare", template)
+        BARE.split("resourceTemplates", template)
+    assert Names({"bare": ""}).split("resourceTemplates", template) == ("bare", template)
 
 
-@pytest.mark.parametrize("key", ["name", "uri", "uriTemplate"])
+@pytest.mark.parametrize("kind", ["tools", "prompts", "resources", "resourceTemplates"])
 @pytest.mark.parametrize("own", ["get", "{x}", "zoo+a://1", "zoo_get", "", "+", "x+y"])
-def test_whatever_a_server_with_a_prefix_lists_is_its_own(key: str, own: str) -> None:
+def test_whatever_a_server_with_a_prefix_lists_is_its_own(kind: str, own: str) -> None:
     for server in ("zoo", "x"):
-        assert BARE.split(key, BARE.here(key, server, own)) == (server, own)
+        here = BARE.here(kind, server, own)
+        reached, meant = BARE.split(kind, here)
+        assert reached == server
+        assert meant == own or is_short_form(here)
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["a" * 61, "größe", "a b", "a/b", "a" * 5000, "get_x234567abcd", "\u202eevil", "", "名前"],
+)
+def test_a_name_that_some_clients_would_not_take_has_a_short_form_of_its_own(own: str) -> None:
+    here = BARE.here("tools", "zoo", own)
+    assert re.fullmatch(r"zoo_[A-Za-z0-9_.-]{0,60}", here)
+    assert here == BARE.here("tools", "zoo", own)
+    assert here != BARE.here("tools", "zoo", own + "a")
+    assert is_short_form(here) == (own != "")
+
+
+def test_what_looks_like_a_short_form_has_another_one() -> None:
+    """A server cannot take the place of a long name by listing its short form."""
+    short = BARE.here("tools", "zoo", "a" * 61)
+    again = BARE.here("tools", "zoo", short.removeprefix("zoo_"))
+    assert is_short_form(again)
+    assert again != short

@@ -35,7 +35,6 @@ From the listeners down, a floor a line; a room knows those below it alone:
     background             what is done after the answer
     replay_store           assertions and proofs, by their names, used once
     token_response         what a grant gives
-    verified_token_cache   our tokens' signatures, checked before
 
 Rules of the protocol are in `oauth/`; what survives is in `storage/`. The gateway meets it over HTTP alone.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ostiary.cli import options
-from ostiary.cli.client_settings import Bridge, ClientProgram, ProgramSettings, settings_for
+from ostiary.cli.client_settings import TO_FILL_IN, Bridge, ClientProgram, ProgramSettings, settings_for
 from ostiary.cli.failure import BadUsage
 
 if TYPE_CHECKING:
@@ -29,9 +28,15 @@ class ChosenClient(StrEnum):
 
     ALL = "all"
     CLAUDE_CODE = ClientProgram.CLAUDE_CODE
+    CLAUDE_DESKTOP = ClientProgram.CLAUDE_DESKTOP
     GEMINI_CLI = ClientProgram.GEMINI_CLI
     VSCODE = ClientProgram.VSCODE
     CURSOR = ClientProgram.CURSOR
+    CODEX = ClientProgram.CODEX
+    WINDSURF = ClientProgram.WINDSURF
+    ZED = ClientProgram.ZED
+    CLINE = ClientProgram.CLINE
+    GOOSE = ClientProgram.GOOSE
     INSPECTOR = ClientProgram.INSPECTOR
 
 
@@ -54,12 +59,12 @@ def client_config(
         raise BadUsage(f"{name} is no name that every client takes: use letters, digits, - and _")
     wish = TargetOptions(url, server, config, credential)
     target = choose(wish)
-    bridge = Bridge((*_ourselves(), "bridge", *_words(wish)))
+    variables = tuple(_variables(target.credential))
+    bridge = Bridge((*_ourselves(), "bridge", *_words(wish)), variables)
     chosen = list(ClientProgram) if client is ChosenClient.ALL else [ClientProgram(client.value)]
     snippets = [settings_for(one, name, bridge) for one in chosen]
-    variables = _variables(target.credential)
     if as_json:
-        print_json({"clients": [_as_data(snippet) for snippet in snippets], "environment": variables})
+        print_json({"clients": [_as_data(snippet) for snippet in snippets], "environment": list(variables)})
     else:
         _print(snippets, variables)
 
@@ -123,9 +128,11 @@ def _print(snippets: Sequence[ProgramSettings], variables: Sequence[str]) -> Non
     for snippet in snippets:
         print_text(f"{snippet.title}: {snippet.file}")
         print_text("")
-        print_text(json.dumps(snippet.settings, indent=2, ensure_ascii=False))
+        print_text(snippet.text)
         if snippet.or_run:
             print_text(f"\nor run: {snippet.or_run}")
         print_text("")
     for variable in variables:
-        print_text(f"The client has to have {variable} in its environment.")
+        print_text(
+            f"The bridge needs {variable}, from the client's environment or where {TO_FILL_IN} stands."
+        )

@@ -25,6 +25,12 @@ def as_one(credential: Credential | list[SingleCredential] | tuple[SingleCredent
     return Chain(tuple(credential)) if isinstance(credential, list | tuple) else credential
 
 
+def acts_for_callers(credential: Credential) -> bool:
+    """Whether what it sends says who calls, so that a server may answer one otherwise than another."""
+    parts = credential.root if isinstance(credential, Chain) else (credential,)
+    return any(getattr(part, "subject", None) == "inbound" for part in parts)
+
+
 def upstream_tokens(credential: Credential) -> list[UpstreamToken]:
     """Those that are in it."""
     parts = credential.root if isinstance(credential, Chain) else (credential,)

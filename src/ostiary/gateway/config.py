@@ -117,6 +117,9 @@ class LimitSettings(Settings):
     """How many items a server may add to a list of /mcp."""
     merged_list_bytes: Annotated[int, Field(gt=0)] = 8 * 1024 * 1024
     """The longest list of /mcp, of all servers together."""
+    kept_list_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
+    """How much is kept of what servers last said they have, for the time in which they fail. What one caller
+    gets with an own credential has an eighth of it at most."""
     server_connections: Annotated[int, Field(gt=0)] = 256
     """How many calls may be under way at one server at once; more wait their turn."""
     caller_connections: Annotated[int, Field(gt=0)] | None = None
@@ -150,6 +153,12 @@ class GatewaySettings(Settings):
     their credentials say."""
     servers: dict[ServerName, ServerSettings] = {}
     """The MCP servers, by name."""
+    list_grace: Duration = timedelta(minutes=5)
+    """How long the last good list of a server that fails is shown in its place, and marked so. Default: 5
+    minutes; 0s for never."""
+    list_timeout: Duration = timedelta(seconds=5)
+    """How long a list of many servers waits for one that never answered its caller yet. One that has is not
+    waited for: its last list is shown, and asked for behind."""
     limits: LimitSettings = LimitSettings()
     """What one caller may make the gateway hold."""
 

@@ -6,7 +6,8 @@ GatewayError
 ├── ServerUnavailable -32010 502   no connection to the server
 ├── ServerTimedOut -32011    504   no answer in time
 ├── BadAnswer -32012         502   an answer that is not MCP
-│   └── ListTooLong                a list over its budget
+│   ├── ListTooLong                a list over its budget
+│   └── DefinitionChanged          a tool, prompt or resource that is not what was pinned
 ├── CredentialFailed -32013  502   the server's credential could not be had
 │   └── ForPeopleAlone             it is the caller's account, and the caller is a program
 ├── CredentialRefused -32014 502   the server refused the credential: never the caller's own 401
@@ -65,6 +66,12 @@ class ListTooLong(BadAnswer):
     """The server's list is longer than its budget."""
 
     step = "size"
+
+
+class DefinitionChanged(BadAnswer):
+    """What the server says of a tool, prompt or resource is not what it said when it was pinned."""
+
+    step = "changed"
 
 
 class CredentialFailed(GatewayError):

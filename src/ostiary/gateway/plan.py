@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ostiary.credentials.runtime import Runtime
+from ostiary.gateway.catalog.gathering import Memory
+from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
 from ostiary.gateway.endpoint import Endpoint
@@ -21,6 +23,7 @@ from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
 from ostiary.identity.inbound_settings import OidcInbound
 from ostiary.mcp.merging import ListBudget
+from ostiary.mcp.names import Names
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.protected_resource import metadata_path
 from ostiary.oauth.resource_server.protected_resource import protected_resource
@@ -96,9 +99,21 @@ class _Planning:
         )
 
     def _endpoints(self, servers: Mapping[str, Server]) -> dict[str, Routes]:
-        prefixed = [(server, self._settings.prefix_of(name)) for name, server in servers.items()]
+        settings = self._settings
+        names = Names({name: settings.prefix_of(name) for name in servers})
+        memory = Memory(
+            LastAnswers(
+                kept_for=settings.list_grace.total_seconds(),
+                most_bytes=settings.limits.kept_list_bytes,
+                clock=self._means.clock,
+            ),
+            settings.list_timeout.total_seconds(),
+            self._means.clock,
+        )
         endpoints: dict[str, Routes] = {
-            FEDERATED: Federation(prefixed, list_bytes=self._settings.limits.merged_list_bytes)
+            FEDERATED: Federation(
+                tuple(servers.values()), names, memory, list_bytes=settings.limits.merged_list_bytes
+            )
         }
         for name, server in servers.items():
             endpoints[f"/servers/{name}/mcp"] = SingleServer(server)

@@ -2,6 +2,7 @@
 
     inbound_settings     configuration: whose tokens are accepted
     authenticator        a token in, a principal out; remembers the verdict for a moment
+    verified_tokens      what was found about tokens a moment ago
     principal            who that is
     possession           whether who sends a bound token holds its key
     memory_replay_store  which proofs came already

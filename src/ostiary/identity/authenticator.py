@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from ostiary.identity.inbound_settings import GoogleIdTokenInbound, InboundSetti
 from ostiary.identity.jwt_verifier import UnverifiedJwt, read_jwt, verify
 from ostiary.identity.key_sets import KeyLocation, KeySets
 from ostiary.identity.principal import Principal
+from ostiary.identity.verified_tokens import VerifiedTokens
 from ostiary.oauth.errors import InsufficientScope, InvalidToken, TokenRefused
 from ostiary.oauth.jwt_claims import check_claims, client_of, scopes_of
 from ostiary.oauth.refusal import Refusal
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 REMEMBERED = 60.0
 """Seconds for which a verdict is good without checking again; never beyond the token's own expiry."""
-MAX_REMEMBERED = 10_000
-"""Verdicts kept; the oldest goes first."""
 
 
 class Authenticator:
@@ -43,12 +41,12 @@ class Authenticator:
         self._rules = [_rule(entry, audiences) for entry in inbound]
         self._key_sets = key_sets
         self._clock = clock
-        self._remembered: dict[bytes, tuple[Principal, float]] = {}
+        self._verified: VerifiedTokens[tuple[Principal, float]] = VerifiedTokens()
         self._generation = key_sets.generation
 
     def cached_principal(self, token: str) -> Principal | None:
         """Who this is, when the token was verified a moment ago and its issuer's keys are still the same."""
-        remembered = self._remembered.get(hashlib.sha256(token.encode()).digest())
+        remembered = self._verified.get(token)
         if remembered is None or self._generation != self._key_sets.generation:
             return None
         principal, until = remembered
@@ -86,12 +84,10 @@ class Authenticator:
 
     def _remember(self, token: str, principal: Principal) -> None:
         if self._generation != self._key_sets.generation:
-            self._remembered.clear()
+            self._verified.clear()
             self._generation = self._key_sets.generation
-        if len(self._remembered) >= MAX_REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
         until = min(self._clock() + REMEMBERED, principal.expires_at)
-        self._remembered[hashlib.sha256(token.encode()).digest()] = (principal, until)
+        self._verified.remember(token, (principal, until))
 
 
 class _Rule:

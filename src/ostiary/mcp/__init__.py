@@ -14,5 +14,6 @@ readable           what of a list is in order
 elicitation        a person is asked to open a page, and then the call goes on
 links              resource URIs inside results
 merging            many servers' lists as one
+views              what an endpoint shows of one server
 events             the events of a stream
 """

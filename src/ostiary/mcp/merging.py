@@ -9,21 +9,31 @@ of an item no more is kept than the bytes that go out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 
 from ostiary.mcp.eras import HIDDEN_KEY, SERVER_INFO_KEY, SUPPORTED_VERSIONS, UNAVAILABLE_KEY
 from ostiary.mcp.errors import InvalidParams, InvalidRequest
-from ostiary.mcp.names import Names
+from ostiary.mcp.names import NAMED, Names, is_short_form
 from ostiary.mcp.raw_object import Raw, RawObject, read_members, read_string, write_object
 from ostiary.mcp.readable import is_readable
+from ostiary.mcp.views import digest_of
 
 MOST_MEMBERS = 100_000
 """Of all objects and lists in one page: far more than tools with their schemas have in two megabytes."""
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
+_RELAYED: Mapping[str, tuple[str, ...]] = {
+    "completions": (),
+    "prompts": ("listChanged",),
+    "resources": ("listChanged", "subscribe"),
+    "tools": ("listChanged",),
+}
+"""Capability → what of it servers may tell of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,15 @@ class UnavailableServer:
     step: str
     since: float
     next_try: float
+    stale: bool = False
+    """Whether its last good list stands in for it."""
+
+    def told(self) -> dict[str, Any]:
+        """As `_meta` has it."""
+        told = asdict(self)
+        if not self.stale:
+            del told["stale"]
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,41 +94,82 @@ class ListBudget:
 
 
 @dataclass(slots=True)
-class OwnList:
-    """What one server adds to a merged list: the text of its items, and the names that do not go out."""
+class ServerList:
+    """All pages of one server's list, as it sent them. size: their bytes; ttl in milliseconds."""
 
-    server: str
-    text: bytearray = field(default_factory=bytearray)
-    names: set[str] = field(default_factory=set)
-    hidden: list[str] = field(default_factory=list)
+    items: list[msgspec.Raw] = field(default_factory=list)
+    size: int = 0
     ttl_ms: int | None = None
     is_public: bool = True
 
-    @property
-    def count(self) -> int:
-        """How many items there are, with those that are hidden."""
-        return len(self.names) + len(self.hidden)
-
-    def add(self, kind: ListKind, page: ListPage, names: Names) -> Iterator[None]:
-        """Take a page, pausing after each item. Raises InvalidRequest for an item that is none of this kind.
-
-        A name with which a call would reach another server is hidden; so is one that comes again, and one
-        whose item not every client could read.
-        """
+    def add(self, page: ListPage, size: int) -> None:
+        """Take the next page, of so many bytes."""
+        self.items += page.items
+        self.size += size
         self.ttl_ms = page.ttl_ms if self.ttl_ms is None else min(self.ttl_ms, page.ttl_ms)
         self.is_public = self.is_public and page.is_public
-        for raw in page.items:
-            item = RawObject(raw)
-            own = read_string(item.members.get(kind.key), kind.key)
-            name = names.here(kind.key, self.server, own)
-            is_theirs = name not in self.names and _reaches(names, kind.key, name, self.server)
-            if not is_theirs or not is_readable(raw):
-                self.hidden.append(own)
-            else:
-                self.text += b"," if self.names else b""
-                self.text += item.with_member(kind.key, msgspec.json.encode(name))
-                self.names.add(name)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnItem:
+    """What stands in a merged list for one thing of a server: its name there, and the item that goes out."""
+
+    own: str
+    text: bytes
+
+
+@dataclass
+class OwnList:
+    """What one server adds to a merged list: its items by their names here, and those that do not go out.
+
+    hidden: own names that others must not take for something else; changed: those whose definition is not
+    the one that was pinned.
+    """
+
+    server: str
+    items: dict[str, OwnItem] = field(default_factory=dict)
+    hidden: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    ttl_ms: int = 0
+    is_public: bool = True
+    size: int = 0
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The same for lists that are the same, and for no others."""
+        digest = sha256()
+        for item in self.items.values():
+            digest.update(b"%d:" % len(item.text))
+            digest.update(item.text)
+        return digest.digest()
+
+    def take(self, kind: ListKind, listed: ServerList, names: Names) -> Iterator[None]:
+        """Take a server's list, pausing after each item. Raises InvalidRequest for one that is none.
+
+        A name with which a call would reach something else is hidden; so is one that comes again, and one
+        whose item not every client could read.
+        """
+        self.ttl_ms, self.is_public = listed.ttl_ms or 0, listed.is_public
+        for raw in listed.items:
+            self._take(kind, RawObject(raw), names)
             yield
+
+    def _take(self, kind: ListKind, item: RawObject, names: Names) -> None:
+        own = read_string(item.members.get(kind.key), kind.key)
+        view = names.view(self.server)
+        if not view.shows(kind.items, own):
+            return
+        name = names.here(kind.items, self.server, own)
+        pinned = view.override(kind.items, own).sha256
+        is_theirs = name not in self.items and _reaches(names, kind.items, name, self.server, own)
+        if not is_theirs or not is_readable(item.text):
+            self.hidden.append(own)
+        elif pinned is not None and digest_of(item.members) != pinned:
+            self.changed.append(own)
+        else:
+            text = view.says(kind.items, own, item).with_member(kind.key, msgspec.json.encode(name))
+            self.items[name] = OwnItem(own, text)
+            self.size += len(text) + 1
 
 
 def read_page(kind: ListKind, result: Raw) -> ListPage:
@@ -138,28 +198,52 @@ def merge_lists(
 ) -> bytes:
     """The result of a federated list."""
     missing = list(unavailable)
-    hidden = [{"server": own.server, "name": name} for own in lists for name in own.hidden]
+    texts = [item.text for own in lists for item in own.items.values()]
     return write_object(
         {
             "resultType": b'"complete"',
-            kind.items: b"[%s]" % b",".join([own.text for own in lists if own.text]),
+            kind.items: b"[%s]" % b",".join(texts),
             **_caching(lists, complete=not missing),
-            "_meta": msgspec.json.encode(_meta(server_info, missing, hidden)),
+            "_meta": msgspec.json.encode(_meta(server_info, missing, _hidden(lists))),
         }
     )
 
 
-def merge_capabilities(results: Sequence[Raw]) -> dict[str, Any]:
-    """What a federation of servers with these discover results can do.
+def _hidden(lists: Sequence[OwnList]) -> list[dict[str, str]]:
+    told = [{"server": own.server, "name": name} for own in lists for name in own.hidden]
+    return told + [
+        {"server": own.server, "name": name, "why": "changed"} for own in lists for name in own.changed
+    ]
 
-    Change notices and subscriptions are not relayed, so they are not promised.
-    """
-    offered: set[str] = set()
-    for result in results:
-        members = read_members(result)
-        if "capabilities" in members:
-            offered |= read_members(members["capabilities"]).keys()
-    return {name: {} for name in ("completions", "prompts", "resources", "tools") if name in offered}
+
+@dataclass(frozen=True, slots=True)
+class OwnDiscovery:
+    """What one server adds to a merged `server/discover`: capabilities with what of them is relayed."""
+
+    server: str
+    capabilities: Mapping[str, Mapping[str, bool]]
+    instructions: str | None
+
+
+def read_discovery(server: str, result: Raw) -> OwnDiscovery:
+    """Raises InvalidRequest when it is no answer to `server/discover`."""
+    members = read_members(result)
+    said = read_members(members.get("capabilities", b"{}"))
+    relayed: dict[str, dict[str, bool]] = {}
+    for name in sorted(_RELAYED.keys() & said.keys()):
+        features = read_members(said[name])
+        relayed[name] = {one: True for one in _RELAYED[name] if bytes(features.get(one, b"")) == b"true"}
+    told = members.get("instructions")
+    return OwnDiscovery(server, relayed, None if told is None else read_string(told, "instructions"))
+
+
+def merge_capabilities(found: Sequence[OwnDiscovery]) -> dict[str, dict[str, bool]]:
+    """What a federation of servers can do: whatever any of them can, and tells of."""
+    return {
+        name: {feature: True for own in found for feature in own.capabilities.get(name, ())}
+        for name in _RELAYED
+        if any(name in own.capabilities for own in found)
+    }
 
 
 def discover_result(
@@ -182,15 +266,16 @@ def discover_result(
     return msgspec.json.encode(result)
 
 
-def _reaches(names: Names, key: str, name: str, server: str) -> bool:
+def _reaches(names: Names, kind: str, name: str, server: str, own: str) -> bool:
     try:
-        return names.split(key, name)[0] == server
+        reached, meant = names.split(kind, name)
     except InvalidParams:
         return False
+    return reached == server and (meant == own or (kind in NAMED and is_short_form(name)))
 
 
 def _caching(lists: Sequence[OwnList], *, complete: bool) -> dict[str, bytes]:
-    ttl = min((own.ttl_ms or 0 for own in lists), default=0) if complete else 0
+    ttl = min((own.ttl_ms for own in lists), default=0) if complete else 0
     is_public = complete and lists and all(own.is_public for own in lists)
     return {"ttlMs": b"%d" % ttl, "cacheScope": b'"public"' if is_public else b'"private"'}
 
@@ -200,7 +285,7 @@ def _meta(
 ) -> dict[str, Any]:
     meta: dict[str, Any] = {SERVER_INFO_KEY: server_info}
     if unavailable:
-        meta[UNAVAILABLE_KEY] = [asdict(one) for one in unavailable]
+        meta[UNAVAILABLE_KEY] = [one.told() for one in unavailable]
     if hidden:
         meta[HIDDEN_KEY] = hidden
     return meta

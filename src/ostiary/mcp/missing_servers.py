@@ -26,16 +26,19 @@ class MissingServer:
 
     name: str
     step: str
+    is_stale: bool = False
+    """Whether what it last said it has stands in for it."""
 
     def __str__(self) -> str:
-        return f"{self.name} ({_WHY.get(self.step, self.step)})"
+        last = "; its last list is shown" if self.is_stale else ""
+        return f"{self.name} ({_WHY.get(self.step, self.step)}{last})"
 
 
 def missing_servers(meta: Any, *, shown: Callable[[object], str] = str) -> tuple[MissingServer, ...]:
     """Those that a result's `_meta` names. shown: what may be shown of its words."""
     named = meta.get(UNAVAILABLE_KEY) if isinstance(meta, Mapping) else None
     return tuple(
-        MissingServer(shown(one["server"])[:100], shown(one.get("step"))[:100])
+        MissingServer(shown(one["server"])[:100], shown(one.get("step"))[:100], one.get("stale") is True)
         for one in (named if isinstance(named, list) else ())
         if isinstance(one, Mapping) and "server" in one
     )

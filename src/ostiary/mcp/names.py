@@ -2,14 +2,29 @@
 
 Tools and prompts carry a prefix (`zoo_get_animal`), resources a scheme (`zoo+note://one`). Calls and lists
 go by one rule: a name is the server's that a call with it reaches, whoever lists it.
+
+A name that some clients would not take, as it is long or odd, is written in a short form that is always the
+same. Only a list tells what it stands for.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from ostiary.mcp.errors import InvalidParams
+from ostiary.mcp.views import ALL, View
+
+LONGEST = 64
+"""Characters of a name that every client takes."""
+_DIGEST_LENGTH = 10
+_ODD = re.compile(r"[^A-Za-z0-9_.-]")
+_SHORT_FORM = re.compile(rf".*_x[a-z2-7]{{{_DIGEST_LENGTH}}}", re.DOTALL)
+NAMED = frozenset({"tools", "prompts"})
+"""What has a name; all else has a URI."""
 
 _UNSEEN_IN_URLS = {ord(character): None for character in "\t\n\r"}
 _TRIMMED_FROM_URLS = "".join(map(chr, range(0x21)))
@@ -18,26 +33,41 @@ _TRIMMED_FROM_URLS = "".join(map(chr, range(0x21)))
 class Names:
     """The names of one endpoint, of which at most one server's carry no prefix."""
 
-    def __init__(self, prefixes: Mapping[str, str]) -> None:
-        """prefixes: server → prefix."""
+    def __init__(self, prefixes: Mapping[str, str], views: Mapping[str, View] | None = None) -> None:
+        """prefixes: server → prefix; views: server → what is shown of it, where that is not all."""
         self._prefixes = prefixes
+        self._views = views or {}
         self._longest_first = sorted(
             ((prefix, server) for server, prefix in prefixes.items()), key=lambda pair: -len(pair[0])
         )
         self._schemes = frozenset(server for server, prefix in prefixes.items() if prefix)
         self._bare = next((server for server, prefix in prefixes.items() if not prefix), None)
 
-    def here(self, key: str, server: str, own: str) -> str:
-        """The name on this endpoint. key: what it is: `name`, `uri` or `uriTemplate`."""
-        if key == "name":
-            return self._prefixes[server] + own
+    def view(self, server: str) -> View:
+        """What is shown of a server."""
+        return self._views.get(server, ALL)
+
+    def here(self, kind: str, server: str, own: str) -> str:
+        """The name on this endpoint. kind: the member of the list that it stands in, such as `tools`."""
+        if kind in NAMED:
+            return short_form(self._prefixes[server], self.view(server).here(kind, own))
         return scheme_prefixed(server, own) if server in self._schemes else own
 
-    def split(self, key: str, name: str) -> tuple[str, str]:
-        """The server that a name here reaches, and its name there. Raises InvalidParams for none."""
-        if key == "name":
-            return self._split_name(name)
-        return self._split_uri(name) if key == "uri" else self._split_template(name)
+    def split(self, kind: str, name: str) -> tuple[str, str]:
+        """The server that a name here reaches, and its name there. Raises InvalidParams for none.
+
+        What `is_short_form` keeps its short form, which the server does not know.
+        """
+        if kind in NAMED:
+            server, said = self._split_name(name)
+            if is_short_form(name):
+                return server, said
+        else:
+            server, said = self._split_uri(name) if kind == "resources" else self._split_template(name)
+        own = self.view(server).own(kind, said)
+        if own is None:
+            raise InvalidParams(f"there is no {name[:LONGEST]!r} here: ask for the list of {kind}")
+        return server, own
 
     def _split_name(self, name: str) -> tuple[str, str]:
         for prefix, server in self._longest_first:
@@ -69,6 +99,21 @@ class Names:
 def default_prefix(server: str) -> str:
     """The prefix of a server that sets none: its name and an underscore."""
     return f"{server}_"
+
+
+def short_form(prefix: str, name: str) -> str:
+    """The two as one name that every client takes: cut, and told from others by its digest, where needed."""
+    whole = prefix + name
+    if len(whole) <= LONGEST and _ODD.search(name) is None and not is_short_form(whole):
+        return whole
+    digest = base64.b32encode(hashlib.sha256(name.encode(errors="surrogatepass")).digest()).decode().lower()
+    kept = LONGEST - len(prefix) - len("_x") - _DIGEST_LENGTH
+    return f"{prefix}{_ODD.sub('_', name[:kept])}_x{digest[:_DIGEST_LENGTH]}"
+
+
+def is_short_form(name: str) -> bool:
+    """Whether a name stands for another one."""
+    return len(name) <= LONGEST and _SHORT_FORM.fullmatch(name) is not None
 
 
 def clashing_prefixes(prefixes: Mapping[str, str]) -> Iterator[tuple[str, str]]:

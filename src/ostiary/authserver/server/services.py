@@ -15,14 +15,14 @@ from ostiary.authserver.sessions.creation import SessionCreator
 from ostiary.authserver.sessions.ending import SessionEnder
 from ostiary.authserver.sessions.revalidation import Revalidator
 from ostiary.authserver.signing.signing_keys import SigningKeys
-from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier
+from ostiary.authserver.tokens.access_token_verifier import AccessTokenVerifier, SignedBy
 from ostiary.authserver.tokens.access_tokens import AccessTokenIssuer
 from ostiary.authserver.upstream_grants.disconnect import Disconnector
 from ostiary.authserver.upstream_grants.grant_states import GrantStates
 from ostiary.authserver.upstream_grants.renewal import Renewals
-from ostiary.authserver.verified_token_cache import VerifiedTokenCache
 from ostiary.identity.key_sets import KeySets
 from ostiary.identity.possession import Possession
+from ostiary.identity.verified_tokens import VerifiedTokens
 from ostiary.oauth.server.endpoint_url import endpoint
 from ostiary.storage.store import Store
 from ostiary.telemetry.audit import Audit
@@ -57,7 +57,7 @@ class Services:
     common_scopes: frozenset[str] = field(default=frozenset())
     """Scopes that are not of a resource."""
     background: Background = field(default_factory=Background)
-    verified_tokens: VerifiedTokenCache = field(default_factory=VerifiedTokenCache)
+    verified_tokens: VerifiedTokens[SignedBy] = field(default_factory=VerifiedTokens)
 
     @property
     def issuer(self) -> str:

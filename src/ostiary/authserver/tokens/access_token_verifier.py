@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,13 +12,16 @@ from sqlalchemy import Connection
 from ostiary.authserver.sessions.session import is_live as session_is_live
 from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.authserver.tokens.revoked_tokens import is_revoked
-from ostiary.authserver.verified_token_cache import VerifiedTokenCache
 from ostiary.identity.jwt_verifier import read_jwt, verify
+from ostiary.identity.verified_tokens import VerifiedTokens
 from ostiary.oauth.errors import InvalidToken
 from ostiary.oauth.jwt_claims import check_claims
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.resource_server.access_token import TYPE, require_access_token
 from ostiary.storage.store import Store, digest
+
+SignedBy = tuple[str, Mapping[str, Any]]
+"""The id of a key, and what it signed. Time, session and revocation are looked at each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,13 @@ class AccessTokenVerifier:
 
     issuer: str
     signing: SigningKeys
-    verified: VerifiedTokenCache
+    verified: VerifiedTokens[SignedBy]
 
     async def read(self, token: str, *, now: float) -> Mapping[str, Any]:
         """What it claims. Whether it was revoked, `is_live` says. Raises InvalidToken, StorageError."""
-        claims = self.verified.claims(token, self.signing.key_set()) or await self._verify(token)
+        kid, claims = self.verified.get(token) or (None, {})
+        if kid is None or not self.signing.key_set().has(kid):
+            claims = await self._verify(token)
         check_claims(claims, issuers={self.issuer}, audiences={str(claims.get("aud"))}, now=now)
         if now >= claims["exp"]:
             raise InvalidToken("the token has expired", reason=Refusal.EXPIRED)
@@ -44,7 +50,9 @@ class AccessTokenVerifier:
         keys = self.signing.key_set()
         if not keys.has(jwt.kid):
             keys = await self.signing.key_set_with(jwt.kid)
-        return self.verified.remember(token, jwt.kid, verify(jwt, keys))
+        claims = MappingProxyType(dict(verify(jwt, keys)))  # nobody can change them any more
+        self.verified.remember(token, (jwt.kid, claims))
+        return claims
 
 
 def is_live(connection: Connection, store: Store, claims: Mapping[str, Any], *, now: float) -> bool:

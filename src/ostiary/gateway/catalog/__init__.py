@@ -3,7 +3,11 @@
 routes         which server is meant, and by which name there; or which servers, for a list
 target         what a route leads to: server, kind and name
 forward_route  send a call on, translate the answer back
-merged_lists   ask several servers, merge their lists
+merged_lists   many servers' lists as one
+gathering      ask several servers at once, and wait for none longer than the others need
+listed_names   what only a list tells of a name: what a short form stands for, what is as it was pinned
+questions      what one server is asked on behalf of one caller
+last_answers   what servers said last, for the time in which they fail
 server_info    who answers, where an answer is the gateway's own
 translate      a server's answer → the caller's answer
 """

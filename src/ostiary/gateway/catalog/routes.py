@@ -10,6 +10,8 @@ import msgspec
 
 from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.forward_route import ForwardRoute
+from ostiary.gateway.catalog.gathering import Memory
+from ostiary.gateway.catalog.listed_names import ListedNames, ListedRoute
 from ostiary.gateway.catalog.merged_lists import MergedDiscovery, MergedList
 from ostiary.gateway.catalog.target import RouteTarget
 from ostiary.gateway.catalog.translate import Rename
@@ -18,13 +20,15 @@ from ostiary.mcp.errors import InvalidParams, MethodNotFound
 from ostiary.mcp.headers import NAME_HEADER, encode_value
 from ostiary.mcp.merging import LIST_KINDS
 from ostiary.mcp.messages import Message, read_name
-from ostiary.mcp.names import Names, scheme_prefixed
+from ostiary.mcp.names import NAMED, Names, is_short_form
 from ostiary.mcp.raw_object import read_members, read_string, write_object
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 
 LONGEST_REMEMBERED = 256
 """Bytes of a name whose route is kept: callers choose the names, and could fill our memory with long ones."""
 
+_KINDS = {b"tools/call": "tools", b"prompts/get": "prompts", b"resources/read": "resources"}
+"""What is named → the list that it stands in."""
 COMPLETED = {"ref/prompt": "name", "ref/resource": "uri"}
 """What a completion refers to, and the member that names it: the one that the server reads."""
 
@@ -60,49 +64,51 @@ class SingleServer:
 class Federation:
     """`/mcp`: all servers, told apart by what names begin with."""
 
-    def __init__(self, servers: Sequence[tuple[Server, str]], *, list_bytes: int) -> None:
-        """servers: each with the prefix of its names, of which one at most is empty.
-
-        list_bytes: the longest merged list.
-        """
+    def __init__(self, servers: Sequence[Server], names: Names, memory: Memory, *, list_bytes: int) -> None:
+        """names: as they are here; memory: of what the servers said; list_bytes: the longest merged list."""
         self._list_bytes = list_bytes
-        self._servers = {server.name: server for server, _ in servers}
-        self._names = Names({server.name: prefix for server, prefix in servers})
+        self._memory = memory
+        self._names = names
+        self._listed = ListedNames(names, memory.last, memory.clock)
+        self._servers = {server.name: server for server in servers}
         self._renames: dict[str, Rename] = {
-            server.name: partial(scheme_prefixed, server.name) for server, prefix in servers if prefix
+            server.name: partial(names.here, "resources", server.name)
+            for server in servers
+            if names.here("resources", server.name, "") != ""
         }
-        self._named = lru_cache(maxsize=4096)(self._find_named)
-        self._resource = lru_cache(maxsize=4096)(self._find_resource)
+        self._routes = {
+            method: lru_cache(maxsize=4096)(partial(self._find, kind)) for method, kind in _KINDS.items()
+        }
 
     def route(self, message: Message) -> Route:
         """By the method, then by the name."""
         if message.name is not None:
-            is_resource = message.method == b"resources/read"
             if len(message.name) > LONGEST_REMEMBERED:
-                return (self._find_resource if is_resource else self._find_named)(message.name)
-            return (self._resource if is_resource else self._named)(message.name)
+                return self._find(_KINDS[message.method], message.name)
+            return self._routes[message.method](message.name)
         method = message.method.decode()
+        servers = tuple(self._servers.values())
         if method in LIST_KINDS:
-            servers = tuple(self._servers.values())
-            return MergedList(servers, LIST_KINDS[method], self._names, self._list_bytes)
+            return MergedList(servers, LIST_KINDS[method], self._listed, self._memory, self._list_bytes)
         if method == "server/discover":
-            return MergedDiscovery(tuple(self._servers.values()))
+            return MergedDiscovery(servers, self._memory)
         if method == "completion/complete":
             return self._completion(message)
         raise MethodNotFound(f"{method} is not answered here")
 
-    def _find_named(self, raw_name: bytes) -> ForwardRoute:
-        return self._relay("name", read_name(raw_name))
+    def _find(self, kind: str, raw_name: bytes) -> Route:
+        key = "uri" if kind == "resources" else "name"
+        name = read_name(raw_name, key)
+        server, own = self._names.split(kind, name)
+        forward = partial(self._forward, self._servers[server], key)
+        is_pinned = self._names.view(server).override(kind, own).sha256 is not None
+        if is_pinned or (kind in NAMED and is_short_form(name)):
+            return ListedRoute(self._listed, self._servers[server], LIST_KINDS[f"{kind}/list"], name, forward)
+        return forward(own)
 
-    def _find_resource(self, raw_uri: bytes) -> ForwardRoute:
-        return self._relay("uri", read_name(raw_uri, "uri"))
-
-    def _relay(self, key: str, meant: str) -> ForwardRoute:
-        server, own = self._names.split(key, meant)
+    def _forward(self, server: Server, key: str, own: str) -> ForwardRoute:
         raw = msgspec.json.encode(own)
-        return ForwardRoute(
-            self._servers[server], _name_line(raw), (key, raw), self._renames.get(server), own
-        )
+        return ForwardRoute(server, _name_line(raw), (key, raw), self._renames.get(server.name), own)
 
     def _completion(self, message: Message) -> ForwardRoute:
         if "ref" not in message.params:
@@ -113,7 +119,7 @@ class Federation:
             raise InvalidParams(f"params.ref.type must be one of {', '.join(COMPLETED)}")
         key = COMPLETED[kind]
         meant = read_string(reference.get(key), f"params.ref.{key}")
-        server, own = self._names.split("uriTemplate" if key == "uri" else key, meant)
+        server, own = self._names.split("resourceTemplates" if key == "uri" else "prompts", meant)
         own_reference = write_object({**reference, key: msgspec.json.encode(own)})
         return ForwardRoute(self._servers[server], change=("ref", own_reference), meant=own)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from itertools import count
 
+from ostiary.credentials.credential import acts_for_callers
 from ostiary.credentials.error import (
     CallerIsNoPerson,
     CredentialError,
@@ -73,6 +74,7 @@ class Server:
         self.credential = credential
         self._get_headers = hopping(credential.get)
         self.credential_type = settings.credential.type
+        self._is_per_caller = acts_for_callers(settings.credential)
         self.health = health
         self.large_answers = OneAtATime()
         self.request_states = request_states
@@ -80,6 +82,17 @@ class Server:
         self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in settings.forward_headers))
         self._passed_over = NEVER_CARRIED.difference(self._carried)
         self._ids = count(1)
+
+    def whose(self, call: Call) -> Hashable:
+        """Whose is what it says to this caller: None for everybody's, as they are alike to it."""
+        told = tuple(
+            (name, value)
+            for name, value in call.request.headers.items()
+            if name in self._carried and name not in ALWAYS_CARRIED
+        )
+        if self._is_per_caller or told or call.session is not None:
+            return call.account, call.session, told
+        return None
 
     async def forward(
         self, call: Call, change: Change | None, name_line: bytes, most_bytes: int | None = None

@@ -1,0 +1,112 @@
+"""What only a server's list tells of a name: what a short form stands for, and whether a pinned thing is as
+it was when it was pinned. It is remembered, and else the list is asked for, on behalf of whoever calls.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from ostiary.gateway.call import Call
+from ostiary.gateway.catalog.forward_route import ForwardRoute
+from ostiary.gateway.catalog.last_answers import LastAnswers
+from ostiary.gateway.catalog.questions import ListQuestion
+from ostiary.gateway.catalog.target import RouteTarget, target_of
+from ostiary.gateway.errors import DefinitionChanged
+from ostiary.gateway.upstreams.server import Server
+from ostiary.mcp.errors import InvalidParams
+from ostiary.mcp.merging import ListKind, OwnList
+from ostiary.mcp.messages import Message
+from ostiary.mcp.names import LONGEST, Names, is_short_form
+from ostiary.transport.inline_http import Answer, StreamedAnswer
+
+SOUND_SECONDS = 60.0
+"""For how long a definition that was as pinned is taken to be so still."""
+MOST_REMEMBERED = 10_000
+
+
+class ListedNames:
+    """Those of one endpoint. clock: in seconds."""
+
+    def __init__(self, names: Names, last: LastAnswers, clock: Callable[[], float]) -> None:
+        self.names = names
+        self._last = last
+        self._clock = clock
+        self._meant: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._sound: OrderedDict[Hashable, float] = OrderedDict()
+
+    def question(self, call: Call, kind: ListKind) -> ListQuestion:
+        """The question for a list, from whose answers names are learnt."""
+        return ListQuestion(
+            call.about(call.message.asking(kind.method)), kind, self.names, self._last, self.learn
+        )
+
+    def learn(self, call: Call, server: Server, kind: ListKind, own: OwnList) -> None:
+        """Remember what this list, which has just come, tells of names."""
+        view, whose = self.names.view(own.server), server.whose(call)
+        for here, item in own.items.items():
+            if is_short_form(here):
+                _remember(self._meant, (kind.items, here), item.own)
+            if view.override(kind.items, item.own).sha256 is not None:
+                _remember(self._sound, (own.server, whose, kind.items, item.own), self._clock())
+        for changed in own.changed:
+            self._sound.pop((own.server, whose, kind.items, changed), None)
+
+    def meant(self, kind: str, name: str) -> str | None:
+        """The server's own name, when it is known by now what this one stands for."""
+        return self._meant.get((kind, name)) if is_short_form(name) else self.names.split(kind, name)[1]
+
+    async def find(self, call: Call, server: Server, kind: ListKind, name: str) -> str:
+        """The server's own name, whose definition is as pinned. Raises McpError."""
+        own = self.meant(kind.items, name)
+        if own is not None and self._is_sound(call, server, kind, own):
+            return own
+        with ExitStack() as held:
+            listed = await self.question(call, kind).ask(server, held)
+        things = {} if listed is None else listed.items
+        if name in things:
+            return things[name].own
+        if own is not None and any(thing.own == own for thing in things.values()):
+            return own
+        if listed is not None and own in listed.changed:
+            raise DefinitionChanged(
+                f"server {server.name}: {own} is not what it was when it was pinned: look at it, and write "
+                "its new schema_sha256"
+            )
+        raise InvalidParams(f"there is no {name[:LONGEST]!r} here: ask for the list of {kind.items}")
+
+    def _is_sound(self, call: Call, server: Server, kind: ListKind, own: str) -> bool:
+        if self.names.view(server.name).override(kind.items, own).sha256 is None:
+            return True
+        since = self._sound.get((server.name, server.whose(call), kind.items, own))
+        return since is not None and self._clock() - since < SOUND_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRoute:
+    """A route to something of which a list tells more. forward: own name → the route there."""
+
+    listed: ListedNames
+    server: Server
+    kind: ListKind
+    name: str
+    forward: Callable[[str], ForwardRoute]
+
+    def target(self, message: Message) -> RouteTarget:
+        """What the message is about, as far as it is known by now."""
+        return target_of(self.server.name, message.method, self.listed.meant(self.kind.items, self.name))
+
+    async def follow(self, call: Call) -> Answer | StreamedAnswer:
+        """The caller's answer. Raises McpError."""
+        own = await self.listed.find(call, self.server, self.kind, self.name)
+        return await self.forward(own).follow(call)
+
+
+def _remember(known: OrderedDict[Any, Any], key: Hashable, value: object) -> None:
+    known[key] = value
+    known.move_to_end(key)
+    if len(known) > MOST_REMEMBERED:
+        known.popitem(last=False)
