@@ -10,6 +10,7 @@ import pytest
 
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.last_answers import LastAnswers
+from ostiary.gateway.catalog.listen_route import ChangeFeeds
 from ostiary.gateway.catalog.routes import Federation, SingleServer
 from ostiary.gateway.catalog.target import RouteTarget, TargetKind
 from ostiary.gateway.upstreams.server import Server
@@ -32,10 +33,12 @@ def message(method: str, **params: Any) -> Any:
     return read_message(msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
 
 
+LAST = LastAnswers(kept_for=1, most_bytes=1, clock=time.time)
 FEDERATION = Federation(
     [server("zoo"), server("notes")],
     Names({"zoo": "zoo_", "notes": "notes_"}),
-    Memory(LastAnswers(kept_for=1, most_bytes=1, clock=time.time), 1),
+    Memory(LAST, 1),
+    ChangeFeeds(LAST, most_of_server=1, most_of_caller=1),
     list_bytes=1000,
 )
 

@@ -11,9 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ostiary.credentials.runtime import Runtime
-from ostiary.gateway.catalog.gathering import Memory
-from ostiary.gateway.catalog.last_answers import LastAnswers
-from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
+from ostiary.gateway.catalog.endpoints import FEDERATED, Endpoints, make_endpoints
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
 from ostiary.gateway.endpoint import Endpoint
 from ostiary.gateway.seals import Seals
@@ -23,7 +21,6 @@ from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
 from ostiary.identity.inbound_settings import OidcInbound
 from ostiary.mcp.merging import ListBudget
-from ostiary.mcp.names import Names
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.protected_resource import metadata_path
 from ostiary.oauth.resource_server.protected_resource import protected_resource
@@ -36,8 +33,6 @@ if TYPE_CHECKING:
     from ostiary.gateway.inbound.authentication import InboundAuth
     from ostiary.gateway.inbound.verification import Verification
 
-FEDERATED = "/mcp"
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -47,10 +42,12 @@ class Plan:
     documents: Mapping[str, Mapping[str, Any]]
     """Well-known path → resource metadata (RFC 9728)."""
     servers: Mapping[str, Server]
+    endpoints: Endpoints
     limits: Limits
 
     def close(self) -> None:
         """Drop the connections to all servers."""
+        self.endpoints.close()
         for server in self.servers.values():
             server.close()
 
@@ -84,40 +81,22 @@ class _Planning:
 
     def plan(self) -> Plan:
         servers = {name: self._server(name, server) for name, server in self._settings.servers.items()}
-        endpoints = self._endpoints(servers)
+        endpoints = make_endpoints(self._settings, servers, self._means.clock)
         origins = frozenset(origin.encode() for origin in self._settings.origins)
         return Plan(
             doors={
                 b"POST": {
                     path.encode(): Endpoint(self._auth(path), routes, origins)
-                    for path, routes in endpoints.items()
+                    for path, routes in endpoints.routes.items()
                 }
             },
-            documents={metadata_path(self._resource(path)): self._metadata(path) for path in endpoints},
+            documents={
+                metadata_path(self._resource(path)): self._metadata(path) for path in endpoints.routes
+            },
             servers=servers,
+            endpoints=endpoints,
             limits=listener_limits(self._settings.limits),
         )
-
-    def _endpoints(self, servers: Mapping[str, Server]) -> dict[str, Routes]:
-        settings = self._settings
-        names = Names({name: settings.prefix_of(name) for name in servers})
-        memory = Memory(
-            LastAnswers(
-                kept_for=settings.list_grace.total_seconds(),
-                most_bytes=settings.limits.kept_list_bytes,
-                clock=self._means.clock,
-            ),
-            settings.list_timeout.total_seconds(),
-            self._means.clock,
-        )
-        endpoints: dict[str, Routes] = {
-            FEDERATED: Federation(
-                tuple(servers.values()), names, memory, list_bytes=settings.limits.merged_list_bytes
-            )
-        }
-        for name, server in servers.items():
-            endpoints[f"/servers/{name}/mcp"] = SingleServer(server)
-        return endpoints
 
     def _auth(self, path: str) -> InboundAuth | None:
         if not self._settings.inbound:

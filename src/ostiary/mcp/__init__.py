@@ -14,6 +14,8 @@ readable           what of a list is in order
 elicitation        a person is asked to open a page, and then the call goes on
 links              resource URIs inside results
 merging            many servers' lists as one
+subscriptions      what one who listens wants to hear
+change_notices     how one who listens is told that something changed
 views              what an endpoint shows of one server
 events             the events of a stream
 """

@@ -1,8 +1,11 @@
 """What the servers have, as callers see it: names, lists, and where a call goes.
 
+endpoints      which there are, and what they share
 routes         which server is meant, and by which name there; or which servers, for a list
 target         what a route leads to: server, kind and name
 forward_route  send a call on, translate the answer back
+listen_route   one stream for what all servers tell of changes
+change_feed    what one server tells of changes, to all who may hear the same
 merged_lists   many servers' lists as one
 gathering      ask several servers at once, and wait for none longer than the others need
 listed_names   what only a list tells of a name: what a short form stands for, what is as it was pinned

@@ -17,9 +17,11 @@ from ostiary.gateway.upstreams.server import Server
 from ostiary.inline_coroutines import next_turn
 from ostiary.mcp.errors import McpError, MethodNotFound
 from ostiary.mcp.merging import ListKind, OwnDiscovery, OwnList, ServerList, read_discovery, read_page
-from ostiary.mcp.messages import Change
+from ostiary.mcp.messages import Change, Message
 from ostiary.mcp.names import Names
 from ostiary.mcp.raw_object import Raw, read_members
+from ostiary.mcp.subscriptions import LISTEN, Subscription
+from ostiary.transport.upstream import Stream
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -178,6 +180,19 @@ async def result_of(call: Call, server: Server, most_bytes: int, change: Change 
     if kind == "error":
         raise _refused(server, call.message.method.decode(), value)
     return value
+
+
+async def listening_stream(call: Call, server: Server, wanted: Subscription) -> Stream:
+    """What the server says of changes. Raises McpError: MethodNotFound where it tells of none."""
+    parameters = b'{"notifications":%s,"_meta":%s}' % (wanted.written(), call.message.meta.raw)
+    asking = call.about(Message(LISTEN, None, parameters))
+    answer, message_id = await server.forward(asking, None, b"")
+    if answer.stream is not None:
+        return answer.stream
+    kind, value = await read_result(server, answer, message_id, DISCOVERY_BYTES)
+    if kind == "error":
+        raise _refused(server, LISTEN.decode(), value)
+    raise BadAnswer(f"server {server.name}: it ended a subscription as it began")
 
 
 def _refused(server: Server, method: str, error: Raw) -> McpError:

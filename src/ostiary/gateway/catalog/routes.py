@@ -12,6 +12,7 @@ from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.forward_route import ForwardRoute
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.listed_names import ListedNames, ListedRoute
+from ostiary.gateway.catalog.listen_route import ChangeFeeds, ListenRoute
 from ostiary.gateway.catalog.merged_lists import MergedDiscovery, MergedList
 from ostiary.gateway.catalog.target import RouteTarget
 from ostiary.gateway.catalog.translate import Rename
@@ -22,6 +23,7 @@ from ostiary.mcp.merging import LIST_KINDS
 from ostiary.mcp.messages import Message, read_name
 from ostiary.mcp.names import NAMED, Names, is_short_form
 from ostiary.mcp.raw_object import read_members, read_string, write_object
+from ostiary.mcp.subscriptions import LISTEN
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 
 LONGEST_REMEMBERED = 256
@@ -64,8 +66,11 @@ class SingleServer:
 class Federation:
     """`/mcp`: all servers, told apart by what names begin with."""
 
-    def __init__(self, servers: Sequence[Server], names: Names, memory: Memory, *, list_bytes: int) -> None:
+    def __init__(
+        self, servers: Sequence[Server], names: Names, memory: Memory, feeds: ChangeFeeds, *, list_bytes: int
+    ) -> None:
         """names: as they are here; memory: of what the servers said; list_bytes: the longest merged list."""
+        self._feeds = feeds
         self._list_bytes = list_bytes
         self._memory = memory
         self._names = names
@@ -92,6 +97,8 @@ class Federation:
             return MergedList(servers, LIST_KINDS[method], self._listed, self._memory, self._list_bytes)
         if method == "server/discover":
             return MergedDiscovery(servers, self._memory)
+        if message.method == LISTEN:
+            return ListenRoute(self._servers, self._listed, self._feeds, self._memory.clock)
         if method == "completion/complete":
             return self._completion(message)
         raise MethodNotFound(f"{method} is not answered here")

@@ -79,6 +79,7 @@ class Stream:
         self._ended = False
         self._error: UpstreamFailed | None = None
         self._wake: asyncio.Event = asyncio.Event()
+        self.is_patient = False
 
     def feed(self, data: bytes) -> None:
         """A piece arrived."""
@@ -96,6 +97,10 @@ class Stream:
         """Stop reading. A stream that has not ended is cancelled at the server by closing its connection."""
         if not self._ended:
             self._source.drop()
+
+    def may_be_silent(self) -> None:
+        """Let it say nothing for as long as it likes: else its server has failed that does not go on."""
+        self.is_patient = True
 
     def __aiter__(self) -> Stream:
         return self

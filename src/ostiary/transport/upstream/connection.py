@@ -129,6 +129,12 @@ class Connection(asyncio.Protocol):
             if self.rest is None:
                 self.transport.resume_reading()
 
+    def is_rightly_silent(self) -> bool:
+        """Whether it is no fault of the server's that nothing comes: its reader is slow, or patient."""
+        if self.state is not STREAMING or self.answer is None or self.answer.stream is None:
+            return False
+        return self.paused or self.answer.stream.is_patient
+
     # told by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

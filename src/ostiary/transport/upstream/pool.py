@@ -13,7 +13,7 @@ from ostiary.transport.addresses import AddressRefused, resolve
 from ostiary.transport.proxies import NONE, Proxies, Proxy, ProxyUnusable
 from ostiary.transport.trust import tls_failure
 from ostiary.transport.upstream.answer import UpstreamAnswer
-from ostiary.transport.upstream.connection import STREAMING, Connection
+from ostiary.transport.upstream.connection import Connection
 from ostiary.transport.upstream.errors import CallerBusy, CallStep, UpstreamFailed, in_the_systems_words
 from ostiary.transport.upstream.held import HeldAnswers
 from ostiary.transport.upstream.limits import UpstreamLimits
@@ -249,7 +249,7 @@ class Upstream:
                 break
             overdue.append(connection)
         for connection in overdue:
-            if connection.paused and connection.state is STREAMING:  # its reader is slow, not the server
+            if connection.is_rightly_silent():
                 self.touch(connection)
                 continue
             connection.drop(self.failed(CallStep.TIMEOUT, f"no answer within {self.limits.timeout:g} s"))
