@@ -7,8 +7,10 @@ written and refused alike everywhere in `ostiary.yaml`. Only `config/` knows the
     Switch          true or false, and no word for either
     Duration        "30s", "15m", "12h", "30d" → timedelta
     ConfiguredPath  a file, found relative to the configuration that names it
+    ConfiguredFolder  the same for a folder
     SecretField     {env: NAME} or {file: PATH} → Secret, one line of text; an inline secret is refused
     KeyField        the same for a key, which has several lines
+    TextOrSecret    text, or a secret of any number of lines
     Url             an http(s) URL in canonical form
     ListenAddress   "127.0.0.1:8080" → host and port
     Proxy           "environment", "none", or the http URL of a proxy
@@ -53,6 +55,7 @@ INLINE_SECRETS = "insecure_inline_secrets"
 UNNAMED_ISSUERS = "unnamed_issuers"
 """Key of the validation context: whether an issuer may be missing that a secret needs, to be found out."""
 
+_WRITTEN = "{env: NAME} or {file: PATH}"
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
 
@@ -237,6 +240,30 @@ def _read_path(value: object, info: ValidationInfo) -> Path:
     return placed(value, info)
 
 
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One that a configuration names."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def _read_folder(value: object, info: ValidationInfo) -> Folder:
+    return value if isinstance(value, Folder) else Folder(_read_path(value, info))
+
+
+def _read_text_or_secret(value: object, info: ValidationInfo) -> str | Secret:
+    if isinstance(value, dict | Secret):
+        return _read_secret(value, info)
+    if not isinstance(value, str):
+        raise ValueError(f"this is text: write it in quotes, or as a secret {_WRITTEN}")  # noqa: TRY004
+    if "\0" in value:
+        raise ValueError("this has a NUL character")
+    return value
+
+
 def _read_secret(value: object, info: ValidationInfo) -> Secret:
     match value:
         case Secret():
@@ -249,10 +276,10 @@ def _read_secret(value: object, info: ValidationInfo) -> Secret:
             return Secret(value)
         case str():
             raise ValueError(
-                "a secret does not stand in the file itself: write {env: NAME} or {file: PATH} "
+                f"a secret does not stand in the file itself: write {_WRITTEN} "
                 "(or allow it for a test with insecure_inline_secrets: true)"
             )
-    raise ValueError("a secret is written {env: NAME} or {file: PATH}")
+    raise ValueError(f"a secret is written {_WRITTEN}")
 
 
 def _schema(description: str, **keywords: Any) -> WithJsonSchema:
@@ -286,21 +313,31 @@ Proxy = Annotated[
 ConfiguredPath = Annotated[
     Path, BeforeValidator(_read_path), _schema("A file, relative to this configuration", type="string")
 ]
+ConfiguredFolder = Annotated[
+    Folder,
+    BeforeValidator(_read_folder),
+    PlainSerializer(str),
+    _schema("A folder, relative to this configuration", type="string"),
+]
+_PLACES_OF_SECRETS = [
+    {
+        "type": "object",
+        "properties": {kind: {"type": "string"}},
+        "required": [kind],
+        "additionalProperties": False,
+    }
+    for kind in ("env", "file")
+]
 KeyField = Annotated[
     Secret,
     BeforeValidator(_read_secret),
     PlainSerializer(repr),
-    _schema(
-        "Where the secret comes from",
-        oneOf=[
-            {
-                "type": "object",
-                "properties": {kind: {"type": "string"}},
-                "required": [kind],
-                "additionalProperties": False,
-            }
-            for kind in ("env", "file")
-        ],
-    ),
+    _schema("Where the secret comes from", oneOf=_PLACES_OF_SECRETS),
+]
+TextOrSecret = Annotated[
+    str | Secret,
+    BeforeValidator(_read_text_or_secret),
+    PlainSerializer(repr),
+    _schema("Text, or where a secret comes from", oneOf=[{"type": "string"}, *_PLACES_OF_SECRETS]),
 ]
 SecretField = Annotated[KeyField, AfterValidator(Secret.on_one_line)]

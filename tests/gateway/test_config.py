@@ -133,7 +133,7 @@ def test_what_is_no_header_is_not_forwarded(header: str) -> None:
     [
         ({"listn": "127.0.0.1:1"}, "listn"),
         ({"servers": {"zoo": {"url": URL, "timout": "3s"}}}, "servers.zoo.timout"),
-        ({"servers": {"zoo": {}}}, "servers.zoo.url"),
+        ({"servers": {"zoo": {}}}, "servers.zoo"),
         ({"limits": {"body_bytes": 0}}, "limits.body_bytes"),
         ({"limits": {"head_timeout": 10}}, "limits.head_timeout"),
         ({"listen": "localhost"}, "listen"),
@@ -149,3 +149,50 @@ def test_the_public_address_is_where_it_listens_unless_it_is_said() -> None:
     here = GatewaySettings.model_validate(OPEN | {"listen": "[::1]:8080"})
     there = GatewaySettings.model_validate(OPEN | {"url": "HTTPS://MCP.example.com:443"})
     assert (str(here.public_url), str(there.public_url)) == ("http://[::1]:8080", "https://mcp.example.com")
+
+
+@pytest.mark.parametrize(
+    ("server", "faults"),
+    [
+        (
+            {"url": URL, "command": ["x"]},
+            [("servers.zoo", "it has url and command, and is one of both: drop one")],
+        ),
+        (
+            {"prefix": "x"},
+            [("servers.zoo", "say where it is: url, or command for a program that is run here")],
+        ),
+        (
+            {"url": URL, "env": {"A": "b"}, "cwd": "/"},
+            [("servers.zoo", "; ".join(["this is for a program, and there is no command"] * 2))],
+        ),
+        (
+            {"command": ["x"], "credential": {"type": "google_id_token"}, "private_network": True},
+            [
+                (
+                    "servers.zoo",
+                    (
+                        "a program is sent no headers: give it what it needs in env; "
+                        "this is for a server with a url, and a command has no connection"
+                    ),
+                )
+            ],
+        ),
+        (
+            {"command": []},
+            [("servers.zoo.command", "name a program, and its arguments: [npx, -y, some-server]")],
+        ),
+        ({"command": ["x\0y"]}, [("servers.zoo.command", "a program's arguments have no NUL character")]),
+        (
+            {"command": ["x"], "env": {"A": 3}},
+            [
+                (
+                    "servers.zoo.env.A",
+                    "this is text: write it in quotes, or as a secret {env: NAME} or {file: PATH}",
+                )
+            ],
+        ),
+    ],
+)
+def test_a_server_is_at_a_url_or_a_program(server: dict[str, Any], faults: list[tuple[str, str]]) -> None:
+    assert refusals(OPEN | {"servers": {"zoo": server}}) == faults

@@ -92,7 +92,7 @@ def _gateway(gateway: GatewaySettings) -> Iterator[Row]:
         yield _row(
             f"server {name}",
             f"{url}/servers/{name}/mcp",
-            str(server.url),
+            server.place,
             f"us, by credential {server.credential.type}",
         )
 

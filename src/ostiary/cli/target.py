@@ -72,6 +72,11 @@ def _configured(name: str, wish: TargetOptions) -> ServerTarget:
 
 
 def _server(name: str, server: ServerSettings, file: Path, loaded: OstiaryFile) -> ServerTarget:
+    if server.url is None:
+        raise BadUsage(
+            f"server {name} of {file} is a program, which the gateway runs: "
+            f"call it there, at {loaded.gateway.public_url if loaded.gateway else ''}/servers/{name}/mcp"
+        )
     return ServerTarget(
         server.url,
         server.credential,

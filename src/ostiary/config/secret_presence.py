@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ostiary.certificates.settings import CaDirectory
 from ostiary.config.leaves import leaves
 from ostiary.secrets import Secret, SecretUnavailable
+from ostiary.settings import Folder
 
 if TYPE_CHECKING:
     from ostiary.config.faults import FileFault
@@ -29,5 +30,7 @@ def absent(loaded: Loaded[M]) -> Iterator[FileFault]:
                     yield loaded.fault(
                         place, f"file {file} is not there; `ostiary pki init {value}` makes an authority"
                     )
+        elif isinstance(value, Folder) and not value.path.is_dir():
+            yield loaded.fault(place, f"there is no folder {value}")
         elif isinstance(value, Path) and not value.is_file():
             yield loaded.fault(place, f"file {value} is not there")

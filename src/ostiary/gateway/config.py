@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
@@ -23,12 +24,14 @@ from ostiary.identity.inbound_settings import InboundSettings
 from ostiary.mcp.names import clashing_prefixes, default_prefix
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.settings import (
+    ConfiguredFolder,
     Duration,
     Fault,
     Listen,
     ListenAddress,
     Settings,
     Switch,
+    TextOrSecret,
     Url,
     refuse,
 )
@@ -36,9 +39,11 @@ from ostiary.transport.reach import EdgeSettings
 
 if TYPE_CHECKING:
     from ostiary.credentials.upstream_token.credential import UpstreamToken
+    from ostiary.transport.child_process import Command
 
 ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=40)]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
 
 _NEVER_FORWARDED = re.compile(
     r"authorization|proxy-.*|cookie|set-cookie|host|origin|connection|te|trailer|transfer-encoding|upgrade"
@@ -55,11 +60,40 @@ def _may_be_forwarded(name: str) -> str:
     return name
 
 
-class ServerSettings(EdgeSettings):
-    """One MCP server behind the gateway."""
+def _can_be_run(command: list[str]) -> list[str]:
+    if not command or not command[0]:
+        raise ValueError("name a program, and its arguments: [npx, -y, some-server]")
+    if any("\0" in word for word in command):
+        raise ValueError("a program's arguments have no NUL character")
+    return command
 
-    url: Url
+
+_OF_A_PROGRAM = ("env", "cwd", "processes")
+_OF_A_URL = (
+    *("credential", "connect_timeout", "forward_headers"),
+    *("ca_file", "private_network", "insecure_allow_http"),
+)
+
+
+class ServerSettings(EdgeSettings):
+    """One MCP server behind the gateway: at a URL, or a program that is run here."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"if": {"not": {"required": ["command"]}}, "then": {"required": ["url"]}},
+    )
+
+    url: Url | None = None
     """The server's MCP endpoint."""
+    command: Annotated[list[str], AfterValidator(_can_be_run)] | None = None
+    """In place of `url`: a program and its arguments, which speaks MCP on its standard input and output. No
+    shell reads them."""
+    env: dict[VariableName, TextOrSecret] = {}
+    """The program's environment: text, or secrets. Besides, it has `PATH`, `HOME`, `LANG` and the like, and
+    nothing else of ours."""
+    cwd: ConfiguredFolder | None = None
+    """The folder in which the program runs. Default: ours."""
+    processes: Literal["per_caller", "shared"] = "per_caller"
+    """Who talks to one process of the program: one caller alone, or everybody."""
     prefix: Prefix | None = None
     """What its tools' and prompts' names begin with on /mcp. Default: its name and "_"; "" for none."""
     credential: Credential = NoCredential()
@@ -71,6 +105,20 @@ class ServerSettings(EdgeSettings):
     forward_headers: list[Annotated[str, AfterValidator(_may_be_forwarded)]] = []
     """Further headers of the caller that go on to this server. Identity headers are refused."""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people: a URL, or the name of a program, whose arguments may be secret."""
+        return f"program {self.command[0]}" if self.command else str(self.url)
+
+    @property
+    def program(self) -> Command | None:
+        """What is run, if anything is."""
+        if self.command is None:
+            return None
+        from ostiary.transport.child_process.command import Command  # noqa: PLC0415 - few servers are programs
+
+        return Command(tuple(self.command), self.env, None if self.cwd is None else self.cwd.path)
+
     def with_upstream_tokens(self, change: Callable[[UpstreamToken], UpstreamToken]) -> Self:
         """The same, with each upstream token that its credential has changed."""
         if not upstream_tokens(self.credential):
@@ -79,8 +127,30 @@ class ServerSettings(EdgeSettings):
 
     @model_validator(mode="after")
     def _in_the_clear_only_at_home(self) -> Self:
-        self.refuse_clear_text(self.url, "its credential would travel in the clear")
+        if self.url is not None:
+            self.refuse_clear_text(self.url, "its credential would travel in the clear")
         return self
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        refuse(self._faults_of_kind())
+        return self
+
+    def _faults_of_kind(self) -> Iterator[Fault]:
+        written = self.model_fields_set
+        if self.url is None and self.command is None:
+            yield (), "say where it is: url, or command for a program that is run here"
+        elif self.url is not None and self.command is not None:
+            yield (), "it has url and command, and is one of both: drop one"
+        elif self.command is None:
+            for name in sorted(written.intersection(_OF_A_PROGRAM)):
+                yield (name,), "this is for a program, and there is no command"
+        else:
+            for name in sorted(written.intersection(_OF_A_URL)):
+                if name != "credential":
+                    yield (name,), "this is for a server with a url, and a command has no connection"
+                elif not isinstance(self.credential, NoCredential):
+                    yield (name,), "a program is sent no headers: give it what it needs in env"
 
 
 class LimitSettings(Settings):
@@ -120,6 +190,9 @@ class LimitSettings(Settings):
     kept_list_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
     """How much is kept of what servers last said they have, for the time in which they fail. What one caller
     gets with an own credential has an eighth of it at most."""
+    server_processes: Annotated[int, Field(gt=0)] = 32
+    """How many processes of one server's `command` run at once. For one more, that which has been idle for
+    longest is stopped; where none is, the call is told 503."""
     server_connections: Annotated[int, Field(gt=0)] = 256
     """How many calls may be under way at one server at once; more wait their turn."""
     caller_subscriptions: Annotated[int, Field(gt=0)] = 64

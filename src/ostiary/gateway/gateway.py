@@ -40,7 +40,7 @@ class Gateway:
         self._proxies = proxies_of("environment", os.environ) if proxies is None else proxies
         self._clock = clock
         self._stored = None if storage is None else _stored_tokens(storage, clock)
-        servers = {server.url: server.reach for server in settings.servers.values()}
+        servers = {server.url: server.reach for server in settings.servers.values() if server.url}
         self._runtime = Runtime(clock=clock, shared=self._stored, proxies=self._proxies, servers=servers)
         self._means = Means(self._runtime, self._proxies, Seals(storage, clock), clock)
         self.plan: Plan | None = None
@@ -56,6 +56,7 @@ class Gateway:
     ) -> None:
         if self.plan is not None:
             self.plan.close()
+        await self._means.close()
         await self._runtime.close()
         if self._stored is not None:
             await self._stored.close()

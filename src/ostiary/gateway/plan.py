@@ -32,6 +32,8 @@ from ostiary.transport.upstream import Upstream, UpstreamLimits
 if TYPE_CHECKING:
     from ostiary.gateway.inbound.authentication import InboundAuth
     from ostiary.gateway.inbound.verification import Verification
+    from ostiary.gateway.upstreams.session import UpstreamSession
+    from ostiary.transport.child_process import Children
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,18 @@ class Means:
         from ostiary.gateway.inbound.verification import Verification  # noqa: PLC0415
 
         return Verification(self.runtime.fetcher, self.clock)
+
+    @cached_property
+    def children(self) -> Children:
+        """The processes of servers that are programs."""
+        from ostiary.transport.child_process import Children  # noqa: PLC0415 - few servers are
+
+        return Children()
+
+    async def close(self) -> None:
+        """Stop what runs."""
+        if "children" in self.__dict__:
+            await self.children.close()
 
 
 def make_plan(settings: GatewaySettings, means: Means) -> Plan:
@@ -126,31 +140,54 @@ class _Planning:
         return replace(self._settings.public_url, path=self._settings.public_url.path + path)
 
     def _server(self, name: str, settings: ServerSettings) -> Server:
-        limits = self._settings.limits
+        session = self._session(name, settings)
+        return Server(
+            name,
+            session,
+            settings.credential.attach(session.url, runtime=self._means.runtime),
+            settings=settings,
+            health=Health(name, self._means.clock),
+            list_budget=ListBudget(self._settings.limits.list_bytes, self._settings.limits.list_items),
+            request_states=RequestStates(name, self._means.seals),
+        )
+
+    def _session(self, name: str, settings: ServerSettings) -> UpstreamSession:
+        if settings.url is None:
+            return self._program(name, settings)
         pool = Upstream(
             name,
             settings.url,
             tls=settings.reach.trust.context if settings.url.scheme == "https" else None,
             private_network=settings.private_network,
             proxies=self._means.proxies,
-            limits=UpstreamLimits(
-                timeout=settings.timeout.total_seconds(),
-                connect_timeout=settings.connect_timeout.total_seconds(),
-                connections=limits.server_connections,
-                caller_connections=limits.caller_connections or max(1, limits.server_connections // 8),
-                waiting_bytes=limits.body_bytes,
-                answer_bytes=limits.answer_bytes,
-                held_bytes=limits.held_answer_bytes,
-            ),
+            limits=self._upstream_limits(settings),
         )
-        return Server(
+        return StreamableHttp(pool)
+
+    def _program(self, name: str, settings: ServerSettings) -> UpstreamSession:
+        from ostiary.gateway.upstreams.stdio.program import Program  # noqa: PLC0415 - few servers are programs
+        from ostiary.gateway.upstreams.stdio.session import Stdio  # noqa: PLC0415 - likewise
+
+        assert settings.program is not None  # noqa: S101 - the settings have one of both
+        program = Program(
             name,
-            StreamableHttp(pool),
-            settings.credential.attach(settings.url, runtime=self._means.runtime),
-            settings=settings,
-            health=Health(name, self._means.clock),
-            list_budget=ListBudget(self._settings.limits.list_bytes, self._settings.limits.list_items),
-            request_states=RequestStates(name, self._means.seals),
+            settings.program,
+            self._means.children,
+            self._upstream_limits(settings),
+            1 if settings.processes == "shared" else self._settings.limits.server_processes,
+        )
+        return Stdio(program, is_shared=settings.processes == "shared")
+
+    def _upstream_limits(self, settings: ServerSettings) -> UpstreamLimits:
+        limits = self._settings.limits
+        return UpstreamLimits(
+            timeout=settings.timeout.total_seconds(),
+            connect_timeout=settings.connect_timeout.total_seconds(),
+            connections=limits.server_connections,
+            caller_connections=limits.caller_connections or max(1, limits.server_connections // 8),
+            waiting_bytes=limits.body_bytes,
+            answer_bytes=limits.answer_bytes,
+            held_bytes=limits.held_answer_bytes,
         )
 
 

@@ -28,6 +28,21 @@ def request_dropped(server: str, method: str) -> None:
     log.warning("server_request_dropped", server=server, method=method)
 
 
+def program_started(server: str) -> None:
+    """A process of a server's command runs."""
+    log.info("server_started", server=server)
+
+
+def program_said(server: str, text: str) -> None:
+    """A line of its standard error; see `transport.child_process`, which bounds and cleans it."""
+    log.info("server_said", server=server, text=text)
+
+
+def program_ended(server: str, why: str) -> None:
+    """It is gone."""
+    log.info("server_ended", server=server, why=why)
+
+
 def crashed(error: Exception) -> None:
     """Something that should not happen did; the log has the traceback, the caller does not."""
     log.error("call_crashed", exception=crash_text(error))

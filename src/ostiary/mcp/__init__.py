@@ -17,5 +17,6 @@ merging            many servers' lists as one
 subscriptions      what one who listens wants to hear
 change_notices     how one who listens is told that something changed
 views              what an endpoint shows of one server
+multiplexed        requests of many callers on one stream, and whose is what comes on it
 events             the events of a stream
 """

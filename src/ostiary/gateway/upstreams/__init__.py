@@ -3,6 +3,7 @@
 server           one of them: the credential it wants, a second try after a 401, how it fares
 session          what carries messages there, in whatever era and over whatever transport
 streamable_http  over streamable HTTP, stateless: MCP 2026-07-28
+stdio            programs of this machine, on their standard input and output
 health           which servers lists leave out for a while
 request_states   what a server wants to hear again, sealed for its caller
 held_lists       so many bytes of lists at once

@@ -1,7 +1,8 @@
 """Whether a server can be reached, as lists see it: one that cannot is left out for a while, and named.
 
-Only what is the server's own counts, whoever calls: that there is no connection, or no HTTP on it. What one
-call or caller brings about (a slow tool, odd parameters, their credential) would else hide it from all.
+Only what is the server's own counts, whoever calls: that there is no connection, or no HTTP on it, or that
+its program does not start. What one call or caller brings about (a slow tool, odd parameters, their
+credential) would else hide it from all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from ostiary.mcp.merging import UnavailableServer
 from ostiary.transport.upstream import CallStep
 
-OWN_STEPS = frozenset({CallStep.RESOLVE, CallStep.CONNECT, CallStep.TLS, CallStep.HTTP})
+OWN_STEPS = frozenset({CallStep.START, CallStep.RESOLVE, CallStep.CONNECT, CallStep.TLS, CallStep.HTTP})
 """Where it fails for everybody alike."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0

@@ -50,13 +50,14 @@ class ChildProcess(asyncio.SubprocessProtocol):
     ) -> None:
         """most_bytes: of a line; held: where large ones get room."""
         self._loop = asyncio.get_running_loop()
-        self._hearer = hearer
+        self.hearer = hearer
+        """Who hears it: another when it becomes another's."""
         self._lines = LineReader(most_bytes)
         self._most_bytes = most_bytes
         self._held = held
         self._room: Room | None = None
         self._loop_share = loop_share
-        self._error = StandardError(hearer.said, prepared.hidden, self._loop.time)
+        self._error = StandardError(self._said, prepared.hidden, self._loop.time)
         self._error_bytes = 0
         self._rest: memoryview | None = None
         self._awaits_room = False
@@ -193,7 +194,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
             return
         for line in lines:
             room, self._room = self._room, None
-            self._hearer.heard(line, room)
+            self.hearer.heard(line, room)
         if self._lines.held > LARGE and self._room is None and not self._why:
             self._awaits_room = True
             self._set_reading()
@@ -214,6 +215,9 @@ class ChildProcess(asyncio.SubprocessProtocol):
             self._error_bytes = 0
             self._pause_error()
 
+    def _said(self, text: str) -> None:
+        self.hearer.said(text)
+
     def _pause_error(self) -> None:
         pipe = cast("asyncio.ReadTransport", self._transport.get_pipe_transport(STDERR))
         pipe.pause_reading()
@@ -230,7 +234,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
             timer.cancel()
         self._error.end()
         self.gone.set_result(None)
-        self._hearer.ended(self._why or self._how_it_ended())
+        self.hearer.ended(self._why or self._how_it_ended())
 
     def _how_it_ended(self) -> str:
         code = self._transport.get_returncode()

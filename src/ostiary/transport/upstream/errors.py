@@ -9,6 +9,7 @@ from enum import StrEnum
 class CallStep(StrEnum):
     """How far a request to a server came."""
 
+    START = "start"
     RESOLVE = "resolve"
     CONNECT = "connect"
     TLS = "tls"
@@ -21,8 +22,8 @@ class CallStep(StrEnum):
 class CallerBusy(Exception):
     """So much of one caller is under way at a server that no more is taken. `str()` may be shown to them."""
 
-    def __init__(self, server: str) -> None:
-        super().__init__(f"server {server}: too many of your calls are under way there; try again later")
+    def __init__(self, server: str, why: str = "too many of your calls are under way there") -> None:
+        super().__init__(f"server {server}: {why}; try again later")
 
 
 class UpstreamFailed(Exception):
