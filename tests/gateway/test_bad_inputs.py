@@ -471,7 +471,7 @@ async def test_a_resource_of_nobody(admitted: Caller) -> None:
 
 async def test_an_unknown_cursor(admitted: Caller) -> None:
     answered = await admitted.ask("tools/list", {"cursor": "7"})
-    assert refusal(answered) == (400, -32602, "this cursor is unknown: the list has one page")
+    assert refusal(answered) == (400, -32602, "this cursor is none of ours: begin again without one")
 
 
 async def test_another_path(admitted: Caller) -> None:

@@ -187,6 +187,8 @@ class LimitSettings(Settings):
     """How many items a server may add to a list of /mcp."""
     merged_list_bytes: Annotated[int, Field(gt=0)] = 8 * 1024 * 1024
     """The longest list of /mcp, of all servers together."""
+    list_page_items: Annotated[int, Field(gt=0)] = 1000
+    """How many items a page of a list of /mcp has. Shorter lists have one page."""
     kept_list_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
     """How much is kept of what servers last said they have, for the time in which they fail. What one caller
     gets with an own credential has an eighth of it at most."""

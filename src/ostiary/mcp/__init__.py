@@ -13,6 +13,7 @@ missing_servers    what a gateway had to leave out of a list
 readable           what of a list is in order
 elicitation        a person is asked to open a page, and then the call goes on
 links              resource URIs inside results
+cursors            where the next page of a merged list begins
 merging            many servers' lists as one
 subscriptions      what one who listens wants to hear
 change_notices     how one who listens is told that something changed
