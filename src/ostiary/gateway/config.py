@@ -198,7 +198,8 @@ class LimitSettings(Settings):
     server_connections: Annotated[int, Field(gt=0)] = 256
     """How many calls may be under way at one server at once; more wait their turn."""
     caller_subscriptions: Annotated[int, Field(gt=0)] = 64
-    """How many streams of change notices (`subscriptions/listen`) one caller may have open on /mcp."""
+    """How many streams of change notices one caller may have open: `subscriptions/listen` on /mcp, and GET by
+    clients of MCP 2025-11-25 and before."""
     caller_connections: Annotated[int, Field(gt=0)] | None = None
     """How many of them may be one caller's: a token's issuer, subject and client; without tokens, an address.
     1,024 more of theirs wait in a queue of their own, of `body_bytes` together; what is beyond is told 503.

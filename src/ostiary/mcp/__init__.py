@@ -4,6 +4,7 @@ errors             JSON-RPC and MCP error codes, each a class
 eras               protocol versions, and the keys of `_meta`
 raw_object         a JSON object's members, raw, each read once
 server_message     one message of a server, read once
+legacy_client      a client of an earlier revision, heard in the words of this one
 messages           one request, read and written without touching its arguments
 headers            what HTTP headers say must be what the body says
 parameter_headers  which arguments a call says in headers too
