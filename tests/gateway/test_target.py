@@ -11,7 +11,6 @@ import pytest
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.listen_route import ChangeFeeds
-from ostiary.gateway.catalog.merged_lists import ListSize
 from ostiary.gateway.catalog.routes import Federation, SingleServer
 from ostiary.gateway.catalog.target import RouteTarget, TargetKind
 from ostiary.gateway.upstreams.server import Server
@@ -40,7 +39,7 @@ FEDERATION = Federation(
     Names({"zoo": "zoo_", "notes": "notes_"}),
     Memory(LAST, 1),
     ChangeFeeds(LAST, most_of_server=1, most_of_caller=1),
-    list_size=ListSize(1000, 1000),
+    list_bytes=1000,
 )
 
 
@@ -71,7 +70,7 @@ def test_a_route_of_the_federation_says_what_it_leads_to(asked: Any, target: Rou
         (message("tools/call", name="zoo_get_animal"), RouteTarget("zoo", TargetKind.TOOL, "zoo_get_animal")),
         (message("resources/read", uri="note://one"), RouteTarget("zoo", TargetKind.RESOURCE, "note://one")),
         (message("tools/list"), RouteTarget("zoo", TargetKind.LIST)),
-        (message("tasks/get", taskId="t"), RouteTarget("zoo", TargetKind.OTHER)),
+        (message("tasks/get", taskId="t"), RouteTarget("zoo", TargetKind.TASK)),
     ],
 )
 def test_a_route_to_a_single_server_leaves_names_as_they_are(asked: Any, target: RouteTarget) -> None:

@@ -18,6 +18,10 @@ LOG_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
 PROGRESS_KEY = "progressToken"
 SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo"
 
+TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
+TASK_METHODS = ("tasks/get", "tasks/update", "tasks/cancel")
+"""Methods that name a task (SEP-2663)."""
+
 UNAVAILABLE_KEY = "dev.ostiary/unavailable"
 """Servers that a list had to leave out: `[{server, step, since, next_try}]`."""
 HIDDEN_KEY = "dev.ostiary/hidden"

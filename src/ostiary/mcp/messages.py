@@ -18,22 +18,23 @@ from ostiary.mcp.eras import (
     LOG_LEVEL_KEY,
     PROGRESS_KEY,
     SUPPORTED_VERSIONS,
+    TASK_METHODS,
+    TASKS_EXTENSION,
     VERSION_KEY,
 )
-from ostiary.mcp.errors import (
-    InvalidParams,
-    InvalidRequest,
-    McpError,
-    NotOneRequest,
-    ParseError,
-    UnsupportedProtocolVersion,
-)
+from ostiary.mcp.errors import InvalidParams, InvalidRequest, McpError, ParseError, UnsupportedProtocolVersion
 from ostiary.mcp.raw_object import Members, Raw, RawObject, read_members, read_string
 from ostiary.mcp.server_message import read_server_message
+from ostiary.mcp.tasks import knows_tasks
 
 Change = tuple[str, bytes]
 """A parameter and its raw JSON."""
-NAME_KEYS: Mapping[str, str] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAME_KEYS: Mapping[str, str] = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    **dict.fromkeys(TASK_METHODS, "taskId"),
+}
 """Method → the parameter that says what is meant, repeated in the `Mcp-Name` header."""
 
 _ID = rb'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4}){0,128}"|-?(?:0|[1-9][0-9]{0,19})'
@@ -45,7 +46,9 @@ _AS_MOST_WRITE_IT = re.compile(
 )
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _EMPTY = b"{}"
+_TASKS_EXTENSION = TASKS_EXTENSION.encode()
 _NO_META = b""
+_TASK_METHODS = frozenset(method.encode() for method in TASK_METHODS)
 _LONGEST_REMEMBERED = 1024
 _META_TYPES = (
     (VERSION_KEY, b'"', "a string"),
@@ -60,10 +63,20 @@ _META_TYPES = (
 class Meta:
     """What a request says of its sender's protocol.
 
-    missing: required keys that are not there; fault: what is of another type than MCP says.
+    missing: required keys that are not there; fault: what is of another type than MCP says;
+    knows_tasks: whether its sender may be answered with a task.
     """
 
-    __slots__ = ("fault", "is_modern", "members", "missing", "raw", "version", "version_header")
+    __slots__ = (
+        "fault",
+        "is_modern",
+        "knows_tasks",
+        "members",
+        "missing",
+        "raw",
+        "version",
+        "version_header",
+    )
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
@@ -78,6 +91,7 @@ class Meta:
         self.version = read_string(version, VERSION_KEY) if version[:1] == b'"' else None
         self.version_header = (self.version or "").encode()
         self.missing = [key for key in (VERSION_KEY, CAPABILITIES_KEY) if key not in self.members]
+        self.knows_tasks = _TASKS_EXTENSION in raw and knows_tasks(self.members)
         self.is_modern = not self.missing and self.fault is None and self.version in SUPPORTED_VERSIONS
 
 
@@ -108,8 +122,10 @@ class Message:
             raise InvalidParams(self.meta.fault)
         missing = self.meta.missing
         if missing:
+            if self.method == b"initialize":
+                raise _unsupported("the handshake of MCP 2025-11-25 and before", self.params)
             raise InvalidParams(f"params._meta has no {' and no '.join(missing)}")
-        raise _unsupported(self.meta.version)
+        raise _unsupported(f"version {self.meta.version}", self.params, self.meta.version)
 
     def written(self, message_id: bytes, change: Change | None) -> bytes:
         """The request with another id and, if any, one parameter in place of the caller's."""
@@ -149,6 +165,11 @@ def read_name(raw: bytes, key: str = "name") -> str:
         raise InvalidParams(error.message) from None
 
 
+def is_about_task(message: Message) -> bool:
+    """Whether it names a task that a call has become."""
+    return message.method in _TASK_METHODS
+
+
 def read_meta(raw: bytes) -> Meta:
     """Read a raw `_meta`. A client sends the same with each request, so it is read once."""
     return _remembered_meta(raw) if len(raw) <= _LONGEST_REMEMBERED else Meta(raw)
@@ -184,12 +205,10 @@ def _wrong_types(members: Members) -> Iterator[str]:
 
 def _read_in_any_form(body: bytes) -> Message:
     if body.lstrip(b" \t\r\n")[:1] == b"[":
-        raise NotOneRequest("a batch is not taken: send one request")
+        raise InvalidRequest("a batch is not taken: send one request")
     top = read_members(body)
     if bytes(top.get("jsonrpc", b"")) != b'"2.0"':
         raise InvalidRequest('this is not JSON-RPC: "jsonrpc": "2.0" is missing')
-    if "method" not in top and ("result" in top or "error" in top):
-        raise NotOneRequest("method must be a string")
     method = read_string(top.get("method"), "method").encode()
     if _IS_METHOD.fullmatch(method) is None:
         raise InvalidRequest("method has characters that no method has")
@@ -228,9 +247,10 @@ def _require_utf8(body: bytes) -> None:
         raise ParseError("the body is not UTF-8") from None
 
 
-def _unsupported(requested: str | None) -> McpError:
+def _unsupported(what: str, params: Members, requested: str | None = None) -> McpError:
+    if requested is None and "protocolVersion" in params:
+        requested = read_string(params["protocolVersion"], "params.protocolVersion")
     spoken = list(SUPPORTED_VERSIONS)
     return UnsupportedProtocolVersion(
-        f"version {requested} is not spoken here: use MCP {spoken[-1]}",
-        data={"supported": spoken, "requested": requested},
+        f"{what} is not spoken here: use MCP {spoken[-1]}", data={"supported": spoken, "requested": requested}
     )

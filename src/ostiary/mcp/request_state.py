@@ -12,7 +12,7 @@ import msgspec
 
 from ostiary.mcp.errors import InvalidParams, InvalidRequest
 from ostiary.mcp.messages import Message
-from ostiary.mcp.raw_object import Raw, RawObject, read_members, read_string, write_object
+from ostiary.mcp.raw_object import Members, Raw, RawObject, read_string, write_object
 
 STATE_KEY = "requestState"
 RESPONSES_KEY = "inputResponses"
@@ -28,9 +28,8 @@ def may_ask(result: Raw) -> bool:
     return INPUT_REQUIRED in bytes(result)
 
 
-def read_state(result: Raw) -> str | None:
+def read_state(members: Members) -> str | None:
     """The state in a result that asks; None in all others. Raises InvalidRequest."""
-    members = read_members(result)
     if bytes(members.get(RESULT_TYPE_KEY, b"")) != INPUT_REQUIRED or STATE_KEY not in members:
         return None
     return read_string(members[STATE_KEY], STATE_KEY)

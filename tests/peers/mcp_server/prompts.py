@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import mcp_types as types
-from tests.peers.mcp_server.tools import Call, embedded, form, image, takes, text
+from tests.peers.mcp_server.call import Call
+from tests.peers.mcp_server.tools import embedded, form, image, takes, text
 
 Messages = list[types.PromptMessage]
 Write = Callable[[Call], Awaitable[Messages]]

@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import mcp_types as types
+from mcp.server.context import HandlerResult
 from mcp.server.lowlevel import Server
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import ListenHandler
 from mcp.shared.exceptions import MCPError
 from tests.peers.mcp_server.announcements import Announcements
+from tests.peers.mcp_server.call import Call, Content, Context, Counts, ToolFailed, Unanswered
 from tests.peers.mcp_server.prompts import PROMPTS
-from tests.peers.mcp_server.tools import PNG, TOOLS, WATCHED, Call, Context, Counts, ToolFailed, Unanswered
+from tests.peers.mcp_server.tasks import EXTENSION, Job, TaskParams, Tasks, UpdateTaskParams, require_tasks
+from tests.peers.mcp_server.tools import PNG, TOOLS, WATCHED
 
 NAME = "fixture"
 Contents = types.TextResourceContents | types.BlobResourceContents
@@ -66,13 +69,13 @@ class FixtureServer:
     def __init__(self, name: str = NAME, *, page: int | None = None) -> None:
         self.announcements = Announcements()
         self.counts = Counts()
+        self._tasks = Tasks()
         self._page = page
         self.sdk: Server[Any] = Server(
             name,
             version="1.0",
             instructions="Everything that a server can do, to try a client with.",
             on_list_tools=self._list_tools,
-            on_call_tool=self._call_tool,
             on_list_prompts=self._list_prompts,
             on_get_prompt=self._get_prompt,
             on_list_resources=self._list_resources,
@@ -87,6 +90,11 @@ class FixtureServer:
         self.sdk.add_request_handler(
             "logging/setLevel", types.SetLevelRequestParams, self.announcements.set_level
         )
+        self.sdk.extensions[EXTENSION] = {}
+        self.sdk.add_request_handler("tools/call", types.CallToolRequestParams, self._call_tool)
+        self.sdk.add_request_handler("tasks/get", TaskParams, self._tasks.get)
+        self.sdk.add_request_handler("tasks/update", UpdateTaskParams, self._tasks.update)
+        self.sdk.add_request_handler("tasks/cancel", TaskParams, self._tasks.cancel)
         self.sdk.add_notification_handler(
             "notifications/initialized", types.NotificationParams, self.announcements.initialized
         )
@@ -100,23 +108,23 @@ class FixtureServer:
         tools, cursor = self._paged([tool.listed for tool in TOOLS.values()], params)
         return types.ListToolsResult(tools=tools, next_cursor=cursor)
 
-    async def _call_tool(
-        self, context: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
-        tool = TOOLS.get(params.name)
+    async def _call_tool(self, context: Context, params: types.CallToolRequestParams) -> HandlerResult:
+        call, tool = self._call(context, params), TOOLS.get(params.name)
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, f"there is no tool {params.name!r}")
         try:
-            content = await tool.work(self._call(context, params))
+            content = await tool.work(call)
+            if isinstance(content, Job):
+                if content.needs_tasks:
+                    require_tasks(call.capabilities)
+                if EXTENSION in (call.capabilities.extensions or {}):
+                    return self._tasks.begin(call, content, shaped)
+                content = await content.work(call)
         except ToolFailed as failed:
-            return types.CallToolResult(
-                content=[types.TextContent(type="text", text=str(failed))], is_error=True
-            )
+            return shaped(str(failed)).model_copy(update={"is_error": True})
         except Unanswered as open_:
             return types.InputRequiredResult(input_requests=dict(open_.questions), request_state=open_.state)
-        if isinstance(content, str):
-            content = [types.TextContent(type="text", text=content)]
-        return types.CallToolResult(content=content)
+        return shaped(content)
 
     async def _list_prompts(
         self, _: Context, params: types.PaginatedRequestParams | None
@@ -184,3 +192,10 @@ class FixtureServer:
         begin = int(params.cursor) if params is not None and params.cursor else 0
         end = begin + self._page
         return list(entries[begin:end]), str(end) if end < len(entries) else None
+
+
+def shaped(content: Content | str) -> types.CallToolResult:
+    """The result with this content."""
+    if isinstance(content, str):
+        content = [types.TextContent(type="text", text=content)]
+    return types.CallToolResult(content=content)

@@ -5,6 +5,7 @@
     questions  what it asks the client, in whichever way the caller's era has
     changes    what it does to the server's lists and resources
     time       calls that take long, that are cancelled, or whose stream is cut
+    tasks      calls that go on after their answer
 
 A tool is a function from a call to content. It asks with `Call.ask`, and never minds the era.
 """
@@ -13,26 +14,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import mcp_types as types
-from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp.shared.message import ServerMessageMetadata
 from mcp.shared.subscriptions import (
     PromptsListChanged,
     ResourcesListChanged,
     ResourceUpdated,
     ToolsListChanged,
 )
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from tests.peers.mcp_server.announcements import Announcements
+from tests.peers.mcp_server.call import Call, Content, ToolFailed
+from tests.peers.mcp_server.tasks import Job, job
 
-Context = ServerRequestContext[Any, Any]
 Schema = dict[str, Any]
-Questions = Mapping[str, types.InputRequest]
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 WAV = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA="
@@ -41,83 +38,7 @@ PAUSE = 0.05
 """Seconds between two reports of a tool."""
 
 
-class ToolFailed(Exception):
-    """The tool's own error: a result with `isError`."""
-
-
-@dataclass(frozen=True)
-class Unanswered(Exception):
-    """Questions that the client has to answer before it calls again."""
-
-    questions: Questions
-    state: str | None
-
-
-@dataclass
-class Counts:
-    """What tools can be asked about afterwards."""
-
-    cancelled: int = 0
-    """Calls that their callers gave up."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a tool, or one request for a prompt."""
-
-    context: Context
-    arguments: Mapping[str, Any]
-    answers: Mapping[str, Any]
-    state: str | None
-    announcements: Announcements
-    counts: Counts = field(default_factory=Counts)
-
-    @property
-    def is_modern(self) -> bool:
-        return self.context.protocol_version in MODERN_PROTOCOL_VERSIONS
-
-    @property
-    def capabilities(self) -> types.ClientCapabilities:
-        return self.context.session.client_capabilities or types.ClientCapabilities()
-
-    async def ask(self, questions: Questions, *, state: str | None = None) -> Mapping[str, Any]:
-        """The client's answers: its requests on our stream before 2026-07-28, and its next call since.
-
-        state: what comes back with the answers. Raises Unanswered, and what the client refuses with.
-        """
-        if not self.is_modern:
-            return {name: await self._request(question) for name, question in questions.items()}
-        if not questions.keys() <= self.answers.keys():
-            raise Unanswered(questions, state)
-        return self.answers
-
-    async def demand(self, question: types.InputRequest) -> Any:
-        """Ask now or never, as tools written before 2026-07-28 do: a modern caller gets an error."""
-        return await self._request(question)
-
-    async def log(self, level: types.LoggingLevel, text: str) -> None:
-        if self.announcements.wants(self.context, level):
-            message = types.LoggingMessageNotificationParams(level=level, data=text)
-            await self.context.session.send_notification(
-                types.LoggingMessageNotification(params=message), self.context.request_id
-            )
-
-    async def _request(self, question: types.InputRequest) -> Any:
-        if isinstance(question, types.CreateMessageRequest) and self.capabilities.sampling is None:
-            raise ToolFailed("this tool asks a model, and the client has none for it (sampling)")
-        if isinstance(question, types.ElicitRequest) and self.capabilities.elicitation is None:
-            raise ToolFailed("this tool asks a person, and the client lets it ask nobody (elicitation)")
-        answered_with = {
-            types.ElicitRequest: types.ElicitResult,
-            types.CreateMessageRequest: types.CreateMessageResult,
-            types.ListRootsRequest: types.ListRootsResult,
-        }[type(question)]
-        related = ServerMessageMetadata(related_request_id=self.context.request_id)
-        return await self.context.session.send_request(question, answered_with, metadata=related)
-
-
-Content = list[types.ContentBlock]
-Work = Callable[[Call], Awaitable[Content | str]]
+Work = Callable[[Call], Awaitable[Content | str | Job]]
 
 
 @dataclass(frozen=True)
@@ -494,3 +415,60 @@ async def reconnection(call: Call) -> str:
         await call.context.close_sse_stream()
     await asyncio.sleep(4 * PAUSE)
     return "the client came back for this"
+
+
+# tasks
+
+
+@tool("greet", "Greets, at once.", takes(name={"type": "string"}))
+async def greet(call: Call) -> str:
+    return f"Hello, {call.arguments['name']}!"
+
+
+@tool("slow_compute", "Takes so many seconds.", takes(seconds={"type": "number"}))
+@job
+async def slow_compute(call: Call) -> str:
+    await asyncio.sleep(call.arguments.get("seconds", 0))
+    return "computed"
+
+
+@tool("failing_job", "Fails after a while, as a task and never at once.")
+async def failing_job(_: Call) -> Job:
+    async def fail(_: Call) -> str:
+        await asyncio.sleep(PAUSE)
+        raise ToolFailed("this job always fails")
+
+    return Job(fail, needs_tasks=True)
+
+
+@tool("protocol_error_job", "Ends with an error of the protocol.")
+@job
+async def protocol_error_job(_: Call) -> str:
+    await asyncio.sleep(PAUSE)
+    raise MCPError(types.INTERNAL_ERROR, "this job breaks")
+
+
+@tool("confirm_delete", "Asks before it deletes.", takes(filename={"type": "string"}))
+@job
+async def confirm_delete(call: Call) -> str:
+    answers = await call.ask({"confirm": form(f"Delete {call.arguments.get('filename')}?", CONFIRMED)})
+    return f"deleted: {sorted(answers)}"
+
+
+@tool("multi_input", "Asks two persons at once.")
+@job
+async def multi_input(call: Call) -> str:
+    answers = await call.ask({"first": form("Who are you?", NAME), "second": form("And you?", NAME)})
+    return f"answered: {sorted(answers)}"
+
+
+@tool("test_tool_with_task", "Asks for a name, then works on.")
+async def question_then_task(call: Call) -> Job:
+    answers = await call.ask({"user_name": form("What is your name?", NAME)})
+    name = (answers["user_name"].content or {}).get("name")
+
+    async def greet(_: Call) -> str:
+        await asyncio.sleep(PAUSE)
+        return f"Hello, {name}!"
+
+    return Job(greet, needs_tasks=True)

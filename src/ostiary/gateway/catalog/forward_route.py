@@ -16,6 +16,7 @@ from ostiary.mcp.elicitation import (
     refused_to_open,
     without_our_answer,
 )
+from ostiary.mcp.headers import NAME_HEADER, encode_value
 from ostiary.mcp.messages import Change, Message, read_name, write_answer
 from ostiary.mcp.request_state import RESPONSES_KEY, STATE_KEY
 from ostiary.transport.inline_http import Answer, StreamedAnswer
@@ -56,6 +57,11 @@ class ForwardRoute:
         if len(answer.body) > LARGE:
             return await translate_large(self.server, answer, message_id, call, self.rename)
         return translate(self.server, answer, message_id, call, self.rename)
+
+
+def name_line(raw_name: bytes | None) -> bytes:
+    """The `Mcp-Name` header for a raw name, with its line break; empty for none."""
+    return b"" if raw_name is None else b"%s: %s\r\n" % (NAME_HEADER, encode_value(read_name(raw_name)))
 
 
 def _asked_to_connect(error: NotConnected, message: Message, server: str) -> Answer:

@@ -9,21 +9,23 @@ from typing import Protocol
 import msgspec
 
 from ostiary.gateway.call import Call
-from ostiary.gateway.catalog.forward_route import ForwardRoute
+from ostiary.gateway.catalog.forward_route import ForwardRoute, name_line
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.listed_names import ListedNames, ListedRoute
 from ostiary.gateway.catalog.listen_route import ChangeFeeds, ListenRoute
-from ostiary.gateway.catalog.merged_lists import ListSize, MergedDiscovery, MergedList
+from ostiary.gateway.catalog.merged_lists import MergedDiscovery, MergedList
 from ostiary.gateway.catalog.target import RouteTarget
+from ostiary.gateway.catalog.task_route import TaskRoute, require_tasks
 from ostiary.gateway.catalog.translate import Rename
 from ostiary.gateway.upstreams.server import Server
+from ostiary.gateway.upstreams.task_ids import no_such_task, server_of_task
 from ostiary.mcp.errors import InvalidParams, MethodNotFound
-from ostiary.mcp.headers import NAME_HEADER, encode_value
 from ostiary.mcp.merging import LIST_KINDS
-from ostiary.mcp.messages import Message, read_name
+from ostiary.mcp.messages import Message, is_about_task, read_name
 from ostiary.mcp.names import NAMED, Names, is_short_form
 from ostiary.mcp.raw_object import read_members, read_string, write_object
 from ostiary.mcp.subscriptions import LISTEN
+from ostiary.mcp.tasks import ID_KEY
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 
 LONGEST_REMEMBERED = 256
@@ -60,24 +62,20 @@ class SingleServer:
 
     def route(self, message: Message) -> Route:
         """To the server."""
-        return ForwardRoute(self._server, _name_line(message.name))
+        if is_about_task(message):
+            return TaskRoute(self._server, _task_id(message))
+        return ForwardRoute(self._server, name_line(message.name))
 
 
 class Federation:
     """`/mcp`: all servers, told apart by what names begin with."""
 
     def __init__(
-        self,
-        servers: Sequence[Server],
-        names: Names,
-        memory: Memory,
-        feeds: ChangeFeeds,
-        *,
-        list_size: ListSize,
+        self, servers: Sequence[Server], names: Names, memory: Memory, feeds: ChangeFeeds, *, list_bytes: int
     ) -> None:
-        """names: as they are here; memory: of what the servers said; list_size: of the merged lists."""
+        """names: as they are here; memory: of what the servers said; list_bytes: the longest merged list."""
         self._feeds = feeds
-        self._list_size = list_size
+        self._list_bytes = list_bytes
         self._memory = memory
         self._names = names
         self._listed = ListedNames(names, memory.last, memory.clock)
@@ -94,13 +92,11 @@ class Federation:
     def route(self, message: Message) -> Route:
         """By the method, then by the name."""
         if message.name is not None:
-            if len(message.name) > LONGEST_REMEMBERED:
-                return self._find(_KINDS[message.method], message.name)
-            return self._routes[message.method](message.name)
+            return self._named(message, message.name)
         method = message.method.decode()
         servers = tuple(self._servers.values())
         if method in LIST_KINDS:
-            return MergedList(servers, LIST_KINDS[method], self._listed, self._memory, self._list_size)
+            return MergedList(servers, LIST_KINDS[method], self._listed, self._memory, self._list_bytes)
         if method == "server/discover":
             return MergedDiscovery(servers, self._memory)
         if message.method == LISTEN:
@@ -108,6 +104,13 @@ class Federation:
         if method == "completion/complete":
             return self._completion(message)
         raise MethodNotFound(f"{method} is not answered here")
+
+    def _named(self, message: Message, raw_name: bytes) -> Route:
+        if is_about_task(message):
+            return self._task(message)
+        if len(raw_name) > LONGEST_REMEMBERED:
+            return self._find(_KINDS[message.method], raw_name)
+        return self._routes[message.method](raw_name)
 
     def _find(self, kind: str, raw_name: bytes) -> Route:
         key = "uri" if kind == "resources" else "name"
@@ -121,7 +124,15 @@ class Federation:
 
     def _forward(self, server: Server, key: str, own: str) -> ForwardRoute:
         raw = msgspec.json.encode(own)
-        return ForwardRoute(server, _name_line(raw), (key, raw), self._renames.get(server.name), own)
+        return ForwardRoute(server, name_line(raw), (key, raw), self._renames.get(server.name), own)
+
+    def _task(self, message: Message) -> TaskRoute:
+        here = _task_id(message)
+        server = self._servers.get(server_of_task(here))
+        if server is None:
+            require_tasks(message)
+            raise no_such_task()
+        return TaskRoute(server, here, self._renames.get(server.name))
 
     def _completion(self, message: Message) -> ForwardRoute:
         if "ref" not in message.params:
@@ -137,6 +148,5 @@ class Federation:
         return ForwardRoute(self._servers[server], change=("ref", own_reference), meant=own)
 
 
-def _name_line(raw_name: bytes | None) -> bytes:
-    """The `Mcp-Name` header for a raw name, with its line break; empty for none."""
-    return b"" if raw_name is None else b"%s: %s\r\n" % (NAME_HEADER, encode_value(read_name(raw_name)))
+def _task_id(message: Message) -> str:
+    return read_name(message.name or b"", ID_KEY)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from ostiary.mcp.eras import TASK_METHODS
+
 
 class TargetKind(StrEnum):
     """One word each."""
@@ -13,6 +15,7 @@ class TargetKind(StrEnum):
     TOOL = "tool"
     RESOURCE = "resource"
     PROMPT = "prompt"
+    TASK = "task"
     COMPLETION = "completion"
     LIST = "list"
     DISCOVERY = "discovery"
@@ -23,6 +26,7 @@ KIND_OF_METHOD: Mapping[bytes, TargetKind] = {
     b"tools/call": TargetKind.TOOL,
     b"resources/read": TargetKind.RESOURCE,
     b"prompts/get": TargetKind.PROMPT,
+    **{method.encode(): TargetKind.TASK for method in TASK_METHODS},
     b"completion/complete": TargetKind.COMPLETION,
     b"tools/list": TargetKind.LIST,
     b"resources/list": TargetKind.LIST,

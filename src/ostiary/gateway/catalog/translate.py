@@ -19,10 +19,11 @@ from ostiary.inline_coroutines import as_future, next_turn
 from ostiary.mcp.errors import McpError
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong, write_event
 from ostiary.mcp.links import LinkSplice, may_have_links, rename_links
-from ostiary.mcp.messages import read_answer, write_answer
-from ostiary.mcp.raw_object import Raw, read_string
+from ostiary.mcp.messages import is_about_task, read_answer, write_answer
+from ostiary.mcp.raw_object import Raw, read_members, read_string
 from ostiary.mcp.request_state import INPUT_REQUIRED, may_ask, read_state, with_state
 from ostiary.mcp.server_message import ServerMessage, read_server_message
+from ostiary.mcp.tasks import became_task, read_task_id, with_task_id
 from ostiary.transport.content_coding import compression, refusal
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 from ostiary.transport.moved import REDIRECTS, moved
@@ -56,7 +57,7 @@ def translate(
         events = _events(server, answer.stream, message_id, call, rename)
         return StreamedAnswer(200, events, STREAM_HEADERS, answer.stream.close)
     kind, value = _read_whole(server, answer, message_id)
-    if INPUT_REQUIRED in answer.body and kind == "result":
+    if kind == "result" and (INPUT_REQUIRED in answer.body or call.message.meta.knows_tasks):
         value = _sealed(server, call, value)
     if rename is not None and kind == "result" and may_have_links(answer.body):
         value = _renamed(server, value, rename)
@@ -71,7 +72,7 @@ async def translate_large(
         kind, value = _read_whole(server, answer, message_id)
         answer.body = b""  # `value` has what is left of it
         await next_turn()
-        if kind == "result" and may_ask(value):
+        if kind == "result" and (may_ask(value) or call.message.meta.knows_tasks):
             value = _sealed(server, call, value)
         if rename is not None and kind == "result":
             value = await _renamed_in_pieces(server, bytes(value), rename)
@@ -167,7 +168,7 @@ async def _event(
         kind, value = message.answer_to(message_id)
     except McpError as error:
         raise _bad(server, error.message) from None
-    if INPUT_REQUIRED in data and kind == "result":
+    if kind == "result" and (INPUT_REQUIRED in data or call.message.meta.knows_tasks):
         value = _sealed(server, call, value)
     if rename is not None and kind == "result":
         if len(data) > LARGE:
@@ -186,12 +187,16 @@ def _notification(server: Server, message: ServerMessage, message_id: bytes, cal
 
 
 def _sealed(server: Server, call: Call, value: Raw) -> Raw:
-    """The result with what the server wants to hear again sealed for this caller."""
+    """The result with what the server wants to hear again, or calls a task, sealed for this caller."""
     try:
-        state = read_state(value)
+        members = read_members(value)
+        state = read_state(members)
+        task = read_task_id(members) if became_task(members) or is_about_task(call.message) else None
     except McpError as error:
         raise _bad(server, error.message) from None
-    return value if state is None else with_state(value, server.request_states.seal(call, state))
+    if state is not None:
+        return with_state(value, server.request_states.seal(call, state))
+    return value if task is None else with_task_id(value, server.task_ids.here(call, task))
 
 
 def _renamed(server: Server, value: Raw, rename: Rename) -> Raw:

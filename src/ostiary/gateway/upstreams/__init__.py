@@ -6,6 +6,7 @@ streamable_http  over streamable HTTP, stateless: MCP 2026-07-28
 stdio            programs of this machine, on their standard input and output
 health           which servers lists leave out for a while
 request_states   what a server wants to hear again, sealed for its caller
+task_ids         what the tasks of one server are called here
 held_lists       so many bytes of lists at once
 large_answers    long answers, one at a time
 legacy           servers of MCP 2025-11-25 and before

@@ -33,11 +33,13 @@ from ostiary.gateway.errors import (
     ServerUnavailable,
     TryLater,
 )
+from ostiary.gateway.seals import Seals
 from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.held_lists import HeldLists
 from ostiary.gateway.upstreams.large_answers import OneAtATime
 from ostiary.gateway.upstreams.request_states import RequestStates
 from ostiary.gateway.upstreams.session import OutgoingMessage, UpstreamSession
+from ostiary.gateway.upstreams.task_ids import TaskIds
 from ostiary.inline_coroutines import hopping
 from ostiary.mcp.headers import PARAMETER_HEADERS
 from ostiary.mcp.merging import ListBudget
@@ -67,7 +69,7 @@ class Server:
         settings: ServerSettings,
         health: Health,
         list_budget: ListBudget,
-        request_states: RequestStates,
+        seals: Seals,
     ) -> None:
         self.name = name
         self.session = session
@@ -77,7 +79,8 @@ class Server:
         self._is_per_caller = acts_for_callers(settings.credential)
         self.health = health
         self.large_answers = OneAtATime()
-        self.request_states = request_states
+        self.request_states = RequestStates(name, seals)
+        self.task_ids = TaskIds(name, seals)
         self.lists = HeldLists(name, list_budget)
         self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in settings.forward_headers))
         self._passed_over = NEVER_CARRIED.difference(self._carried)

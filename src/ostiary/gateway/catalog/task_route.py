@@ -1,0 +1,46 @@
+"""Ask for a task, tell it something, or end it: at the server whose it is, under its own id there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from ostiary.gateway.call import Call
+from ostiary.gateway.catalog.forward_route import ForwardRoute, name_line
+from ostiary.gateway.catalog.target import RouteTarget, target_of
+from ostiary.gateway.catalog.translate import Rename
+from ostiary.gateway.upstreams.server import Server
+from ostiary.mcp.eras import TASKS_EXTENSION
+from ostiary.mcp.errors import MissingCapability
+from ostiary.mcp.messages import Message
+from ostiary.mcp.tasks import ID_KEY
+from ostiary.transport.inline_http import Answer, StreamedAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRoute:
+    """A route to one server. here: the task's id, as the caller has it; rename: as in ForwardRoute."""
+
+    server: Server
+    here: str
+    rename: Rename | None = None
+
+    def target(self, message: Message) -> RouteTarget:
+        """The server; which task it is stays between it and the caller."""
+        return target_of(self.server.name, message.method, None)
+
+    async def follow(self, call: Call) -> Answer | StreamedAnswer:
+        """The caller's answer. Raises McpError."""
+        require_tasks(call.message)
+        raw = msgspec.json.encode(self.server.task_ids.own(call, self.here))
+        return await ForwardRoute(self.server, name_line(raw), (ID_KEY, raw), self.rename).follow(call)
+
+
+def require_tasks(message: Message) -> None:
+    """Raise MissingCapability unless the caller knows tasks."""
+    if not message.meta.knows_tasks:
+        raise MissingCapability(
+            f"declare the extension {TASKS_EXTENSION} in params._meta to speak of tasks",
+            data={"requiredCapabilities": {"extensions": {TASKS_EXTENSION: {}}}},
+        )
