@@ -7,6 +7,8 @@ LOCKED := install --quiet --no-compile --require-hashes --requirement
 LOCK = UV_CUSTOM_COMPILE_COMMAND='make lock' $(TOOLS)/uv pip compile --quiet --universal --generate-hashes \
   --python-version 3.11 $(UPGRADE)
 UPGRADE ?=
+# Tests start hundreds of programs, of which each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 BESIDE := --numprocesses=auto --dist=loadfile --no-loadscope-reorder --durations=20 \
   --ignore=tests/benchmarks --ignore=tests/soak
 

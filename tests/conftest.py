@@ -10,14 +10,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import pytest
 from tests.clock import Clock
+from tests.peers import keycloak
+from tests.peers.identity_provider import IdentityProvider
+from tests.peers.oidc_provider import idp as oidc_provider
 from tests.peers.postgresql import PostgreSql, running_postgresql
 from tests.peers.unavailable import FAST
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.database import Database
@@ -55,6 +61,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """One a core: with more, a busy machine is found at fault, and not what is tested."""
     return os.cpu_count() or 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    return Together(config, log)
+
+
+class Together(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """In one process: the tests of a file, and all that use Keycloak, which takes half a minute to start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "keycloak" if nodeid.endswith("keycloak]") else nodeid.partition("::")[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -217,3 +235,24 @@ def postgresql() -> Iterator[PostgreSql]:
     """A throw-away PostgreSQL."""
     with running_postgresql() as server:
         yield server
+
+
+RunningIdp = Callable[..., AbstractAsyncContextManager[IdentityProvider]]
+IDPS = ("oidc-provider", "keycloak")
+"""The real identity providers, for `running_idp`."""
+
+
+@pytest.fixture(scope="session")
+def running_keycloak() -> Iterator[keycloak.Keycloak]:
+    """One for all tests."""
+    with keycloak.running_keycloak() as running:
+        yield running
+
+
+@pytest.fixture
+def running_idp(request: pytest.FixtureRequest) -> RunningIdp:
+    """Runs one of IDPS, for a client with these redirect URIs."""
+    if request.param == "oidc-provider":
+        return oidc_provider.running_idp
+    running: keycloak.Keycloak = request.getfixturevalue("running_keycloak")
+    return running.running_idp

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from tests.loopback import TRUSTING_NOBODY
 
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
+from ostiary.cloudrun.emulator.keys import EmulatorKey
 from ostiary.settings import Listen
 from ostiary.transport.limits import Limits
 from ostiary.transport.serving import address_of, bind, serving
@@ -103,6 +105,27 @@ def settings(tmp_path: Path) -> dict[str, Any]:
             "stranger": {},
         },
     }
+
+
+@pytest.fixture(scope="session")
+def keys_of_the_run() -> list[EmulatorKey]:
+    """Those that tests before have made."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _keys_are_made_once(keys_of_the_run: list[EmulatorKey], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's first key is that of the test before, and so on: to make one takes longer than all the rest."""
+    numbers = count()
+
+    def key() -> EmulatorKey:
+        number = next(numbers)
+        if number == len(keys_of_the_run):
+            keys_of_the_run.append(EmulatorKey())
+        return keys_of_the_run[number]
+
+    for module in ("emulator", "service_accounts"):
+        monkeypatch.setattr(f"ostiary.cloudrun.emulator.{module}.EmulatorKey", key)
 
 
 @pytest.fixture

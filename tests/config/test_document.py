@@ -57,7 +57,7 @@ def test_words_that_older_yaml_read_otherwise_are_text() -> None:
         (b"a: 1\n? [b]\n: 2", 2, "a setting's name is plain text"),
         (b"a: !!python/name:os x", 1, "the tag tag:yaml.org,2002:python/name:os means nothing here"),
         (b"a: &a [*a]", 1, "its values are nested too deeply"),
-        (b"a: " + b"[" * 5000 + b"]" * 5000, None, "its values are nested too deeply"),
+        (b"a: " + b"[" * 1000 + b"]" * 1000, None, "its values are nested too deeply"),
         (BILLION_LAUGHS.encode(), 1, "its aliases unfold to more than 50000 values"),
         (b"a" * (MAX_BYTES + 1), None, "it is longer than 1048576 bytes"),
     ],

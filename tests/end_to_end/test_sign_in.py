@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,27 +18,20 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page
 from ruamel.yaml import YAML
+from tests.conftest import RunningIdp
 from tests.end_to_end.conftest import listening
-from tests.peers import keycloak
 from tests.peers.browser import browser
 from tests.peers.certificates import CertificateAuthority
 from tests.peers.client_metadata import published_client
 from tests.peers.identity_provider import IdentityProvider
 from tests.peers.mcp_clients.client import McpClient, age, free_port
 from tests.peers.mcp_clients.clients import CLIENTS
-from tests.peers.oidc_provider import idp as oidc_provider
 from tests.peers.process import serving_program
 
 from ostiary.zoo.server import zoo_app
 
 START_SECONDS = 30
 PENGUINS = ["Chilly", "Noot", "Pingu", "Pip", "Skipper", "Waddles"]
-
-RunningIdp = Callable[..., AbstractAsyncContextManager[IdentityProvider]]
-PROVIDERS: dict[str, RunningIdp] = {
-    "oidc-provider": oidc_provider.running_idp,
-    "keycloak": keycloak.running_idp,
-}
 
 
 @dataclass
@@ -161,13 +153,17 @@ async def installed(
 
 
 @pytest.mark.parametrize(
-    ("known_by", "provider"), [("document", "oidc-provider"), ("registration", "keycloak")]
+    ("known_by", "running_idp"),
+    [("document", "oidc-provider"), ("registration", "keycloak")],
+    indirect=["running_idp"],
 )
-async def test_a_person_signs_in_once_with_each_client(known_by: str, provider: str, tmp_path: Path) -> None:
+async def test_a_person_signs_in_once_with_each_client(
+    known_by: str, running_idp: RunningIdp, tmp_path: Path
+) -> None:
     house, authority = House(tmp_path), CertificateAuthority(tmp_path)
     async with AsyncExitStack() as stack:
         zoo = await stack.enter_async_context(listening(zoo_app()))
-        idp = await stack.enter_async_context(PROVIDERS[provider]([f"{house.issuer}/oauth/callback/corp"]))
+        idp = await stack.enter_async_context(running_idp([f"{house.issuer}/oauth/callback/corp"]))
         chromium = await stack.enter_async_context(browser())
         house.configure(idp, zoo, authority)
         publisher = authority if known_by == "document" else None

@@ -427,26 +427,13 @@ async def test_capabilities_that_are_no_object_are_refused_before_anything_is_se
     assert (answered.json()["id"], server.seen) == ("seven", [])
 
 
-async def test_a_client_of_the_legacy_era(admitted: Caller) -> None:
-    params = {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "c", "version": "1"},
-    }
-    body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
-    answered = await admitted.post(json.dumps(body).encode())
-    assert (answered.status_code, answered.json()) == (
-        400,
-        {
-            "jsonrpc": "2.0",
-            "id": 0,
-            "error": {
-                "code": -32022,
-                "message": "the handshake of MCP 2025-11-25 and before is not spoken here: "
-                "use MCP 2026-07-28",
-                "data": {"supported": ["2026-07-28"], "requested": "2025-11-25"},
-            },
-        },
+async def test_a_handshake_of_the_legacy_era_with_a_modern_version_goes_nowhere(admitted: Caller) -> None:
+    body = json.dumps(BODY).replace("tools/call", "initialize").encode()
+    headers = USUAL | {"mcp-method": "initialize"}
+    assert refusal(await admitted.post(body, list(headers.items()))) == (
+        404,
+        -32601,
+        "initialize is not answered here",
     )
 
 
@@ -471,7 +458,7 @@ async def test_a_resource_of_nobody(admitted: Caller) -> None:
 
 async def test_an_unknown_cursor(admitted: Caller) -> None:
     answered = await admitted.ask("tools/list", {"cursor": "7"})
-    assert refusal(answered) == (400, -32602, "this cursor is unknown: the list has one page")
+    assert refusal(answered) == (400, -32602, "this cursor is none of ours: begin again without one")
 
 
 async def test_another_path(admitted: Caller) -> None:

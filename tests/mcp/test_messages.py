@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from ostiary.mcp.eras import VERSION_KEY
-from ostiary.mcp.errors import InvalidParams, InvalidRequest, McpError, ParseError, UnsupportedProtocolVersion
+from ostiary.mcp.errors import (
+    InvalidParams,
+    InvalidRequest,
+    McpError,
+    NotOneRequest,
+    ParseError,
+    UnsupportedProtocolVersion,
+)
 from ostiary.mcp.messages import Message, read_answer, read_message, write_answer
 
 META = (
@@ -105,14 +112,12 @@ def test_a_notification_has_no_id() -> None:
 
 @pytest.mark.parametrize("body", [b"[]", b" \r\n[%s]" % CALL, b"[%s,%s]" % (CALL, CALL)])
 def test_a_batch_is_refused(body: bytes) -> None:
-    assert refusal(body) == (InvalidRequest, -32600, "a batch is not taken: send one request")
+    assert refusal(body) == (NotOneRequest, -32600, "a batch is not taken: send one request")
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b'{"jsonrpc":"2.0","id":1,"result":{}}', "method must be a string"),
-        (b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}', "method must be a string"),
         (b'{"jsonrpc":"2.0","id":1,"method":7}', "method must be a string"),
         (b'{"jsonrpc":"2.0","id":1,"method":null,"params":{}}', "method must be a string"),
         (b'{"id":1,"method":"ping"}', 'this is not JSON-RPC: "jsonrpc": "2.0" is missing'),
@@ -132,6 +137,14 @@ def test_a_batch_is_refused(body: bytes) -> None:
 )
 def test_what_is_no_request_is_refused(body: bytes, message: str) -> None:
     assert refusal(body) == (InvalidRequest, -32600, message)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"jsonrpc":"2.0","id":1,"result":{}}', b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}'],
+)
+def test_an_answer_is_no_request(body: bytes) -> None:
+    assert refusal(body) == (NotOneRequest, -32600, "method must be a string")
 
 
 @pytest.mark.parametrize(
@@ -256,16 +269,6 @@ def test_another_version_is_answered_with_those_that_are_spoken() -> None:
             "data": {"supported": ["2026-07-28"], "requested": "2031-01-01"},
         },
     }
-
-
-def test_a_handshake_is_answered_with_the_versions_that_are_spoken() -> None:
-    body = b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}'
-    with pytest.raises(UnsupportedProtocolVersion) as refused:
-        read_message(body).require_modern()
-    assert refused.value.data == {"supported": ["2026-07-28"], "requested": "2025-11-25"}
-    assert str(refused.value) == (
-        "the handshake of MCP 2025-11-25 and before is not spoken here: use MCP 2026-07-28"
-    )
 
 
 def test_a_written_call_has_another_id_and_the_same_arguments_to_the_byte() -> None:

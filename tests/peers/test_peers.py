@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,7 +20,7 @@ from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
 from playwright.async_api import Error as BrowserError
-from tests.peers import keycloak
+from tests.conftest import IDPS, RunningIdp
 from tests.peers.browser import browser
 from tests.peers.certificates import CertificateAuthority
 from tests.peers.client_metadata import published_client
@@ -32,9 +32,6 @@ from tests.peers.oidc_provider import idp as oidc_provider
 
 from ostiary.settings import Listen
 from ostiary.transport.serving import address_of, bind, serving
-
-RunningIdp = Callable[..., AbstractAsyncContextManager[IdentityProvider]]
-IDPS: dict[str, RunningIdp] = {"oidc-provider": oidc_provider.running_idp, "keycloak": keycloak.running_idp}
 
 
 class Flow:
@@ -92,11 +89,11 @@ class Flow:
             return answer.status, await answer.json()
 
 
-@pytest.mark.parametrize("name", IDPS)
-async def test_people_sign_in_at_an_identity_provider(name: str) -> None:
+@pytest.mark.parametrize("running_idp", IDPS, indirect=True)
+async def test_people_sign_in_at_an_identity_provider(running_idp: RunningIdp) -> None:
     async with (
         listening(0) as (redirect_uri, answers),
-        IDPS[name]([redirect_uri], lifetime=60) as idp,
+        running_idp([redirect_uri], lifetime=60) as idp,
         browser() as chromium,
         aiohttp.ClientSession(trust_env=False) as http,
     ):

@@ -6,6 +6,7 @@ From the listener down, a floor a line; a room knows those below it alone:
     plan                  what is made of the settings: doors, documents, servers
     endpoint              one door: a call from its bytes to its answer, as seven lines
     metadata_application  what browsers and OAuth clients read: metadata, and plain refusals
+    sessions              clients of MCP 2025-11-25 and before, and what they say as modern calls
     inbound               callers: whose call it is, and what it says
     catalog               names, lists, and where a call goes
     upstreams             the servers: credentials, connections, health

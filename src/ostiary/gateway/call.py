@@ -38,8 +38,13 @@ class Call:
     @property
     def account(self) -> Hashable:
         """On whose account it is: its caller's, or without tokens that of the network it came from."""
-        return network_of(self.request.peer) if self.principal is None else self.principal.identity
+        return account_of(self.principal, self.request)
 
     def about(self, message: Message) -> Call:
         """Another message on the same caller's behalf."""
         return Call(message, self.principal, self.request, self.session)
+
+
+def account_of(principal: Principal | None, request: Request) -> Hashable:
+    """On whose account a request is: as of a call."""
+    return network_of(request.peer) if principal is None else principal.identity

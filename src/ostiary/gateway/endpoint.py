@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ostiary.gateway import record
 from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.routes import Routes
-from ostiary.gateway.error_response import error_response
-from ostiary.gateway.inbound.receive import receive, require_one_meaning, require_origin
-from ostiary.mcp.errors import InternalError, McpError
+from ostiary.gateway.error_response import JSON, error_response
+from ostiary.gateway.inbound.receive import receive, require_origin
+from ostiary.gateway.sessions.legacy_door import LegacyDoor, accepted, is_of_session
+from ostiary.mcp.errors import InternalError, McpError, NotOneRequest
+from ostiary.mcp.headers import require_agreement
 from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
 
 if TYPE_CHECKING:
     from ostiary.gateway.inbound.authentication import InboundAuth
+    from ostiary.identity.principal import Principal
+
+OfSession = Callable[["Principal | None", Request], Answer | StreamedAnswer]
+ONLY_POST = b'{"error":"method_not_allowed","error_description":"MCP requests are POST requests"}'
 
 
 class Endpoint:
-    """Answers the POST requests of one path. Raises nothing."""
+    """Answers the requests of one path: POST by a call, GET and DELETE of legacy sessions. Raises nothing."""
 
-    def __init__(self, auth: InboundAuth | None, routes: Routes, allowed_origins: frozenset[bytes]) -> None:
-        """auth: None lets everybody in, as nobody."""
+    def __init__(
+        self,
+        auth: InboundAuth | None,
+        routes: Routes,
+        legacy: LegacyDoor,
+        allowed_origins: frozenset[bytes],
+    ) -> None:
+        """auth: None lets everybody in, as nobody; legacy: for clients of earlier revisions."""
         self._auth = auth
         self._routes = routes
+        self._legacy = legacy
         self._allowed_origins = allowed_origins
 
     async def __call__(self, request: Request) -> Answer | StreamedAnswer:
@@ -35,33 +49,66 @@ class Endpoint:
             if self._auth is not None:
                 principal = self._auth.cached_principal(request) or await self._auth.admit(request)
                 request.caller = principal
-            message = receive(request, request.body or await request.whole())
-            message_id = message.id
-            if message_id is None:
-                answer = _accepted()
+            body = request.body or await request.whole()
+            try:
+                message = receive(request, body)
+            except NotOneRequest as error:
+                answer = await self._legacy.post_others(body, error, principal, request)
             else:
-                require_one_meaning(message, request)
-                route = self._routes.route(message)
-                answer = await route.follow(Call(message, principal, request))
+                message_id = message.id
+                if not message.meta.is_modern:
+                    answer = await self._legacy.post(message, principal, request)
+                elif message_id is None:
+                    answer = accepted()  # modern MCP has none that a caller must send over HTTP
+                else:
+                    require_agreement(message, request.headers, request.repeated)
+                    route = self._routes.route(message)
+                    answer = await route.follow(Call(message, principal, request))
         except McpError as error:
             answer = error_response(error, message_id)
         except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not to the caller
-            record.crashed(error)
-            answer = error_response(
-                InternalError("something broke in the gateway; its log says what"), message_id
-            )
+            answer = _crashed(error, message_id)
+        if request.headers.get(b"origin") in self._allowed_origins:
+            _let_its_page_read(request, answer)
+        return answer
+
+    async def listen(self, request: Request) -> Answer | StreamedAnswer:
+        """A legacy client wants to hear what it does not ask for."""
+        return await self._of_session(request, self._legacy.listen)
+
+    async def end(self, request: Request) -> Answer | StreamedAnswer:
+        """A legacy client is done with its session."""
+        return await self._of_session(request, self._legacy.end)
+
+    async def _of_session(self, request: Request, answered: OfSession) -> Answer | StreamedAnswer:
+        answer: Answer | StreamedAnswer
+        try:
+            if b"origin" in request.headers:
+                require_origin(request, self._allowed_origins)
+            if is_of_session(request):
+                principal = None
+                if self._auth is not None:
+                    principal = self._auth.cached_principal(request) or await self._auth.admit(request)
+                    request.caller = principal
+                answer = answered(principal, request)
+            else:
+                answer = Answer(405, ONLY_POST, JSON + b"allow: POST\r\n")
+        except McpError as error:
+            answer = error_response(error, None)
+        except Exception as error:  # noqa: BLE001 - as above
+            answer = _crashed(error, None)
         if request.headers.get(b"origin") in self._allowed_origins:
             _let_its_page_read(request, answer)
         return answer
 
 
-def _accepted() -> Answer:
-    """A notification is taken and dropped: modern MCP has none that a caller must send over HTTP."""
-    return Answer(202, b"", b"")
+def _crashed(error: Exception, message_id: bytes | None) -> Answer:
+    record.crashed(error)
+    return error_response(InternalError("something broke in the gateway; its log says what"), message_id)
 
 
 def _let_its_page_read(request: Request, answer: Answer | StreamedAnswer) -> None:
-    """Let a page of an allowed origin see the answer and its challenge (CORS)."""
+    """Let a page of an allowed origin see the answer, its challenge and its session (CORS)."""
     origin = request.headers[b"origin"]
     answer.headers += b"access-control-allow-origin: %s\r\nvary: origin\r\n" % origin
-    answer.headers += b"access-control-expose-headers: www-authenticate\r\n"
+    answer.headers += b"access-control-expose-headers: www-authenticate, mcp-session-id\r\n"

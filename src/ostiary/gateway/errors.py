@@ -13,12 +13,15 @@ GatewayError
 ├── CredentialRefused -32014 502   the server refused the credential: never the caller's own 401
 ├── TryLater -32015          503   not now
 │   └── CredentialAway             whoever gives the server's credential is away
-└── NotConnected -32016      403   the caller has to connect an account
+├── NotConnected -32016      403   the caller has to connect an account
+└── Unanswered -32017        200   the client did not say what the server wanted to know
+McpError
+└── SessionUnknown -32600    404   no such session of this caller
 """
 
 from __future__ import annotations
 
-from ostiary.mcp.errors import McpError
+from ostiary.mcp.errors import InvalidRequest, McpError
 
 
 class GatewayError(McpError):
@@ -114,3 +117,18 @@ class NotConnected(GatewayError):
         super().__init__(message, data={"idp": idp, "connect_url": connect_url})
         self.idp = idp
         self.connect_url = connect_url
+
+
+class Unanswered(GatewayError):
+    """The client did not say what the server wanted to know: in time, or at all."""
+
+    code, status = -32017, 200
+
+
+class SessionUnknown(InvalidRequest):
+    """No session of this caller has this id here. A client begins a new one (MCP 2025-11-25, transports)."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("no session of yours has this Mcp-Session-Id, or it is over: initialize again")

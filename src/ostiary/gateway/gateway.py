@@ -13,6 +13,7 @@ from ostiary.gateway.config import LISTEN, GatewaySettings
 from ostiary.gateway.metadata_application import metadata_application
 from ostiary.gateway.plan import Means, Plan, make_plan
 from ostiary.gateway.seals import Seals
+from ostiary.gateway.sessions.live_sessions import LiveSessions
 from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies, proxies_of
 
@@ -42,7 +43,13 @@ class Gateway:
         self._stored = None if storage is None else _stored_tokens(storage, clock)
         servers = {server.url: server.reach for server in settings.servers.values() if server.url}
         self._runtime = Runtime(clock=clock, shared=self._stored, proxies=self._proxies, servers=servers)
-        self._means = Means(self._runtime, self._proxies, Seals(storage, clock), clock)
+        self._means = Means(
+            self._runtime,
+            self._proxies,
+            Seals(storage, clock),
+            LiveSessions(settings.limits.caller_subscriptions),
+            clock,
+        )
         self.plan: Plan | None = None
 
     async def __aenter__(self) -> Self:

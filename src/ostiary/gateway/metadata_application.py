@@ -44,7 +44,12 @@ def metadata_application(
             *(Route(path, only_post, methods=["GET", "PUT", "DELETE", "PATCH"]) for path in endpoints),
         ],
         middleware=[
-            Middleware(CORSMiddleware, allow_origins=origins, allow_methods=["POST"], allow_headers=["*"])
+            Middleware(
+                CORSMiddleware,
+                allow_origins=origins,
+                allow_methods=["POST", "GET", "DELETE"],
+                allow_headers=["*"],
+            )
         ],
         exception_handlers={404: _not_found},
     )

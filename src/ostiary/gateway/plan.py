@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.catalog.endpoints import FEDERATED, Endpoints, make_endpoints
+from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
 from ostiary.gateway.endpoint import Endpoint
 from ostiary.gateway.seals import Seals
+from ostiary.gateway.sessions.legacy_door import LegacyDoor
+from ostiary.gateway.sessions.live_sessions import LiveSessions
+from ostiary.gateway.sessions.session_ids import SessionIds
 from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
@@ -60,6 +64,7 @@ class Means:
     runtime: Runtime
     proxies: Proxies
     seals: Seals
+    sessions: LiveSessions
     clock: Callable[[], float]
 
     @cached_property
@@ -95,13 +100,12 @@ class _Planning:
     def plan(self) -> Plan:
         servers = {name: self._server(name, server) for name, server in self._settings.servers.items()}
         endpoints = make_endpoints(self._settings, servers, self._means.clock)
-        origins = frozenset(origin.encode() for origin in self._settings.origins)
+        doors = {path.encode(): self._endpoint(path, routes) for path, routes in endpoints.routes.items()}
         return Plan(
             doors={
-                b"POST": {
-                    path.encode(): Endpoint(self._auth(path), routes, origins)
-                    for path, routes in endpoints.routes.items()
-                }
+                b"POST": doors,
+                b"GET": {path: endpoint.listen for path, endpoint in doors.items()},
+                b"DELETE": {path: endpoint.end for path, endpoint in doors.items()},
             },
             documents={
                 metadata_path(self._resource(path)): self._metadata(path) for path in endpoints.routes
@@ -110,6 +114,12 @@ class _Planning:
             endpoints=endpoints,
             limits=listener_limits(self._settings.limits),
         )
+
+    def _endpoint(self, path: str, routes: Routes) -> Endpoint:
+        ids = SessionIds(path, self._means.seals)
+        legacy = LegacyDoor(routes, ids, self._means.sessions, self._means.clock)
+        origins = frozenset(origin.encode() for origin in self._settings.origins)
+        return Endpoint(self._auth(path), routes, legacy, origins)
 
     def _auth(self, path: str) -> InboundAuth | None:
         if not self._settings.inbound:

@@ -4,6 +4,7 @@ errors             JSON-RPC and MCP error codes, each a class
 eras               protocol versions, and the keys of `_meta`
 raw_object         a JSON object's members, raw, each read once
 server_message     one message of a server, read once
+legacy_client      a client of an earlier revision, heard in the words of this one
 messages           one request, read and written without touching its arguments
 headers            what HTTP headers say must be what the body says
 parameter_headers  which arguments a call says in headers too
@@ -14,6 +15,7 @@ missing_servers    what a gateway had to leave out of a list
 readable           what of a list is in order
 elicitation        a person is asked to open a page, and then the call goes on
 links              resource URIs inside results
+cursors            where the next page of a merged list begins
 merging            many servers' lists as one
 subscriptions      what one who listens wants to hear
 change_notices     how one who listens is told that something changed

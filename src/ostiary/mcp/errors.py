@@ -2,6 +2,7 @@
 
 McpError
 ├── ParseError -32700 · InvalidRequest -32600 · InvalidParams -32602                  400
+│                         └── NotOneRequest
 ├── MethodNotFound -32601                                                             404
 ├── HeaderMismatch -32020 · UnsupportedProtocolVersion -32022                         400
 ├── MissingCapability -32021                                                          400
@@ -26,9 +27,12 @@ class McpError(Exception):
         self.message = message
         self.data = data
 
-    def to_json(self, request_id: bytes = b"null") -> bytes:
-        """The JSON-RPC error response. request_id: the id as it stood in the request."""
-        error: dict[str, Any] = {"code": self.code, "message": self.message}
+    def to_json(self, request_id: bytes = b"null", *, code: int | None = None) -> bytes:
+        """The JSON-RPC error response.
+
+        request_id: the id as it stood in the request; code: another one, for clients of other revisions.
+        """
+        error: dict[str, Any] = {"code": self.code if code is None else code, "message": self.message}
         if self.data is not None:
             error["data"] = self.data
         return b'{"jsonrpc":"2.0","id":%s,"error":%s}' % (request_id, msgspec.json.encode(error))
@@ -50,6 +54,10 @@ class MethodNotFound(McpError):
     """Nobody here answers this method."""
 
     code, status = -32601, 404
+
+
+class NotOneRequest(InvalidRequest):
+    """The body is a batch, or an answer: what only clients of earlier revisions send, in a session."""
 
 
 class InvalidParams(McpError):

@@ -13,10 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import msgspec
 
+from ostiary.mcp.cursors import Cursor, stand_in
 from ostiary.mcp.eras import HIDDEN_KEY, SERVER_INFO_KEY, SUPPORTED_VERSIONS, TASKS_EXTENSION, UNAVAILABLE_KEY
 from ostiary.mcp.errors import InvalidParams, InvalidRequest
 from ostiary.mcp.names import NAMED, Names, is_short_form
@@ -172,6 +174,46 @@ class OwnList:
             self.items[name] = OwnItem(own, text)
             self.size += len(text) + 1
 
+    def part(self, start: int, stop: int) -> OwnList:
+        """Some of its items. What does not go out is told beside the first of them."""
+        items = dict(islice(self.items.items(), start, stop))
+        part = OwnList(self.server, items, ttl_ms=self.ttl_ms, is_public=self.is_public)
+        if start == 0:
+            part.hidden, part.changed = self.hidden, self.changed
+        return part
+
+
+def cut_page(
+    method: str, lists: Sequence[OwnList], after: Cursor | None, most_items: int
+) -> tuple[list[OwnList], Cursor | None]:
+    """One page of merged lists, and where the next one begins; None when it is the last.
+
+    after: where this one begins, in the list of the server that it names, which is the first.
+    """
+    page: list[OwnList] = []
+    left = most_items
+    for own in lists:
+        start = _start_of(own, after)
+        if own.items and not left:
+            return page, Cursor(method, own.server, 0, "")
+        part = own.part(start, start + left)
+        page.append(part)
+        left -= len(part.items)
+        stop = start + len(part.items)
+        if stop < len(own.items):
+            last = next(reversed(part.items.values()))
+            return page, Cursor(method, own.server, stop, stand_in(last.own))
+    return page, None
+
+
+def _start_of(own: OwnList, after: Cursor | None) -> int:
+    if after is None or own.server != after.server:
+        return 0
+    for number, item in enumerate(own.items.values(), start=1):
+        if stand_in(item.own) == after.last:
+            return number
+    return min(after.given, len(own.items))
+
 
 def read_page(kind: ListKind, result: Raw) -> ListPage:
     """One page as a server sent it. Raises InvalidRequest when it is not a list of this kind."""
@@ -196,15 +238,24 @@ def merge_lists(
     lists: Sequence[OwnList],
     unavailable: Iterable[UnavailableServer],
     server_info: dict[str, str],
+    *,
+    is_paged: bool = False,
+    following: Cursor | None = None,
 ) -> bytes:
-    """The result of a federated list."""
+    """The result of a federated list.
+
+    is_paged: whether it is one page of several, all of which are for their caller alone; following: where
+    the next one begins.
+    """
     missing = list(unavailable)
+    following_page = {} if following is None else {"nextCursor": msgspec.json.encode(following.written())}
     texts = [item.text for own in lists for item in own.items.values()]
     return write_object(
         {
             "resultType": b'"complete"',
             kind.items: b"[%s]" % b",".join(texts),
-            **_caching(lists, complete=not missing),
+            **following_page,
+            **_caching(lists, complete=not missing, is_paged=is_paged),
             "_meta": msgspec.json.encode(_meta(server_info, missing, _hidden(lists))),
         }
     )
@@ -280,9 +331,9 @@ def _reaches(names: Names, kind: str, name: str, server: str, own: str) -> bool:
     return reached == server and (meant == own or (kind in NAMED and is_short_form(name)))
 
 
-def _caching(lists: Sequence[OwnList], *, complete: bool) -> dict[str, bytes]:
+def _caching(lists: Sequence[OwnList], *, complete: bool, is_paged: bool) -> dict[str, bytes]:
     ttl = min((own.ttl_ms for own in lists), default=0) if complete else 0
-    is_public = complete and lists and all(own.is_public for own in lists)
+    is_public = complete and not is_paged and lists and all(own.is_public for own in lists)
     return {"ttlMs": b"%d" % ttl, "cacheScope": b'"public"' if is_public else b'"private"'}
 
 

@@ -22,7 +22,14 @@ from ostiary.mcp.eras import (
     TASKS_EXTENSION,
     VERSION_KEY,
 )
-from ostiary.mcp.errors import InvalidParams, InvalidRequest, McpError, ParseError, UnsupportedProtocolVersion
+from ostiary.mcp.errors import (
+    InvalidParams,
+    InvalidRequest,
+    McpError,
+    NotOneRequest,
+    ParseError,
+    UnsupportedProtocolVersion,
+)
 from ostiary.mcp.raw_object import Members, Raw, RawObject, read_members, read_string
 from ostiary.mcp.server_message import read_server_message
 from ostiary.mcp.tasks import knows_tasks
@@ -122,10 +129,8 @@ class Message:
             raise InvalidParams(self.meta.fault)
         missing = self.meta.missing
         if missing:
-            if self.method == b"initialize":
-                raise _unsupported("the handshake of MCP 2025-11-25 and before", self.params)
             raise InvalidParams(f"params._meta has no {' and no '.join(missing)}")
-        raise _unsupported(f"version {self.meta.version}", self.params, self.meta.version)
+        raise _unsupported(self.meta.version)
 
     def written(self, message_id: bytes, change: Change | None) -> bytes:
         """The request with another id and, if any, one parameter in place of the caller's."""
@@ -205,10 +210,12 @@ def _wrong_types(members: Members) -> Iterator[str]:
 
 def _read_in_any_form(body: bytes) -> Message:
     if body.lstrip(b" \t\r\n")[:1] == b"[":
-        raise InvalidRequest("a batch is not taken: send one request")
+        raise NotOneRequest("a batch is not taken: send one request")
     top = read_members(body)
     if bytes(top.get("jsonrpc", b"")) != b'"2.0"':
         raise InvalidRequest('this is not JSON-RPC: "jsonrpc": "2.0" is missing')
+    if "method" not in top and ("result" in top or "error" in top):
+        raise NotOneRequest("method must be a string")
     method = read_string(top.get("method"), "method").encode()
     if _IS_METHOD.fullmatch(method) is None:
         raise InvalidRequest("method has characters that no method has")
@@ -247,10 +254,9 @@ def _require_utf8(body: bytes) -> None:
         raise ParseError("the body is not UTF-8") from None
 
 
-def _unsupported(what: str, params: Members, requested: str | None = None) -> McpError:
-    if requested is None and "protocolVersion" in params:
-        requested = read_string(params["protocolVersion"], "params.protocolVersion")
+def _unsupported(requested: str | None) -> McpError:
     spoken = list(SUPPORTED_VERSIONS)
     return UnsupportedProtocolVersion(
-        f"{what} is not spoken here: use MCP {spoken[-1]}", data={"supported": spoken, "requested": requested}
+        f"version {requested} is not spoken here: use MCP {spoken[-1]}",
+        data={"supported": spoken, "requested": requested},
     )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from playwright.async_api import Page, Route
 from pydantic import TypeAdapter
 from tests.authserver.idps.conftest import CALLBACK, INLINE
 from tests.authserver.idps.recorded import recorded
-from tests.peers import keycloak
+from tests.conftest import IDPS, RunningIdp
 from tests.peers.browser import browser
 from tests.peers.identity_provider import ALICE, IdentityProvider
 from tests.peers.oidc_provider import idp as oidc_provider
@@ -29,8 +28,6 @@ from ostiary.storage.store import Store
 from ostiary.transport.fetch import Fetcher
 
 ENTRY: TypeAdapter[Any] = TypeAdapter(IdpSettings)
-RunningIdp = Callable[..., AbstractAsyncContextManager[IdentityProvider]]
-IDPS: dict[str, RunningIdp] = {"oidc-provider": oidc_provider.running_idp, "keycloak": keycloak.running_idp}
 
 
 @pytest.fixture
@@ -61,9 +58,11 @@ async def connected(at: UpstreamIdp, there: IdentityProvider, page: Page, tools:
     return await at.complete(page.url.partition("?")[2].encode(), left.memory, now=tools.clock())
 
 
-@pytest.mark.parametrize("name", IDPS)
-async def test_a_person_signs_in_is_renewed_and_ends_it(name: str, page: Page, tools: Tools) -> None:
-    async with IDPS[name]([CALLBACK]) as there:
+@pytest.mark.parametrize("running_idp", IDPS, indirect=True)
+async def test_a_person_signs_in_is_renewed_and_ends_it(
+    running_idp: RunningIdp, page: Page, tools: Tools
+) -> None:
+    async with running_idp([CALLBACK]) as there:
         entry = ENTRY.validate_python(
             {
                 "name": "corp",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.listen_route import ChangeFeeds
+from ostiary.gateway.catalog.merged_lists import ListSize
 from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
 from ostiary.gateway.config import GatewaySettings
 from ostiary.gateway.upstreams.server import Server
@@ -42,10 +43,15 @@ def make_endpoints(
         most_of_caller=limits.caller_subscriptions,
     )
     memory = Memory(last, settings.list_timeout.total_seconds(), clock)
+    size = ListSize(limits.merged_list_bytes, limits.list_page_items)
     names = Names({name: settings.prefix_of(name) for name in servers})
     routes: dict[str, Routes] = {
         FEDERATED: Federation(
-            tuple(servers.values()), names, memory, feeds, list_bytes=limits.merged_list_bytes
+            tuple(servers.values()),
+            names,
+            memory,
+            feeds,
+            list_size=size,
         )
     }
     for name, server in servers.items():

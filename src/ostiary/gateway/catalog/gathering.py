@@ -26,7 +26,9 @@ from ostiary.mcp.merging import UnavailableServer
 T = TypeVar("T")
 
 AT_ONCE = 0.25
-"""Seconds: sooner than a person notices, and later than a server that is well needs."""
+"""Seconds in which one answers that is well, and in which another has answered."""
+AT_LAST = 1.0
+"""Seconds for which one is waited for that has a last answer, and is no slower than all others."""
 
 
 @dataclass(slots=True)
@@ -55,10 +57,58 @@ class _Asked(Generic[T]):
     server: Server
     future: asyncio.Future[T | _Failed | None]
     is_joined: bool
+    is_late: bool = False
+    """Whether it is waited for until another has answered, and no longer."""
     is_over: bool = False
     """Whether nobody waits for it any more."""
     is_left_behind: bool = False
     held: ExitStack = field(default_factory=ExitStack)
+
+    def is_waited_for(self, *, has_another: bool) -> bool:
+        """Whether there is something to wait for."""
+        return not (self.future.done() or self.is_over or (self.is_late and has_another))
+
+
+class _Wait:
+    """For several, of whom each has its time."""
+
+    def __init__(self, asked: Sequence[_Asked[Any]]) -> None:
+        self._asked = asked
+        self._loop = asyncio.get_running_loop()
+        self._enough: asyncio.Future[None] = self._loop.create_future()
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def no_longer_than(self, one: _Asked[Any], seconds: float, *, late: float | None = None) -> None:
+        """late: seconds after which it is enough that another has answered."""
+        if one.future.done() or one.is_over:
+            return
+        one.future.add_done_callback(self._look)
+        self._timers.append(self._loop.call_later(seconds, self._give_up, one))
+        if late is not None:
+            self._timers.append(self._loop.call_later(late, self._be_late, one))
+
+    async def until_enough(self) -> None:
+        """Until nobody is waited for."""
+        try:
+            self._look()
+            await self._enough
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+
+    def _give_up(self, one: _Asked[Any]) -> None:
+        one.is_over = True
+        self._look()
+
+    def _be_late(self, one: _Asked[Any]) -> None:
+        one.is_late = True
+        self._look()
+
+    def _look(self, _: object = None) -> None:
+        has_one = any(one.future.done() for one in self._asked)
+        is_enough = not any(one.is_waited_for(has_another=has_one) for one in self._asked)
+        if is_enough and not self._enough.done():
+            self._enough.set_result(None)
 
 
 async def gather(
@@ -123,34 +173,18 @@ class _Gathering(Generic[T]):
 
     async def _wait(self) -> None:
         """Until each has answered, or its time is over."""
-        waited_for = [asked for asked in self._asked.values() if not asked.future.done()]
-        slow = [asked for asked in waited_for if (asked.server.name, self._account) in self._memory.slow]
-        if len(slow) < len(self._asked):  # else there is nobody whom they would keep
-            for asked in slow:
-                asked.is_over = True
-        if all(asked.is_over for asked in waited_for):
-            return
-        loop = asyncio.get_running_loop()
-        enough: asyncio.Future[None] = loop.create_future()
-
-        def look(_: object = None) -> None:
-            if not enough.done() and all(asked.is_over or asked.future.done() for asked in waited_for):
-                enough.set_result(None)
-
-        def be_over(asked: _Asked[T]) -> None:
-            asked.is_over = True
-            look()
-
-        timers = []
-        for asked in waited_for:
-            asked.future.add_done_callback(look)
-            knows = self._question.knows(asked.server)
-            timers.append(loop.call_later(AT_ONCE if knows else self._memory.patience, be_over, asked))
-        try:
-            await enough
-        finally:
-            for timer in timers:
-                timer.cancel()
+        asked = list(self._asked.values())
+        slow = [one for one in asked if (one.server.name, self._account) in self._memory.slow]
+        if len(slow) < len(asked):  # else there is nobody whom they would keep
+            for one in slow:
+                one.is_over = True
+        wait = _Wait(asked)
+        for one in asked:
+            if self._question.knows(one.server):
+                wait.no_longer_than(one, AT_LAST, late=AT_ONCE)
+            else:
+                wait.no_longer_than(one, self._memory.patience)
+        await wait.until_enough()
 
     def _said(self, server: Server) -> T | _Failed | None:
         asked = self._asked[server.name]

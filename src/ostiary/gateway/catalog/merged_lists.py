@@ -15,31 +15,41 @@ from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.errors import ListTooLong
 from ostiary.gateway.upstreams.server import Server
+from ostiary.mcp.cursors import Cursor, read_cursor
 from ostiary.mcp.errors import InvalidParams
 from ostiary.mcp.merging import (
     ListKind,
     OwnDiscovery,
     OwnList,
     UnavailableServer,
+    cut_page,
     discover_result,
     merge_capabilities,
     merge_lists,
 )
-from ostiary.mcp.messages import Message, write_answer
+from ostiary.mcp.messages import Message, read_name, write_answer
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
+class ListSize:
+    """How long a merged list may be, and of how many items its pages are."""
+
+    bytes: int
+    page_items: int
+
+
+@dataclass(frozen=True, slots=True)
 class MergedList:
-    """A route to all servers, for one kind of list. most_bytes: the longest that is put together."""
+    """A route to all servers, for one kind of list."""
 
     servers: Sequence[Server]
     kind: ListKind
     names: ListedNames
     memory: Memory
-    most_bytes: int
+    size: ListSize
 
     def target(self, message: Message) -> RouteTarget:
         """All of the federation."""
@@ -48,26 +58,49 @@ class MergedList:
     async def follow(self, call: Call) -> Answer | StreamedAnswer:
         """The merged list."""
         message = call.message
+        after = None
         if "cursor" in message.params:
-            raise InvalidParams("this cursor is unknown: the list has one page")
+            after = read_cursor(read_name(message.params["cursor"], "cursor"), self.kind.method)
         with ExitStack() as held:
-            lists, missing = await self.own_lists(call, held)
-            result = merge_lists(self.kind, lists, missing, SERVER_INFO)
-            return Answer(200, write_answer(message.id or b"null", "result", result))
+            lists, missing = await self.own_lists(call, held, after)
+            page, following = cut_page(self.kind.method, lists, after, self.size.page_items)
+            result = merge_lists(
+                self.kind,
+                page,
+                missing,
+                SERVER_INFO,
+                is_paged=after is not None or following is not None,
+                following=following,
+            )
+            return Answer(200, write_answer(call.id, "result", result))
 
-    async def own_lists(self, call: Call, held: ExitStack) -> tuple[list[OwnList], list[UnavailableServer]]:
-        """What each server adds, as far as all of it together is not too long, and which add nothing new."""
+    async def own_lists(
+        self, call: Call, held: ExitStack, after: Cursor | None = None
+    ) -> tuple[list[OwnList], list[UnavailableServer]]:
+        """What each server adds, as far as all of it together is not too long, and which add nothing new.
+
+        after: where the list goes on; what comes before it is not asked for. Raises InvalidParams.
+        """
+        asked = self._from(after)
         question = self.names.question(call, self.kind)
-        found, missing = await gather(question, self.servers, self.memory, held)
-        servers = {server.name: server for server in self.servers}
+        found, missing = await gather(question, asked, self.memory, held)
+        servers = {server.name: server for server in asked}
         lists, size = [], 0
         for own in found:
-            if size + own.size > self.most_bytes:
+            if size + own.size > self.size.bytes:
                 missing.append(servers[own.server].health.missing(ListTooLong.step))
             else:
                 size += own.size
                 lists.append(own)
         return lists, missing
+
+    def _from(self, after: Cursor | None) -> Sequence[Server]:
+        if after is None:
+            return self.servers
+        for number, server in enumerate(self.servers):
+            if server.name == after.server:
+                return self.servers[number:]
+        raise InvalidParams(f"this cursor is of server {after.server}, which is not here: begin again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +120,7 @@ class MergedDiscovery:
             question = DiscoveryQuestion(call, self.memory.last)
             found, missing = await gather(question, self.servers, self.memory, held)
         result = discover_result(merge_capabilities(found), _instructions(found), missing, SERVER_INFO)
-        return Answer(200, write_answer(call.message.id or b"null", "result", result))
+        return Answer(200, write_answer(call.id, "result", result))
 
 
 def _instructions(found: Sequence[OwnDiscovery]) -> str | None:

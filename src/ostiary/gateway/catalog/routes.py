@@ -13,7 +13,7 @@ from ostiary.gateway.catalog.forward_route import ForwardRoute, name_line
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.listed_names import ListedNames, ListedRoute
 from ostiary.gateway.catalog.listen_route import ChangeFeeds, ListenRoute
-from ostiary.gateway.catalog.merged_lists import MergedDiscovery, MergedList
+from ostiary.gateway.catalog.merged_lists import ListSize, MergedDiscovery, MergedList
 from ostiary.gateway.catalog.target import RouteTarget
 from ostiary.gateway.catalog.task_route import TaskRoute, require_tasks
 from ostiary.gateway.catalog.translate import Rename
@@ -71,11 +71,17 @@ class Federation:
     """`/mcp`: all servers, told apart by what names begin with."""
 
     def __init__(
-        self, servers: Sequence[Server], names: Names, memory: Memory, feeds: ChangeFeeds, *, list_bytes: int
+        self,
+        servers: Sequence[Server],
+        names: Names,
+        memory: Memory,
+        feeds: ChangeFeeds,
+        *,
+        list_size: ListSize,
     ) -> None:
-        """names: as they are here; memory: of what the servers said; list_bytes: the longest merged list."""
+        """names: as they are here; memory: of what the servers said; list_size: of the merged lists."""
         self._feeds = feeds
-        self._list_bytes = list_bytes
+        self._list_size = list_size
         self._memory = memory
         self._names = names
         self._listed = ListedNames(names, memory.last, memory.clock)
@@ -96,7 +102,7 @@ class Federation:
         method = message.method.decode()
         servers = tuple(self._servers.values())
         if method in LIST_KINDS:
-            return MergedList(servers, LIST_KINDS[method], self._listed, self._memory, self._list_bytes)
+            return MergedList(servers, LIST_KINDS[method], self._listed, self._memory, self._list_size)
         if method == "server/discover":
             return MergedDiscovery(servers, self._memory)
         if message.method == LISTEN:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ostiary.gateway.errors import Forbidden
 from ostiary.mcp.errors import InvalidRequest
-from ostiary.mcp.headers import refuse_lies, require_agreement
 from ostiary.mcp.messages import Message, read_message
 from ostiary.transport.inline_http import Request
 
@@ -21,14 +20,6 @@ def receive(request: Request, body: bytes) -> Message:
     if content_type != b"application/json" and not _is_json(content_type):
         raise InvalidRequest("the request's Content-Type is not application/json")
     return read_message(body)
-
-
-def require_one_meaning(message: Message, request: Request) -> None:
-    """Raise McpError unless it is a whole modern request whose headers say what its body says."""
-    if not message.meta.is_modern:
-        refuse_lies(message, request.headers, request.repeated)
-        message.require_modern()
-    require_agreement(message, request.headers, request.repeated)
 
 
 def _is_json(content_type: bytes) -> bool:
