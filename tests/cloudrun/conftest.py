@@ -115,7 +115,7 @@ def keys_of_the_run() -> list[EmulatorKey]:
 
 @pytest.fixture(autouse=True)
 def _keys_are_made_once(keys_of_the_run: list[EmulatorKey], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test's first key is that of the test before, and so on: to make one takes longer than all the rest."""
+    """A test's first key is that of the test before, and so on: a test takes less long than to make one."""
     numbers = count()
 
     def key() -> EmulatorKey:
