@@ -7,7 +7,7 @@ tried, in the event loop that all share.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -36,10 +36,14 @@ class KeySet:
     """The keys that can verify a signature; whatever else an issuer publishes is left out."""
 
     keys: tuple[PublicKey, ...]
+    _kids: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_kids", frozenset(key.kid for key in self.keys if isinstance(key.kid, str)))
 
     def has(self, kid: str) -> bool:
         """Whether some key has this id."""
-        return any(key.kid == kid for key in self.keys)
+        return kid in self._kids
 
     def candidates(self, kid: str | None, alg: str) -> list[PublicKey]:
         """The keys that may have made a signature. Several may share an id, and a token may name none."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from joserfc import jws
 from joserfc.jwk import KeySet
 
-from ostiary.authserver.signing.jws import JwsSigner
+from ostiary.authserver.signing.jws import JwsSigner, fixed_size
 from ostiary.authserver.signing.signing_key import SealedKey, SigningKey, new_key
 from ostiary.oauth.server.signing_schedule import KeyTimes
 
@@ -25,6 +26,12 @@ def test_others_read_it(algorithm: str) -> None:
     read = jws.deserialize_compact(token, keys, algorithms=[algorithm])
     assert read.headers() == {"alg": algorithm, "typ": "at+jwt", "kid": key.kid}
     assert read.payload == '{"sub":"ålice","n":9007199254740993}'.encode()
+
+
+@pytest.mark.parametrize("r", [1, 0x7F, 0x80, 1 << 247, 1 << 248, (1 << 255) - 1, 1 << 255, (1 << 256) - 1])
+@pytest.mark.parametrize("s", [1, 0x80, 1 << 240, (1 << 255) - 1, 1 << 255])
+def test_a_signature_is_as_long_whatever_its_numbers_are(r: int, s: int) -> None:
+    assert fixed_size(encode_dss_signature(r, s)) == r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 def test_each_use_has_its_own_type() -> None:

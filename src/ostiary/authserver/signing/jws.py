@@ -7,18 +7,19 @@ three headers a key, so they are encoded once.
 from __future__ import annotations
 
 import binascii
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 _P256_BYTES = 32
-_ES256 = ec.ECDSA(hashes.SHA256())
+_ES256 = ec.ECDSA(Prehashed(hashes.SHA256()))
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
@@ -44,17 +45,22 @@ class JwsSigner:
 def _signs(key: PrivateKey) -> Callable[[bytes], bytes]:
     match key:
         case ec.EllipticCurvePrivateKey():
-            return lambda data: _fixed_size(key.sign(data, _ES256))
+            return lambda data: fixed_size(key.sign(hashlib.sha256(data).digest(), _ES256))
         case rsa.RSAPrivateKey():
             return lambda data: key.sign(data, padding.PKCS1v15(), hashes.SHA256())
         case ed25519.Ed25519PrivateKey():
             return key.sign
 
 
-def _fixed_size(der: bytes) -> bytes:
-    """RFC 7518 section 3.4."""
-    r, s = decode_dss_signature(der)
-    return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)
+def fixed_size(der: bytes) -> bytes:
+    """r and s one after the other (RFC 7518 section 3.4), of a sequence of both (RFC 3279 section 2.2.3).
+
+    It is our own, and short enough that each length is one byte. An integer has a zero before its highest
+    bit, and none that it does not need.
+    """
+    end_of_r = 4 + der[3]
+    r, s = der[4:end_of_r], der[end_of_r + 2 :]
+    return b"".join(number[-_P256_BYTES:].rjust(_P256_BYTES, b"\0") for number in (r, s))
 
 
 def _base64url(data: bytes) -> bytes:
