@@ -11,6 +11,7 @@ import datetime as dt
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,7 @@ class Audit:
             log.info(event, **said)
 
     def _appended(self, descriptor: int, event: str, said: Mapping[str, Any]) -> bool:
-        at = dt.datetime.fromtimestamp(self._clock(), dt.UTC).isoformat(timespec="milliseconds")
-        line = _line({"time": at, "event": event, **said})
+        line = _line({"time": _in_words(self._clock()), "event": event, **said})
         try:
             whole = os.write(descriptor, line) == len(line)
         except OSError as error:
@@ -115,6 +115,16 @@ def _opened(file: Path) -> int:
         return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError as error:
         raise AuditUnusable(f"the audit file {file} cannot be opened: {error.strerror}") from None
+
+
+def _in_words(now: float) -> str:
+    """RFC 3339, to the millisecond."""
+    return f"{_second(int(now))}.{int(now % 1 * 1000):03d}+00:00"
+
+
+@lru_cache(maxsize=1)
+def _second(now: int) -> str:
+    return dt.datetime.fromtimestamp(now, dt.UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def _line(said: dict[str, Any]) -> bytes:

@@ -58,10 +58,10 @@ def is_harmless(text: str, values: Mapping[str, Any]) -> bool:
     A quick look at the whole, for those who write many lines, nearly all of which are harmless.
     """
     return (
-        text.isprintable()
+        ((text.isascii() and "\x7f" not in text) or text.isprintable())  # JSON escapes what is below a space
         and not _may_hold_tokens(text)
         and text.count("{") == 1  # another one may open a mapping, whose keys were not looked at
-        and not any(map(_names_a_secret, values))
+        and not _name_a_secret(tuple(values))
     )
 
 
@@ -88,6 +88,11 @@ def one_line(text: str) -> str:
 
 def _may_hold_tokens(text: str) -> bool:
     return any(map(text.lower().__contains__, _SIGNS_OF_TOKENS))
+
+
+@lru_cache(maxsize=1024)
+def _name_a_secret(keys: tuple[str, ...]) -> bool:
+    return any(map(_names_a_secret, keys))
 
 
 @lru_cache(maxsize=1024)
