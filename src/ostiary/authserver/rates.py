@@ -42,7 +42,8 @@ class RateLimit:
 
     def check(self, *who: str, now: float) -> None:
         """Whether one more would be taken; nothing is. Raises TooManyRequests."""
-        self._room(_bucket(who), who, now)
+        if self._buckets:
+            self._room(_bucket(who), who, now)
 
     def give_back(self, *who: str, now: float) -> None:
         """One request of theirs, which was taken, is not to count."""

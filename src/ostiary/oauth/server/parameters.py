@@ -75,10 +75,20 @@ def read_parameters(encoded: bytes) -> Parameters:
         raise InvalidRequest("the request has a percent sign that encodes nothing")
     if b"\0" in encoded or b"%00" in encoded:
         raise InvalidRequest("the request has a NUL character")
+    try:
+        return Parameters(_read(encoded))
+    except UnicodeDecodeError:
+        raise InvalidRequest("the request is not in UTF-8") from None
+
+
+def _read(encoded: bytes) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for pair in filter(None, encoded.split(b"&")):
         left, _, right = pair.partition(b"=")
-        name, value = _text(left), _text(right)
+        if b"%" in pair or b"+" in pair:
+            name, value = form_decoded(left), form_decoded(right)
+        else:
+            name, value = left.decode(), right.decode()
         before = found.get(name)
         if before is None:
             found[name] = (value,) if value else ()
@@ -86,14 +96,7 @@ def read_parameters(encoded: bytes) -> Parameters:
             raise InvalidRequest(f"{_shown(name)} stands more than once")
         elif value:
             found[name] = (*before, value)
-    return Parameters({name: values for name, values in found.items() if values})
-
-
-def _text(encoded: bytes) -> str:
-    try:
-        return form_decoded(encoded)
-    except UnicodeDecodeError:
-        raise InvalidRequest("the request is not in UTF-8") from None
+    return {name: values for name, values in found.items() if values}
 
 
 def _shown(name: str) -> str:
