@@ -28,6 +28,12 @@ SPEND = Prepared(
     .values(redeemed_at=bindparam("at"), tsid_hash="of the test")
     .returning(_row.tsid_hash)
 )
+ADD_ONLY = prepared_insert(codes, lambda add: add.on_conflict_do_nothing())
+SPEND_ONLY = Prepared(
+    update(codes)
+    .where(_row.code_hash == bindparam("which"), _row.redeemed_at.is_(None))
+    .values(redeemed_at=bindparam("at"))
+)
 CHANGE = Prepared(update(codes).where(_row.code_hash == bindparam("which")))
 
 
@@ -59,6 +65,15 @@ async def test_what_stands_in_the_statement_itself_is_bound_too(database: Databa
     assert again is None
     assert [row.client_id for row in two] == ["app", "app"]
     assert list(none) == []
+
+
+async def test_it_says_how_many_rows_it_changed(database: Database) -> None:
+    def work(connection: Connection) -> Any:
+        added = [ADD_ONLY.changed(connection, a_code(name)) for name in ("one", "one", "two")]
+        spent = [SPEND_ONLY.changed(connection, {"which": "one", "at": at}) for at in (5.0, 6.0)]
+        return added, spent, SPEND_ONLY.changed(connection, {"which": "three", "at": 5.0})
+
+    assert await database.transaction(work) == ([1, 0, 1], [1, 0], 0)
 
 
 async def test_the_columns_that_are_written_may_differ_from_time_to_time(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ostiary.storage.config import StorageSettings
 from ostiary.storage.database import Database
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.inserts import insert_or_ignore
+from ostiary.storage.prepared import sqlite_of
 from ostiary.storage.schema import used_once
 from ostiary.storage.store import digest
 
@@ -54,8 +56,30 @@ async def test_it_happens_inline_too_also_when_whoever_asked_leaves(database: Da
     leaving = as_future(database.transaction(lambda connection: connection.execute(add("two")) and None))
     begun = asyncio.all_tasks() - before
     assert leaving.cancel()
-    await asyncio.wait(begun)
+    await asyncio.gather(*begun)
+    await database.transaction(lambda _: None)  # an SQLite file does one after the other
     assert await count(database) == 2
+
+
+async def test_nobody_has_to_hear_of_a_failure_when_whoever_asked_has_left(database: Database) -> None:
+    await database.prepare()
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    def refused(_: Connection) -> None:
+        raise Changed
+
+    for asked in (database.transaction, database.read):
+        before = asyncio.all_tasks()
+        leaving = as_future(asked(refused))
+        begun = asyncio.all_tasks() - before
+        assert leaving.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
+        await database.transaction(lambda _: None)
+        await database.read(lambda _: None)
+    del leaving, begun
+    gc.collect()
+    assert complaints == []
 
 
 async def test_nothing_of_it_happens_when_a_rule_raises(database: Database) -> None:
@@ -115,13 +139,14 @@ async def test_after_the_disk_was_full_half_a_piece_is_not_there(tmp_path: Path)
         connection.execute(add("one"))
         connection.execute(add("two"))
 
-    pieces = [
-        asyncio.ensure_future(database.transaction(work)) for work in (lambda _: queued.wait(), fill, both)
-    ]
+    before = asyncio.ensure_future(database.transaction(lambda _: queued.wait()))
+    await asyncio.sleep(0.05)  # it has begun, and those that follow are one group
+    pieces = [asyncio.ensure_future(database.transaction(work)) for work in (fill, both)]
     await asyncio.sleep(0.05)
     queued.set()
+    assert await before
     outcomes = await asyncio.gather(*pieces, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [bool, StorageUnavailable, StorageUnavailable]
+    assert [type(outcome) for outcome in outcomes] == [StorageUnavailable, StorageUnavailable]
     assert await count(database) == 0
     await database.transaction(lambda connection: connection.execute(add("one")) and None)
     assert await count(database) == 1
@@ -163,3 +188,27 @@ async def test_what_is_deleted_is_given_once(database: Database) -> None:
 
     taken = await asyncio.gather(*(database.transaction(take) for _ in range(20)))
     assert taken.count(True) == 1
+
+
+async def test_what_is_asked_in_one_turn_is_one_group(tmp_path: Path) -> None:
+    database = Database(StorageSettings.model_validate({"url": f"sqlite:///{tmp_path}/ostiary.db"}))
+    await database.prepare()
+    began: list[str] = []
+
+    def work(connection: Connection) -> None:
+        sqlite_of(connection).set_trace_callback(began.append)
+
+    await database.transaction(work)
+    began.clear()
+    await asyncio.gather(*(database.transaction(lambda _: None) for _ in range(50)))
+    assert began.count("BEGIN IMMEDIATE") == began.count("COMMIT") == 1
+    await database.close()
+
+
+async def test_what_was_asked_before_it_closes_is_done(tmp_path: Path) -> None:
+    database = Database(StorageSettings.model_validate({"url": f"sqlite:///{tmp_path}/ostiary.db"}))
+    await database.prepare()
+    asked = as_future(database.transaction(lambda connection: connection.execute(add("one")) and "done"))
+    await database.close()
+    assert await asked == "done"
+    assert "ostiary-storage" not in {thread.name for thread in threading.enumerate()}

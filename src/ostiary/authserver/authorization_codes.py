@@ -36,7 +36,6 @@ _CONSUME = Prepared(
         sealed=bindparam("left"),
         kept_until=bindparam("until"),
     )
-    .returning(_row.code_hash)
 )
 
 
@@ -103,4 +102,4 @@ def consume(connection: Connection, store: Store, code: StoredCode, *, tsid_hash
         "left": store.seal(what_is_left, table=codes, row=row),
         "until": now + REMEMBERED,
     }
-    return _CONSUME.first(connection, marked) is not None
+    return _CONSUME.changed(connection, marked) == 1

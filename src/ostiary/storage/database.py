@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from ostiary.inline_coroutines import hopping
+from ostiary.inline_coroutines import hopping, next_turn
 from ostiary.storage.config import StorageSettings
 from ostiary.storage.errors import StorageUnavailable
 from ostiary.storage.group_commit import GroupCommit, GroupRead, Work
@@ -57,7 +57,6 @@ class Database:
         """The URL, in which there is no password."""
         return self._settings.url
 
-    @hopping
     async def transaction(self, work: Work[T]) -> T:
         """Do all of `work` or nothing of it. Raises StorageUnavailable, and what `work` raises.
 
@@ -68,13 +67,13 @@ class Database:
             return await self._on_server(work)
         return await self._in_file(work, writing=True)
 
-    @hopping
     async def read(self, work: Work[T]) -> T:
         """What `work` finds. Raises StorageUnavailable, and what `work` raises."""
         if self._file is None:
             return await self._on_server(work)
         return await self._in_file(work, writing=False)
 
+    @hopping
     async def prepare(self, *, within: float = PREPARE_TIMEOUT) -> None:
         """Make or migrate the tables, once. within: seconds. Raises StorageUnavailable."""
         if self._prepared:
@@ -98,7 +97,8 @@ class Database:
             raise self._failure(error, within) from None
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Let go of every connection, once all that was asked is done."""
+        await next_turn()  # what was asked in this one is handed over by then
         for thread in (self._writer, self._reader):
             if thread is not None:
                 await asyncio.to_thread(thread.close)
@@ -106,6 +106,7 @@ class Database:
         if self._server is not None:
             await self._server.dispose()
 
+    @hopping
     async def _on_server(self, work: Work[T]) -> T:
         await self.prepare(within=STATEMENT_TIMEOUT)
         try:
@@ -115,7 +116,8 @@ class Database:
             raise self._failure(error, STATEMENT_TIMEOUT) from None
 
     async def _in_file(self, work: Work[T], *, writing: bool) -> T:
-        await self.prepare(within=STATEMENT_TIMEOUT)
+        if not self._prepared:
+            await self.prepare(within=STATEMENT_TIMEOUT)
         if self._writer is None or self._reader is None:
             assert self._file is not None  # noqa: S101 - for the type checker
             engine = _file_engine(self._file)

@@ -50,6 +50,9 @@ class GroupCommit:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._asked: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        """What each event loop was asked in this turn. Handed over one by one, each would wake the thread,
+        and be a group of its own."""
         self._thread: threading.Thread | None = None
 
     def run(self, work: Work[T], *, within: float) -> asyncio.Future[T]:
@@ -59,11 +62,20 @@ class GroupCommit:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put(_Job(work, loop, future, loop.call_later(within, _give_up, future)))
-        if self._thread is None:
+        asked = self._asked.get(loop)
+        if asked is None:
+            asked = self._asked[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        asked.append(_Job(work, loop, future, loop.call_later(within, _give_up, future)))
+        return future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs = [job for job in self._asked.pop(loop) if not job.future.done()]
+        for job in jobs:
+            self._jobs.put(job)
+        if jobs and self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="ostiary-storage", daemon=True)
             self._thread.start()
-        return future
 
     def close(self) -> None:
         """Finish what waits, and end the thread."""
@@ -168,7 +180,12 @@ def _do(connection: Connection, job: _Job) -> None:
 
 def _give_up(future: asyncio.Future[Any]) -> None:
     if not future.done():
-        future.set_exception(TimeoutError())
+        _fail(future, TimeoutError())
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    future.set_exception(error)
+    future.exception()  # whoever asked may have left: then nobody has to hear of it
 
 
 def _drop(connection: Connection | None) -> None:
@@ -192,6 +209,6 @@ def _settle(jobs: list[_Job]) -> None:
         if job.future.done():
             continue
         if job.error is not None:
-            job.future.set_exception(job.error)
+            _fail(job.future, job.error)
         else:
             job.future.set_result(job.outcome)

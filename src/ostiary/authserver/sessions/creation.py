@@ -95,7 +95,8 @@ def create_session(
         expires_at=ends_at(life, created_at=now, now=now, renewable=renewable),
     )
     _INSERT.run(connection, seal_session(session, store) | {"used_at": now})
-    let_in(connection, grant.client_id, now=now)
+    if not new.client.is_preregistered:
+        let_in(connection, grant.client_id, now=now)
     _point_to_grants(connection, session, new, grant_ids)
     token = None
     if renewable:

@@ -40,7 +40,6 @@ _SPEND = Prepared(
     update(refresh_tokens)
     .where(_row.token_hash == bindparam("which"), _row.spent_at.is_(None))
     .values(spent_at=bindparam("at"), successor_hash=bindparam("next_hash"), sealed=bindparam("next_sealed"))
-    .returning(_row.token_hash)
 )
 
 
@@ -113,7 +112,7 @@ def rotate(
         "next_hash": spent["successor_hash"],
         "next_sealed": store.seal(Successor(token), table=refresh_tokens, row=spent),
     }
-    if _SPEND.first(connection, change) is None:
+    if _SPEND.changed(connection, change) == 0:
         return None
     _insert(connection, store, token, presented.session.tsid_hash, now, expires_at)
     return token

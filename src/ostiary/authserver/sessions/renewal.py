@@ -22,7 +22,6 @@ _USE = Prepared(
     update(token_sessions)
     .where(_row.tsid_hash == bindparam("which"), _row.ended_at.is_(None))
     .values(used_at=bindparam("at"), expires_at=bindparam("until"))
-    .returning(_row.tsid_hash)
 )
 
 
@@ -52,6 +51,6 @@ def renew(
     if token is None:
         return None
     used = {"which": session.tsid_hash, "at": now, "until": until}
-    if _USE.first(connection, used) is None:
+    if _USE.changed(connection, used) == 0:
         raise InvalidGrant("the refresh token was revoked")
     return Renewed(msgspec.structs.replace(session, expires_at=until), token)

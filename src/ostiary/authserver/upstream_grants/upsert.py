@@ -20,7 +20,7 @@ from ostiary.storage.schema import upstream_grants
 from ostiary.storage.store import Store
 
 _row = upstream_grants.c
-_ADD = prepared_insert(upstream_grants, lambda insert: insert.on_conflict_do_nothing().returning(_row.id))
+_ADD = prepared_insert(upstream_grants, lambda insert: insert.on_conflict_do_nothing())
 _MINE = Prepared(
     select(upstream_grants)
     .where(
@@ -66,7 +66,7 @@ def _added(
     }
     whole = seal_grant(row, store, account.tokens, account.label)
     whole |= {"state": GrantState.ACTIVE, "claim_until": 0.0}
-    return None if _ADD.first(connection, whole) is None else grant_id
+    return grant_id if _ADD.changed(connection, whole) == 1 else None
 
 
 def _brought_up_to_date(
