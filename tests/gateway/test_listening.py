@@ -405,3 +405,20 @@ async def test_what_the_official_sdks_server_publishes_its_client_hears_through_
             assert len((await client.list_tools()).tools) == 2
             await bus.publish(ResourceUpdated(uri="note://1"))
             assert await anext(heard) == ResourceUpdated(uri="notes+note://1")
+
+
+async def test_who_leaves_leaves_nothing_behind(start_gateway: StartGateway, server: McpServer) -> None:
+    telling = Telling(tools("a"))
+    server.reply = telling
+    caller = await start_gateway(servers={"s": {"url": server.url}})
+    async with listening(caller, toolsListChanged=True) as heard:
+        await heard.next()
+        await until(lambda: bool(telling.streams))
+        await until(lambda: bool(_feeds()))
+    await until(lambda: not telling.streams)
+    await until(lambda: not _feeds())
+
+
+def _feeds() -> list[asyncio.Task[Any]]:
+    """What waits for more listeners."""
+    return [task for task in asyncio.all_tasks() if "Event.wait" in repr(task.get_coro())]

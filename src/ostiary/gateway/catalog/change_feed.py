@@ -141,8 +141,10 @@ class ChangeFeed:
                 if opened is not None:
                     opened.cancel()
                 more = loop.create_task(self._more.wait())
-                await asyncio.wait({hearing, more}, return_when=asyncio.FIRST_COMPLETED)
-                more.cancel()
+                try:
+                    await asyncio.wait({hearing, more}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    more.cancel()
                 if not hearing.done():
                     await asyncio.sleep(TOGETHER)
                     continue
