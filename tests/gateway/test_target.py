@@ -12,7 +12,7 @@ from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.listen_route import ChangeFeeds
 from ostiary.gateway.catalog.merged_lists import ListSize
-from ostiary.gateway.catalog.routes import Federation, SingleServer
+from ostiary.gateway.catalog.routes import Federation, Shown, SingleServer
 from ostiary.gateway.catalog.target import RouteTarget, TargetKind
 from ostiary.gateway.upstreams.server import Server
 from ostiary.mcp.messages import read_message
@@ -40,7 +40,7 @@ FEDERATION = Federation(
     Names({"zoo": "zoo_", "notes": "notes_"}),
     Memory(LAST, 1),
     ChangeFeeds(LAST, most_of_server=1, most_of_caller=1),
-    list_size=ListSize(1000, 1000),
+    Shown(ListSize(1000, 1000)),
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,13 +62,17 @@ async def _offer(target: ServerTarget) -> dict[str, Any]:
         "era": era,
         "protocolVersion": version,
         "credential": {"type": target.credential.type, "found": target.found},
-        **{kind: list(map(_without_nulls, each.entries)) for kind, each in listed.items()},
-        **({"unavailable": [asdict(one) for one in missing]} if missing else {}),
+        **{kind: list(map(_shown, each.entries)) for kind, each in listed.items()},
+        **({"unavailable": [one.told() for one in missing]} if missing else {}),
     }
 
 
-def _without_nulls(entry: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in entry.items() if value is not None}
+def _shown(entry: dict[str, Any]) -> dict[str, Any]:
+    """Without nulls, and with what `schema_sha256` pins in ostiary.yaml."""
+    from ostiary.mcp.views import digest_of_values  # noqa: PLC0415
+
+    told = {name: value for name, value in entry.items() if value is not None}
+    return {**told, "schema_sha256": digest_of_values(entry)}
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -90,8 +93,11 @@ def _print(found: dict[str, Any]) -> None:
     ):
         if found[key]:
             print_table([_row(title, entry) for entry in found[key]])
-    if missing := tuple(MissingServer(**one) for one in found.get("unavailable", ())):
-        typer.echo(f"warning: {one_line(in_words(missing))}: what it offers is not listed", err=True)
+    missing = [MissingServer(**one) for one in found.get("unavailable", ())]
+    if left_out := tuple(one for one in missing if not one.stale):
+        typer.echo(f"warning: {one_line(in_words(left_out))}: what it offers is not listed", err=True)
+    if stale := tuple(one for one in missing if one.stale):
+        typer.echo(f"warning: {one_line(in_words(stale))}", err=True)
 
 
 def _row(title: str, entry: dict[str, Any]) -> dict[str, str]:

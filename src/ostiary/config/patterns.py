@@ -24,6 +24,8 @@ IN_WORDS: Mapping[str, str] = {
     r"^[!-~]+$": "characters of ASCII without spaces",
     r"^[a-z][a-z0-9-]*$": f"{_SMALL}, with a letter first",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "letters, digits and underscores, with no digit first",
+    r"^[A-Za-z0-9_.-]+$": "letters, digits, dots, hyphens and underscores",
+    r"^[0-9a-f]{64}$": "64 hexadecimal digits, as `ostiary tools --json` gives them",
     r"^[A-Za-z0-9_.-]*$": "letters, digits, dots, hyphens and underscores",
     r"^arn:[a-z0-9-]+:iam::[0-9]{12}:role/[\x21-\x7e]+$": "a role: arn:aws:iam::123456789012:role/NAME",
     r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$": f"6 to 30 {_SMALL}, with a letter first and no hyphen last",

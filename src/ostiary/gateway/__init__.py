@@ -16,6 +16,7 @@ From the listener down, a floor a line; a room knows those below it alone:
     seals                 what callers carry for us
     errors                what can go wrong between us and a server
     config                the `gateway:` part of ostiary.yaml
+    overrides             what it says of single tools, prompts and resources; and virtual servers
 
 Who is calling is settled by `identity`, what is sent by `credentials`, what MCP means by `mcp`.
 """

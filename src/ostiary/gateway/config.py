@@ -20,6 +20,7 @@ from pydantic import (
 from ostiary.certificates.settings import CertificateSettings
 from ostiary.credentials import Credential, NoCredential
 from ostiary.credentials.credential import upstream_tokens, with_upstream_tokens
+from ostiary.gateway.overrides import Overrides, VirtualServerSettings
 from ostiary.identity.inbound_settings import InboundSettings
 from ostiary.mcp.names import clashing_prefixes, default_prefix
 from ostiary.oauth.canonical_url import CanonicalUrl
@@ -75,7 +76,7 @@ _OF_A_URL = (
 )
 
 
-class ServerSettings(EdgeSettings):
+class ServerSettings(EdgeSettings, Overrides):
     """One MCP server behind the gateway: at a URL, or a program that is run here."""
 
     model_config = ConfigDict(
@@ -231,6 +232,8 @@ class GatewaySettings(Settings):
     their credentials say."""
     servers: dict[ServerName, ServerSettings] = {}
     """The MCP servers, by name."""
+    virtual_servers: dict[ServerName, VirtualServerSettings] = {}
+    """Choices of what the servers have, each at /virtual/NAME/mcp."""
     list_grace: Duration = timedelta(minutes=5)
     """How long the last good list of a server that fails is shown in its place, and marked so. Default: 5
     minutes; 0s for never."""
@@ -305,6 +308,22 @@ class GatewaySettings(Settings):
                     "of which one begins with the other, so a name could mean two tools: set prefix for one"
                 ),
             )
+
+        yield from self._virtual_faults()
+
+    def _virtual_faults(self) -> Iterator[Fault]:
+        """Servers that virtual ones name, and that are not there."""
+        known = ", ".join(self.servers) or "none"
+        for name, virtual in self.virtual_servers.items():
+            place = ("virtual_servers", name)
+            for number, one in enumerate(virtual.include):
+                server, dot, pattern = one.partition(".")
+                if dot and not pattern:
+                    yield (*place, "include", number), f"{one} names nothing: say {server}, or {server}.get_*"
+                if server not in self.servers:
+                    yield (*place, "include", number), f"there is no server {server}: servers are {known}"
+            for server in virtual.overrides.keys() - virtual.patterns().keys():
+                yield (*place, "overrides", server), f"server {server} is not among what is included"
 
     def _unguarded(self) -> Iterator[str]:
         """What a door lacks that others than this machine reach."""

@@ -26,11 +26,15 @@ class MissingServer:
 
     name: str
     step: str
-    is_stale: bool = False
+    stale: bool = False
     """Whether what it last said it has stands in for it."""
 
+    def told(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"name": self.name, "step": self.step, **({"stale": True} if self.stale else {})}
+
     def __str__(self) -> str:
-        last = "; its last list is shown" if self.is_stale else ""
+        last = "; its last list is shown" if self.stale else ""
         return f"{self.name} ({_WHY.get(self.step, self.step)}{last})"
 
 

@@ -93,5 +93,10 @@ ALL = View()
 
 def digest_of(members: Mapping[str, Raw]) -> str:
     """SHA-256 of what is told of a thing, in hexadecimal: however its JSON is spaced and ordered."""
-    told: dict[str, Any] = {key: msgspec.json.decode(members[key]) for key in TOLD if key in members}
+    return digest_of_values({key: msgspec.json.decode(members[key]) for key in TOLD if key in members})
+
+
+def digest_of_values(thing: Mapping[str, Any]) -> str:
+    """The same for a thing whose JSON was read."""
+    told = {key: thing[key] for key in TOLD if key in thing}
     return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.listen_route import ChangeFeeds
 from ostiary.gateway.catalog.merged_lists import ListSize
-from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
+from ostiary.gateway.catalog.routes import Federation, Routes, Shown, SingleServer
 from ostiary.gateway.config import GatewaySettings
 from ostiary.gateway.upstreams.server import Server
 from ostiary.mcp.names import Names
+from ostiary.mcp.views import View
 
 FEDERATED = "/mcp"
 
@@ -43,17 +44,54 @@ def make_endpoints(
         most_of_caller=limits.caller_subscriptions,
     )
     memory = Memory(last, settings.list_timeout.total_seconds(), clock)
-    size = ListSize(limits.merged_list_bytes, limits.list_page_items)
-    names = Names({name: settings.prefix_of(name) for name in servers})
-    routes: dict[str, Routes] = {
-        FEDERATED: Federation(
-            tuple(servers.values()),
-            names,
-            memory,
-            feeds,
-            list_size=size,
-        )
-    }
-    for name, server in servers.items():
-        routes[f"/servers/{name}/mcp"] = SingleServer(server)
+    making = _Making(settings, servers, memory, feeds)
+    routes = {FEDERATED: making.federation(), **making.own(), **making.virtual()}
     return Endpoints(routes, feeds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    settings: GatewaySettings
+    servers: Mapping[str, Server]
+    memory: Memory
+    feeds: ChangeFeeds
+
+    def federation(self) -> Routes:
+        """All servers."""
+        views = {name: server.view() for name, server in self.settings.servers.items() if server.are_there}
+        return self._federation(self.servers.values(), views)
+
+    def own(self) -> dict[str, Routes]:
+        """Each server alone, under its own names."""
+        return {f"/servers/{name}/mcp": self._alone(name, server) for name, server in self.servers.items()}
+
+    def virtual(self) -> dict[str, Routes]:
+        """What is chosen of them."""
+        made: dict[str, Routes] = {}
+        for name, virtual in self.settings.virtual_servers.items():
+            patterns = virtual.patterns()
+            views = {
+                server: self.settings.servers[server].view(only, virtual.overrides.get(server))
+                for server, only in patterns.items()
+            }
+            chosen = [server for server in self.servers.values() if server.name in patterns]
+            made[f"/virtual/{name}/mcp"] = self._federation(chosen, views, virtual.instructions)
+        return made
+
+    def _alone(self, name: str, server: Server) -> Routes:
+        settings = self.settings.servers[name]
+        if not settings.are_there:
+            return SingleServer(server)
+        names = Names({name: ""}, {name: settings.view()})
+        return Federation([server], names, self.memory, self.feeds, self._as_shown())
+
+    def _federation(
+        self, servers: Iterable[Server], views: Mapping[str, View], instructions: str | None = None
+    ) -> Routes:
+        servers = list(servers)
+        names = Names({server.name: self.settings.prefix_of(server.name) for server in servers}, views)
+        return Federation(servers, names, self.memory, self.feeds, self._as_shown(instructions))
+
+    def _as_shown(self, instructions: str | None = None) -> Shown:
+        limits = self.settings.limits
+        return Shown(ListSize(limits.merged_list_bytes, limits.list_page_items), instructions)

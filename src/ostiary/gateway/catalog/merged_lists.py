@@ -109,6 +109,8 @@ class MergedDiscovery:
 
     servers: Sequence[Server]
     memory: Memory
+    instructions: str | None = None
+    """In place of the servers' own."""
 
     def target(self, message: Message) -> RouteTarget:
         """All of the federation."""
@@ -119,7 +121,8 @@ class MergedDiscovery:
         with ExitStack() as held:
             question = DiscoveryQuestion(call, self.memory.last)
             found, missing = await gather(question, self.servers, self.memory, held)
-        result = discover_result(merge_capabilities(found), _instructions(found), missing, SERVER_INFO)
+        told = self.instructions if self.instructions is not None else _instructions(found)
+        result = discover_result(merge_capabilities(found), told, missing, SERVER_INFO)
         return Answer(200, write_answer(call.id, "result", result))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Protocol
 
@@ -67,8 +68,16 @@ class SingleServer:
         return ForwardRoute(self._server, name_line(message.name))
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How an endpoint of several servers shows itself. instructions: in place of the servers' own."""
+
+    list_size: ListSize
+    instructions: str | None = None
+
+
 class Federation:
-    """`/mcp`: all servers, told apart by what names begin with."""
+    """`/mcp`, `/virtual/{name}/mcp`: several servers, told apart by what names begin with."""
 
     def __init__(
         self,
@@ -76,12 +85,11 @@ class Federation:
         names: Names,
         memory: Memory,
         feeds: ChangeFeeds,
-        *,
-        list_size: ListSize,
+        shown: Shown,
     ) -> None:
-        """names: as they are here; memory: of what the servers said; list_size: of the merged lists."""
+        """names: as they are here; memory: of what the servers said; feeds: of what they tell of changes."""
         self._feeds = feeds
-        self._list_size = list_size
+        self._shown = shown
         self._memory = memory
         self._names = names
         self._listed = ListedNames(names, memory.last, memory.clock)
@@ -102,9 +110,9 @@ class Federation:
         method = message.method.decode()
         servers = tuple(self._servers.values())
         if method in LIST_KINDS:
-            return MergedList(servers, LIST_KINDS[method], self._listed, self._memory, self._list_size)
+            return MergedList(servers, LIST_KINDS[method], self._listed, self._memory, self._shown.list_size)
         if method == "server/discover":
-            return MergedDiscovery(servers, self._memory)
+            return MergedDiscovery(servers, self._memory, self._shown.instructions)
         if message.method == LISTEN:
             return ListenRoute(self._servers, self._listed, self._feeds, self._memory.clock)
         if method == "completion/complete":
