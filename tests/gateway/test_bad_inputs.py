@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -583,18 +582,16 @@ async def test_a_server_that_answers_no_answer(
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/event-stream"])
-async def test_a_server_that_compresses_although_it_was_asked_for_plain(
+async def test_a_server_that_compresses_by_what_nobody_knows(
     admitted: Caller, server: McpServer, content_type: str
 ) -> None:
     async def packed(seen: Seen, _request: web.Request) -> web.StreamResponse:
         assert seen.header("accept-encoding") == "identity"
-        message = json.dumps({"jsonrpc": "2.0", "id": seen.body["id"], "result": {}})
-        body = message if content_type == "application/json" else f"data: {message}\n\n"
-        headers = {"content-encoding": "gzip", "content-type": content_type}
-        return web.Response(body=gzip.compress(body.encode()), headers=headers)
+        headers = {"content-encoding": "compress", "content-type": content_type}
+        return web.Response(body=b"\x1f\x9d\x90", headers=headers)
 
     server.reply = packed
-    message = "server s: its answer is compressed (gzip) although we asked for it plain"
+    message = "server s: its answer is compressed (compress) although we asked for it plain"
     assert refusal(await admitted.ask(*CALL)) == (502, -32012, message)
 
 

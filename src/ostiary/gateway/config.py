@@ -71,7 +71,7 @@ def _can_be_run(command: list[str]) -> list[str]:
 
 _OF_A_PROGRAM = ("env", "cwd", "processes")
 _OF_A_URL = (
-    *("credential", "connect_timeout", "forward_headers"),
+    *("credential", "connect_timeout", "forward_headers", "compressed"),
     *("ca_file", "private_network", "insecure_allow_http"),
 )
 
@@ -103,8 +103,18 @@ class ServerSettings(EdgeSettings, Overrides):
     """How long one call may take until its answer begins, and an open stream may stay silent."""
     connect_timeout: Duration = timedelta(seconds=5)
     """How long a new connection to the server may take, TLS included."""
+    compressed: Switch | None = None
+    """Whether its answers are asked for compressed, by gzip, deflate, br or zstd. Default: not on this
+    machine, and not with `private_network`, as unpacking takes longer than what it saves on a short way."""
     forward_headers: list[Annotated[str, AfterValidator(_may_be_forwarded)]] = []
     """Further headers of the caller that go on to this server. Identity headers are refused."""
+
+    @property
+    def may_compress(self) -> bool:
+        """Whether its answers are asked for compressed."""
+        if self.compressed is not None:
+            return self.compressed
+        return self.url is not None and not self.url.is_loopback and not self.private_network
 
     @property
     def place(self) -> str:

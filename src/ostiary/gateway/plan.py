@@ -168,6 +168,7 @@ class _Planning:
             settings.url,
             tls=settings.reach.trust.context if settings.url.scheme == "https" else None,
             private_network=settings.private_network,
+            asks_compressed=settings.may_compress,
             proxies=self._means.proxies,
             limits=self._upstream_limits(settings),
         )

@@ -27,6 +27,7 @@ Out:
     fetched_document   what is asked and answered; why it could not be had
     retry_after        when a server wants to be asked again
     content_coding     an answer that comes compressed all the same
+    unpacking          compressed content, in pieces of a bounded length
     moved              when a server sends callers elsewhere
     road               an HTTP client for one MCP server
     reach              how far one edge may go, from its entry in the configuration

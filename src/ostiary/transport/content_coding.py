@@ -5,15 +5,12 @@ An answer of a token endpoint has often spent a code or a refresh token, so it i
 
 from __future__ import annotations
 
-import zlib
+from ostiary.transport.unpacking import NotUnpacked, unpacker
 
 PLAIN = frozenset({"", "identity", "none", "utf-8"})
 """The last two are no codings; servers and storages send them, and mean plain."""
 _NAMED = frozenset({"br", "compress", "deflate", "gzip", "identity", "x-compress", "x-gzip", "zstd"})
 """What is told by its name. Whatever else stands there is a server's own words, which may be our secret."""
-_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
-_BARE_DEFLATE = -zlib.MAX_WBITS
-_READ = {"gzip": (_GZIP_OR_ZLIB,), "x-gzip": (_GZIP_OR_ZLIB,), "deflate": (_GZIP_OR_ZLIB, _BARE_DEFLATE)}
 
 
 def compression(content_encoding: str) -> str | None:
@@ -33,23 +30,20 @@ def refusal(coding: str) -> str:
     return f"its answer is compressed ({coding}) although we asked for it plain"
 
 
-class NotUnpacked(Exception):
-    """It cannot be read. The message says why."""
-
-
 def unpacked(body: bytes, coding: str, *, max_bytes: int) -> bytes:
     """The content, of which no more is made than `max_bytes`. Raises NotUnpacked."""
-    coding = coding.strip().lower()
-    if coding in PLAIN:
+    if coding.strip().lower() in PLAIN:
         return body
-    for window in _READ.get(coding, ()):
-        unpacker = zlib.decompressobj(window)
+    found = unpacker(coding)
+    if found is not None:
         try:
-            content = unpacker.decompress(body, max_bytes + 1)
-        except zlib.error:
-            continue
+            content = found.feed(body, max_bytes + 1)
+            while not found.is_finished and not found.needs_input and len(content) <= max_bytes:
+                content += found.feed(b"", max_bytes + 1 - len(content))
+        except NotUnpacked:
+            content = b""
         if len(content) > max_bytes:
             raise NotUnpacked(f"the answer is longer than {max_bytes} bytes")
-        if unpacker.eof:
+        if found.is_finished:
             return content
     raise NotUnpacked(f"the answer is compressed ({_name(coding)}) although we asked for it plain")

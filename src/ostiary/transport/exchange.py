@@ -19,7 +19,7 @@ from yarl import URL
 
 from ostiary.inline_coroutines import hopping
 from ostiary.transport.addresses import may_reach
-from ostiary.transport.content_coding import NotUnpacked, unpacked
+from ostiary.transport.content_coding import unpacked
 from ostiary.transport.fetched_document import (
     NOT_THERE,
     FetchedDocument,
@@ -30,6 +30,7 @@ from ostiary.transport.fetched_document import (
     Question,
 )
 from ostiary.transport.trust import Distrust, TrustUnusable, certificate_error, distrust, tls_failure
+from ostiary.transport.unpacking import NotUnpacked
 
 if TYPE_CHECKING:
     import ssl

@@ -26,7 +26,7 @@ class StreamableHttp:
         self._own_lines = (
             f"POST {pool.url.target} HTTP/1.1\r\nhost: {pool.url.authority}\r\n"
             f"user-agent: ostiary/{__version__}\r\ncontent-type: application/json\r\n"
-            f"accept: application/json, text/event-stream\r\naccept-encoding: identity\r\n"
+            f"accept: application/json, text/event-stream\r\naccept-encoding: {pool.accept_encoding}\r\n"
             f"mcp-protocol-version: {MODERN}\r\n"
         ).encode()
         self._attached: tuple[Headers | None, bytes] = (None, self._own_lines)

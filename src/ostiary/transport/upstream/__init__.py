@@ -8,6 +8,7 @@ parser for its answer, no task in between.
     connection   one connection, one request at a time
     tunnel       the same through a proxy
     answer       whole, or streamed
+    unpacked     what comes compressed, as if it had not
     loop_share   a share of each turn of the event loop
     held         how much of large answers is held at once
     limits       how much, how long

@@ -17,12 +17,14 @@ import httptools
 
 from ostiary.inline_coroutines import InlineFuture
 from ostiary.transport.request_head import OPTIONAL_WHITESPACE
+from ostiary.transport.unpacking import WIDE, NotUnpacked, Unpacker, unpacker
 from ostiary.transport.upstream.answer import Stream, UpstreamAnswer, by_name
 from ostiary.transport.upstream.errors import CallStep, UpstreamFailed
 from ostiary.transport.upstream.held import LARGE, HeldAnswers, Room
 from ostiary.transport.upstream.limits import FRAME_BYTES, UpstreamLimits
 from ostiary.transport.upstream.loop_share import LoopShare
 from ostiary.transport.upstream.turns import Calls
+from ostiary.transport.upstream.unpacked import WIDE_STREAMS, UnpackedStream, UnpackedTooLong, Unpacking
 from ostiary.transport.write_batch import WriteBatch
 
 READ_AT_ONCE = 8 * 1024
@@ -40,6 +42,7 @@ class Owner(Protocol):
     write_batch: WriteBatch
     held: HeldAnswers
     loop_share: LoopShare
+    wide_streams: int
 
     def release(self, connection: Connection, *, keep: bool) -> None:
         """Its answer is complete; `keep` says that it may carry another request."""
@@ -94,6 +97,8 @@ class Connection(asyncio.Protocol):
         """Those of the caller whose call is under way here."""
         self.paused = False
         self.room: Room | None = None
+        self.unpacker: Unpacker | None = None
+        self.unpacking: Unpacking | None = None
 
     # asked by the pool
 
@@ -104,6 +109,7 @@ class Connection(asyncio.Protocol):
         self.future = InlineFuture(self.drop)
         self.answer = None
         self.complete = False
+        self.unpacker = None
         self.fields = []
         self.body = b""
         self.size = self.content = self.besides = 0
@@ -126,7 +132,7 @@ class Connection(asyncio.Protocol):
         """The reader of the stream has caught up."""
         if self.paused and self.state is not CLOSED:
             self.paused = False
-            if self.rest is None:
+            if self.rest is None and not self.transport.is_closing():
                 self.transport.resume_reading()
 
     def is_rightly_silent(self) -> bool:
@@ -152,6 +158,8 @@ class Connection(asyncio.Protocol):
         while self.rest and self.state is not CLOSED:
             self._read_piece(self.rest)
         self.rest = None
+        if self.unpacking is not None:  # all of it is here; a closed connection carries nothing else
+            return
         if exc is None and self._ends_with_the_connection():
             self._completed()
             return
@@ -181,8 +189,10 @@ class Connection(asyncio.Protocol):
         if len(headers) != len(fields):
             headers = by_name(fields)
         self.answer = answer = UpstreamAnswer(status, headers)
+        if b"content-encoding" in headers:
+            self._begin_to_unpack(answer)
         if status == 200 and answer.content_type == b"text/event-stream":
-            answer.stream = Stream(self)
+            answer.stream = Stream(self) if self.unpacker is None else self._unpacked_stream(self.unpacker)
             self.state = STREAMING
             self.future.set(answer)
 
@@ -265,13 +275,15 @@ class Connection(asyncio.Protocol):
         self.paused = True
         self.transport.pause_reading()
         declared = self.answer.headers.get(b"content-length", b"") if self.answer else b""
-        size = int(declared) if declared.isdigit() else self.most_bytes
+        size = int(declared) if declared.isdigit() and self.unpacker is None else self.most_bytes
         self.owner.held.ask(min(size, self.most_bytes), self._has_room)
 
     def _has_room(self, room: Room) -> None:
         if self.state is AWAITING:
             self.room = room
             self.resume()
+            if self.unpacking is not None:
+                self.loop_share.wait(self._unpack)
 
     def _ends_with_the_connection(self) -> bool:
         return (
@@ -298,7 +310,63 @@ class Connection(asyncio.Protocol):
     def _too_long(self) -> UpstreamFailed:
         return self.owner.failed(CallStep.SIZE, f"its answer is longer than {self.most_bytes} bytes")
 
+    # what comes compressed
+
+    def _begin_to_unpack(self, answer: UpstreamAnswer) -> None:
+        coding = answer.headers[b"content-encoding"].decode("latin-1")
+        self.unpacker = unpacker(coding)
+        if self.unpacker is not None:
+            del answer.headers[b"content-encoding"]
+
+    def _unpacked_stream(self, unpacker: Unpacker) -> Stream:
+        owner = self.owner
+        is_wide = unpacker.coding in WIDE
+        if is_wide and owner.wide_streams >= WIDE_STREAMS:
+            raise owner.failed(
+                CallStep.ANSWER,
+                f"more than {WIDE_STREAMS} of its streams are compressed by {unpacker.coding}: use gzip",
+            )
+        owner.wide_streams += is_wide
+
+        def ended() -> None:
+            owner.wide_streams -= is_wide
+
+        return UnpackedStream(self, unpacker, owner.failed, ended)
+
+    def _unpack(self) -> bool:
+        """Make a piece of the content in our turn, and wait for the next one."""
+        unpacking = self.unpacking
+        if unpacking is None or self.state is CLOSED:
+            return False
+        try:
+            if unpacking.goes_on():
+                self._unpack_more(unpacking)
+                return False
+        except NotUnpacked as error:
+            self.drop(self.owner.failed(CallStep.ANSWER, str(error)))
+        except UnpackedTooLong:
+            self.drop(self._too_long())
+        else:
+            self.unpacker = self.unpacking = None
+            self.body = unpacking.content
+            self._completed()
+        return False
+
+    def _unpack_more(self, unpacking: Unpacking) -> None:
+        if len(unpacking.content) > LARGE and self.room is None:
+            self._ask_for_room()
+        else:
+            self.loop_share.wait(self._unpack)
+
     def _completed(self) -> None:
+        if self.unpacker is not None and self.body and self.unpacking is None:
+            if not self.transport.is_closing():
+                self.transport.pause_reading()
+                self.paused = True
+            self.unpacking = Unpacking(self.unpacker, bytes(self.body), self.most_bytes)
+            self.body = b""
+            self._unpack()
+            return
         answer, future = self.answer, self.future
         assert answer is not None  # noqa: S101 - complete says so
         self.answer, self.future = None, NOBODY  # who idles holds nothing
@@ -322,7 +390,7 @@ class Connection(asyncio.Protocol):
         if self.state is CLOSED:
             return
         before, self.state = self.state, CLOSED
-        self.body, self.room = b"", None
+        self.body, self.room, self.unpacking = b"", None, None
         self.owner.forget(self)
         if before is STREAMING and self.answer is not None and self.answer.stream is not None:
             self.answer.stream.end(error)

@@ -12,6 +12,7 @@ from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.transport.addresses import AddressRefused, resolve
 from ostiary.transport.proxies import NONE, Proxies, Proxy, ProxyUnusable
 from ostiary.transport.trust import tls_failure
+from ostiary.transport.unpacking import CODINGS
 from ostiary.transport.upstream.answer import UpstreamAnswer
 from ostiary.transport.upstream.connection import Connection
 from ostiary.transport.upstream.errors import CallerBusy, CallStep, UpstreamFailed, in_the_systems_words
@@ -37,6 +38,7 @@ class Upstream:
         *,
         tls: ssl.SSLContext | None = None,
         private_network: bool = False,
+        asks_compressed: bool = False,
         proxies: Proxies = NONE,
         limits: UpstreamLimits = UpstreamLimits(),
     ) -> None:
@@ -57,6 +59,9 @@ class Upstream:
         self.write_batch = WriteBatch(self._loop)
         self.loop_share = LoopShare(self._loop)
         self.held = HeldAnswers(limits.held_bytes)
+        self.wide_streams = 0
+        """How many streams come compressed by what holds megabytes for each."""
+        self.accept_encoding = CODINGS if asks_compressed else "identity"
 
     def exchange(
         self, message: bytes, caller: Hashable = None, most_bytes: int | None = None
