@@ -21,7 +21,7 @@ test: lint  ## everything CI checks; an advisory of today is told, and fails nob
 	@$(MAKE) --no-print-directory --jobs=3 types advisories test-beside
 	$(BIN)/python -m pytest --durations=20 tests/benchmarks tests/soak
 
-test-fast: $(VENV)/ready  ## what needs neither a browser, nor a peer, nor PostgreSQL
+test-fast: $(VENV)/ready  ## what starts no program: no browser, no peer, no PostgreSQL, no demo
 	$(BIN)/python -m pytest --fast $(BESIDE)
 
 .PHONY: advisories test-beside

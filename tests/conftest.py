@@ -21,7 +21,7 @@ from tests.peers import keycloak
 from tests.peers.identity_provider import IdentityProvider
 from tests.peers.oidc_provider import idp as oidc_provider
 from tests.peers.postgresql import PostgreSql, running_postgresql
-from tests.peers.unavailable import FAST
+from tests.peers.unavailable import FAST, takes_time
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -45,7 +45,7 @@ LONG = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fast", action="store_true", help="skip what takes a browser, a peer or PostgreSQL")
+    parser.addoption("--fast", action="store_true", help="skip each test that starts a program")
 
 
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -55,6 +55,13 @@ hypothesis.settings.load_profile("untimed")
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("fast"):
         os.environ[FAST] = "1"
+        sys.addaudithook(_programs_take_time)
+
+
+def _programs_take_time(event: str, arguments: tuple[object, ...]) -> None:
+    """Whoever starts it: the test itself, the demo, or what is tested."""
+    if event == "subprocess.Popen" and "PYTEST_CURRENT_TEST" in os.environ:
+        takes_time(Path(str(arguments[0])).name)
 
 
 @pytest.hookimpl(optionalhook=True)

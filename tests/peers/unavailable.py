@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 FAST = "OSTIARY_FAST_TESTS"
-"""Set in the environment of a run that takes neither browsers, nor peers, nor PostgreSQL."""
+"""Set in the environment of a run that starts no program: no browser, no peer, no PostgreSQL, no demo."""
 
 
 def unavailable(why: str) -> NoReturn:
@@ -20,7 +20,7 @@ def unavailable(why: str) -> NoReturn:
 
 
 def takes_time(what: str) -> None:
-    """Called before a peer is started: among the fast tests, its test is skipped."""
+    """Called before a program is started: among the fast tests, its test is skipped."""
     if os.environ.get(FAST):
         pytest.skip(f"not among the fast tests: {what}")
 
