@@ -20,6 +20,7 @@ from tests.loopback import TRUSTING_NOBODY
 
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.gateway import Gateway, GatewaySettings
+from ostiary.mcp.era_signs import PROBE_ID
 from ostiary.mcp.headers import encode_value
 from ostiary.settings import Listen
 from ostiary.transport.listeners import answering
@@ -30,6 +31,8 @@ META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
 }
+MODERN_SERVER = {"supportedVersions": ["2026-07-28"], "capabilities": {}, "resultType": "complete"}
+"""What a server says to the question which era it speaks, whatever else it does; no test sees it."""
 VISITOR = "visitor@demo-project.iam.gserviceaccount.com"
 SECRET = "the-servers-own-api-key"
 
@@ -88,8 +91,11 @@ class McpServer:
     """Set when a caller left before the answer was whole."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        body = json.loads(await request.text())
+        if body.get("id") == PROBE_ID:
+            return web.json_response({"jsonrpc": "2.0", "id": PROBE_ID, "result": MODERN_SERVER})
         headers = [(name.decode().lower(), value.decode("latin-1")) for name, value in request.raw_headers]
-        seen = Seen(headers, json.loads(await request.text()))
+        seen = Seen(headers, body)
         self.seen.append(seen)
         try:
             return await self.reply(seen, request)

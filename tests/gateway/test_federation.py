@@ -84,7 +84,8 @@ async def test_a_dead_server_is_left_alone_for_a_while_and_then_asked_again(
             assert (await listed(caller))["_meta"]["dev.ostiary/unavailable"][0]["step"] == "http"
         assert asked == 1
         says = (
-            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 46\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n"
+            b"content-length: 46\r\n\r\n"
             b'{"jsonrpc":"2.0","id":2,"result":{"tools":[]}}'
         )
         clock.ahead = 31

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from ostiary.credentials.runtime import Runtime
@@ -19,7 +19,10 @@ from ostiary.gateway.seals import Seals
 from ostiary.gateway.sessions.legacy_door import LegacyDoor
 from ostiary.gateway.sessions.live_sessions import LiveSessions
 from ostiary.gateway.sessions.session_ids import SessionIds
+from ostiary.gateway.upstreams.era import EitherEra
 from ostiary.gateway.upstreams.health import Health
+from ostiary.gateway.upstreams.legacy.pool import LegacySessions
+from ostiary.gateway.upstreams.legacy.streamable_http import StreamableHttpChannel
 from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
 from ostiary.identity.inbound_settings import OidcInbound
@@ -163,16 +166,22 @@ class _Planning:
     def _session(self, name: str, settings: ServerSettings) -> UpstreamSession:
         if settings.url is None:
             return self._program(name, settings)
-        pool = Upstream(
+        calls = self._pool(name, settings, settings.url)
+        listening = self._pool(name, settings, settings.url)
+        channels = (partial(StreamableHttpChannel, calls, listening),)
+        legacy = LegacySessions(name, settings.url, channels, limits=calls.limits, held=calls.held)
+        return EitherEra(name, StreamableHttp(calls), legacy)
+
+    def _pool(self, name: str, settings: ServerSettings, url: CanonicalUrl) -> Upstream:
+        return Upstream(
             name,
-            settings.url,
-            tls=settings.reach.trust.context if settings.url.scheme == "https" else None,
+            url,
+            tls=settings.reach.trust.context if url.scheme == "https" else None,
             private_network=settings.private_network,
             asks_compressed=settings.may_compress,
             proxies=self._means.proxies,
             limits=self._upstream_limits(settings),
         )
-        return StreamableHttp(pool)
 
     def _program(self, name: str, settings: ServerSettings) -> UpstreamSession:
         from ostiary.gateway.upstreams.stdio.program import Program  # noqa: PLC0415 - few servers are programs

@@ -22,4 +22,11 @@ change_notices     how one who listens is told that something changed
 views              what an endpoint shows of one server
 multiplexed        requests of many callers on one stream, and whose is what comes on it
 events             the events of a stream
+era_signs          what an answer says about the era of its server
+handshake          what `initialize` settles, in the words of either era
+legacy_requests    a modern request as a legacy server reads it
+legacy_answers     what a legacy server answers, as a modern one would
+legacy_notices     what a legacy server says unasked
+questions          what a legacy server asks its client, asked the modern way
+lost_session       whether a server knows a session no more
 """

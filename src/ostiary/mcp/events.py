@@ -43,6 +43,13 @@ class EventReader:
         """How much there is of an event that has not ended."""
         return len(self._line) + len(self._data)
 
+    def resumed(self) -> EventReader:
+        """One that reads on where this one ended, from the start of another stream."""
+        reader = EventReader(self._max_bytes)
+        reader.last_event_id = reader._id = self.last_event_id
+        reader.reconnection_time = self.reconnection_time
+        return reader
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """The messages that this chunk completes, with KEEP_ALIVE for comments. Raises EventTooLong."""
         if self._start is not None:

@@ -16,18 +16,12 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from ostiary.cli.bridging.events import ToldEvents
-from ostiary.cli.bridging.sessions import (
-    SESSION,
-    Sessions,
-    is_message,
-    is_question,
-    is_unknown_session,
-    read_message,
-)
+from ostiary.cli.bridging.sessions import SESSION, Sessions, is_message, is_question
 from ostiary.cli.challenge import refusal
 from ostiary.credentials import CredentialError, NoCredential
 from ostiary.credentials.adapters.secrets_sent import RememberingAuth
 from ostiary.mcp.events import EventReader, EventTooLong
+from ostiary.mcp.lost_session import is_session_lost, read_message
 from ostiary.oauth.client.echoed_secrets import without_echoes
 from ostiary.telemetry.redaction import without_tokens
 from ostiary.transport.moved import REDIRECTS, moved
@@ -115,7 +109,8 @@ class TellingClient(RoadClient):
             return False
         if request.method == "GET" and not self._sessions.listened:
             return False
-        return is_unknown_session(request, response.status_code, await response.aread())
+        asked = read_message(request.content) if request.method == "POST" else None
+        return is_session_lost(response.status_code, await response.aread(), asked)
 
     def _note(self, request: httpx2.Request, response: httpx2.Response) -> None:
         if response.is_success:

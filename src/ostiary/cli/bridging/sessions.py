@@ -7,21 +7,17 @@ once more, under the new session.
 
 from __future__ import annotations
 
-import json
-import re
 from collections import deque
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+
+from ostiary.mcp.lost_session import read_message
 
 if TYPE_CHECKING:
     import httpx2
 
 SESSION = "mcp-session-id"
 LAST_EVENT = "last-event-id"
-UNKNOWN_METHOD = -32601
-_ABOUT_SESSIONS = re.compile(rb"\bsession\b|\bnot initialized\b|initialization was complete", re.IGNORECASE)
-"""What servers of the SDKs say with 400: "No valid session ID provided", "Server not initialized"."""
 MOST_EVENTS = 1000
 """Ids that are remembered: a stream that broke off goes on soon, or never."""
 
@@ -94,26 +90,6 @@ class Sessions:
         return request.headers.get(LAST_EVENT) in self._of_answers
 
 
-def is_unknown_session(request: httpx2.Request, status: int, body: bytes) -> bool:
-    """Whether a refusal of a request under a session says that there is none, so that nothing was done.
-
-    A method that nobody knows is told with 404 as well, and with 400 much else; who answers by the id of the
-    request knows the session. The answer of a client, and the rest of an answer of the server, are of the
-    session that is gone.
-    """
-    refusal, asked = read_message(body), _asked(request)
-    error = refusal.get("error")
-    if isinstance(error, dict) and error.get("code") == UNKNOWN_METHOD:
-        return False
-    if status == HTTPStatus.BAD_REQUEST:
-        by_its_id = "id" in asked and refusal.get("id") == asked["id"]
-        if by_its_id or _ABOUT_SESSIONS.search(body) is None:
-            return False
-    elif status != HTTPStatus.NOT_FOUND:
-        return False
-    return request.method == "GET" or isinstance(asked.get("method"), str)
-
-
 def version_of(answer: Any) -> str | None:
     result = answer.get("result") if isinstance(answer, dict) else None
     version = result.get("protocolVersion") if isinstance(result, dict) else None
@@ -140,12 +116,3 @@ def is_message(body: bytes) -> bool:
     message = read_message(body)
     known = isinstance(message.get("result"), dict) or isinstance(message.get("error"), dict)
     return message.get("jsonrpc") == "2.0" and (known or "method" in message)
-
-
-def read_message(body: bytes) -> dict[str, Any]:
-    """The JSON object; empty for what is none."""
-    try:
-        read = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return read if isinstance(read, dict) else {}

@@ -2,6 +2,7 @@
 
 server           one of them: the credential it wants, a second try after a 401, how it fares
 session          what carries messages there, in whatever era and over whatever transport
+era              which era a server speaks, found out once
 streamable_http  over streamable HTTP, stateless: MCP 2026-07-28
 stdio            programs of this machine, on their standard input and output
 health           which servers lists leave out for a while

@@ -46,6 +46,8 @@ from ostiary.mcp.merging import ListBudget
 from ostiary.mcp.messages import Change
 from ostiary.transport.upstream import CallerBusy, CallStep, UpstreamAnswer, UpstreamFailed
 
+ERRORS = 400
+
 ALWAYS_CARRIED = (b"traceparent", b"tracestate")
 """Headers that go on to every server: they identify a trace, not a person (W3C Trace Context)."""
 
@@ -118,8 +120,11 @@ class Server:
             if attached is None:
                 attached = await self._get_headers(request)
             answer = await self.session.exchange(outgoing, attached)
-            if ServerRefusal.is_one(answer.status):
-                answer = await self._again(request, outgoing, attached, answer)
+            if answer.status >= ERRORS:
+                if self.session.is_outdated(answer):
+                    answer = await self.session.exchange(outgoing, attached)
+                if ServerRefusal.is_one(answer.status):
+                    answer = await self._again(request, outgoing, attached, answer)
         except UpstreamFailed as error:
             raise self.failure(error) from None
         except CallerBusy as error:

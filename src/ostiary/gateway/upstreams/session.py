@@ -52,5 +52,11 @@ class UpstreamSession(Protocol):
         an inline coroutine.
         """
 
+    def is_outdated(self, answer: UpstreamAnswer) -> bool:
+        """Whether an answer, with a status of 400 or more, says that the server is no longer what it was.
+
+        Then that is forgotten, and the message wants to be sent once more.
+        """
+
     def close(self) -> None:
         """Drop all connections."""

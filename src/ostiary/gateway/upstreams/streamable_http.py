@@ -40,6 +40,10 @@ class StreamableHttp:
         request = b"%s%scontent-length: %d\r\n\r\n%s" % (self._attached[1], message.lines, len(body), body)
         return self._pool.exchange(request, message.account, message.most_bytes)
 
+    def is_outdated(self, _: UpstreamAnswer) -> bool:
+        """As of every UpstreamSession."""
+        return False
+
     def close(self) -> None:
         """Drop all connections."""
         self._pool.close()

@@ -93,6 +93,16 @@ class Stream:
         self._ended, self._error = True, error
         self._wake.set()
 
+    def pause(self) -> None:
+        """Read no more for a while, in which it is not overdue, however long that is."""
+        if not self._ended:
+            self._source.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        if not self._ended:
+            self._source.resume()
+
     def close(self) -> None:
         """Stop reading. A stream that has not ended is cancelled at the server by closing its connection."""
         if not self._ended:

@@ -1,4 +1,11 @@
 """Servers of MCP 2025-11-25 and before, spoken to for callers whose messages are modern.
 
-channel  one conversation with a server, over whatever carries it
+pool             the sessions with one server, each caller's own
+session          what one caller has there, whatever happens to the server
+listeners        who hears what a server says unasked
+conversation     what passes from `initialize` on, until either has had enough
+calls            one request, and the caller who waits for its answer
+parked_calls     calls that wait for what their callers say
+channel          one conversation, over whatever carries it
+streamable_http  over streamable HTTP
 """

@@ -6,7 +6,7 @@ HTTP+SSE and stdio are channels: each session opens one, begins with `initialize
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -41,18 +41,12 @@ class Postage(NamedTuple):
 class Receiver(Protocol):
     """Whoever hears what comes on a channel: the session that opened it."""
 
-    def received(
-        self, message: bytes, request: RequestId | None, room: Room | None = None
-    ) -> Awaitable[None] | None:
+    def received(self, message: bytes, request: RequestId | None, room: Room | None = None) -> None:
         """One message of the server: an answer, a notification or a request, not yet looked at.
 
         message: KEEP_ALIVE (see `mcp.events`) for a sign of life on the stream of a request. request: that of
         ours on whose own stream it came; None where all comes on one stream, and for what a server says on a
         stream that belongs to no request. room: what is held for a message that is large.
-
-        What it gives is awaited before more of the same stream is read, however long that takes: somebody is
-        behind, or a person is being asked, and the stream is not overdue meanwhile. None says to go on. For a
-        message without a `request` it is always None.
         """
 
     def ended(self, request: RequestId, error: UpstreamFailed) -> None:
@@ -90,6 +84,13 @@ class Channel(Protocol):
         Done when the server has taken it or refused it; at once where that comes anyway. Called again, it
         hears on with this postage. A server that lets nobody listen (405) is no failure. Awaited in a task.
         """
+
+    def pause(self, request: RequestId) -> None:
+        """Let what comes on the stream of this request wait, which is not overdue meanwhile: its caller reads
+        slowly, or a person is being asked. Nothing to do where all comes on one stream."""
+
+    def resume(self, request: RequestId) -> None:
+        """Read on."""
 
     def forget(self, request: RequestId) -> None:
         """Nothing more is wanted of this request: it was answered, or its caller has left.

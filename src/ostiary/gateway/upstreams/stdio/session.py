@@ -69,6 +69,10 @@ class Stdio:
             raise
         return await future
 
+    def is_outdated(self, _: UpstreamAnswer) -> bool:
+        """As of every UpstreamSession."""
+        return False
+
     def close(self) -> None:
         """Stop all processes."""
         for slot in self._slots.values():

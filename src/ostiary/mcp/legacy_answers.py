@@ -1,0 +1,68 @@
+"""What a server of MCP 2025-11-25 and before answers, as a modern one would have said it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ostiary.mcp.eras import SERVER_INFO_KEY
+from ostiary.mcp.errors import InvalidParams, McpError, MethodNotFound
+from ostiary.mcp.raw_object import Raw, RawObject, read_members, write_object
+from ostiary.mcp.request_state import RESULT_TYPE_KEY
+
+RESOURCE_NOT_FOUND = -32002
+URL_ELICITATION_REQUIRED = -32042
+"""Codes of 2025-11-25 that 2026-07-28 has not."""
+CACHEABLE = frozenset(
+    b"tools/list prompts/list resources/list resources/templates/list resources/read".split()
+)
+"""Methods whose results say for how long, and for whom, they may be kept."""
+STATUS_OF_CODE: Mapping[int, int] = {
+    MethodNotFound.code: MethodNotFound.status,
+    InvalidParams.code: InvalidParams.status,
+}
+"""With which HTTP status modern servers send an error, where it is not 200."""
+
+
+def modern_result(method: bytes, result: Raw, server_info: bytes | None) -> bytes:
+    """The result, complete and nobody's but the caller's. Raises ParseError or InvalidRequest."""
+    members: dict[str, Raw] = {**read_members(result), RESULT_TYPE_KEY: b'"complete"'}
+    if method in CACHEABLE:
+        members["ttlMs"], members["cacheScope"] = b"0", b'"private"'
+    if server_info is not None:
+        meta = read_members(members["_meta"]) if "_meta" in members else {}
+        members["_meta"] = write_object({**meta, SERVER_INFO_KEY: server_info})
+    return write_object(members)
+
+
+def modern_error(error: Raw) -> bytes:
+    """The error with the code that it has today. Raises ParseError or InvalidRequest."""
+    if error_code(error) != RESOURCE_NOT_FOUND:
+        return bytes(error)
+    return RawObject(error).with_member("code", b"%d" % InvalidParams.code)
+
+
+def error_code(error: Raw) -> int | None:
+    """Its code; None where that is no number. Raises ParseError or InvalidRequest."""
+    try:
+        return msgspec.json.decode(read_members(error).get("code", b"null"), type=int | None)
+    except msgspec.DecodeError:
+        return None
+
+
+def pages_to_open(error: Raw) -> list[dict[str, Raw]]:
+    """The parameters of the questions that an error wants answered first, each with a page to open.
+
+    Empty where it names none that could be asked.
+    """
+    try:
+        data = read_members(read_members(error).get("data", b"{}"))
+        named = msgspec.json.decode(data.get("elicitations", b"[]"), type=list[msgspec.Raw])
+        return [dict(read_members(one)) for one in named[:MOST_PAGES]]
+    except (McpError, msgspec.DecodeError):
+        return []
+
+
+MOST_PAGES = 10
+"""How many pages a person is asked to open for one call."""
