@@ -11,8 +11,8 @@ import pytest
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.listen_route import ChangeFeeds
-from ostiary.gateway.catalog.merged_lists import ListSize
-from ostiary.gateway.catalog.routes import Federation, Shown, SingleServer
+from ostiary.gateway.catalog.merged_lists import ListSize, Shown
+from ostiary.gateway.catalog.routes import Federation, SingleServer
 from ostiary.gateway.catalog.target import RouteTarget, TargetKind
 from ostiary.gateway.upstreams.server import Server
 from ostiary.mcp.messages import read_message

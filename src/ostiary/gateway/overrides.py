@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -96,6 +96,9 @@ class VirtualServerSettings(Settings):
     URIs match; `*` stands for any text, as in `weather.get_*` or `files.file:///srv/*`."""
     instructions: str | None = None
     """What a model is told of it all. Default: what the servers say."""
+    tools: Literal["list", "search"] = "list"
+    """Whether a model is shown the tools themselves, or two that find and call them: `find_tools` and
+    `call_tool`. Hundreds of tools leave it little room for anything else."""
     overrides: dict[str, Overrides] = {}
     """What is said here of single tools, prompts and resources, by server, in place of what
     `servers.NAME.tools` and the like say everywhere."""

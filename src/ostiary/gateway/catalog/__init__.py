@@ -7,6 +7,8 @@ forward_route  send a call on, translate the answer back
 task_route     ask for a task that a call has become
 listen_route   one stream for what all servers tell of changes
 change_feed    what one server tells of changes, to all who may hear the same
+tool_search    two tools instead of hundreds: one finds, one calls
+tool_index     which tools are about what somebody looks for
 merged_lists   many servers' lists as one
 gathering      ask several servers at once, and wait for none longer than the others need
 listed_names   what only a list tells of a name: what a short form stands for, what is as it was pinned

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.listen_route import ChangeFeeds
-from ostiary.gateway.catalog.merged_lists import ListSize
-from ostiary.gateway.catalog.routes import Federation, Routes, Shown, SingleServer
+from ostiary.gateway.catalog.merged_lists import ListSize, Shown
+from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
 from ostiary.gateway.config import GatewaySettings
 from ostiary.gateway.upstreams.server import Server
 from ostiary.mcp.names import Names
@@ -59,7 +59,7 @@ class _Making:
     def federation(self) -> Routes:
         """All servers."""
         views = {name: server.view() for name, server in self.settings.servers.items() if server.are_there}
-        return self._federation(self.servers.values(), views)
+        return self._federation(self.servers.values(), views, self._as_shown())
 
     def own(self) -> dict[str, Routes]:
         """Each server alone, under its own names."""
@@ -75,7 +75,10 @@ class _Making:
                 for server, only in patterns.items()
             }
             chosen = [server for server in self.servers.values() if server.name in patterns]
-            made[f"/virtual/{name}/mcp"] = self._federation(chosen, views, virtual.instructions)
+            is_searched = virtual.tools == "search"
+            shown = self._as_shown(virtual.instructions, is_searched=is_searched)
+            routes = self._federation(chosen, views, shown)
+            made[f"/virtual/{name}/mcp"] = _searched(routes) if is_searched else routes
         return made
 
     def _alone(self, name: str, server: Server) -> Routes:
@@ -85,13 +88,18 @@ class _Making:
         names = Names({name: ""}, {name: settings.view()})
         return Federation([server], names, self.memory, self.feeds, self._as_shown())
 
-    def _federation(
-        self, servers: Iterable[Server], views: Mapping[str, View], instructions: str | None = None
-    ) -> Routes:
+    def _federation(self, servers: Iterable[Server], views: Mapping[str, View], shown: Shown) -> Federation:
         servers = list(servers)
         names = Names({server.name: self.settings.prefix_of(server.name) for server in servers}, views)
-        return Federation(servers, names, self.memory, self.feeds, self._as_shown(instructions))
+        return Federation(servers, names, self.memory, self.feeds, shown)
 
-    def _as_shown(self, instructions: str | None = None) -> Shown:
+    def _as_shown(self, instructions: str | None = None, *, is_searched: bool = False) -> Shown:
         limits = self.settings.limits
-        return Shown(ListSize(limits.merged_list_bytes, limits.list_page_items), instructions)
+        size = ListSize(limits.merged_list_bytes, limits.list_page_items)
+        return Shown(size, instructions, is_searched)
+
+
+def _searched(federation: Federation) -> Routes:
+    from ostiary.gateway.catalog.tool_search import ToolSearch  # noqa: PLC0415 - with SQLite, which few want
+
+    return ToolSearch(federation)

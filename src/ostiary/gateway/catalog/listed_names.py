@@ -5,10 +5,12 @@ it was when it was pinned. It is remembered, and else the list is asked for, on 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from contextlib import ExitStack
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.forward_route import ForwardRoute
@@ -17,15 +19,17 @@ from ostiary.gateway.catalog.questions import ListQuestion
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.errors import DefinitionChanged
 from ostiary.gateway.upstreams.server import Server
-from ostiary.mcp.errors import InvalidParams
+from ostiary.mcp.errors import InvalidParams, McpError
 from ostiary.mcp.merging import ListKind, OwnList
 from ostiary.mcp.messages import Message
 from ostiary.mcp.names import LONGEST, Names, is_short_form
+from ostiary.mcp.parameter_headers import ParameterPath, annotation_fault, parameter_names
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 
 SOUND_SECONDS = 60.0
 """For how long a definition that was as pinned is taken to be so still."""
 MOST_REMEMBERED = 10_000
+ANNOTATION = b"x-mcp-header"
 
 
 class ListedNames:
@@ -37,6 +41,8 @@ class ListedNames:
         self._clock = clock
         self._meant: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._sound: OrderedDict[Hashable, float] = OrderedDict()
+        self._learnt: OrderedDict[Hashable, None] = OrderedDict()
+        self._parameters: OrderedDict[tuple[str, str], dict[ParameterPath, str]] = OrderedDict()
 
     def question(self, call: Call, kind: ListKind) -> ListQuestion:
         """The question for a list, from whose answers names are learnt."""
@@ -52,8 +58,25 @@ class ListedNames:
                 _remember(self._meant, (kind.items, here), item.own)
             if view.override(kind.items, item.own).sha256 is not None:
                 _remember(self._sound, (own.server, whose, kind.items, item.own), self._clock())
+            if ANNOTATION in item.text and kind.items == "tools":
+                schema = msgspec.json.decode(item.text).get("inputSchema")
+                named = parameter_names(schema) if annotation_fault(schema) is None else {}
+                _remember(self._parameters, (own.server, item.own), named)
+        _remember(self._learnt, (own.server, whose, kind.items), None)
         for changed in own.changed:
             self._sound.pop((own.server, whose, kind.items, changed), None)
+
+    async def learn_once(self, call: Call, server: Server, kind: ListKind) -> None:
+        """Ask for a list from which nothing was learnt yet for this caller, if it is to be had."""
+        key = server.name, server.whose(call), kind.items
+        if key not in self._learnt:
+            _remember(self._learnt, key, None)
+            with ExitStack() as held, suppress(McpError):
+                await self.question(call, kind).ask(server, held)
+
+    def parameters(self, server: str, own: str) -> Mapping[ParameterPath, str]:
+        """Which arguments a tool wants in headers too, as far as that was learnt."""
+        return self._parameters.get((server, own), {})
 
     def meant(self, kind: str, name: str) -> str | None:
         """The server's own name, when it is known by now what this one stands for."""

@@ -82,6 +82,8 @@ class ListenRoute:
     servers: Mapping[str, Server]
     names: ListedNames
     feeds: ChangeFeeds
+    switches: frozenset[str]
+    """What may change here."""
     clock: Callable[[], float]
 
     def target(self, message: Message) -> RouteTarget:
@@ -91,6 +93,7 @@ class ListenRoute:
     async def follow(self, call: Call) -> Answer | StreamedAnswer:
         """A stream of notices. Raises InvalidParams or TryLater."""
         wanted = read_subscription(call.message)
+        wanted = Subscription(wanted.switches & self.switches, wanted.resources)
         listening = _Listening(call, self.feeds)
         try:
             heard = await self._join(wanted, listening)

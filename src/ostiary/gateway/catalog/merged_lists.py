@@ -42,6 +42,16 @@ class ListSize:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """How an endpoint of several servers shows itself. instructions: in place of the servers' own."""
+
+    list_size: ListSize
+    instructions: str | None = None
+    is_searched: bool = False
+    """Whether its tools are found, and not listed."""
+
+
+@dataclass(frozen=True, slots=True)
 class MergedList:
     """A route to all servers, for one kind of list."""
 
@@ -109,8 +119,7 @@ class MergedDiscovery:
 
     servers: Sequence[Server]
     memory: Memory
-    instructions: str | None = None
-    """In place of the servers' own."""
+    shown: Shown
 
     def target(self, message: Message) -> RouteTarget:
         """All of the federation."""
@@ -121,8 +130,12 @@ class MergedDiscovery:
         with ExitStack() as held:
             question = DiscoveryQuestion(call, self.memory.last)
             found, missing = await gather(question, self.servers, self.memory, held)
-        told = self.instructions if self.instructions is not None else _instructions(found)
-        result = discover_result(merge_capabilities(found), told, missing, SERVER_INFO)
+        capabilities, told = merge_capabilities(found), self.shown.instructions
+        if told is None:
+            told = _instructions(found)
+        if self.shown.is_searched:
+            capabilities["tools"] = {}
+        result = discover_result(capabilities, told, missing, SERVER_INFO)
         return Answer(200, write_answer(call.id, "result", result))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Protocol
 
@@ -14,12 +13,13 @@ from ostiary.gateway.catalog.forward_route import ForwardRoute, name_line
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.listed_names import ListedNames, ListedRoute
 from ostiary.gateway.catalog.listen_route import ChangeFeeds, ListenRoute
-from ostiary.gateway.catalog.merged_lists import ListSize, MergedDiscovery, MergedList
+from ostiary.gateway.catalog.merged_lists import MergedDiscovery, MergedList, Shown
 from ostiary.gateway.catalog.target import RouteTarget
 from ostiary.gateway.catalog.task_route import TaskRoute, require_tasks
 from ostiary.gateway.catalog.translate import Rename
 from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.task_ids import no_such_task, server_of_task
+from ostiary.mcp.change_notices import NOTICES
 from ostiary.mcp.errors import InvalidParams, MethodNotFound
 from ostiary.mcp.merging import LIST_KINDS
 from ostiary.mcp.messages import Message, is_about_task, read_name
@@ -68,14 +68,6 @@ class SingleServer:
         return ForwardRoute(self._server, name_line(message.name))
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """How an endpoint of several servers shows itself. instructions: in place of the servers' own."""
-
-    list_size: ListSize
-    instructions: str | None = None
-
-
 class Federation:
     """`/mcp`, `/virtual/{name}/mcp`: several servers, told apart by what names begin with."""
 
@@ -92,7 +84,7 @@ class Federation:
         self._shown = shown
         self._memory = memory
         self._names = names
-        self._listed = ListedNames(names, memory.last, memory.clock)
+        self.listed = ListedNames(names, memory.last, memory.clock)
         self._servers = {server.name: server for server in servers}
         self._renames: dict[str, Rename] = {
             server.name: partial(names.here, "resources", server.name)
@@ -110,11 +102,12 @@ class Federation:
         method = message.method.decode()
         servers = tuple(self._servers.values())
         if method in LIST_KINDS:
-            return MergedList(servers, LIST_KINDS[method], self._listed, self._memory, self._shown.list_size)
+            return MergedList(servers, LIST_KINDS[method], self.listed, self._memory, self._shown.list_size)
         if method == "server/discover":
-            return MergedDiscovery(servers, self._memory, self._shown.instructions)
+            return MergedDiscovery(servers, self._memory, self._shown)
         if message.method == LISTEN:
-            return ListenRoute(self._servers, self._listed, self._feeds, self._memory.clock)
+            told = NOTICES.keys() - ({"toolsListChanged"} if self._shown.is_searched else set())
+            return ListenRoute(self._servers, self.listed, self._feeds, frozenset(told), self._memory.clock)
         if method == "completion/complete":
             return self._completion(message)
         raise MethodNotFound(f"{method} is not answered here")
@@ -133,7 +126,7 @@ class Federation:
         forward = partial(self._forward, self._servers[server], key)
         is_pinned = self._names.view(server).override(kind, own).sha256 is not None
         if is_pinned or (kind in NAMED and is_short_form(name)):
-            return ListedRoute(self._listed, self._servers[server], LIST_KINDS[f"{kind}/list"], name, forward)
+            return ListedRoute(self.listed, self._servers[server], LIST_KINDS[f"{kind}/list"], name, forward)
         return forward(own)
 
     def _forward(self, server: Server, key: str, own: str) -> ForwardRoute:
