@@ -240,6 +240,8 @@ class GatewaySettings(Settings):
     certificates: CertificateSettings | None = None
     """Our certificate at the authorization server that gives us our callers' upstream tokens. Default: as
     their credentials say."""
+    http_sse: Switch = False
+    """Let clients in that speak HTTP+SSE alone (MCP 2024-11-05): /sse is added to the path of an endpoint."""
     servers: dict[ServerName, ServerSettings] = {}
     """The MCP servers, by name."""
     virtual_servers: dict[ServerName, VirtualServerSettings] = {}

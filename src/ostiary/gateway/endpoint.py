@@ -10,7 +10,9 @@ from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.error_response import JSON, error_response
 from ostiary.gateway.inbound.receive import receive, require_origin
+from ostiary.gateway.sessions.http_sse import HttpSse
 from ostiary.gateway.sessions.legacy_door import LegacyDoor, accepted, is_of_session
+from ostiary.inline_coroutines import InlineCoroutine
 from ostiary.mcp.errors import InternalError, McpError, NotOneRequest
 from ostiary.mcp.headers import require_agreement
 from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from ostiary.gateway.inbound.authentication import InboundAuth
     from ostiary.identity.principal import Principal
 
-OfSession = Callable[["Principal | None", Request], Answer | StreamedAnswer]
 ONLY_POST = b'{"error":"method_not_allowed","error_description":"MCP requests are POST requests"}'
+Answered = Callable[["Principal | None", Request], InlineCoroutine[Answer | StreamedAnswer]]
 
 
 class Endpoint:
@@ -74,32 +76,65 @@ class Endpoint:
 
     async def listen(self, request: Request) -> Answer | StreamedAnswer:
         """A legacy client wants to hear what it does not ask for."""
-        return await self._of_session(request, self._legacy.listen)
+        if not is_of_session(request):
+            return _only_post(request, self._allowed_origins)
+        return await _admitted(request, self._auth, self._allowed_origins, self._legacy.listen)
 
     async def end(self, request: Request) -> Answer | StreamedAnswer:
         """A legacy client is done with its session."""
-        return await self._of_session(request, self._legacy.end)
+        if not is_of_session(request):
+            return _only_post(request, self._allowed_origins)
+        return await _admitted(request, self._auth, self._allowed_origins, self._legacy.end)
 
-    async def _of_session(self, request: Request, answered: OfSession) -> Answer | StreamedAnswer:
-        answer: Answer | StreamedAnswer
-        try:
-            if b"origin" in request.headers:
-                require_origin(request, self._allowed_origins)
-            if is_of_session(request):
-                principal = None
-                if self._auth is not None:
-                    principal = self._auth.cached_principal(request) or await self._auth.admit(request)
-                    request.caller = principal
-                answer = answered(principal, request)
-            else:
-                answer = Answer(405, ONLY_POST, JSON + b"allow: POST\r\n")
-        except McpError as error:
-            answer = error_response(error, None)
-        except Exception as error:  # noqa: BLE001 - as above
-            answer = _crashed(error, None)
-        if request.headers.get(b"origin") in self._allowed_origins:
-            _let_its_page_read(request, answer)
-        return answer
+
+class SseEndpoint:
+    """The same for clients of MCP 2024-11-05, at a path of its own."""
+
+    def __init__(
+        self, auth: InboundAuth | None, http_sse: HttpSse, allowed_origins: frozenset[bytes]
+    ) -> None:
+        self._auth = auth
+        self._http_sse = http_sse
+        self._allowed_origins = allowed_origins
+
+    async def listen(self, request: Request) -> Answer | StreamedAnswer:
+        """A session begins with its stream."""
+        return await _admitted(request, self._auth, self._allowed_origins, self._http_sse.listen)
+
+    async def __call__(self, request: Request) -> Answer | StreamedAnswer:
+        async def post(principal: Principal | None, request: Request) -> Answer:
+            return self._http_sse.post(await request.whole(), principal, request)
+
+        return await _admitted(request, self._auth, self._allowed_origins, post)
+
+
+async def _admitted(
+    request: Request, auth: InboundAuth | None, allowed_origins: frozenset[bytes], answered: Answered
+) -> Answer | StreamedAnswer:
+    """What is answered to a caller who may come in."""
+    answer: Answer | StreamedAnswer
+    try:
+        if b"origin" in request.headers:
+            require_origin(request, allowed_origins)
+        principal = None
+        if auth is not None:
+            principal = auth.cached_principal(request) or await auth.admit(request)
+            request.caller = principal
+        answer = await answered(principal, request)
+    except McpError as error:
+        answer = error_response(error, None)
+    except Exception as error:  # noqa: BLE001 - as above
+        answer = _crashed(error, None)
+    if request.headers.get(b"origin") in allowed_origins:
+        _let_its_page_read(request, answer)
+    return answer
+
+
+def _only_post(request: Request, allowed_origins: frozenset[bytes]) -> Answer:
+    answer = Answer(405, ONLY_POST, JSON + b"allow: POST\r\n")
+    if request.headers.get(b"origin") in allowed_origins:
+        _let_its_page_read(request, answer)
+    return answer
 
 
 def _crashed(error: Exception, message_id: bytes | None) -> Answer:

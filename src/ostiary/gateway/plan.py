@@ -14,8 +14,9 @@ from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.catalog.endpoints import FEDERATED, Endpoints, make_endpoints
 from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
-from ostiary.gateway.endpoint import Endpoint
+from ostiary.gateway.endpoint import Endpoint, SseEndpoint
 from ostiary.gateway.seals import Seals
+from ostiary.gateway.sessions.http_sse import SUFFIX, HttpSse
 from ostiary.gateway.sessions.legacy_door import LegacyDoor
 from ostiary.gateway.sessions.live_sessions import LiveSessions
 from ostiary.gateway.sessions.session_ids import SessionIds
@@ -30,7 +31,7 @@ from ostiary.mcp.merging import ListBudget
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.protected_resource import metadata_path
 from ostiary.oauth.resource_server.protected_resource import protected_resource
-from ostiary.transport.inline_http import Doors
+from ostiary.transport.inline_http import Door, Doors
 from ostiary.transport.limits import Limits
 from ostiary.transport.proxies import Proxies
 from ostiary.transport.upstream import Upstream, UpstreamLimits
@@ -103,12 +104,24 @@ class _Planning:
     def plan(self) -> Plan:
         servers = {name: self._server(name, server) for name, server in self._settings.servers.items()}
         endpoints = make_endpoints(self._settings, servers, self._means.clock)
-        doors = {path.encode(): self._endpoint(path, routes) for path, routes in endpoints.routes.items()}
+        origins = frozenset(origin.encode() for origin in self._settings.origins)
+        posted: dict[bytes, Door] = {}
+        listened: dict[bytes, Door] = {}
+        ended: dict[bytes, Door] = {}
+        for path, routes in endpoints.routes.items():
+            door = self._legacy_door(path, routes)
+            endpoint = Endpoint(self._auth(path), routes, door, origins)
+            own = path.encode()
+            posted[own], listened[own], ended[own] = endpoint, endpoint.listen, endpoint.end
+            if self._settings.http_sse:
+                sse = self._sse_endpoint(path, door, origins)
+                own += SUFFIX.encode()
+                posted[own], listened[own] = sse, sse.listen
         return Plan(
             doors={
-                b"POST": doors,
-                b"GET": {path: endpoint.listen for path, endpoint in doors.items()},
-                b"DELETE": {path: endpoint.end for path, endpoint in doors.items()},
+                b"POST": posted,
+                b"GET": listened,
+                b"DELETE": ended,
             },
             documents={
                 metadata_path(self._resource(path)): self._metadata(path) for path in endpoints.routes
@@ -118,11 +131,13 @@ class _Planning:
             limits=listener_limits(self._settings.limits),
         )
 
-    def _endpoint(self, path: str, routes: Routes) -> Endpoint:
+    def _legacy_door(self, path: str, routes: Routes) -> LegacyDoor:
         ids = SessionIds(path, self._means.seals)
-        legacy = LegacyDoor(routes, ids, self._means.sessions, self._means.clock)
-        origins = frozenset(origin.encode() for origin in self._settings.origins)
-        return Endpoint(self._auth(path), routes, legacy, origins)
+        return LegacyDoor(routes, ids, self._means.sessions, self._means.clock)
+
+    def _sse_endpoint(self, path: str, door: LegacyDoor, origins: frozenset[bytes]) -> SseEndpoint:
+        http_sse = HttpSse(self._resource(path).path + SUFFIX, door, self._means.sessions)
+        return SseEndpoint(self._auth(path), http_sse, origins)
 
     def _auth(self, path: str) -> InboundAuth | None:
         if not self._settings.inbound:

@@ -137,7 +137,7 @@ async def workshop() -> AsyncIterator[Workshop]:
 @pytest.fixture
 async def gateway(start_gateway: StartGateway, workshop: Workshop) -> Caller:
     """In front of an open gateway with one server, called `w`."""
-    return await start_gateway(servers={"w": {"url": workshop.url}})
+    return await start_gateway(servers={"w": {"url": workshop.url}}, http_sse=True)
 
 
 @dataclass
@@ -250,12 +250,12 @@ class Events:
 
     def __init__(self, answered: httpx2.Response) -> None:
         self.answered = answered
-        self._lines = answered.aiter_lines()
+        self.lines = answered.aiter_lines()
 
     async def next(self) -> Any:
         """The next one; None at the end."""
         async with asyncio.timeout(10):
-            async for line in self._lines:
+            async for line in self.lines:
                 if line.startswith("data: "):
                     return json.loads(line.removeprefix("data: "))
         return None

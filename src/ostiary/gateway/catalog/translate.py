@@ -23,6 +23,7 @@ from ostiary.mcp.messages import is_about_task, read_answer, write_answer
 from ostiary.mcp.raw_object import Raw, read_members, read_string
 from ostiary.mcp.request_state import INPUT_REQUIRED, may_ask, read_state, with_state
 from ostiary.mcp.server_message import ServerMessage, read_server_message
+from ostiary.mcp.subscriptions import LISTEN
 from ostiary.mcp.tasks import became_task, read_task_id, with_task_id
 from ostiary.transport.content_coding import compression, refusal
 from ostiary.transport.inline_http import Answer, StreamedAnswer
@@ -54,6 +55,8 @@ def translate(
     """
     if answer.stream is not None:
         _require_plain(server, answer)
+        if call.message.method == LISTEN:
+            answer.stream.may_be_silent()
         events = _events(server, answer.stream, message_id, call, rename)
         return StreamedAnswer(200, events, STREAM_HEADERS, answer.stream.close)
     kind, value = _read_whole(server, answer, message_id)

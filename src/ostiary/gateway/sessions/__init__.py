@@ -4,6 +4,7 @@ A session is in its id, sealed. What a replica keeps of one while it is used is 
 with no more harm than that a log level is the usual one again.
 
 legacy_door    one endpoint: what is posted, who listens, who is done
+http_sse       the same over the transport of before                      MCP 2024-11-05
 batch          several messages in one body                               MCP 2025-03-26
 conversation   one request until its answer, with all that is told on the way
 asking         what a server asks the client meanwhile, round after round

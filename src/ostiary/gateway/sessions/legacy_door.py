@@ -26,6 +26,7 @@ from ostiary.mcp.legacy_client.answers import EMPTY_RESULT, legacy_code, legacy_
 from ostiary.mcp.legacy_client.handshake import initialize_result, read_introduction
 from ostiary.mcp.legacy_client.requests import (
     MODERN_METHODS,
+    UNASKED_LEVEL,
     asking,
     modern_request,
     read_level,
@@ -78,7 +79,7 @@ class LegacyDoor:
             if message.id is not None:
                 message.require_modern()
             return accepted()
-        return await self._take(message, self._opened(principal, request), principal, request)
+        return await self.take(message, self._opened(principal, request), principal, request)
 
     async def post_others(
         self, body: bytes, error: NotOneRequest, principal: Principal | None, request: Request
@@ -88,7 +89,7 @@ class LegacyDoor:
             raise error
         session = self._opened(principal, request)
         if not body.lstrip(b" \t\r\n").startswith(b"["):
-            self._hear(read_server_message(body), session, principal, request)
+            self.hear(read_server_message(body), session, principal, request)
             return accepted()
         messages = read_batch(body, session.version)
 
@@ -101,19 +102,19 @@ class LegacyDoor:
             return accepted()
         return Batch(messages, take).answer()
 
-    def listen(self, principal: Principal | None, request: Request) -> StreamedAnswer:
+    async def listen(self, principal: Principal | None, request: Request) -> StreamedAnswer:
         """The stream of what the client did not ask for. Raises SessionUnknown, InvalidRequest, TryLater."""
         session = self._opened(principal, request)
         call = Call(asking(b"ping", {}), principal, request, session.key)
         account = call.account
         self._sessions.open_stream(account)
         live = self._sessions.enter(session.key, account)
-        seconds = None if principal is None else principal.expires_at + LEEWAY_SECONDS - self._clock()
-        stream = ListenStream(call, self._sender(session, live), live.resources, seconds=seconds)
+        seconds = self.seconds_of(principal)
+        stream = ListenStream(call, live.resources, seconds=seconds)
         if live.listening is not None:
             live.listening.end()  # its client has come back, and nobody reads there any more
         live.listening = stream
-        self._listening.join(stream)
+        self.let_hear(stream, session)
 
         def close() -> None:
             stream.end()
@@ -124,32 +125,32 @@ class LegacyDoor:
 
         return StreamedAnswer(200, stream.chunks(), STREAM_HEADERS, close, is_standing=True)
 
-    def end(self, principal: Principal | None, request: Request) -> Answer:
+    def let_hear(self, stream: ListenStream, session: Session) -> None:
+        """Let the client of a stream hear what changes."""
+        self._listening.join(stream, sender_meta(session.introduction, UNASKED_LEVEL))
+
+    async def end(self, principal: Principal | None, request: Request) -> Answer:
         """The client is done with its session. Raises SessionUnknown, InvalidRequest."""
         session = self._opened(principal, request)
         self._sessions.end(session.key, account_of(principal, request))
         return Answer(200, b"", b"")
+
+    def seconds_of(self, principal: Principal | None) -> float | None:
+        """For how long a stream of this caller may last; None for ever."""
+        return None if principal is None else principal.expires_at + LEEWAY_SECONDS - self._clock()
 
     # sessions
 
     async def _initialize(self, message: Message, principal: Principal | None, request: Request) -> Answer:
         try:
             introduction = read_introduction(message.params)
-            session, session_id = self._ids.begin(introduction, principal)
-            discover = asking(b"server/discover", sender_meta(introduction, "info"))
-            call = Call(discover, principal, request, session.key)
-            answered = await self._routes.route(discover).follow(call)
-            kind, value = await whole_answer(answered, call.id)
-            if kind == "result":
-                value = initialize_result(introduction.version, value, SERVER_INFO)
-            else:
-                value = legacy_error(message.method, value)
         except McpError as error:
-            return _refused(error, message)
-        headers = _JSON
-        if kind == "result":
-            headers += b"mcp-session-id: %s\r\n" % session_id.encode()
-        return Answer(200, write_answer(message.id or b"null", kind, value), headers)
+            return refused(error, message)
+        session, session_id = self._ids.begin(introduction, principal)
+        answer, has_begun = await self.begin(message, session, principal, request)
+        if has_begun:
+            answer.headers += b"mcp-session-id: %s\r\n" % session_id.encode()
+        return answer
 
     def _opened(self, principal: Principal | None, request: Request) -> Session:
         if HEADER in request.repeated:
@@ -165,6 +166,23 @@ class LegacyDoor:
     def _sender(self, session: Session, live: LiveSession) -> Mapping[str, bytes]:
         return sender_meta(session.introduction, live.level)
 
+    async def begin(
+        self, message: Message, session: Session, principal: Principal | None, request: Request
+    ) -> tuple[Answer, bool]:
+        """The answer to `initialize`, and whether the session has begun by it. Inline."""
+        try:
+            discover = asking(b"server/discover", sender_meta(session.introduction, UNASKED_LEVEL))
+            call = Call(discover, principal, request, session.key)
+            answered = await self._routes.route(discover).follow(call)
+            kind, value = await whole_answer(answered, call.id)
+            if kind == "result":
+                value = initialize_result(session.version, value, SERVER_INFO)
+            else:
+                value = legacy_error(message.method, value)
+        except McpError as error:
+            return refused(error, message), False
+        return Answer(200, write_answer(message.id or b"null", kind, value)), kind == "result"
+
     # messages
 
     async def _take_one(
@@ -174,17 +192,18 @@ class LegacyDoor:
         try:
             message = read_message(text)
         except NotOneRequest:
-            self._hear(read_server_message(text), session, principal, request)
+            self.hear(read_server_message(text), session, principal, request)
             return accepted()
         except McpError as error:
             return Answer(200, error.to_json())
         if message.method == b"initialize":
-            return _refused(InvalidRequest("initialize stands in no batch"), message)
-        return await self._take(message, session, principal, request)
+            return refused(InvalidRequest("initialize stands in no batch"), message)
+        return await self.take(message, session, principal, request)
 
-    async def _take(
+    async def take(
         self, message: Message, session: Session, principal: Principal | None, request: Request
     ) -> Answer | StreamedAnswer:
+        """Answer one message of a session. Raises nothing but what is a fault of ours. Inline."""
         call = Call(message, principal, request, session.key)
         with self._sessions.using(session.key, call.account) as live:
             if message.id is None:
@@ -202,11 +221,11 @@ class LegacyDoor:
                     raise MethodNotFound(f"{message.method.decode()} is not of MCP {session.version}")
                 modern = modern_request(message, self._sender(session, live))
             except McpError as error:
-                return _refused(error, message)
+                return refused(error, message)
             conversation = Conversation(call.about(modern), self._routes, session, live, self._sessions)
             return await conversation.begin()
 
-    def _hear(
+    def hear(
         self, said: ServerMessage, session: Session, principal: Principal | None, request: Request
     ) -> None:
         """An answer to what the client was asked. One that nobody waits for is dropped: it may be late."""
@@ -252,7 +271,7 @@ def is_of_session(request: Request) -> bool:
     return HEADER in request.headers and request.headers.get(VERSION_HEADER) != MODERN.encode()
 
 
-def _refused(error: McpError, message: Message) -> Answer:
+def refused(error: McpError, message: Message) -> Answer:
     headers = error.headers if isinstance(error, GatewayError) else b""
     body = error.to_json(message.id or b"null", code=legacy_code(message.method, error.code))
     return Answer(200, body, _JSON + headers)

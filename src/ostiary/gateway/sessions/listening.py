@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Hashable, Iterable
+from collections.abc import AsyncGenerator, Hashable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from ostiary.mcp.subscriptions import LISTEN
 from ostiary.transport.inline_http import StreamedAnswer
 
 if TYPE_CHECKING:
+    from ostiary.gateway.call import Call
     from ostiary.gateway.catalog.routes import Routes
 
 HEARD_WITHIN = 5.0
@@ -47,8 +48,8 @@ class Listening:
         self._routes = routes
         self._ears: dict[Hashable, _Ear] = {}
 
-    def join(self, stream: ListenStream) -> None:
-        """Let a stream hear, until it is left."""
+    def join(self, stream: ListenStream, sender: Mapping[str, bytes]) -> None:
+        """Let a stream hear, until it is left. sender: what requests say of its client."""
         account = stream.call.account
         ear = self._ears.get(account)
         if ear is None:
@@ -59,7 +60,7 @@ class Listening:
                 del self._ears[account]
 
         stream.left = left
-        ear.join(stream)
+        ear.join(stream, sender)
 
     async def renew(self, stream: ListenStream) -> None:
         """It wants to hear of more. Returns when that is heard, or will not be for now."""
@@ -73,14 +74,14 @@ class _Ear:
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
-        self._streams: dict[ListenStream, None] = {}
+        self._streams: dict[ListenStream, Mapping[str, bytes]] = {}
         self._owner: ListenStream | None = None
         """On whose call the servers are listened to."""
         self._resources: frozenset[str] = frozenset()
         self._task: asyncio.Task[None] | None = None
 
-    def join(self, stream: ListenStream) -> None:
-        self._streams[stream] = None
+    def join(self, stream: ListenStream, sender: Mapping[str, bytes]) -> None:
+        self._streams[stream] = sender
         if self._owner is None or not self._resources.issuperset(stream.resources):
             self._begin(stream)
 
@@ -111,20 +112,19 @@ class _Ear:
         heard: asyncio.Future[None] = loop.create_future()
         before, self._owner = self._task, owner
         self._resources = frozenset(uri for stream in self._streams for uri in stream.resources)
-        self._task = loop.create_task(self._listen(owner, self._resources, heard))
+        self._task = loop.create_task(self._listen(owner.call, self._streams[owner], heard))
         if before is not None:
             heard.add_done_callback(lambda _: before.cancel())  # until then it hears what happens
         return heard
 
-    async def _listen(
-        self, owner: ListenStream, resources: Iterable[str], heard: asyncio.Future[None]
-    ) -> None:
+    async def _listen(self, call: Call, sender: Mapping[str, bytes], heard: asyncio.Future[None]) -> None:
+        resources = self._resources
         loop = asyncio.get_running_loop()
         pause, has_missed = FIRST_PAUSE, False
         while True:
             begun = loop.time()
             try:
-                async with aclosing(self._messages(owner, resources)) as messages:
+                async with aclosing(self._messages(call, sender)) as messages:
                     async for message in messages:
                         switches = acknowledged_switches(message)
                         if switches is not None:
@@ -147,11 +147,11 @@ class _Ear:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _messages(self, owner: ListenStream, resources: Iterable[str]) -> AsyncGenerator[ServerMessage]:
+    async def _messages(self, call: Call, sender: Mapping[str, bytes]) -> AsyncGenerator[ServerMessage]:
         """What the servers tell. Raises McpError."""
-        wanted = whole_subscription(resources).written()
-        message = asking(LISTEN, owner.sender, {"notifications": wanted})
-        answer = await as_future(self._routes.route(message).follow(owner.call.about(message)))
+        wanted = whole_subscription(self._resources).written()
+        message = asking(LISTEN, sender, {"notifications": wanted})
+        answer = await as_future(self._routes.route(message).follow(call.about(message)))
         if not isinstance(answer, StreamedAnswer):
             _refuse(*read_answer(answer.body, message.id or b""))
             return
