@@ -23,6 +23,11 @@ def server_failed(server: str, error: GatewayError) -> None:
     log.warning("server_failed", server=server, code=error.code, problem=error.message)
 
 
+def server_recovered(server: str) -> None:
+    """A server that failed answers again."""
+    log.info("server_recovered", server=server)
+
+
 def request_dropped(server: str, method: str) -> None:
     """A server sent a request on a stream, which a modern server must not."""
     log.warning("server_request_dropped", server=server, method=method)

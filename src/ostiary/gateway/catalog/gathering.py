@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from ostiary.gateway import record
 from ostiary.gateway.catalog.last_answers import LastAnswers, SlowServers
 from ostiary.gateway.catalog.questions import Question
 from ostiary.gateway.errors import ForPeopleAlone, GatewayError, ListTooLong, NotConnected, ServerTimedOut
@@ -165,7 +164,7 @@ class _Gathering(Generic[T]):
             answer = None
         except McpError as error:
             if isinstance(error, ListTooLong):
-                record.server_failed(server.name, error)
+                server.troubles.tell(error)
             step = error.step if isinstance(error, GatewayError) else "answer"
             return _Failed(server.health.missing(step), not isinstance(error, NotConnected))
         self._memory.slow.discard(server.name, self._account)

@@ -60,6 +60,8 @@ def translate(
         events = _events(server, answer.stream, message_id, call, rename)
         return StreamedAnswer(200, events, STREAM_HEADERS, answer.stream.close)
     kind, value = _read_whole(server, answer, message_id)
+    if server.troubles.open:
+        server.troubles.answered_well()
     if kind == "result" and (INPUT_REQUIRED in answer.body or call.message.meta.knows_tasks):
         value = _sealed(server, call, value)
     if rename is not None and kind == "result" and may_have_links(answer.body):
@@ -91,7 +93,9 @@ async def read_result(
     """
     stream = answer.stream
     if stream is None:
-        return _read_whole(server, answer, message_id)
+        said = _read_whole(server, answer, message_id)
+        server.troubles.answered_well()
+        return said
     _require_plain(server, answer)
     reader = EventReader(most_bytes)
     give_up_at = asyncio.get_running_loop().time() + server.session.timeout
@@ -171,6 +175,7 @@ async def _event(
         kind, value = message.answer_to(message_id)
     except McpError as error:
         raise _bad(server, error.message) from None
+    server.troubles.answered_well()
     if kind == "result" and (INPUT_REQUIRED in data or call.message.meta.knows_tasks):
         value = _sealed(server, call, value)
     if rename is not None and kind == "result":
@@ -229,7 +234,7 @@ def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
             f"server {server.name}: {server.session.url} refused credential {server.credential_type} with "
             f"{answer.status}; `ostiary doctor --server {server.name}` finds out why"
         )
-        record.server_failed(server.name, error)
+        server.troubles.tell(error)
         return error
     if answer.status in REDIRECTS:
         location = answer.headers.get(b"location", b"").decode("latin-1")
@@ -245,7 +250,7 @@ def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
 
 def _bad(server: Server, reason: str) -> GatewayError:
     error = BadAnswer(f"server {server.name}: {reason}")
-    record.server_failed(server.name, error)
+    server.troubles.tell(error)
     return error
 
 

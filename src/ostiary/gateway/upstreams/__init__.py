@@ -5,6 +5,7 @@ session          what carries messages there, in whatever era and over whatever 
 era              which era a server speaks, found out once
 streamable_http  over streamable HTTP, stateless: MCP 2026-07-28
 stdio            programs of this machine, on their standard input and output
+troubles         what the log tells of a server that fails
 health           which servers lists leave out for a while
 request_states   what a server wants to hear again, sealed for its caller
 task_ids         what the tasks of one server are called here

@@ -23,7 +23,7 @@ class Health:
 
     def __init__(self, server: str, clock: Callable[[], float]) -> None:
         self._server = server
-        self._clock = clock
+        self.clock = clock
         self._pause = FIRST_PAUSE
         self.state: UnavailableServer | None = None
 
@@ -36,7 +36,7 @@ class Health:
         """It did not, at this step. The pause doubles with each failure."""
         if step not in OWN_STEPS:
             return
-        now = self._clock()
+        now = self.clock()
         since = now if self.state is None else self.state.since
         self.state = UnavailableServer(self._server, step, since, now + self._pause)
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
@@ -45,11 +45,11 @@ class Health:
         """How one list names it that failed at this step: as unreachable, or for this list alone."""
         if self.state is not None and self.state.step == step:
             return self.state
-        now = self._clock()
+        now = self.clock()
         return UnavailableServer(self._server, step, now, now)
 
     def skip(self) -> UnavailableServer | None:
         """Why a list should not ask now; None when it should."""
-        if self.state is None or self.state.next_try <= self._clock():
+        if self.state is None or self.state.next_try <= self.clock():
             return None
         return self.state

@@ -20,7 +20,6 @@ from ostiary.credentials.headers.headers import (
     OutgoingRequest,
     ServerRefusal,
 )
-from ostiary.gateway import record
 from ostiary.gateway.call import Call
 from ostiary.gateway.config import ServerSettings
 from ostiary.gateway.errors import (
@@ -40,6 +39,7 @@ from ostiary.gateway.upstreams.large_answers import OneAtATime
 from ostiary.gateway.upstreams.request_states import RequestStates
 from ostiary.gateway.upstreams.session import OutgoingMessage, UpstreamSession
 from ostiary.gateway.upstreams.task_ids import TaskIds
+from ostiary.gateway.upstreams.troubles import Troubles
 from ostiary.inline_coroutines import hopping
 from ostiary.mcp.headers import PARAMETER_HEADERS
 from ostiary.mcp.merging import ListBudget
@@ -80,6 +80,7 @@ class Server:
         self.credential_type = settings.credential.type
         self._is_per_caller = acts_for_callers(settings.credential)
         self.health = health
+        self.troubles = Troubles(name, health.clock)
         self.large_answers = OneAtATime()
         self.request_states = RequestStates(name, seals)
         self.task_ids = TaskIds(name, seals)
@@ -131,8 +132,9 @@ class Server:
             raise self._later(error) from None
         except CredentialError as error:
             raise self._noted(self._without_credential(error)) from None
-        if self.health.state is not None:
+        if self.troubles.open:
             self.health.succeeded()
+            self.troubles.answered()
         return answer, message_id
 
     async def _again(
@@ -184,12 +186,12 @@ class Server:
         """The caller's own doing, of which the server knows nothing."""
         later = TryLater(str(error))
         later.headers = b"retry-after: 1\r\n"
-        record.server_failed(self.name, later)
+        self.troubles.tell(later)
         return later
 
     def _noted(self, error: GatewayError) -> GatewayError:
         self.health.failed(error.step)
-        record.server_failed(self.name, error)
+        self.troubles.tell(error)
         return error
 
 
