@@ -71,7 +71,7 @@ def _can_be_run(command: list[str]) -> list[str]:
 
 _OF_A_PROGRAM = ("env", "cwd", "processes")
 _OF_A_URL = (
-    *("credential", "connect_timeout", "forward_headers", "compressed"),
+    *("credential", "connect_timeout", "forward_headers", "compressed", "transport"),
     *("ca_file", "private_network", "insecure_allow_http"),
 )
 
@@ -85,6 +85,9 @@ class ServerSettings(EdgeSettings, Overrides):
 
     url: Url | None = None
     """The server's MCP endpoint."""
+    transport: Literal["auto", "streamable_http", "sse"] = "auto"
+    """How it is spoken to there. `sse` is HTTP+SSE, the transport of MCP 2024-11-05; `auto` takes it for a
+    server that answers neither revision of streamable HTTP."""
     command: Annotated[list[str], AfterValidator(_can_be_run)] | None = None
     """In place of `url`: a program and its arguments, which speaks MCP on its standard input and output. No
     shell reads them."""

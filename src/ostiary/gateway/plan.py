@@ -23,6 +23,7 @@ from ostiary.gateway.sessions.session_ids import SessionIds
 from ostiary.gateway.upstreams.era import EitherEra
 from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.legacy.pool import LegacySessions
+from ostiary.gateway.upstreams.legacy.sse import SseChannel
 from ostiary.gateway.upstreams.legacy.streamable_http import StreamableHttpChannel
 from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
@@ -39,6 +40,7 @@ from ostiary.transport.upstream import Upstream, UpstreamLimits
 if TYPE_CHECKING:
     from ostiary.gateway.inbound.authentication import InboundAuth
     from ostiary.gateway.inbound.verification import Verification
+    from ostiary.gateway.upstreams.legacy.channel import OpenChannel
     from ostiary.gateway.upstreams.session import UpstreamSession
     from ostiary.transport.child_process import Children
 
@@ -183,9 +185,13 @@ class _Planning:
             return self._program(name, settings)
         calls = self._pool(name, settings, settings.url)
         listening = self._pool(name, settings, settings.url)
-        channels = (partial(StreamableHttpChannel, calls, listening),)
-        legacy = LegacySessions(name, settings.url, channels, limits=calls.limits, held=calls.held)
-        return EitherEra(name, StreamableHttp(calls), legacy)
+        channels: dict[str, OpenChannel] = {
+            "streamable_http": partial(StreamableHttpChannel, calls, listening),
+            "sse": partial(SseChannel, calls, listening),
+        }
+        ways = tuple(way for kind, way in channels.items() if settings.transport in {"auto", kind})
+        legacy = LegacySessions(name, settings.url, ways, limits=calls.limits, held=calls.held)
+        return legacy if settings.transport == "sse" else EitherEra(name, StreamableHttp(calls), legacy)
 
     def _pool(self, name: str, settings: ServerSettings, url: CanonicalUrl) -> Upstream:
         return Upstream(
@@ -199,18 +205,22 @@ class _Planning:
         )
 
     def _program(self, name: str, settings: ServerSettings) -> UpstreamSession:
-        from ostiary.gateway.upstreams.stdio.program import Program  # noqa: PLC0415 - few servers are programs
+        from ostiary.gateway.upstreams.stdio.channel import StdioChannel  # noqa: PLC0415 - few servers are programs
+        from ostiary.gateway.upstreams.stdio.program import Program  # noqa: PLC0415 - likewise
         from ostiary.gateway.upstreams.stdio.session import Stdio  # noqa: PLC0415 - likewise
 
         assert settings.program is not None  # noqa: S101 - the settings have one of both
-        program = Program(
-            name,
-            settings.program,
-            self._means.children,
-            self._upstream_limits(settings),
-            1 if settings.processes == "shared" else self._settings.limits.server_processes,
+        is_shared = settings.processes == "shared"
+        limits = self._upstream_limits(settings)
+        most = self._settings.limits.server_processes
+        program = Program(name, settings.program, self._means.children, limits, most)
+        modern = Stdio(program, is_shared=is_shared)
+        channels = (partial(StdioChannel, program),)
+        legacy = LegacySessions(
+            name, modern.url, channels, limits=limits, held=program.held, is_shared=is_shared
         )
-        return Stdio(program, is_shared=settings.processes == "shared")
+        program.make_room.append(legacy.close_idlest)
+        return EitherEra(name, modern, legacy, silence_is_legacy=True)
 
     def _upstream_limits(self, settings: ServerSettings) -> UpstreamLimits:
         limits = self._settings.limits

@@ -7,6 +7,8 @@ events of other types end here, a comment is no more than a sign of life.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 KEEP_ALIVE = b""
 """What stands for comments among messages, none of which is empty."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -24,9 +26,13 @@ class EventTooLong(Exception):
 class EventReader:
     """Reads a byte stream into messages. However it is cut, each byte is looked at once."""
 
-    def __init__(self, max_bytes: int) -> None:
-        """max_bytes: the longest data of an event, and the longest line of anything but comments."""
+    def __init__(self, max_bytes: int, types: Collection[bytes] = ()) -> None:
+        """max_bytes: the longest data of an event, and the longest line of anything but comments.
+
+        types: further ones whose events are messages.
+        """
         self._max_bytes = max_bytes
+        self._types = _MESSAGE_TYPES.union(types)
         self._start: bytes | None = b""
         self._after_cr = False
         self._line = bytearray()
@@ -116,7 +122,7 @@ class EventReader:
         data, self._data = self._data, bytearray()
         kind, self._type = self._type, b""
         self.last_event_id = self._id
-        if len(data) <= len(b"\n") or kind not in _MESSAGE_TYPES:
+        if len(data) <= len(b"\n") or kind not in self._types:
             return None
         data.pop()
         return bytes(data)

@@ -8,4 +8,5 @@ calls            one request, and the caller who waits for its answer
 parked_calls     calls that wait for what their callers say
 channel          one conversation, over whatever carries it
 streamable_http  over streamable HTTP
+sse              over HTTP+SSE, the transport of 2024-11-05
 """

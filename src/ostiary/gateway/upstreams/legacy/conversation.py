@@ -54,7 +54,8 @@ LONGEST_ID = 256
 class Means:
     """What all sessions with one server are made with.
 
-    channels: ways to reach it, the likeliest first; timeout: seconds for an answer.
+    channels: ways to reach it, the likeliest first; timeout: seconds for an answer; is_shared: whether the
+    calls of one conversation are of several callers.
     """
 
     server: str
@@ -62,6 +63,7 @@ class Means:
     parked: ParkedCalls[Call]
     loop_share: LoopShare
     timeout: float
+    is_shared: bool = False
 
 
 class Session(Protocol):
@@ -111,6 +113,7 @@ class Conversation:
         self.agreement: Agreement | None = None
         self.postage: Postage | None = None
         """With what the last message went out."""
+        self._is_shared = means.is_shared
         self._introduction = introduction
         self._session = session
         self._ids = count(1)
@@ -330,11 +333,14 @@ class Conversation:
             call.ask(request_id, method, said.params)
 
     def _call_of(self, request: RequestId | None, is_meant: Callable[[Call], bool]) -> Call | None:
-        """The one on whose stream something came; else the latest of which it may be."""
+        """The one on whose stream something came; else the latest of which it may be, when all are of one."""
         if request is not None:
             call = self._requests.get(request)
             return call if isinstance(call, Call) else None
-        return next((call for call in reversed(self._calls()) if is_meant(call)), None)
+        calls = self._calls()
+        if self._is_shared and len(calls) > 1:
+            return None
+        return next((call for call in reversed(calls) if is_meant(call)), None)
 
     def _calls(self) -> list[Call]:
         return [call for call in self._requests.values() if isinstance(call, Call)]

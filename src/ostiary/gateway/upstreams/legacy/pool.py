@@ -42,6 +42,8 @@ IDLE_SECONDS = 300.0
 """After which a session that nobody uses is closed."""
 SWEEP_SECONDS = 10.0
 _CLIENT_INFO = msgspec.json.encode({"name": "ostiary", "version": __version__})
+_OURS = Introduction(b"{}", _CLIENT_INFO)
+"""How one begins on whose account there is nobody."""
 _MODERN_ALONE = (b"mcp-method:", b"mcp-name:", b"mcp-param-")
 
 Key = tuple[Hashable, Hashable, Introduction]
@@ -59,16 +61,20 @@ class LegacySessions:
         *,
         limits: UpstreamLimits,
         held: HeldAnswers,
+        is_shared: bool = False,
     ) -> None:
-        """channels: ways to reach it, the likeliest first; held: what is held at once of long answers."""
+        """channels: ways to reach it, the likeliest first; held: what is held at once of long answers;
+        is_shared: whether all have one session, in which nobody's client is asked anything."""
         self.url = url
         self.timeout = limits.timeout
         self.answer_bytes = limits.answer_bytes
         self.held = held
         self._server = server
+        self._is_shared = is_shared
         self._loop = asyncio.get_running_loop()
         self._parked: ParkedCalls[Call] = ParkedCalls(max(1, limits.connections // 2))
-        self._means = Means(server, channels, self._parked, LoopShare(self._loop), limits.timeout)
+        loop_share = LoopShare(self._loop)
+        self._means = Means(server, channels, self._parked, loop_share, limits.timeout, is_shared)
         self._sessions: OrderedDict[Key, LegacySession] = OrderedDict()
         self._of: Counter[Hashable] = Counter()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -126,12 +132,14 @@ class LegacySessions:
             said = introduction(asked.meta, _CLIENT_INFO)
         except McpError as error:
             raise InvalidParams(error.message) from None
-        key = (message.account, message.session, said)
+        key: Key = (message.account, message.session, said)
+        if self._is_shared:
+            key = ("everybody", None, _OURS)
         session = self._sessions.get(key)
         if session is None:
-            self._make_room(message.account)
-            session = self._sessions[key] = LegacySession(self._means, said, key[:2])
-            self._of[message.account] += 1
+            self._make_room(key[0])
+            session = self._sessions[key] = LegacySession(self._means, key[2], key[:2])
+            self._of[key[0]] += 1
         else:
             self._sessions.move_to_end(key)
         session.used_at = self._loop.time()
@@ -141,13 +149,14 @@ class LegacySessions:
 
     def _make_room(self, account: Hashable) -> None:
         """Close the session that has long been idle, where there are too many. Raises when none is."""
-        if self._of[account] >= SESSIONS_OF_ONE and not self._close_idlest(account):
+        if self._of[account] >= SESSIONS_OF_ONE and not self.close_idlest(account):
             raise CallerBusy(self._server)
-        if len(self._sessions) >= SESSIONS and not self._close_idlest():
+        if len(self._sessions) >= SESSIONS and not self.close_idlest():
             reason = "too many sessions are open there"
             raise UpstreamFailed(self._server, CallStep.ANSWER, reason)
 
-    def _close_idlest(self, account: Hashable = ...) -> bool:
+    def close_idlest(self, account: Hashable = ...) -> bool:
+        """Close the session, of all or one caller's, that has been idle for longest: whether there is one."""
         for key, session in self._sessions.items():
             if session.is_idle and account in (..., key[0]):
                 self._close(key)

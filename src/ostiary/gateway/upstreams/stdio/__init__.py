@@ -1,6 +1,7 @@
 """Servers that are programs of this machine, spoken to on their standard input and output.
 
 session       one server: a process for each caller, or one for all; MCP 2026-07-28
+channel       the same for MCP 2025-11-25 and before
 conversation  calls of modern MCP with one process
 call          one of them
 program       how processes are begun, and how many there are

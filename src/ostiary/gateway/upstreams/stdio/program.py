@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ostiary.gateway import record
@@ -19,6 +20,11 @@ from ostiary.transport.upstream.loop_share import LoopShare
 if TYPE_CHECKING:
     from ostiary.transport.child_process import ChildProcess, Children, Command, Hearer
     from ostiary.transport.upstream import UpstreamLimits
+
+
+SWEEP_SECONDS = 0.25
+REMEMBERED = 256
+"""Of how many callers is known how their processes fared."""
 
 
 class Begun(NamedTuple):
@@ -42,12 +48,18 @@ class Program:
         self.turn = WhoseTurn(server, limits, self.loop)
         self.make_room: list[Callable[[], bool]] = []
         """What stops one idle process, and says whether there was one."""
+        self.sweeps: list[Callable[[], bool]] = []
+        """What is done a few times a second, and says whether it wants to be again."""
         self._command = command
         self._children = children
         self._most_processes = most_processes
         self._processes = 0
         self._spare: Begun | None = None
+        self._is_silent = False
+        """Whether it answers no `server/discover`, so that it is not asked again."""
         self._restarts = Restarts(self.loop.time)
+        self._restarts_of: OrderedDict[Hashable, Restarts] = OrderedDict()
+        self._sweeper: asyncio.TimerHandle | None = None
 
     @hopping
     async def begin(self, hearer: Hearer) -> Begun:
@@ -78,6 +90,28 @@ class Program:
         begun.child.hearer = hearer
         return begun
 
+    def restarts_of(self, account: Hashable) -> Restarts:
+        """Those of one caller's process, for those who called last. Raises UpstreamFailed during a pause."""
+        restarts = self._restarts_of.setdefault(account, Restarts(self.loop.time))
+        self._restarts_of.move_to_end(account)
+        if len(self._restarts_of) > REMEMBERED:
+            self._restarts_of.popitem(last=False)
+        if restarts.pause > 0:
+            raise self.failed(CallStep.ANSWER, f"{restarts.why}; {again_in(restarts.pause)}")
+        return restarts
+
+    def watch(self) -> None:
+        """Have time-outs seen to."""
+        if self._sweeper is None:
+            self._sweeper = self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def close(self) -> None:
+        """Let go of what nobody uses."""
+        self.drop_spare()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+
     def put_back(self, begun: Begun) -> None:
         """Nothing of a caller's has been said to it: the next who wants one has it."""
         if self._spare is not None:
@@ -106,15 +140,25 @@ class Program:
         )
         beginning.child = child
         record.program_started(self.server)
+        if self._is_silent:
+            return Begun(child, None)
         child.send(discover(ID))
         try:
             async with asyncio.timeout(self.limits.timeout):
                 return Begun(child, await beginning.first_word)
         except TimeoutError:
+            self._is_silent = True
             return Begun(child, None)
         except BaseException:
             child.stop("nobody waits for it any more")
             raise
+
+    def _sweep(self) -> None:
+        self._sweeper = None
+        self.turn.sweep()
+        again = [sweep() for sweep in self.sweeps]
+        if any(again) or self.turn.has_waiting:
+            self.watch()
 
     def _is_gone(self, _: asyncio.Future[None]) -> None:
         self._processes -= 1

@@ -13,14 +13,11 @@ from collections.abc import Hashable
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from ostiary.gateway.upstreams.stdio.call import JSON
 from ostiary.gateway.upstreams.stdio.conversation import Conversation
-from ostiary.gateway.upstreams.stdio.program import Begun, Program, again_in
-from ostiary.gateway.upstreams.stdio.restarts import Restarts
+from ostiary.gateway.upstreams.stdio.program import Begun, Program
 from ostiary.inline_coroutines import in_task
-from ostiary.mcp.eras import MODERN
+from ostiary.mcp.era_signs import Era, era_of
 from ostiary.mcp.messages import write_answer
 from ostiary.mcp.multiplexed import Multiplexed, multiplexed, status_of
 from ostiary.mcp.server_message import read_server_message
@@ -30,10 +27,10 @@ from ostiary.transport.upstream import CallStep, UpstreamAnswer
 if TYPE_CHECKING:
     from ostiary.credentials.headers.headers import Headers
     from ostiary.gateway.upstreams.session import OutgoingMessage
+    from ostiary.gateway.upstreams.stdio.restarts import Restarts
 
 IDLE_SECONDS = 300.0
 """After which a caller's process is stopped."""
-SWEEP_SECONDS = 0.25
 EVERYBODY = "everybody"
 
 
@@ -49,20 +46,21 @@ class Stdio:
         self._program = program
         self._is_shared = is_shared
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
-        self._sweeper: asyncio.TimerHandle | None = None
         program.make_room.append(self._make_room)
+        program.sweeps.append(self._sweep)
 
     async def exchange(self, message: OutgoingMessage, attached: Headers) -> UpstreamAnswer:
         """As of every UpstreamSession."""
-        self._watch()
+        self._program.watch()
         request = multiplexed(message.body)
         calls = await self._program.turn.come(message.account, len(message.body))
         done = partial(self._program.turn.go, calls)
         try:
             conversation = await self._conversation(EVERYBODY if self._is_shared else message.account)
             if isinstance(conversation, Begun):
+                answer = self._of_another_era(conversation, request)
                 done()
-                return self._of_another_era(conversation, request)
+                return answer
             future = conversation.ask(request, message.most_bytes or self.answer_bytes, done)
         except BaseException:
             done()
@@ -78,10 +76,7 @@ class Stdio:
         for slot in self._slots.values():
             slot.stop("the gateway has stopped")
         self._slots.clear()
-        self._program.drop_spare()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            self._sweeper = None
+        self._program.close()
 
     # inside
 
@@ -93,13 +88,11 @@ class Stdio:
         if slot.conversation is not None and slot.conversation.is_usable:
             return slot.conversation
         if slot.beginning is None:
-            slot.require_no_pause()
-            slot.beginning = in_task(slot.begin())
+            slot.beginning = in_task(slot.begin(self._program.restarts_of(key)))
         return await slot.beginning
 
     def _of_another_era(self, begun: Begun, request: Multiplexed) -> UpstreamAnswer:
-        """What such a server says to all that is modern; the process is for who speaks its era."""
-        self._program.put_back(begun)
+        """What such a server says to all that is modern."""
         if begun.answer is None:
             raise self._program.failed(CallStep.TIMEOUT, f"no answer within {self.timeout:g} s")
         said = read_server_message(begun.answer)
@@ -117,21 +110,14 @@ class Stdio:
                 return True
         return False
 
-    def _watch(self) -> None:
-        if self._sweeper is None:
-            self._sweeper = self._program.loop.call_later(SWEEP_SECONDS, self._sweep)
-
-    def _sweep(self) -> None:
-        self._sweeper = None
+    def _sweep(self) -> bool:
         for slot in self._slots.values():
             if slot.conversation is not None:
                 slot.conversation.sweep()
-        self._program.turn.sweep()
         before = self._program.loop.time() - IDLE_SECONDS
         for key in [key for key, slot in self._slots.items() if slot.idle_since < before]:
             self._slots.pop(key).stop("it was idle")
-        if self._slots or self._program.turn.has_waiting:
-            self._watch()
+        return bool(self._slots)
 
 
 class _Slot:
@@ -142,7 +128,6 @@ class _Slot:
         self.beginning: asyncio.Task[Conversation | Begun] | None = None
         self._program = program
         self._is_shared = is_shared
-        self._restarts = Restarts(program.loop.time)
         self._left_at = program.loop.time()
         self._is_stopped = False
 
@@ -158,24 +143,20 @@ class _Slot:
             return float("inf")
         return self._left_at if self.conversation is None else self.conversation.idle_since
 
-    def require_no_pause(self) -> None:
-        """Raise UpstreamFailed while it may not be started again."""
-        pause = self._restarts.pause
-        if pause > 0:
-            raise self._program.failed(CallStep.ANSWER, f"{self._restarts.why}; {again_in(pause)}")
-
-    async def begin(self) -> Conversation | Begun:
+    async def begin(self, restarts: Restarts) -> Conversation | Begun:
         """Begin a process: a conversation, or what cannot have one. Raises UpstreamFailed, CallerBusy."""
-        conversation = Conversation(self._program, self._ended, is_shared=self._is_shared)
+        ended = partial(self._ended, restarts)
+        conversation = Conversation(self._program, ended, is_shared=self._is_shared)
         try:
             begun = await self._program.begin(conversation)
         finally:
             self.beginning = None
-        if begun.answer is None or not _speaks_modern(begun.answer):
+        if begun.answer is None or era_of(200, begun.answer) is not Era.MODERN:
+            self._program.put_back(begun)  # for who speaks its era
             return begun
         conversation.begin(begun.child)
         self.conversation = conversation
-        self._restarts.started()
+        restarts.started()
         if self._is_stopped:
             self.stop("the gateway has stopped")
         return conversation
@@ -186,25 +167,9 @@ class _Slot:
         if self.conversation is not None:
             self.conversation.stop(why)
 
-    def _ended(self, conversation: Conversation, why: str) -> None:
+    def _ended(self, restarts: Restarts, conversation: Conversation, why: str) -> None:
         if conversation is self.conversation:
             self.conversation = None
             self._left_at = self._program.loop.time()
             if not self._is_stopped:
-                self._restarts.ended(why)
-
-
-def _speaks_modern(answer: bytes) -> bool:
-    try:
-        result = msgspec.json.decode(answer, type=_Discovered).result
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return MODERN in result.supportedVersions
-
-
-class _Result(msgspec.Struct):
-    supportedVersions: list[str]  # noqa: N815 - as MCP has it
-
-
-class _Discovered(msgspec.Struct):
-    result: _Result
+                restarts.ended(why)
