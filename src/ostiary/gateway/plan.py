@@ -27,7 +27,7 @@ from ostiary.gateway.upstreams.legacy.sse import SseChannel
 from ostiary.gateway.upstreams.legacy.streamable_http import StreamableHttpChannel
 from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
-from ostiary.identity.inbound_settings import OidcInbound
+from ostiary.identity.inbound_settings import IntrospectionInbound, OidcInbound
 from ostiary.mcp.merging import ListBudget
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.protected_resource import metadata_path
@@ -153,7 +153,11 @@ class _Planning:
         )
 
     def _metadata(self, path: str) -> dict[str, Any]:
-        issuers = [entry.issuer for entry in self._settings.inbound if isinstance(entry, OidcInbound)]
+        issuers = [
+            entry.issuer
+            for entry in self._settings.inbound
+            if isinstance(entry, OidcInbound | IntrospectionInbound) and entry.issuer is not None
+        ]
         return protected_resource(
             self._resource(path),
             authorization_servers=issuers,
@@ -162,7 +166,8 @@ class _Planning:
         )
 
     def _scopes(self) -> tuple[str, ...]:
-        entries = [entry for entry in self._settings.inbound if isinstance(entry, OidcInbound)]
+        kinds = OidcInbound | IntrospectionInbound
+        entries = [entry for entry in self._settings.inbound if isinstance(entry, kinds)]
         return tuple(dict.fromkeys(scope for entry in entries for scope in entry.required_scopes))
 
     def _resource(self, path: str) -> CanonicalUrl:

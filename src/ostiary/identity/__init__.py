@@ -4,6 +4,7 @@
     authenticator        a token in, a principal out; remembers the verdict for a moment
     verified_tokens      what was found about tokens a moment ago
     principal            who that is
+    introspection        opaque tokens: their issuer is asked                     RFC 7662
     possession           whether who sends a bound token holds its key
     memory_replay_store  which proofs came already
     jwt_verifier         signatures: which are accepted, how they are checked

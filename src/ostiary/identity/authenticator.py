@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 from ostiary.identity.google_id_token import ISSUERS as GOOGLE_ISSUERS
 from ostiary.identity.google_id_token import require_allowed, require_id_token
-from ostiary.identity.inbound_settings import GoogleIdTokenInbound, InboundSettings, OidcInbound
+from ostiary.identity.inbound_settings import (
+    GoogleIdTokenInbound,
+    InboundSettings,
+    IntrospectionInbound,
+    OidcInbound,
+)
 from ostiary.identity.jwt_verifier import UnverifiedJwt, read_jwt, verify
 from ostiary.identity.key_sets import KeyLocation, KeySets
 from ostiary.identity.principal import Principal
 from ostiary.identity.verified_tokens import VerifiedTokens
-from ostiary.oauth.errors import InsufficientScope, InvalidToken, TokenRefused
+from ostiary.oauth.errors import (
+    InsufficientScope,
+    InvalidToken,
+    OAuthError,
+    TemporarilyUnavailable,
+    TokenRefused,
+)
 from ostiary.oauth.jwt_claims import check_claims, client_of, scopes_of
 from ostiary.oauth.refusal import Refusal
 from ostiary.oauth.resource_server.access_token import require_access_token
@@ -22,6 +33,8 @@ from ostiary.secrets import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ostiary.identity.introspection import Introspection
 
 REMEMBERED = 60.0
 """Seconds for which a verdict is good without checking again; never beyond the token's own expiry."""
@@ -36,9 +49,18 @@ class Authenticator:
         *,
         audiences: tuple[str, ...],
         key_sets: KeySets,
+        introspection: Callable[[IntrospectionInbound], Introspection] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._rules = [_rule(entry, audiences) for entry in inbound]
+        """introspection: who asks for an entry of that kind; needed where there is one."""
+        self._rules = [
+            _rule(entry, audiences) for entry in inbound if not isinstance(entry, IntrospectionInbound)
+        ]
+        self._introspected = [
+            _IntrospectionRule(entry, audiences, introspection(entry))
+            for entry in inbound
+            if isinstance(entry, IntrospectionInbound) and introspection is not None
+        ]
         self._key_sets = key_sets
         self._clock = clock
         self._verified: VerifiedTokens[tuple[Principal, float]] = VerifiedTokens()
@@ -56,9 +78,38 @@ class Authenticator:
         """Who this is. Raises InvalidToken, InsufficientScope, AccessDenied, or TemporarilyUnavailable."""
         principal = self.cached_principal(token)
         if principal is None:
-            principal = await self._verify(read_jwt(token))
-            self._remember(token, principal)
+            principal, until = await self._admit(token)
+            self._remember(token, principal, until)
         return principal
+
+    async def _admit(self, token: str) -> tuple[Principal, float]:
+        """Who it is, and until when that counts."""
+        if self._introspected and self._is_for_its_issuer(token):
+            return await self._ask(token)
+        return await self._verify(read_jwt(token)), self._clock() + REMEMBERED
+
+    def _is_for_its_issuer(self, token: str) -> bool:
+        """Whether only whoever issued it can tell what it is worth: no JWT, or of none whose keys we know."""
+        if not self._rules:
+            return True
+        try:
+            jwt = read_jwt(token)
+        except InvalidToken as error:
+            return error.reason is Refusal.OPAQUE_TOKEN
+        return not any(jwt.issuer in rule.issuers for rule in self._rules)
+
+    async def _ask(self, token: str) -> tuple[Principal, float]:
+        """By the first issuer that knows it, and whose entry accepts it."""
+        refused: OAuthError | None = None
+        for rule in self._introspected:
+            try:
+                return await rule.admit_opaque(token, now=self._clock)
+            except TokenRefused as error:
+                refused = refused or error
+            except TemporarilyUnavailable as error:
+                refused = error
+        assert refused is not None  # noqa: S101 - for the type checker: there is a rule, and none accepted
+        raise refused
 
     async def _verify(self, jwt: UnverifiedJwt) -> Principal:
         """By the first rule for the token's issuer that accepts it; else what the first of them said."""
@@ -82,12 +133,11 @@ class Authenticator:
             )
         return rules
 
-    def _remember(self, token: str, principal: Principal) -> None:
+    def _remember(self, token: str, principal: Principal, until: float) -> None:
         if self._generation != self._key_sets.generation:
             self._verified.clear()
             self._generation = self._key_sets.generation
-        until = min(self._clock() + REMEMBERED, principal.expires_at)
-        self._verified.remember(token, (principal, until))
+        self._verified.remember(token, (principal, min(until, principal.expires_at)))
 
 
 class _Rule:
@@ -135,13 +185,37 @@ class _OidcRule(_Rule):
         require_access_token(claims, typ, required_typ=self._type)
 
     def require(self, claims: Mapping[str, Any]) -> None:
-        missing = [scope for scope in self._required_scopes if scope not in scopes_of(claims)]
-        if missing:
-            raise InsufficientScope(
-                f"the token lacks the scope {' '.join(missing)}",
-                scopes=self._required_scopes,
-                detail=f"subject {claims['sub']!r} has {' '.join(sorted(scopes_of(claims))) or 'no scope'}",
-            )
+        _require_scopes(claims, self._required_scopes)
+
+
+class _IntrospectionRule(_Rule):
+    """Its issuer is asked, and what that says is held against the entry as a JWT's claims are."""
+
+    def __init__(
+        self, entry: IntrospectionInbound, audiences: tuple[str, ...], introspection: Introspection
+    ) -> None:
+        super().__init__(entry.audience, audiences)
+        self.issuers = (entry.name,)
+        self._introspection = introspection
+        self._required_scopes = entry.required_scopes
+        self._is_named = entry.issuer is not None
+
+    async def admit_opaque(self, token: str, *, now: Callable[[], float]) -> tuple[Principal, float]:
+        """The principal, and until when that counts. Raises TokenRefused or TemporarilyUnavailable."""
+        found = await self._introspection.ask(token)
+        claims = {name: value for name, value in found.claims.items() if value is not None}
+        if not self._is_named or "iss" not in claims:
+            claims["iss"] = self.issuers[0]
+        if "sub" not in claims and "client_id" in claims:
+            claims["sub"] = claims["client_id"]
+        claims.setdefault("exp", found.until)
+        return self.admit(claims, None, token=Secret(token), now=now()), found.until
+
+    def require_kind(self, claims: Mapping[str, Any], typ: object) -> None:
+        """Its issuer was asked about an access token."""
+
+    def require(self, claims: Mapping[str, Any]) -> None:
+        _require_scopes(claims, self._required_scopes)
 
 
 class _GoogleRule(_Rule):
@@ -158,7 +232,17 @@ class _GoogleRule(_Rule):
         require_allowed(claims, self._allow)
 
 
-def _rule(entry: InboundSettings, audiences: tuple[str, ...]) -> _Rule:
+def _require_scopes(claims: Mapping[str, Any], required: tuple[str, ...]) -> None:
+    missing = [scope for scope in required if scope not in scopes_of(claims)]
+    if missing:
+        raise InsufficientScope(
+            f"the token lacks the scope {' '.join(missing)}",
+            scopes=required,
+            detail=f"subject {claims['sub']!r} has {' '.join(sorted(scopes_of(claims))) or 'no scope'}",
+        )
+
+
+def _rule(entry: OidcInbound | GoogleIdTokenInbound, audiences: tuple[str, ...]) -> _Rule:
     match entry:
         case OidcInbound():
             return _OidcRule(entry, audiences)

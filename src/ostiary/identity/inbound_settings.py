@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
-from ostiary.settings import Settings, Url
+from ostiary.settings import Duration, SecretField, Settings, Url
 from ostiary.transport.reach import EdgeSettings
 
 
@@ -87,11 +88,55 @@ class GoogleIdTokenInbound(KeyEdge):
         return self
 
 
+LONGEST_CACHE = timedelta(minutes=10)
+
+
+class IntrospectionInbound(EdgeSettings):
+    """Accept opaque access tokens, about which their issuer is asked (RFC 7662)."""
+
+    type: Literal["introspection"]
+    """The kind of entry."""
+    issuer: Issuer | None = None
+    """Who issues them, and says in its metadata where to ask. An answer that names another one is refused."""
+    introspection_url: Url | None = None
+    """Where to ask. Default: as the issuer's metadata says."""
+    client_id: Annotated[str, StringConstraints(min_length=1)]
+    """Who we are there."""
+    client_secret: SecretField
+    """What proves it."""
+    auth_method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    """How it is shown."""
+    audience: str | None = None
+    """What an answer must name as the token's audience. Default: the resource that is called."""
+    required_scopes: tuple[ScopeToken, ...] = ()
+    """Scopes that every token must have."""
+    cache: Duration = timedelta(seconds=30)
+    """How long an answer counts, 10 minutes at most: a token that was revoked opens the door for that much
+    longer."""
+
+    @property
+    def name(self) -> str:
+        """Whose tokens they are."""
+        return self.issuer or str(self.introspection_url)
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if self.issuer is None and self.introspection_url is None:
+            raise ValueError("name the issuer, or introspection_url: somebody has to be asked")
+        if self.cache > LONGEST_CACHE:
+            raise ValueError("cache is at most 10 minutes: for so long a token that was revoked still counts")
+        url = self.introspection_url or canonical_url(self.issuer or "")
+        self.refuse_clear_text(url, "our secret and our callers' tokens would travel in the clear")
+        return self
+
+
 def _kind(entry: Any) -> Any:
     return entry.get("type", "oidc") if isinstance(entry, dict) else getattr(entry, "type", None)
 
 
 InboundSettings = Annotated[
-    Annotated[OidcInbound, Tag("oidc")] | Annotated[GoogleIdTokenInbound, Tag("google_id_token")],
+    Annotated[OidcInbound, Tag("oidc")]
+    | Annotated[GoogleIdTokenInbound, Tag("google_id_token")]
+    | Annotated[IntrospectionInbound, Tag("introspection")],
     Discriminator(_kind),
 ]

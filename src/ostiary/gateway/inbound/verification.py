@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from ostiary.gateway.inbound.authentication import InboundAuth
 from ostiary.identity.authenticator import Authenticator
-from ostiary.identity.inbound_settings import InboundSettings
+from ostiary.identity.inbound_settings import InboundSettings, IntrospectionInbound
+from ostiary.identity.introspection import Introspection
 from ostiary.identity.key_sets import KeySets
 from ostiary.identity.memory_replay_store import MemoryReplayStore
 from ostiary.identity.possession import Possession
@@ -23,6 +24,8 @@ class Verification:
 
     def __init__(self, fetcher: Fetcher, clock: Callable[[], float]) -> None:
         self._key_sets = KeySets(fetcher, clock=clock)
+        self._fetcher = fetcher
+        self._introspections: dict[int, tuple[IntrospectionInbound, Introspection]] = {}
         self._replays = MemoryReplayStore()
         self._clock = clock
 
@@ -36,9 +39,22 @@ class Verification:
     ) -> InboundAuth:
         """What checks the callers of one endpoint, which is this resource."""
         return InboundAuth(
-            Authenticator(entries, audiences=audiences, key_sets=self._key_sets, clock=self._clock),
+            Authenticator(
+                entries,
+                audiences=audiences,
+                key_sets=self._key_sets,
+                introspection=self._introspection,
+                clock=self._clock,
+            ),
             possession=Possession(self._replays, self._clock),
             resource=resource,
             metadata_url=metadata_url(resource),
             scopes=scopes,
         )
+
+    def _introspection(self, entry: IntrospectionInbound) -> Introspection:
+        """One for all endpoints, so that an answer counts for all of them."""
+        kept = self._introspections.get(id(entry))
+        if kept is None or kept[0] is not entry:
+            kept = self._introspections[id(entry)] = entry, Introspection(entry, self._fetcher, self._clock)
+        return kept[1]

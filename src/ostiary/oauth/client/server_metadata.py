@@ -84,6 +84,12 @@ def jwks_uri(document: Any, *, issuer: str) -> CanonicalUrl:
     return _address(read_issuer_metadata(document, issuer=issuer), "jwks_uri", advice="; set jwks_url")
 
 
+def introspection_endpoint(document: Any, *, issuer: str) -> CanonicalUrl:
+    """Where the issuer is asked about tokens (RFC 7662, RFC 8414). Raises MetadataRefused."""
+    metadata = read_issuer_metadata(document, issuer=issuer)
+    return _address(metadata, "introspection_endpoint", advice="; set introspection_url")
+
+
 def token_endpoint(metadata: Mapping[str, Any], *, mutual_tls: bool = False) -> CanonicalUrl:
     """Where to ask for tokens: with a certificate, at its alias if there is one (RFC 8705 section 5)."""
     aliases = metadata.get("mtls_endpoint_aliases")
