@@ -22,7 +22,7 @@ from ostiary.gateway.sessions.live_sessions import LiveSessions
 from ostiary.gateway.sessions.session_ids import SessionIds
 from ostiary.gateway.upstreams.era import EitherEra
 from ostiary.gateway.upstreams.health import Health
-from ostiary.gateway.upstreams.legacy.pool import LegacySessions
+from ostiary.gateway.upstreams.legacy.pool import SESSIONS_OF_ONE, LegacySessions
 from ostiary.gateway.upstreams.legacy.sse import SseChannel
 from ostiary.gateway.upstreams.legacy.streamable_http import StreamableHttpChannel
 from ostiary.gateway.upstreams.server import Server
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from ostiary.gateway.upstreams.legacy.channel import OpenChannel
     from ostiary.gateway.upstreams.session import UpstreamSession
     from ostiary.transport.child_process import Children
+
+MOST_LISTENING = 1024
+"""How many streams of what one server says unasked are open at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,17 +191,21 @@ class _Planning:
     def _session(self, name: str, settings: ServerSettings) -> UpstreamSession:
         if settings.url is None:
             return self._program(name, settings)
-        calls = self._pool(name, settings, settings.url)
-        listening = self._pool(name, settings, settings.url)
+        limits = self._upstream_limits(settings)
+        calls = self._pool(name, settings, settings.url, limits)
+        many = replace(limits, connections=MOST_LISTENING, caller_connections=SESSIONS_OF_ONE)
+        listening = self._pool(name, settings, settings.url, many)
         channels: dict[str, OpenChannel] = {
             "streamable_http": partial(StreamableHttpChannel, calls, listening),
             "sse": partial(SseChannel, calls, listening),
         }
         ways = tuple(way for kind, way in channels.items() if settings.transport in {"auto", kind})
-        legacy = LegacySessions(name, settings.url, ways, limits=calls.limits, held=calls.held)
+        legacy = LegacySessions(name, settings.url, ways, limits=limits, held=calls.held)
         return legacy if settings.transport == "sse" else EitherEra(name, StreamableHttp(calls), legacy)
 
-    def _pool(self, name: str, settings: ServerSettings, url: CanonicalUrl) -> Upstream:
+    def _pool(
+        self, name: str, settings: ServerSettings, url: CanonicalUrl, limits: UpstreamLimits
+    ) -> Upstream:
         return Upstream(
             name,
             url,
@@ -206,7 +213,7 @@ class _Planning:
             private_network=settings.private_network,
             asks_compressed=settings.may_compress,
             proxies=self._means.proxies,
-            limits=self._upstream_limits(settings),
+            limits=limits,
         )
 
     def _program(self, name: str, settings: ServerSettings) -> UpstreamSession:

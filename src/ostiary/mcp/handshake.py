@@ -19,7 +19,7 @@ from ostiary.mcp.eras import (
 )
 from ostiary.mcp.errors import InvalidRequest, McpError
 from ostiary.mcp.messages import Meta
-from ostiary.mcp.raw_object import Members, Raw, read_members, read_string, write_object
+from ostiary.mcp.raw_object import Raw, read_members, read_string, write_object
 
 OFFERED = LEGACY_VERSIONS[-1]
 """The version that a server is offered; it answers with this one, or with an older one that it speaks."""
@@ -63,7 +63,7 @@ class Agreement:
     """What a handshake has settled: the version, and what the server said of itself, raw."""
 
     version: str
-    capabilities: Members
+    capabilities: dict[str, bytes]
     server_info: bytes | None
     instructions: bytes | None
 
@@ -102,7 +102,7 @@ def read_agreement(result: Raw) -> Agreement:
     return Agreement(
         version,
         {
-            name: raw
+            name: bytes(raw)  # or all of the answer would be kept
             for name, raw in read_members(members.get("capabilities", _NOTHING)).items()
             if name in SERVER_CAPABILITIES
         },

@@ -74,6 +74,7 @@ class OldServer:
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    polled: asyncio.Event = field(default_factory=asyncio.Event)
     unsubscribed: asyncio.Event = field(default_factory=asyncio.Event)
     opened: bool = False
     era: Literal["legacy", "modern"] = "legacy"
@@ -160,6 +161,12 @@ class OldServer:
             event_store=Kept() if self.keeps_events else None,
             retry_interval=100 if self.keeps_events else None,
         )
+
+
+@pytest.fixture(autouse=True)
+def no_long_farewells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers wait for tools that wait for us."""
+    monkeypatch.setattr("ostiary.transport.serving.DRAIN_SECONDS", 0.1)
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ def add_tools_that_wait(server: MCPServer[None], old: OldServer) -> None:
     async def polled(context: Context) -> str:
         """End the stream, and go on."""
         await context.close_sse_stream()
+        old.polled.set()
         await old.go_on.wait()
         return "polled"
 

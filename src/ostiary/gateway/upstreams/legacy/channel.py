@@ -79,11 +79,14 @@ class Channel(Protocol):
         """The handshake has settled on this version."""
 
     async def listen(self, postage: Postage) -> None:
-        """Hear from now on what the server says unasked, and go on after each break, until `close`.
+        """Hear from now on what the server says unasked, and go on after each break, until `stop_listening`.
 
         Done when the server has taken it or refused it; at once where that comes anyway. Called again, it
         hears on with this postage. A server that lets nobody listen (405) is no failure. Awaited in a task.
         """
+
+    def stop_listening(self) -> None:
+        """Nobody would hear it. Nothing to do where it comes anyway."""
 
     def pause(self, request: RequestId) -> None:
         """Let what comes on the stream of this request wait, which is not overdue meanwhile: its caller reads

@@ -7,6 +7,7 @@ answers and progress by their ids, all else by the stream on which it comes, and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from itertools import count
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
     from ostiary.mcp.handshake import Agreement, Introduction
     from ostiary.mcp.messages import Message
 
+HANDSHAKE_BYTES = 64 * 1024
+"""The longest answer to `initialize`, of which each session keeps what the server says of itself."""
+LISTEN_SECONDS = 5.0
+"""How long the server may take to let us listen."""
 MOST_ASIDE = 16
 """How many messages of ours may be on their way that nobody waits for; beyond, none are sent."""
 LONGEST_ID = 256
@@ -120,6 +125,8 @@ class Conversation:
         self._requests: dict[RequestId, Call | _Own] = {}
         self._aside = 0
         self.is_closed = False
+        self.is_listening = False
+        """Whether we hear what the server says unasked."""
         self.channel = open_channel(self)
 
     @property
@@ -134,7 +141,8 @@ class Conversation:
         """
         self.postage = postage
         request = next(self._ids)
-        answered = await self._asked(self._introduction.initialize(request), request, postage)
+        short = postage._replace(most_bytes=min(postage.most_bytes, HANDSHAKE_BYTES))
+        answered = await self._asked(self._introduction.initialize(request), request, short)
         if isinstance(answered, UpstreamAnswer):
             return answered
         kind, value = answered
@@ -165,6 +173,19 @@ class Conversation:
         call = Call(self, request, message, postage)
         self._requests[request] = call
         return await call.exchange()
+
+    async def listen(self, postage: Postage) -> None:
+        """Hear what the server says unasked. In a task."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LISTEN_SECONDS):
+                await self.channel.listen(postage)
+        self.is_listening = True
+
+    def rest(self) -> None:
+        """Nothing is under way, and nobody listens: hold no more than what it takes to go on."""
+        if self.is_listening:
+            self.channel.stop_listening()
+            self.is_listening = False
 
     def close(self, postage: Postage | None = None) -> None:
         """End it. postage: to tell the server."""

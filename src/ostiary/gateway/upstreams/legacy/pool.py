@@ -40,6 +40,8 @@ SESSIONS_OF_ONE = 32
 """How many of them may be one caller's."""
 IDLE_SECONDS = 300.0
 """After which a session that nobody uses is closed."""
+REST_SECONDS = 30.0
+"""After which it holds no connection."""
 SWEEP_SECONDS = 10.0
 _CLIENT_INFO = msgspec.json.encode({"name": "ostiary", "version": __version__})
 _OURS = Introduction(b"{}", _CLIENT_INFO)
@@ -171,12 +173,14 @@ class LegacySessions:
             del self._of[account]
 
     def _sweep(self) -> None:
-        before = self._loop.time() - IDLE_SECONDS
+        now = self._loop.time()
         for key, session in [*self._sessions.items()]:
-            if session.used_at > before:
+            if session.used_at > now - REST_SECONDS:
                 break
-            if session.is_idle:
+            if session.is_idle and session.used_at <= now - IDLE_SECONDS:
                 self._close(key)
+            elif session.is_idle:
+                session.rest()
         self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep) if self._sessions else None
 
 

@@ -19,6 +19,7 @@ from ostiary.gateway.upstreams.legacy.channel import ConversationLost
 from ostiary.gateway.upstreams.legacy.conversation import Conversation, Means
 from ostiary.gateway.upstreams.legacy.listeners import LISTENERS, Listener, wanted_resources
 from ostiary.inline_coroutines import in_task
+from ostiary.mcp.elicitation import ASKING_METHODS
 from ostiary.mcp.eras import LOG_LEVEL_KEY
 from ostiary.mcp.handshake import discovery
 from ostiary.mcp.legacy_notices import LEVELS, level_of
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from ostiary.mcp.handshake import Agreement, Introduction
     from ostiary.mcp.messages import Message
 
-LISTEN_SECONDS = 5.0
-"""How long a session waits for its server to let it listen."""
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between tries to find again a server to which somebody listens; the last one for ever."""
 NO_SUCH_DOOR = frozenset({400, 404, 405})
@@ -91,6 +90,11 @@ class LegacySession:
         reason = "it forgets each session as soon as it has begun"
         raise UpstreamFailed(self._means.server, CallStep.ANSWER, reason)
 
+    def rest(self) -> None:
+        """Nobody has used it for a while."""
+        if self._conversation is not None:
+            self._conversation.rest()
+
     def close(self) -> None:
         """End it, and tell the server."""
         self._is_closed = True
@@ -132,10 +136,15 @@ class LegacySession:
             return _answer(message, discovery(_agreement(conversation)))
         if message.method == LISTEN:
             return await self._listen(conversation, message, postage)
+        if not conversation.is_listening and self._may_be_asked(message):  # some ask on that stream
+            await in_task(conversation.listen(postage))
         level = level_of(message.meta.members.get(LOG_LEVEL_KEY, b""))
         if level is not None and (self._level is None or level < self._level):
             await in_task(self._set_level(conversation, level, postage))
         return await conversation.call(message, postage)
+
+    def _may_be_asked(self, message: Message) -> bool:
+        return self._introduction.answers_questions and message.method in ASKING_METHODS
 
     def _begin(self, postage: Postage) -> asyncio.Task[Conversation | UpstreamAnswer]:
         """Shake hands, once for all who wait."""
@@ -173,10 +182,8 @@ class LegacySession:
     async def _replay(self, conversation: Conversation, postage: Postage) -> None:
         """Have the server do all that it did in the conversation before."""
         level, self._level, self._subscribed = self._level, None, frozenset()
-        if self._listeners or self._introduction.answers_questions:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LISTEN_SECONDS):
-                    await conversation.channel.listen(postage)
+        if self._listeners:
+            await conversation.listen(postage)
         if level is not None:
             await self._set_level(conversation, level, postage)
         await self._subscribe(conversation, wanted_resources(self._listeners), postage)
@@ -205,9 +212,7 @@ class LegacySession:
             for switch in wanted.switches
             if agreement.offers(switch.removesuffix("ListChanged"))  # many tell, and few say that they do
         )
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LISTEN_SECONDS):
-                await conversation.channel.listen(postage)
+        await conversation.listen(postage)
         resources: tuple[str, ...] = ()
         if wanted.resources and agreement.offers("resources", "subscribe"):
             missing = frozenset(wanted.resources) - self._subscribed

@@ -64,6 +64,8 @@ class StreamableHttpChannel:
         self._paused: dict[RequestId, asyncio.Future[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Task[None] | None = None
+        self._heard: asyncio.Future[None] | None = None
+        """Done when the server has let us listen, or not."""
         self._listening_for = Postage((), b"", None, 0)
         self._is_closed = False
 
@@ -94,9 +96,16 @@ class StreamableHttpChannel:
         """As of every Channel."""
         self._listening_for = postage
         if self._listener is None:
-            heard = asyncio.get_running_loop().create_future()
-            self._listener = self._start(self._listen(heard))
-            await heard
+            self._heard = asyncio.get_running_loop().create_future()
+            self._listener = self._start(self._listen(self._heard))
+        if self._heard is not None:
+            await asyncio.shield(self._heard)
+
+    def stop_listening(self) -> None:
+        """As of every Channel."""
+        if self._listener is not None:
+            self._listener.cancel()
+            self._listener = self._heard = None
 
     def pause(self, request: RequestId) -> None:
         """As of every Channel."""
@@ -171,10 +180,11 @@ class StreamableHttpChannel:
     ) -> UpstreamAnswer | None:
         if answer.status >= ERRORS:
             self._wanted.pop(request or 0, None)
-            if self._session_id is not None and is_session_lost(
-                answer.status, answer.body, read_message(message)
-            ):
-                raise ConversationLost
+            if self._session_id is not None:
+                sent = read_message(message)
+                asked = sent if "method" in sent else None  # an answer of ours is refused as a wish to listen
+                if is_session_lost(answer.status, answer.body, asked):
+                    raise ConversationLost
             return answer
         if request is None:
             if answer.stream is not None:

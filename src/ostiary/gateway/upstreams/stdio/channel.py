@@ -63,6 +63,9 @@ class StdioChannel:
     async def listen(self, postage: Postage) -> None:
         """As of every Channel: it comes anyway."""
 
+    def stop_listening(self) -> None:
+        """As of every Channel."""
+
     def pause(self, request: RequestId) -> None:
         """As of every Channel: all comes on one stream."""
 
