@@ -52,7 +52,7 @@ def era_of(status: int, body: bytes) -> Era | None:
 
     LEGACY is an assumption: what a handshake is answered with decides.
     """
-    if status in _SAYS_NOTHING or status >= 500:
+    if says_nothing(status):
         return None
     answer = read_message(body)
     result = answer.get("result")
@@ -63,6 +63,11 @@ def era_of(status: int, body: bytes) -> Era | None:
     return Era.MODERN if _is_modern_error(answer.get("error")) else Era.LEGACY
 
 
+def says_nothing(status: int) -> bool:
+    """Whether an answer with this status would be the same in any era."""
+    return status in _SAYS_NOTHING or status >= 500
+
+
 def is_error(body: bytes) -> bool:
     """Whether it is a JSON-RPC error: there is a server of MCP, which would not do what it was asked."""
     return isinstance(read_message(body).get("error"), dict)
@@ -70,7 +75,7 @@ def is_error(body: bytes) -> bool:
 
 def has_left(era: Era, status: int, body: bytes) -> bool:
     """Whether an answer, with a status of 400 or more, is rather one of the other era."""
-    if status in _SAYS_NOTHING or status >= 500:
+    if says_nothing(status):
         return False
     error = read_message(body).get("error")
     if era is Era.LEGACY:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 from tests.gateway.legacy.conftest import Modern, OldServer, message_of, text_of
+from tests.gateway.sessions.conftest import RawClient
 
 from ostiary.settings import Listen
 from ostiary.transport.serving import bind
@@ -203,3 +204,95 @@ async def test_bad_calls_of_one_caller_make_nobody_ask_again(before_raw: Modern,
     for _ in range(5):
         await before_raw.ask("tools/call", {"name": "x", "arguments": {}})
     assert raw.methods == ["server/discover", *["tools/call"] * 5]
+
+
+async def legacy_caller(before_raw: Modern) -> RawClient:
+    client = RawClient(before_raw.caller, path=before_raw.path)
+    await client.initialize()
+    return client
+
+
+async def begins_a_session(request: web.Request) -> web.StreamResponse:
+    _, members = SHAKES_HANDS["initialize"]
+    answer = {"jsonrpc": "2.0", "id": (await request.json())["id"], **members}
+    return web.json_response(answer, headers={"mcp-session-id": "known"})
+
+
+WITHOUT_SESSIONS = {**SHAKES_HANDS, "server/discover": (200, {"result": MODERN})}
+SPEAKS_BOTH = {**WITHOUT_SESSIONS, "initialize": begins_a_session}
+
+
+async def test_a_server_that_speaks_both_eras_is_spoken_to_in_its_callers(
+    before_raw: Modern, raw: Raw
+) -> None:
+    raw.answers = SPEAKS_BOTH
+    assert text_of(await before_raw.call("x")) == "hello"
+    assert raw.methods == ["server/discover", "tools/call"]
+    raw.methods.clear()
+    for _ in range(2):
+        caller = await legacy_caller(before_raw)
+        for _ in range(2):
+            answered = message_of(await caller.post("tools/call", {"name": "x", "arguments": {}}))
+            assert answered["result"]["content"] == AN_ANSWER["content"]
+    assert raw.methods.count("initialize") == 2  # a session for each of theirs
+    raw.methods.clear()
+    assert text_of(await before_raw.call("x")) == "hello"
+    assert raw.methods == ["tools/call"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (400, {"error": {"code": -32022, "message": "no", "data": {"supported": ["2026-07-28"]}}}),
+        (404, {"error": {"code": -32601, "message": "Method not found"}}),
+        (405, {}),
+        (200, {"result": {}}),
+        (200, {"result": {"protocolVersion": "2027-01-01", "capabilities": {}}}),
+    ],
+)
+async def test_a_modern_server_is_asked_once_whether_it_shakes_hands_too(
+    before_raw: Modern, raw: Raw, refusal: Any
+) -> None:
+    raw.answers = {**SPEAKS_BOTH, "initialize": refusal}
+    for _ in range(2):
+        caller = await legacy_caller(before_raw)
+        answered = message_of(await caller.post("tools/call", {"name": "x", "arguments": {}}))
+        assert answered["result"]["content"] == AN_ANSWER["content"]
+    assert raw.methods.count("initialize") == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_handshake_that_says_nothing_is_tried_again(
+    before_raw: Modern, raw: Raw, status: int
+) -> None:
+    raw.answers = {**SPEAKS_BOTH, "initialize": (status, {})}
+    caller = await legacy_caller(before_raw)
+    for raw.answers["initialize"] in ((status, {}), begins_a_session):
+        answered = message_of(await caller.post("tools/call", {"name": "x", "arguments": {}}))
+        assert answered["result"]["content"] == AN_ANSWER["content"]
+    assert "notifications/initialized" in raw.methods
+
+
+async def test_a_server_that_shakes_hands_and_keeps_no_session_is_spoken_to_as_a_modern_one(
+    before_raw: Modern, raw: Raw
+) -> None:
+    raw.answers = WITHOUT_SESSIONS
+    for _ in range(2):
+        caller = await legacy_caller(before_raw)
+        answered = message_of(await caller.post("tools/call", {"name": "x", "arguments": {}}))
+        assert answered["result"]["content"] == AN_ANSWER["content"]
+    assert raw.methods.count("initialize") == 1
+    assert raw.methods[-1] == "tools/call"
+
+
+async def test_a_handshake_that_hangs_is_waited_for_once(before_raw: Modern, raw: Raw) -> None:
+    async def hang(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    raw.answers = {**SPEAKS_BOTH, "initialize": hang}
+    caller = await legacy_caller(before_raw)
+    for _ in range(2):
+        answered = message_of(await caller.post("tools/call", {"name": "x", "arguments": {}}))
+        assert answered["result"]["content"] == AN_ANSWER["content"]
+    assert raw.methods.count("initialize") == 1

@@ -3,6 +3,9 @@
 A server is asked `server/discover` by the first who calls it, with the credential of that call, while others
 wait. One that answers it is modern; one that shakes hands is legacy. A refusal of the credential, and a
 server that is away, say nothing about it.
+
+Many a server speaks both. A legacy caller is spoken for in a session there, if it keeps any: tools that were
+written for sessions ask their questions in nothing else.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from ostiary import __version__
+from ostiary.credentials.headers.headers import ServerRefusal
+from ostiary.gateway.errors import BadAnswer
 from ostiary.gateway.upstreams.session import OutgoingMessage
-from ostiary.mcp.era_signs import Era, era_of, has_left, is_error, probe
+from ostiary.mcp.era_signs import Era, era_of, has_left, is_error, probe, says_nothing
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong
 from ostiary.transport.upstream import CallStep, UpstreamAnswer, UpstreamFailed
 
@@ -47,6 +52,8 @@ class EitherEra:
         self._legacy = legacy
         self._silence_is_legacy = silence_is_legacy
         self._settled: UpstreamSession | None = None
+        self._speaks_both: bool | None = None
+        """Of a modern server; None until a legacy caller has come."""
         self._asking: asyncio.Future[UpstreamFailed | None] | None = None
         self._loop = asyncio.get_running_loop()
         self._asked_at = -SECONDS_BETWEEN
@@ -54,9 +61,9 @@ class EitherEra:
     def exchange(self, message: OutgoingMessage, attached: Headers) -> Awaitable[UpstreamAnswer]:
         """As of every UpstreamSession."""
         settled = self._settled
-        if settled is not None:
-            return settled.exchange(message, attached)
-        return self._exchange(message, attached)
+        if settled is None or (message.session is not None and settled is self._modern):
+            return self._exchange(message, attached)
+        return settled.exchange(message, attached)
 
     def is_outdated(self, answer: UpstreamAnswer) -> bool:
         """As of every UpstreamSession."""
@@ -66,7 +73,7 @@ class EitherEra:
         era = Era.LEGACY if self._settled is self._legacy else Era.MODERN
         if not has_left(era, answer.status, answer.body):
             return False
-        self._settled = None
+        self._settled = self._speaks_both = None
         return True
 
     def close(self) -> None:
@@ -86,7 +93,27 @@ class EitherEra:
                 failure = await self._asking
                 if failure is not None:
                     raise failure
+        if message.session is not None and self._settled is self._modern:
+            return await self._exchange_for_legacy_caller(message, attached)
         return await self._settled.exchange(message, attached)
+
+    async def _exchange_for_legacy_caller(
+        self, message: OutgoingMessage, attached: Headers
+    ) -> UpstreamAnswer:
+        if self._speaks_both is None:
+            try:
+                refused = await self._legacy.begin(message, attached)
+            except UpstreamFailed as error:
+                self._speaks_both = False if error.step is CallStep.TIMEOUT else None
+            except BadAnswer:
+                self._speaks_both = False
+            else:
+                if refused is not None and ServerRefusal.is_one(refused.status):
+                    return refused
+                if refused is None or not says_nothing(refused.status):
+                    self._speaks_both = refused is None and self._legacy.is_known(message)
+        session = self._legacy if self._speaks_both else self._modern
+        return await session.exchange(message, attached)
 
     async def _ask(self, message: OutgoingMessage, attached: Headers) -> UpstreamAnswer | None:
         """Find out, while others wait: None, or what answers the message already."""
@@ -117,7 +144,7 @@ class EitherEra:
             if not is_error(refused.body):
                 return refused
         self._settled = self._modern  # if it knows neither question, it is not for want of a handshake
-        return answer if is_question else None
+        return answer if is_question and message.session is None else None
 
     async def _asked(self, question: OutgoingMessage, attached: Headers) -> UpstreamAnswer | None:
         """What the server says to the question, whole; None for silence that means something."""

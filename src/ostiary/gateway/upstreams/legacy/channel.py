@@ -63,6 +63,10 @@ class Channel(Protocol):
     has_own_streams: bool
     """Whether what belongs to a request comes on a stream of that request alone."""
 
+    @property
+    def has_session(self) -> bool:
+        """Whether the server knows who it has shaken hands with: without, it asks and announces nothing."""
+
     async def send(
         self, message: bytes, request: RequestId | None, postage: Postage
     ) -> UpstreamAnswer | None:

@@ -89,6 +89,10 @@ class LegacySessions:
         session = self._session(message, read_message(message.body))
         return await session.begin(self._postage(message, attached))
 
+    def is_known(self, message: OutgoingMessage) -> bool:
+        """Whether who sends this message has shaken hands with a server that knows them from others."""
+        return self._session(message, read_message(message.body)).is_known
+
     async def exchange(self, message: OutgoingMessage, attached: Headers) -> UpstreamAnswer:
         """As of every UpstreamSession. Raises McpError, too."""
         asked = read_message(message.body)

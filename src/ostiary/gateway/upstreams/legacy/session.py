@@ -65,6 +65,11 @@ class LegacySession:
         is_quiet = conversation is None or conversation.is_idle
         return is_quiet and not self._listeners and not self._under_way and self._beginning is None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the server knows it from others."""
+        return self._conversation is not None and self._conversation.channel.has_session
+
     async def begin(self, postage: Postage) -> UpstreamAnswer | None:
         """Shake hands: None, or how the server refused. An inline coroutine. Raises as `exchange`."""
         begun = self._conversation or await self._begin(postage)

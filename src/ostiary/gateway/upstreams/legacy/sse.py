@@ -33,6 +33,7 @@ class SseChannel:
     """A Channel over two pools of connections: one for messages, one for streams that may long be silent."""
 
     has_own_streams = False
+    has_session = True
 
     def __init__(self, calls: Upstream, listening: Upstream, receiver: Receiver) -> None:
         self._calls = calls

@@ -69,6 +69,11 @@ class StreamableHttpChannel:
         self._listening_for = Postage((), b"", None, 0)
         self._is_closed = False
 
+    @property
+    def has_session(self) -> bool:
+        """As of every Channel."""
+        return self._session_id is not None
+
     async def send(
         self, message: bytes, request: RequestId | None, postage: Postage
     ) -> UpstreamAnswer | None:

@@ -24,6 +24,7 @@ class StdioChannel:
     """A Channel over a process of its own."""
 
     has_own_streams = False
+    has_session = True
 
     def __init__(self, program: Program, receiver: Receiver) -> None:
         self._program = program
