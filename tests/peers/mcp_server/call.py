@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -53,6 +54,8 @@ class Call:
     state: str | None
     announcements: Announcements
     counts: Counts
+    changes: Counter[str]
+    """How often each list has changed, by the member that holds its entries."""
     task: Asker | None = None
     """What it has become; None while its answer is open."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ from tests.peers.mcp_server.tasks import EXTENSION, Job, TaskParams, Tasks, Upda
 from tests.peers.mcp_server.tools import PNG, TOOLS, WATCHED
 
 NAME = "fixture"
+EXTRA = "extra"
+"""What a list has one entry more of once it has changed, each time in another version."""
 Contents = types.TextResourceContents | types.BlobResourceContents
 _CONTENTS: Sequence[tuple[str, str, Contents]] = (
     (
@@ -69,6 +72,7 @@ class FixtureServer:
     def __init__(self, name: str = NAME, *, page: int | None = None) -> None:
         self.announcements = Announcements()
         self.counts = Counts()
+        self._changes: Counter[str] = Counter()
         self._tasks = Tasks()
         self._page = page
         self.sdk: Server[Any] = Server(
@@ -105,7 +109,11 @@ class FixtureServer:
     async def _list_tools(
         self, _: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        tools, cursor = self._paged([tool.listed for tool in TOOLS.values()], params)
+        listed = [tool.listed for tool in TOOLS.values()]
+        if version := self._changes["tools"]:
+            schema = {"type": "object"}
+            listed.append(types.Tool(name=EXTRA, description=f"Version {version}", input_schema=schema))
+        tools, cursor = self._paged(listed, params)
         return types.ListToolsResult(tools=tools, next_cursor=cursor)
 
     async def _call_tool(self, context: Context, params: types.CallToolRequestParams) -> HandlerResult:
@@ -129,7 +137,10 @@ class FixtureServer:
     async def _list_prompts(
         self, _: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListPromptsResult:
-        prompts, cursor = self._paged([listed for listed, _ in PROMPTS.values()], params)
+        listed = [prompt for prompt, _ in PROMPTS.values()]
+        if version := self._changes["prompts"]:
+            listed.append(types.Prompt(name=EXTRA, description=f"Version {version}"))
+        prompts, cursor = self._paged(listed, params)
         return types.ListPromptsResult(prompts=prompts, next_cursor=cursor)
 
     async def _get_prompt(
@@ -147,7 +158,11 @@ class FixtureServer:
     async def _list_resources(
         self, _: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListResourcesResult:
-        resources, cursor = self._paged([listed for listed, _ in RESOURCES.values()], params)
+        listed = [resource for resource, _ in RESOURCES.values()]
+        if version := self._changes["resources"]:
+            uri = f"test://{EXTRA}"
+            listed.append(types.Resource(uri=uri, name=EXTRA, description=f"Version {version}"))
+        resources, cursor = self._paged(listed, params)
         return types.ListResourcesResult(resources=resources, next_cursor=cursor)
 
     async def _list_templates(
@@ -182,6 +197,7 @@ class FixtureServer:
             params.request_state,
             self.announcements,
             self.counts,
+            self._changes,
         )
 
     def _paged(

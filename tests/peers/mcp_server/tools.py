@@ -366,20 +366,23 @@ async def ask_what_is_possible(call: Call) -> str:
 # changes
 
 
-@tool("test_trigger_tool_change", "Says that the list of tools has changed.")
+@tool("test_trigger_tool_change", "Changes the list of tools, and says so.")
 async def change_tools(call: Call) -> str:
+    call.changes["tools"] += 1
     await call.announcements.publish(ToolsListChanged())
     return "tools changed"
 
 
-@tool("test_trigger_prompt_change", "Says that the list of prompts has changed.")
+@tool("test_trigger_prompt_change", "Changes the list of prompts, and says so.")
 async def change_prompts(call: Call) -> str:
+    call.changes["prompts"] += 1
     await call.announcements.publish(PromptsListChanged())
     return "prompts changed"
 
 
-@tool("test_trigger_resource_change", "Says that the list of resources has changed.")
+@tool("test_trigger_resource_change", "Changes the list of resources, and says so.")
 async def change_resources(call: Call) -> str:
+    call.changes["resources"] += 1
     await call.announcements.publish(ResourcesListChanged())
     return "resources changed"
 
