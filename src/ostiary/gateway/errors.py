@@ -111,7 +111,7 @@ class NotConnected(GatewayError):
     """The caller has to connect an account first, or to connect it again; `data` says which, and where."""
 
     code, status = -32016, 403
-    step = "credential"
+    step = "account"
 
     def __init__(self, message: str, *, idp: str, connect_url: str) -> None:
         super().__init__(message, data={"idp": idp, "connect_url": connect_url})

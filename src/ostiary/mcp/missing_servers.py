@@ -16,6 +16,7 @@ _WHY = {
     "timeout": "no answer in time",
     "size": "a list over its budget",
     "answer": "an answer that is not MCP",
+    "account": "your account there is not connected",
     "credential": "its credential could not be had, or is refused",
 }
 

@@ -139,4 +139,4 @@ async def test_a_list_names_the_server_whose_account_is_missing(house: House) ->
     _, caller.token = await house.person()
     listed = (await caller.ask("tools/list")).json()["result"]
     [missing] = listed["_meta"]["dev.ostiary/unavailable"]
-    assert (missing["server"], missing["step"]) == ("github", "credential")
+    assert (missing["server"], missing["step"]) == ("github", "account")

@@ -97,8 +97,12 @@ class Federation:
 
     def route(self, message: Message) -> Route:
         """By the method, then by the name."""
-        if message.name is not None:
-            return self._named(message, message.name)
+        name = message.name
+        if name is not None:
+            find = self._routes.get(message.method)
+            if find is None or len(name) > LONGEST_REMEMBERED:
+                return self._named(message, name)
+            return find(name)
         method = message.method.decode()
         servers = tuple(self._servers.values())
         if method in LIST_KINDS:
@@ -115,9 +119,7 @@ class Federation:
     def _named(self, message: Message, raw_name: bytes) -> Route:
         if is_about_task(message):
             return self._task(message)
-        if len(raw_name) > LONGEST_REMEMBERED:
-            return self._find(_KINDS[message.method], raw_name)
-        return self._routes[message.method](raw_name)
+        return self._find(_KINDS[message.method], raw_name)
 
     def _find(self, kind: str, raw_name: bytes) -> Route:
         key = "uri" if kind == "resources" else "name"

@@ -23,6 +23,7 @@ from ostiary.credentials.headers.headers import (
 from ostiary.gateway.call import Call
 from ostiary.gateway.config import ServerSettings
 from ostiary.gateway.errors import (
+    BadAnswer,
     CredentialAway,
     CredentialFailed,
     ForPeopleAlone,
@@ -126,12 +127,8 @@ class Server:
                     answer = await self.session.exchange(outgoing, attached)
                 if ServerRefusal.is_one(answer.status):
                     answer = await self._again(request, outgoing, attached, answer)
-        except UpstreamFailed as error:
-            raise self.failure(error) from None
-        except CallerBusy as error:
-            raise self._later(error) from None
-        except CredentialError as error:
-            raise self._noted(self._without_credential(error)) from None
+        except (UpstreamFailed, CallerBusy, CredentialError, BadAnswer) as error:
+            raise self._told(error) from None
         if self.troubles.open:
             self.health.succeeded()
             self.troubles.answered()
@@ -170,6 +167,20 @@ class Server:
         told = kind(str(error))
         told.step = error.step
         return self._noted(told)
+
+    def _told(self, error: UpstreamFailed | CallerBusy | CredentialError | BadAnswer) -> GatewayError:
+        """The error for the caller, told in the log where the server has to do with it."""
+        match error:
+            case UpstreamFailed():
+                return self.failure(error)
+            case CallerBusy():
+                return self._later(error)
+            case CredentialError():
+                lacking = self._without_credential(error)
+                is_callers = isinstance(lacking, NotConnected | ForPeopleAlone)
+                return lacking if is_callers else self._noted(lacking)
+        self.troubles.tell(error)
+        return error
 
     def _without_credential(self, error: CredentialError) -> GatewayError:
         if isinstance(error, ReauthenticationRequired):

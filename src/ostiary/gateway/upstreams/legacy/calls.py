@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ostiary.gateway import record
-from ostiary.gateway.errors import BadAnswer
+from ostiary.gateway.errors import BadAnswer, GatewayError
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost
 from ostiary.inline_coroutines import InlineFuture, as_future
 from ostiary.mcp.elicitation import ASKING_METHODS
@@ -221,6 +221,8 @@ class Call:
             self._stream.end(error)
         else:
             said = error if isinstance(error, McpError) else self._bad("it lost the session")
+            if isinstance(said, GatewayError):
+                record.server_failed(self._host.server, said)  # whoever sent the call has its answer already
             self._stream.feed(write_event(said.to_json(self.message.id or b"null")))
             self._stream.end()
 
@@ -337,9 +339,7 @@ class Call:
         self._stream.feed(COMMENT if message == KEEP_ALIVE else write_event(message))
 
     def _bad(self, reason: str) -> BadAnswer:
-        error = BadAnswer(f"server {self._host.server}: {reason}")
-        record.server_failed(self._host.server, error)
-        return error
+        return BadAnswer(f"server {self._host.server}: {reason}")
 
     def _watch(self) -> None:
         """Where all comes on one stream, nobody else sees that nothing comes for this request."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
-from ostiary.gateway import record
 from ostiary.gateway.errors import BadAnswer
 from ostiary.gateway.upstreams.legacy.calls import Call
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost
@@ -264,10 +263,8 @@ class Conversation:
             self._tell(refusal_of(request_id, code, message), self.postage)
 
     def bad(self, reason: str) -> BadAnswer:
-        """An error of this server, told in the log."""
-        error = BadAnswer(f"server {self.server}: {reason}")
-        record.server_failed(self.server, error)
-        return error
+        """An error of this server."""
+        return BadAnswer(f"server {self.server}: {reason}")
 
     # inside
 
