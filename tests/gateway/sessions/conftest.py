@@ -17,6 +17,8 @@ from mcp.client.context import ClientRequestContext
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.mcpserver import Context, Elicit, ListRoots, MCPServer, Resolve, Sample
 from pydantic import BaseModel, FileUrl
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.loopback import TRUSTING_NOBODY
 
 from ostiary.settings import Listen
@@ -112,6 +114,12 @@ def _add_tools_that_tell(server: MCPServer[None]) -> None:
 
 def _add_tools_that_ask(server: MCPServer[None]) -> None:
     @server.tool()
+    async def greet_in_a_session(context: Context[Any, Any]) -> str:
+        name = await context.elicit("What is your name?", Name)
+        assert name.action == "accept"
+        return f"Hello {name.data.name}"
+
+    @server.tool()
     async def greet(name: Annotated[Name, Resolve(ask_name)]) -> str:
         return f"Hello {name.name}"
 
@@ -126,12 +134,36 @@ def _add_tools_that_ask(server: MCPServer[None]) -> None:
 
 
 @pytest.fixture
-async def workshop() -> AsyncIterator[Workshop]:
+def era() -> str:
+    """What the server speaks: "modern", "legacy", or "either", with sessions for clients that shake hands."""
+    return "modern"
+
+
+@pytest.fixture
+async def workshop(era: str) -> AsyncIterator[Workshop]:
     workshop, sock = Workshop(), bind(Listen("127.0.0.1", 0))
-    app = exact(workshop_server(workshop).streamable_http_app(stateless_http=True))
+    server = workshop_server(workshop)
+    app: ASGIApp = exact(server.streamable_http_app(stateless_http=era == "modern"))
+    if era != "either":
+        app = of_one_era(app, is_modern=era == "modern")
     async with serving(app, sock):
         workshop.url = f"http://{address_of(sock)}/mcp"
         yield workshop
+
+
+def of_one_era(app: ASGIApp, *, is_modern: bool) -> ASGIApp:
+    """The server, as if it knew nothing of the other era."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        says_modern = (b"mcp-protocol-version", b"2026-07-28") in scope.get("headers", [])
+        if scope["type"] == "http" and says_modern != is_modern:
+            error = {"code": -32000, "message": "Bad Request: Server not initialized"}
+            refused = JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, 400)
+            await refused(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return answer
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.gateway.sessions.conftest import Workshop
 
 pytestmark = [
+    pytest.mark.parametrize("era", ["modern", "legacy", "either"]),
     pytest.mark.parametrize("path", ["/mcp", "/servers/w/mcp"]),
     pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning"),
 ]
@@ -105,3 +106,15 @@ async def test_an_error_is_read_and_the_session_goes_on(gateway: Caller, path: s
             )
         assert refused.value.error.code == -32601
         await client.send_ping()
+
+
+async def test_a_server_with_sessions_asks_what_it_can_ask_in_a_session_alone(
+    gateway: Caller, path: str, era: str
+) -> None:
+    async with legacy_client(gateway.origin + path, Person()) as client:
+        calling = client.call_tool(name(path, "greet_in_a_session"), {})
+        if era == "modern":
+            with pytest.raises(MCPError, match="no back-channel"):
+                await calling
+        else:
+            assert said(await calling) == "Hello Ada"

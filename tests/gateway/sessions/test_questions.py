@@ -172,6 +172,7 @@ async def before(start_gateway: StartGateway, server: McpServer) -> RawClient:
     """Before a gateway with a server that answers what the test says."""
     raw = RawClient(await start_gateway(servers={"s": {"url": server.url}}))
     await raw.initialize(capabilities=ELICITATION)
+    await raw.post("tools/list")  # by now it is known that this server shakes no hands
     return raw
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprec
 CLIENTS = Path(__file__).with_name("clients")
 TYPESCRIPT = "@modelcontextprotocol/sdk@1.32.2"
 FOUND = {
-    "tools": 7,
+    "tools": 8,
     "add": "3",
     "work": "done",
     "greet": "Hello Ada",
