@@ -334,7 +334,9 @@ async def test_a_hostile_program_costs_its_caller_an_error_and_nobody_else_anyth
     attack: str, start_gateway: StartGateway, tmp_path: Path, good: McpServer
 ) -> None:
     code, status, why = HOSTILE[attack]
-    caller = await beside(start_gateway, tmp_path, code, good, timeout="500ms")
+    timeout = "500ms" if status == 504 else "60s"  # in which a flood is found out on any machine
+    caller = await beside(start_gateway, tmp_path, code, good, timeout=timeout)
+    caller.http.timeout = httpx2.Timeout(60)
     await caller.ask(
         "server/discover", path="/servers/p/mcp"
     )  # so that it runs, and starting is no part of it

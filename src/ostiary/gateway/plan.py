@@ -229,7 +229,13 @@ class _Planning:
         modern = Stdio(program, is_shared=is_shared)
         channels = (partial(StdioChannel, program),)
         legacy = LegacySessions(
-            name, modern.url, channels, limits=limits, held=program.held, is_shared=is_shared
+            name,
+            modern.url,
+            channels,
+            limits=limits,
+            held=program.held,
+            is_shared=is_shared,
+            sessions_of_one=max(1, most // 4),
         )
         program.make_room.append(legacy.close_idlest)
         return EitherEra(name, modern, legacy, silence_is_legacy=True)

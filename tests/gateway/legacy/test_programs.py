@@ -218,3 +218,19 @@ async def test_a_listing_over_stdio_is_told_in_the_words_of_today(start: Start) 
     listed = message_of(await modern.ask("tools/list"))["result"]
     assert [tool["name"] for tool in listed["tools"]] == ["pid", "ask", "progress"]
     assert (listed["resultType"], listed["ttlMs"], listed["cacheScope"]) == ("complete", 0, "private")
+
+
+async def test_one_caller_with_many_clients_leaves_processes_to_others(start: Start) -> None:
+    modern = await start(
+        REFUSES + "\n    for message in calls(): pass", limits={"server_processes": 4}, timeout="3s"
+    )
+    clients = [
+        Modern(modern.caller, {"experimental": {}, "sampling": {"of": {str(number): {}}}})
+        for number in range(2)
+    ]
+    params = {"name": "x", "arguments": {}}
+    waiting = asyncio.ensure_future(clients[0].ask("tools/call", params))
+    await asyncio.sleep(1)
+    told = await clients[1].ask("tools/call", params)
+    assert (told.status_code, told.json()["error"]["code"]) == (503, -32015)
+    assert (await waiting).status_code == 504

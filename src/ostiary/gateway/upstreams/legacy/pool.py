@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SESSIONS = 4096
 """How many there may be."""
 SESSIONS_OF_ONE = 32
-"""How many of them may be one caller's."""
+"""How many of them may be one caller's, where nothing else is said."""
 IDLE_SECONDS = 300.0
 """After which a session that nobody uses is closed."""
 REST_SECONDS = 30.0
@@ -64,15 +64,18 @@ class LegacySessions:
         limits: UpstreamLimits,
         held: HeldAnswers,
         is_shared: bool = False,
+        sessions_of_one: int = SESSIONS_OF_ONE,
     ) -> None:
         """channels: ways to reach it, the likeliest first; held: what is held at once of long answers;
-        is_shared: whether all have one session, in which nobody's client is asked anything."""
+        is_shared: whether all have one session, in which nobody's client is asked anything;
+        sessions_of_one: how many may be one caller's."""
         self.url = url
         self.timeout = limits.timeout
         self.answer_bytes = limits.answer_bytes
         self.held = held
         self._server = server
         self._is_shared = is_shared
+        self._sessions_of_one = sessions_of_one
         self._loop = asyncio.get_running_loop()
         self._parked: ParkedCalls[Call] = ParkedCalls(max(1, limits.connections // 2))
         loop_share = LoopShare(self._loop)
@@ -155,7 +158,7 @@ class LegacySessions:
 
     def _make_room(self, account: Hashable) -> None:
         """Close the session that has long been idle, where there are too many. Raises when none is."""
-        if self._of[account] >= SESSIONS_OF_ONE and not self.close_idlest(account):
+        if self._of[account] >= self._sessions_of_one and not self.close_idlest(account):
             raise CallerBusy(self._server)
         if len(self._sessions) >= SESSIONS and not self.close_idlest():
             reason = "too many sessions are open there"
