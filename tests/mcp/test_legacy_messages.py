@@ -63,7 +63,16 @@ def test_a_result_is_complete_and_nobody_elses(method: bytes, kept: dict[str, An
     assert told == expected
 
 
-@pytest.mark.parametrize("result", [b"[]", b"7", b"{", b'{"a":1,"a":2}', b'{"_meta":7}'])
+@pytest.mark.parametrize(
+    "result", [b"{}", b" { } ", b'{"a":[1, 2]}', b'\n{ "a" : {"_meta": 1} }', b"{" + b" " * 99 + b"}"]
+)
+def test_what_is_added_leaves_the_rest_as_it_was_written(result: bytes) -> None:
+    told = modern_result(b"tools/call", result, INFO)
+    info = {"io.modelcontextprotocol/serverInfo": {"name": "old"}}
+    assert json.loads(told) == {"resultType": "complete", "_meta": info, **json.loads(result)}
+
+
+@pytest.mark.parametrize("result", [b"[]", b"7", b"{", b'{"ttlMs":1,"ttlMs":2}', b'{"_meta":7}'])
 def test_a_result_that_is_none(result: bytes) -> None:
     with pytest.raises(McpError):
         modern_result(b"tools/call", result, INFO)

@@ -7,6 +7,7 @@ request, and asked by `server/discover`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -30,6 +31,8 @@ SERVER_CAPABILITIES = ("completions", "experimental", "logging", "prompts", "res
 """What a server may offer in both eras. The tasks of 2025-11-25 are not those of the extension."""
 LONGEST_INTRODUCTION = 64 * 1024
 """Bytes of what a client says of itself, which a session keeps."""
+LONGEST_REMEMBERED = 1024
+"""Bytes of what a client says with each request, and is read once."""
 _NOTHING = b"{}"
 
 
@@ -85,9 +88,19 @@ def introduction(meta: Meta, otherwise: bytes) -> Introduction:
     """
     if len(meta.raw) > LONGEST_INTRODUCTION:
         raise InvalidRequest(f"params._meta is longer than {LONGEST_INTRODUCTION} bytes")
-    declared = read_members(meta.members.get(CAPABILITIES_KEY, _NOTHING))
-    known = {name: declared[name] for name in CLIENT_CAPABILITIES if name in declared}
-    return Introduction(write_object(known), bytes(meta.members.get(CLIENT_INFO_KEY, otherwise)))
+    declared = bytes(meta.members.get(CAPABILITIES_KEY, _NOTHING))
+    client_info = bytes(meta.members.get(CLIENT_INFO_KEY, otherwise))
+    is_short = len(declared) + len(client_info) <= LONGEST_REMEMBERED
+    return _remembered(declared, client_info) if is_short else _introduction(declared, client_info)
+
+
+def _introduction(declared: bytes, client_info: bytes) -> Introduction:
+    members = read_members(declared)
+    known = {name: members[name] for name in CLIENT_CAPABILITIES if name in members}
+    return Introduction(write_object(known), client_info)
+
+
+_remembered = lru_cache(maxsize=256)(_introduction)
 
 
 def read_agreement(result: Raw) -> Agreement:

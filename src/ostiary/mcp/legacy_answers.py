@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
 
 from ostiary.mcp.eras import SERVER_INFO_KEY
-from ostiary.mcp.errors import InvalidParams, McpError, MethodNotFound
+from ostiary.mcp.errors import InvalidParams, InvalidRequest, McpError, MethodNotFound, ParseError
 from ostiary.mcp.raw_object import Raw, RawObject, read_members, write_object
 from ostiary.mcp.request_state import RESULT_TYPE_KEY
 
@@ -23,17 +24,46 @@ STATUS_OF_CODE: Mapping[int, int] = {
     InvalidParams.code: InvalidParams.status,
 }
 """With which HTTP status modern servers send an error, where it is not 200."""
+_END = re.compile(rb"[ \t\r\n]*\}")
+_ABSENT = msgspec.Raw(b"")
 
 
 def modern_result(method: bytes, result: Raw, server_info: bytes | None) -> bytes:
     """The result, complete and nobody's but the caller's. Raises ParseError or InvalidRequest."""
-    members: dict[str, Raw] = {**read_members(result), RESULT_TYPE_KEY: b'"complete"'}
+    added: dict[str, Raw] = {RESULT_TYPE_KEY: b'"complete"'}
     if method in CACHEABLE:
-        members["ttlMs"], members["cacheScope"] = b"0", b'"private"'
+        added["ttlMs"], added["cacheScope"] = b"0", b'"private"'
     if server_info is not None:
-        meta = read_members(members["_meta"]) if "_meta" in members else {}
-        members["_meta"] = write_object({**meta, SERVER_INFO_KEY: server_info})
-    return write_object(members)
+        added["_meta"] = write_object({SERVER_INFO_KEY: server_info})
+    if _has_none_of_these(result):
+        text = bytes(result)
+        rest = text[text.index(b"{") + 1 :]
+        return b"%s%s%s" % (write_object(added)[:-1], b"" if _END.match(rest) else b",", rest)
+    members = read_members(result)
+    if "_meta" in members and server_info is not None:
+        added["_meta"] = write_object({**read_members(members["_meta"]), SERVER_INFO_KEY: server_info})
+    return write_object({**members, **added})
+
+
+def _has_none_of_these(result: Raw) -> bool:
+    """Whether what is added is not there, as in most results, of which some are large."""
+    try:
+        found = _ADDED.decode(result)
+    except msgspec.ValidationError:
+        raise InvalidRequest("a JSON object is wanted here") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ParseError("the result is not well-formed JSON") from None
+    return not (found.kind or found.ttl or found.scope or found.meta)
+
+
+class _Added(msgspec.Struct):
+    kind: msgspec.Raw = msgspec.field(default=_ABSENT, name=RESULT_TYPE_KEY)
+    ttl: msgspec.Raw = msgspec.field(default=_ABSENT, name="ttlMs")
+    scope: msgspec.Raw = msgspec.field(default=_ABSENT, name="cacheScope")
+    meta: msgspec.Raw = msgspec.field(default=_ABSENT, name="_meta")
+
+
+_ADDED = msgspec.json.Decoder(_Added)
 
 
 def modern_error(error: Raw) -> bytes:
