@@ -59,6 +59,8 @@ class Hostile:
     listen: Reply = not_here
     seen: list[Any] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    refuses_answers: bool = False
     ended: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -82,11 +84,17 @@ class Hostile:
                 except (asyncio.CancelledError, ConnectionError):
                     self.left.set()
                     raise
-        if "method" not in body:
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
-            await asyncio.sleep(0.01)
-            self.at_once -= 1
+        return await self.told() if "method" not in body else web.Response(status=202)
+
+    async def told(self) -> web.Response:
+        """Take what we say to a question."""
+        if self.refuses_answers:
+            return web.Response(status=401)
+        self.answered.set()
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0.01)
+        self.at_once -= 1
         return web.Response(status=202)
 
     @property
@@ -340,6 +348,23 @@ async def test_a_flood_of_questions_is_asked_one_after_the_other(caller: Modern,
         assert hostile.said[-1] == {"jsonrpc": "2.0", "id": number, "result": NO_FOLDERS}
 
 
+async def test_an_answer_that_was_refused_for_its_credential_can_be_given_again(
+    caller: Modern, hostile: Hostile
+) -> None:
+    async def ask(request: web.Request, body: Any) -> web.StreamResponse:
+        asking = await stream(request, event({"id": "q", "method": "roots/list"}))
+        await hostile.answered.wait()
+        await asking.write(event({"id": body["id"], "result": HELLO}))
+        return asking
+
+    hostile.reply, hostile.refuses_answers = ask, True
+    asked = await caller.call("x")
+    said = dict.fromkeys(asked["inputRequests"], NO_FOLDERS)
+    assert (await caller.again("x", asked, said))["error"]["code"] == -32014
+    hostile.refuses_answers = False
+    assert text_of((await caller.again("x", asked, said))["result"]) == "hello"
+
+
 async def test_the_id_of_a_question_has_an_end(caller: Modern, hostile: Hostile) -> None:
     async def long(request: web.Request, body: Any) -> web.StreamResponse:
         asked = event({"id": "x" * 50_000, "method": "roots/list"})
@@ -383,6 +408,25 @@ async def test_a_stream_that_goes_on_for_ever_without_news_is_given_up(
     hostile.reply, hostile.listen = ends, nothing
     assert (await failure(caller))[0] == -32010
     assert 0 < resumed <= 3
+
+
+async def test_who_listens_is_told_when_their_credential_is_refused_and_calls_go_on(
+    caller: Modern, hostile: Hostile
+) -> None:
+    async def once(request: web.Request, _: Any) -> web.StreamResponse:
+        hostile.listen = refused
+        return await stream(request, b"retry: 100\ndata:\n\n")
+
+    async def refused(_: web.Request, _body: Any) -> web.StreamResponse:
+        return web.Response(status=401)
+
+    hostile.listen = once
+    hostile.agreed = {**AGREED, "capabilities": {"tools": {}}}
+    params = {"notifications": {"toolsListChanged": True}}
+    first, last = messages_of(await caller.ask("subscriptions/listen", params))
+    assert first["method"] == "notifications/subscriptions/acknowledged"
+    assert (last["error"]["code"], "credential" in last["error"]["message"]) == (-32010, True)
+    assert text_of(await caller.call("x")) == "hello"
 
 
 async def test_a_redirect_is_not_followed(caller: Modern, hostile: Hostile) -> None:

@@ -52,6 +52,9 @@ class Receiver(Protocol):
     def ended(self, request: RequestId, error: UpstreamFailed) -> None:
         """Nothing more comes for this request, which was neither answered nor forgotten."""
 
+    def deaf(self, error: UpstreamFailed) -> None:
+        """Nothing more comes unasked: the credential with which we listened is refused. Calls go on."""
+
     def closed(self, error: UpstreamFailed) -> None:
         """Nothing more comes at all: a child has ended, the one stream is gone. Told once, and never after
         `close`. What had been asked is lost; a new conversation needs a new channel."""

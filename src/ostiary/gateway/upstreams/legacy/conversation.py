@@ -82,6 +82,9 @@ class Session(Protocol):
     def ended(self, conversation: Conversation) -> None:
         """The server has ended it."""
 
+    def deaf(self, error: UpstreamFailed) -> None:
+        """Nothing more is heard of what the server says unasked."""
+
 
 class _Own:
     """A request of ours."""
@@ -224,6 +227,11 @@ class Conversation:
         waiting = self._requests.get(request)
         if waiting is not None:
             waiting.failed(error)
+
+    def deaf(self, error: UpstreamFailed) -> None:
+        """As of every Receiver."""
+        self.is_listening = False
+        self._session.deaf(error)
 
     def closed(self, error: UpstreamFailed) -> None:
         """As of every Receiver."""

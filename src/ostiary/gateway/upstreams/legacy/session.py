@@ -132,6 +132,12 @@ class LegacySession:
         if self._listeners and conversation.postage is not None and not self._is_closed:
             in_task(self._find_again(conversation.postage))
 
+    def deaf(self, error: UpstreamFailed) -> None:
+        """As of every Session. Who listens has to come back, with a credential of today."""
+        listeners, self._listeners = self._listeners, set()
+        for listener in listeners:
+            listener.stream.end(error)
+
     # inside
 
     async def _exchange(
@@ -264,8 +270,10 @@ class LegacySession:
             if self._is_closed or not self._listeners or self._conversation is not None:
                 return
             with contextlib.suppress(UpstreamFailed, CallerBusy, GatewayError):
-                if isinstance(await asyncio.shield(self._begin(postage)), Conversation):
-                    return
+                if isinstance(await asyncio.shield(self._begin(postage)), UpstreamAnswer):
+                    reason = "it was restarted, and refuses a new session"
+                    self.deaf(UpstreamFailed(self._means.server, CallStep.ANSWER, reason))
+                return
 
 
 def _agreement(conversation: Conversation) -> Agreement:

@@ -37,7 +37,9 @@ PAUSES = (1.0, 2.0, 5.0, 10.0, LONGEST_PAUSE)
 """Seconds between tries to hear of a server that is away; the last one for ever."""
 MOST_FRUITLESS = 3
 """How often in a row a stream may go on without anything new."""
-MAY_PASS = frozenset({401, 403, 408, 425, 429, 500, 502, 503, 504})
+REFUSED_TO_LISTEN = "it lets nobody listen with this credential any more"
+REFUSED = frozenset({401, 403})
+MAY_PASS = frozenset({408, 425, 429, 500, 502, 503, 504})
 """With these a server that lets us listen may refuse it for now."""
 _SESSION_ID = re.compile(rb"[\x21-\x7e]{1,1024}")
 
@@ -82,6 +84,7 @@ class StreamableHttpChannel:
             raise ConversationLost
         if request is not None:
             self._wanted[request] = None
+            self._listening_for = postage  # whose credential is the newest
         try:
             answer = await self._calls.exchange(
                 self._post(message, postage), postage.account, postage.most_bytes
@@ -318,6 +321,9 @@ class StreamableHttpChannel:
                 elif answer is not None and answer.status not in MAY_PASS:
                     if was_heard and is_session_lost(answer.status, answer.body, None):
                         self._receiver.closed(self._calls.failed(CallStep.ANSWER, "it lost the session"))
+                    elif answer.status in REFUSED:
+                        self._listener = None
+                        self._receiver.deaf(self._calls.failed(CallStep.ANSWER, REFUSED_TO_LISTEN))
                     return
                 await asyncio.sleep(pause)
         finally:
