@@ -5,8 +5,10 @@ A notice says that a list, or a resource, is another now, and to which subscript
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 
@@ -27,6 +29,9 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "resourcesListChanged": ("resources/list", "resources/templates/list"),
 }
 """What somebody listens for → the lists in which it is seen."""
+MOST_PARTS = 64
+"""Of a URI that is a part of another: how deep it may be."""
+_BOUNDARY = re.compile("[/?#]")
 _SWITCHES = {notice: switch for switch, notice in NOTICES.items()}
 
 
@@ -54,6 +59,12 @@ def read_change(message: ServerMessage) -> Change | None:
     if method == UPDATED:
         return Change(uri=read_string(read_members(message.params or b"{}").get("uri"), "uri"))
     return None
+
+
+def whole_and_parts(uri: str) -> frozenset[str]:
+    """By which URIs somebody may have subscribed who is told of this one: itself, or what it is a part of."""
+    ends = [match.end() for match in islice(_BOUNDARY.finditer(uri), MOST_PARTS)]
+    return frozenset([uri, *(uri[:end] for end in ends), *(uri[: end - 1] for end in ends)])
 
 
 def no_more(subscription: bytes, server_info: dict[str, str]) -> bytes:

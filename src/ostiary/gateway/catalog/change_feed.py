@@ -20,7 +20,7 @@ from ostiary.gateway.catalog.listed_names import ListedNames
 from ostiary.gateway.catalog.questions import listening_stream, whole_list
 from ostiary.gateway.upstreams.server import Server
 from ostiary.inline_coroutines import as_future
-from ostiary.mcp.change_notices import LISTS, Change, read_change
+from ostiary.mcp.change_notices import LISTS, Change, read_change, whole_and_parts
 from ostiary.mcp.errors import InvalidRequest, McpError, MethodNotFound
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong
 from ostiary.mcp.merging import LIST_KINDS, ServerList
@@ -54,10 +54,6 @@ class Listener:
 
     def __post_init__(self) -> None:
         self.uris = frozenset(self.subscription.resources)
-
-    def hears_of(self, uri: str) -> bool:
-        """Whether it is a resource that they named, or part of one."""
-        return uri in self.uris or any(uri.startswith(one) for one in self.uris)
 
 
 @dataclass(slots=True, eq=False)
@@ -164,7 +160,8 @@ class ChangeFeed:
         self._more.clear()
         wanted = _together(self._listeners)
         hearing = _Hearing(wanted, is_seamless=before is not None)
-        task = asyncio.get_running_loop().create_task(self._hear(hearing))
+        call = next(reversed(self._listeners)).call  # whose token was good last
+        task = asyncio.get_running_loop().create_task(self._hear(hearing, call))
         try:
             await hearing.begun.wait()
         except BaseException:
@@ -173,8 +170,7 @@ class ChangeFeed:
         self._told = wanted
         return task
 
-    async def _hear(self, hearing: _Hearing) -> _Hearing:
-        call = next(reversed(self._listeners)).call  # whose token was good last
+    async def _hear(self, hearing: _Hearing, call: Call) -> _Hearing:
         try:
             stream = await as_future(listening_stream(call, self._server, hearing.subscription))
             stream.may_be_silent()
@@ -231,8 +227,9 @@ class ChangeFeed:
                 self._update(Change(uri=uri))
 
     def _update(self, change: Change) -> None:
+        named = whole_and_parts(change.uri or "")
         for listener in self._listeners:
-            if listener.hears_of(change.uri or ""):
+            if not listener.uris.isdisjoint(named):
                 listener.tell(change)
 
     # the lists
@@ -257,6 +254,8 @@ class ChangeFeed:
 
     async def _compare_list(self, method: str) -> None:
         """Tell whoever sees another list than before. Raises McpError."""
+        if not self._listeners:
+            return
         kind = LIST_KINDS[method]
         call = next(reversed(self._listeners)).call
         call = call.about(call.message.asking(method))
