@@ -110,10 +110,10 @@ def events(response: httpx2.Response) -> list[dict[str, Any]]:
 
 async def test_an_official_server_is_listed_and_called(start: Start) -> None:
     caller = await start(OFFICIAL)
-    listed = await caller.ask("tools/list")
-    assert {tool["name"] for tool in listed.json()["result"]["tools"]} == {"p_count", "p_echo"}
     called = await caller.ask("tools/call", {"name": "p_echo", "arguments": {"text": "hello"}})
     assert called.json()["result"]["structuredContent"] == {"result": "hello"}
+    listed = await caller.ask("tools/list")
+    assert {tool["name"] for tool in listed.json()["result"]["tools"]} == {"p_count", "p_echo"}
 
 
 async def test_progress_comes_with_the_callers_own_token(start: Start) -> None:

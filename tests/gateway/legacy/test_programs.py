@@ -13,6 +13,7 @@ import pytest
 from tests.gateway.conftest import Caller, StartGateway
 from tests.gateway.legacy.conftest import ALL, Modern, message_of, messages_of, text_of
 from tests.gateway.programs import program
+from tests.gateway.sessions.conftest import Person, legacy_client
 from tests.loopback import TRUSTING_NOBODY
 
 OFFICIAL = """
@@ -234,3 +235,34 @@ async def test_one_caller_with_many_clients_leaves_processes_to_others(start: St
     told = await clients[1].ask("tools/call", params)
     assert (told.status_code, told.json()["error"]["code"]) == (503, -32015)
     assert (await waiting).status_code == 504
+
+
+BOTH = """
+    from mcp.server.mcpserver import Context, MCPServer
+    from pydantic import BaseModel
+
+    server = MCPServer("both")
+
+    class Name(BaseModel):
+        name: str
+
+    @server.tool()
+    async def ask(context: Context) -> str:
+        said = await context.elicit("Name?", Name)  # which the SDK has in sessions alone
+        return said.data.name if said.action == "accept" else said.action
+
+    @server.tool()
+    async def pid() -> str:
+        return str(os.getpid())
+
+    server.run("stdio")
+"""
+
+
+async def test_a_program_of_both_eras_has_a_session_with_a_legacy_caller(start: Start) -> None:
+    modern = await start(BOTH)
+    moderns = text_of(await modern.call("pid"))
+    async with legacy_client(modern.caller.origin + modern.path, Person()) as client:
+        answered, own = await client.call_tool("ask", {}), await client.call_tool("pid", {})
+    assert text_of(answered.model_dump()) == "Ada"
+    assert text_of(own.model_dump()) != moderns

@@ -42,7 +42,7 @@ class StdioChannel:
         self._program.watch()
         if self._child is None and not self._has_ended:
             self._restarts = self._program.restarts_of(postage.account)
-            begun = await self._program.begin(self)
+            begun = await self._program.begin(self, is_asked=not self._program.is_modern)
             self._child = begun.child
             self._restarts.started()
         child = self._child

@@ -55,6 +55,8 @@ class Program:
         self._most_processes = most_processes
         self._processes = 0
         self._spare: Begun | None = None
+        self.is_modern = False
+        """Whether it spoke MCP 2026-07-28 when it was last asked."""
         self._is_silent = False
         """Whether it answers no `server/discover`, so that it is not asked again."""
         self._restarts = Restarts(self.loop.time)
@@ -62,8 +64,11 @@ class Program:
         self._sweeper: asyncio.TimerHandle | None = None
 
     @hopping
-    async def begin(self, hearer: Hearer) -> Begun:
-        """A process that has begun, and is heard by `hearer`. Raises UpstreamFailed, CallerBusy."""
+    async def begin(self, hearer: Hearer, *, is_asked: bool = True) -> Begun:
+        """A process that has begun, and is heard by `hearer`. Raises UpstreamFailed, CallerBusy.
+
+        is_asked: whether it is asked for its era; one that speaks both settles on the first that it hears.
+        """
         spare, self._spare = self._spare, None
         if spare is not None and spare.child.is_usable:
             spare.child.hearer = hearer
@@ -76,7 +81,7 @@ class Program:
             raise CallerBusy(self.server, busy)
         self._processes += 1
         try:
-            begun = await self._begin()
+            begun = await self._begin(is_asked=is_asked and not self._is_silent)
         except (ChildNotStarted, Ended) as error:
             self._processes -= 1
             reason = str(error) if isinstance(error, ChildNotStarted) else f"it does not start: {error}"
@@ -129,7 +134,7 @@ class Program:
         """An error of this server at this step."""
         return UpstreamFailed(self.server, step, reason)
 
-    async def _begin(self) -> Begun:
+    async def _begin(self, *, is_asked: bool) -> Begun:
         beginning = Beginning(self.server, self.loop)
         child = await self._children.start(
             self._command,
@@ -140,7 +145,7 @@ class Program:
         )
         beginning.child = child
         record.program_started(self.server)
-        if self._is_silent:
+        if not is_asked:
             return Begun(child, None)
         child.send(discover(ID))
         try:

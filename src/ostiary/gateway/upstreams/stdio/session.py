@@ -151,7 +151,8 @@ class _Slot:
             begun = await self._program.begin(conversation)
         finally:
             self.beginning = None
-        if begun.answer is None or era_of(200, begun.answer) is not Era.MODERN:
+        self._program.is_modern = begun.answer is not None and era_of(200, begun.answer) is Era.MODERN
+        if not self._program.is_modern:
             self._program.put_back(begun)  # for who speaks its era
             return begun
         conversation.begin(begun.child)
