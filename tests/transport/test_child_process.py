@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from ostiary.secrets import Secret
 from ostiary.transport.child_process import ChildNotStarted, ChildProcess, Children, Command
@@ -71,6 +72,10 @@ async def children() -> AsyncIterator[Children]:
 @pytest.fixture
 async def start(children: Children) -> Start:
     """Starts a child that runs this code."""
+    return starter(children)
+
+
+def starter(children: Children) -> Start:
     held = HeldAnswers(2 * LONGEST_LINE)
     loop_share = LoopShare(asyncio.get_running_loop())
 
@@ -333,6 +338,32 @@ async def test_when_somebody_ends_the_keeper_there_is_another(start: Start, chil
     assert keeper._process is not first
     assert keeper._process.poll() is None
     assert child.is_usable
+
+
+def test_children_are_the_same_on_the_event_loop_of_our_processes() -> None:
+    async def on_uvloop() -> None:
+        children = Children()
+        start = starter(children)
+        child, heard = await start(ECHO + "\nprint('farewell', file=sys.stderr)")
+        child.send(b"hello")
+        await heard.until(lambda: heard.lines == [b"hello"])
+        child.stop("it was idle")
+        await gone(child)
+        assert (heard.why, heard.log) == ("it was idle", ["farewell"])
+        child, heard = await start(FORKS + "print('last words'); raise SystemExit(3)")
+        await gone(child)
+        assert (heard.lines, heard.why) == ([b"last words"], "it ended with exit status 3")
+        await until_gone(child.group)
+        child, heard = await start("while True: print('a' * 100_000, end='')")
+        await gone(child)
+        assert heard.why == "a line of its output is longer than 1048576 bytes"
+        child, heard = await start("import time; time.sleep(600)")
+        child.send(b"x" * LONGEST_LINE)
+        await children.close()
+        assert heard.why == "the gateway has stopped"
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(on_uvloop())
 
 
 def test_lines_are_the_same_however_they_are_cut() -> None:
