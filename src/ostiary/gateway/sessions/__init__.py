@@ -8,6 +8,7 @@ http_sse       the same over the transport of before                      MCP 20
 batch          several messages in one body                               MCP 2025-03-26
 conversation   one request until its answer, with all that is told on the way
 asking         what a server asks the client meanwhile, round after round
+parameters     arguments that a tool wants in headers too
 listening      what servers tell unasked, heard once for all of a caller
 listen_stream  the stream on which one client hears it
 whole_answer   what a route answers to a question of ours

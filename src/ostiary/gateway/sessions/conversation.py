@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ostiary.gateway.call import Call
     from ostiary.gateway.catalog.routes import Routes
     from ostiary.gateway.sessions.live_sessions import LiveSession, LiveSessions
+    from ostiary.gateway.sessions.parameters import Parameters
     from ostiary.gateway.sessions.session import Session
 
 
@@ -45,9 +46,16 @@ class Conversation:
     """One request under way. call: in its modern form."""
 
     def __init__(
-        self, call: Call, routes: Routes, session: Session, live: LiveSession, sessions: LiveSessions
+        self,
+        call: Call,
+        routes: Routes,
+        parameters: Parameters,
+        session: Session,
+        live: LiveSession,
+        sessions: LiveSessions,
     ) -> None:
         self._call = call
+        self._parameters = parameters
         self._method = call.message.method
         self._routes = routes
         self._session = session
@@ -90,13 +98,21 @@ class Conversation:
 
     async def _answered(self, call: Call) -> bytes | Questions | StreamedAnswer:
         """The answer as the client reads it, or what is to be told or asked first. Raises as `_follow`."""
-        answer = await self._follow(call)
+        answer = await self._follow(self._parameters.put_on(call))
         if isinstance(answer, StreamedAnswer):
             return answer
-        return self._read(*read_answer(answer.body, call.id))
+        kind, value = read_answer(answer.body, call.id)
+        if kind == "error" and await self._parameters.learn(call, kind, value):
+            answer = await self._follow(self._parameters.put_on(call))
+            if isinstance(answer, StreamedAnswer):
+                return answer
+            kind, value = read_answer(answer.body, call.id)
+        return self._read(kind, value)
 
     async def _follow(self, call: Call) -> Answer | StreamedAnswer:
         """What the route gives. Raises McpError, _Withdrawn."""
+        if self._is_withdrawn:
+            raise _Withdrawn
         step = self._step = as_future(self._routes.route(call.message).follow(call))
         try:
             return await step

@@ -17,6 +17,7 @@ from ostiary.gateway.sessions.batch import Batch, read_batch
 from ostiary.gateway.sessions.conversation import Conversation
 from ostiary.gateway.sessions.listen_stream import ListenStream
 from ostiary.gateway.sessions.listening import Listening
+from ostiary.gateway.sessions.parameters import Parameters
 from ostiary.gateway.sessions.session_ids import HEADER, SessionIds
 from ostiary.gateway.sessions.whole_answer import whole_answer
 from ostiary.mcp.eras import LEGACY_VERSIONS, MODERN, VERSION_KEY
@@ -65,6 +66,7 @@ class LegacyDoor:
         self._ids = ids
         self._sessions = sessions
         self._listening = Listening(routes)
+        self._parameters = Parameters(routes)
         self._clock = clock
 
     async def post(
@@ -222,7 +224,9 @@ class LegacyDoor:
                 modern = modern_request(message, self._sender(session, live))
             except McpError as error:
                 return refused(error, message)
-            conversation = Conversation(call.about(modern), self._routes, session, live, self._sessions)
+            conversation = Conversation(
+                call.about(modern), self._routes, self._parameters, session, live, self._sessions
+            )
             return await conversation.begin()
 
     def hear(
