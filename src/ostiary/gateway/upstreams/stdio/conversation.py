@@ -180,8 +180,9 @@ class Conversation:
         return True
 
     def _wants_log(self) -> PendingCall | None:
-        """Whose a line of the log is, which says of no request that it belongs there."""
-        wanting = [call for call in self.calls.values() if call.request.wants_log]
+        """Whose a line of the log is, which says of no request that it belongs there. No listener's."""
+        calls = self.calls.values()
+        wanting = [call for call in calls if call.request.wants_log and not call.is_subscription]
         if self._is_shared and len(self.calls) > 1:
             return None
         return wanting[0] if wanting else None
