@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -77,10 +77,14 @@ class Conversation:
 
 
 @asynccontextmanager
-async def conversation(url: str, era: ClientEra) -> AsyncIterator[Conversation]:
-    """Connect in that era alone."""
+async def conversation(
+    url: str, era: ClientEra, headers: Mapping[str, str] | None = None
+) -> AsyncIterator[Conversation]:
+    """Connect in that era alone. headers: sent with each request."""
     heard, tasks = Heard(), TasksExtension()
-    async with httpx2.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY, timeout=PATIENCE) as http:
+    async with httpx2.AsyncClient(
+        trust_env=False, verify=TRUSTING_NOBODY, timeout=PATIENCE, headers=dict(headers or {})
+    ) as http:
         client = Client(
             streamable_http_client(url, http_client=http),
             mode="legacy" if era == "legacy" else "2026-07-28",

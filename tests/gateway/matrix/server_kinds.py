@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.peers.mcp_server.eras import Forgetful, legacy_alone, modern_alone
+from tests.peers.mcp_server.old_sse import sse_app
 from tests.peers.mcp_server.replay import KeptEvents
 from tests.peers.mcp_server.running import RETRY, listening
 from tests.peers.mcp_server.server import FixtureServer
 
+ROOT = Path(__file__).parents[3]
 PAGE = 7
 """How many entries of a list a server gives at once."""
 
@@ -52,9 +56,23 @@ async def legacy_stateless() -> AsyncIterator[RunningServer]:
         yield RunningServer({"url": f"{origin}/mcp"})
 
 
+@asynccontextmanager
+async def program() -> AsyncIterator[RunningServer]:
+    command = [sys.executable, "-m", "tests.peers.mcp_server.program", str(PAGE)]
+    yield RunningServer({"command": command, "cwd": str(ROOT)})
+
+
+@asynccontextmanager
+async def old_sse() -> AsyncIterator[RunningServer]:
+    async with listening(sse_app(FixtureServer(page=PAGE))) as origin:
+        yield RunningServer({"url": f"{origin}/sse"})
+
+
 KINDS: dict[str, Callable[[], AbstractAsyncContextManager[RunningServer]]] = {
     "modern": modern,
     "legacy": legacy,
     "dual": dual,
     "legacy, stateless": legacy_stateless,
+    "a program": program,
+    "HTTP+SSE": old_sse,
 }

@@ -29,7 +29,8 @@ UNASKED = (
     "resource subscriptions",
 )
 """What a server without sessions cannot do: it asks nobody, and announces nothing."""
-ALL = ("modern", "legacy", "dual", SESSIONLESS)
+ALL = ("modern", "legacy", "dual", SESSIONLESS, "a program", "HTTP+SSE")
+LEGACY_KINDS = ("legacy", SESSIONLESS, "HTTP+SSE")
 LEGACY_ALONE = {(era, kind): NOTHING for era in ("modern", "legacy") for kind in ALL if kind != "legacy"}
 Cells = Mapping[tuple[str, str], str]
 DIFFERENT: Mapping[str, Cells] = {
@@ -38,7 +39,7 @@ DIFFERENT: Mapping[str, Cells] = {
         (era, kind): NOTHING
         for era in ("modern", "legacy")
         for kind in ALL
-        if era == "legacy" or kind.startswith("legacy")
+        if era == "legacy" or kind in LEGACY_KINDS
     },
     "ping": {("modern", kind): METHOD_NOT_FOUND for kind in ALL},
     "a session that the server has lost": LEGACY_ALONE,

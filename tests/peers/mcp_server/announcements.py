@@ -77,7 +77,9 @@ class Announcements:
         return least is not None and LEVELS.index(level) >= LEVELS.index(least)
 
     def _of(self, context: ServerRequestContext[Any, Any]) -> _Session:
-        key = None if context.request is None else context.request.headers.get("mcp-session-id")
+        request, key = context.request, None
+        if request is not None:  # over HTTP; HTTP+SSE has the session in its URL
+            key = request.headers.get("mcp-session-id") or request.query_params.get("session_id")
         return self._sessions.setdefault(key, _Session(context.session))
 
 
