@@ -7,7 +7,8 @@ from typing import Literal
 import httpx2
 from tests.clock import Clock
 
-from ostiary.credentials.adapters.secrets_sent import MOST_REMEMBERED, RememberingAuth
+from ostiary.credentials.adapters.secrets_sent import RememberingAuth
+from ostiary.credentials.headers.overheard import MOST_REMEMBERED
 from ostiary.credentials.headers.token_headers import TokenHeaders
 from ostiary.credentials.runtime import Runtime
 from ostiary.credentials.tokens.token import Token

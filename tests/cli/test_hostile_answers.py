@@ -99,7 +99,7 @@ async def test_an_endless_answer_is_told_to_the_bridges_client(status: int, kind
     async with hostile(endless(status, kind, "", " ")) as url, bridged(url, "--no-credential") as bridge:
         refused = await bridge.ask(1, "server/discover", _meta=MODERN)
         again = await bridge.ask(2, "server/discover", _meta=MODERN)
-    assert refused["error"] == again["error"] == {"code": -32012, "message": f"{url}: {TOO_LONG}"}
+    assert refused["error"] == again["error"] == {"code": -32010, "message": f"server {url}: {TOO_LONG}"}
 
 
 def test_an_endless_answer_keeps_no_doctor(ostiary: Ostiary) -> None:

@@ -503,6 +503,7 @@ async def test_a_server_that_answers_html(admitted: Caller, server: McpServer, s
 
     server.reply = html
     message = f"server s: it answered {status} with text/html where a JSON-RPC answer is due"
+    message += "; no MCP server is at that path" if status == 404 else ""
     assert refusal(await admitted.ask(*CALL)) == (502, -32012, message)
 
 

@@ -15,7 +15,7 @@ from tests.transport.conftest import HOST, call, get
 
 from ostiary.transport import byte_budget, serving
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
-from ostiary.transport.inline_http import InlineHttpProtocol
+from ostiary.transport.inline_protocol import InlineHttpProtocol
 from ostiary.transport.limits import Limits
 
 if TYPE_CHECKING:

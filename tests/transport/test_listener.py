@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.transport.conftest import HOST, call, get
 
-from ostiary.transport.inline_http import InlineHttpProtocol
+from ostiary.transport.inline_protocol import InlineHttpProtocol
 from ostiary.transport.limits import Limits
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""`ostiary bridge`: stdio ⇄ HTTP for clients that speak only stdio; a fresh token on every request."""
+"""`ostiary bridge`: any server, for clients that speak only stdio; a fresh token on every request."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def bridge(
     credential: options.CredentialText = None,
     no_credential: options.NoCredential = False,
 ) -> None:
-    """Speak MCP on standard input and output, for clients that speak only that, with a server over HTTP."""
+    """Speak MCP on standard input and output, for clients that speak only that, with any server."""
     from ostiary.cli.bridging.pump import bridge as carry  # noqa: PLC0415
-    from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
+    from ostiary.cli.target import TargetOptions, choose_server  # noqa: PLC0415
     from ostiary.telemetry.logs import set_up_logs  # noqa: PLC0415
     from ostiary.transport.event_loop import run  # noqa: PLC0415
 
-    target = choose(TargetOptions(url, server, config, credential, no_credential))
+    chosen = choose_server(TargetOptions(url, server, config, credential, no_credential))
     set_up_logs()
-    run(carry(target))
+    run(carry(chosen))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,12 @@ from ostiary.config import ConfigurationError, OstiaryFile, load
 from ostiary.config.load import parse
 from ostiary.config.suggestions import suggestion
 from ostiary.credentials import Credential, NoCredential
+from ostiary.credentials.runtime import Runtime
 from ostiary.diagnosis.target import ServerTarget
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.settings import Settings
-from ostiary.transport.proxies import proxies_of
+from ostiary.transport.proxies import Proxies, proxies_of
+from ostiary.transport.reach import PUBLIC
 
 if TYPE_CHECKING:
     from ostiary.gateway.config import ServerSettings
@@ -45,24 +48,79 @@ class TargetOptions:
     """Whether a credential may lack an issuer that has to be named, for who finds out which it is."""
 
 
+CONNECT_TIMEOUT = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenServer:
+    """One server, in a configuration or out of it."""
+
+    credential: Credential
+    found: str
+    """Where the credential comes from, for people."""
+    proxies: Proxies
+    """By which requests go."""
+    url: CanonicalUrl | None
+    """None for a program."""
+    name: str = ""
+    """Its name in the configuration."""
+    configured: ServerSettings | None = None
+    """All that the configuration says of it."""
+
+    @property
+    def settings(self) -> ServerSettings:
+        """As a configuration would have it. A URL that somebody typed may lead wherever they like."""
+        from ostiary.gateway.config import ServerSettings  # noqa: PLC0415 - most commands need none
+
+        if self.configured is not None:
+            return self.configured.model_copy(update={"credential": self.credential})
+        return ServerSettings(
+            url=self.url,
+            credential=self.credential,
+            connect_timeout=CONNECT_TIMEOUT,
+            private_network=True,
+            insecure_allow_http=True,
+        )
+
+    @property
+    def target(self) -> ServerTarget:
+        """It, at its URL. Raises BadUsage for a program."""
+        if self.url is None:
+            raise BadUsage(f"{self.found} is a program, which only `ostiary bridge` and the gateway run")
+        reach = PUBLIC if self.configured is None else self.configured.reach
+        return ServerTarget(self.url, self.credential, self.found, reach, self.proxies)
+
+    def runtime(self) -> Runtime:
+        """What its credential fetches tokens with."""
+        reach = {} if self.url is None else {self.url: self.target.reach}
+        return Runtime(proxies=self.proxies, servers=reach)
+
+
 def choose(wish: TargetOptions) -> ServerTarget:
+    """Decide for one that has a URL. Raises as `choose_server`."""
+    return choose_server(wish).target
+
+
+def choose_server(wish: TargetOptions) -> ChosenServer:
     """Decide. Raises BadUsage, or ConfigurationError for a file that is at fault."""
     if wish.credential and wish.no_credential:
         raise BadUsage("--credential and --no-credential exclude each other")
     if wish.server is not None:
-        target = _configured(wish.server, wish)
+        chosen = _configured(wish.server, wish)
     elif wish.url is not None:
-        target = _by_url(_read(wish.url), wish)
+        chosen = _by_url(_read(wish.url), wish)
     else:
         raise BadUsage("name the server: its URL, or --server NAME from the configuration")
     if wish.no_credential:
-        return replace(target, credential=NoCredential(), found="--no-credential")
+        return replace(chosen, credential=NoCredential(), found="--no-credential")
     if wish.credential:
-        return replace(target, credential=_outright(wish.credential, wish), found="--credential")
-    return target
+        if chosen.url is None:
+            raise BadUsage(f"{chosen.found} is a program, which is sent no credential: give it env")
+        return replace(chosen, credential=_outright(wish.credential, wish), found="--credential")
+    return chosen
 
 
-def _configured(name: str, wish: TargetOptions) -> ServerTarget:
+def _configured(name: str, wish: TargetOptions) -> ChosenServer:
     file = wish.config or Path(OstiaryFile.default_name)
     loaded = load(file, unnamed_issuers=wish.unnamed_issuers)
     servers = loaded.gateway.servers if loaded.gateway else {}
@@ -71,33 +129,30 @@ def _configured(name: str, wish: TargetOptions) -> ServerTarget:
     return _server(name, servers[name], file, loaded)
 
 
-def _server(name: str, server: ServerSettings, file: Path, loaded: OstiaryFile) -> ServerTarget:
-    if server.url is None:
-        raise BadUsage(
-            f"server {name} of {file} is a program, which the gateway runs: "
-            f"call it there, at {loaded.gateway.public_url if loaded.gateway else ''}/servers/{name}/mcp"
-        )
-    return ServerTarget(
-        server.url,
+def _server(name: str, server: ServerSettings, file: Path, loaded: OstiaryFile) -> ChosenServer:
+    return ChosenServer(
         server.credential,
         f"server {name} of {file}",
-        server.reach,
         proxies_of(loaded.proxy, os.environ),
+        server.url,
+        name,
+        server,
     )
 
 
-def _by_url(url: CanonicalUrl, wish: TargetOptions) -> ServerTarget:
+def _by_url(url: CanonicalUrl, wish: TargetOptions) -> ChosenServer:
     file = wish.config or Path(OstiaryFile.default_name)
     if wish.config is not None or (file.exists() and not (wish.credential or wish.no_credential)):
         loaded = load(file, unnamed_issuers=wish.unnamed_issuers)
         for name, server in (loaded.gateway.servers if loaded.gateway else {}).items():
             if server.url == url:
                 return _server(name, server, file, loaded)
+    proxies = proxies_of("environment", os.environ)
     if wish.credential or wish.no_credential:
-        return ServerTarget(url, NoCredential(), "")
+        return ChosenServer(NoCredential(), "", proxies, url)
     if (left := demo_credential(str(url))) is not None:
-        return ServerTarget(url, _credential({"credential": left}), DEMO)
-    return ServerTarget(url, NoCredential(), "none was found for this URL")
+        return ChosenServer(_credential({"credential": left}), DEMO, proxies, url)
+    return ChosenServer(NoCredential(), "none was found for this URL", proxies, url)
 
 
 def _read(url: str) -> CanonicalUrl:

@@ -3,6 +3,7 @@
 From the listener down, a floor a line; a room knows those below it alone:
 
     gateway               puts it together on a listener
+    one_server            the same without one, for a client in this process
     plan                  what is made of the settings: doors, documents, servers
     endpoint              one door: a call from its bytes to its answer, as seven lines
     metadata_application  what browsers and OAuth clients read: metadata, and plain refusals

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from ostiary.credentials.headers.overheard import OverheardCredential, SentSecrets
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.catalog.endpoints import FEDERATED, Endpoints, make_endpoints
 from ostiary.gateway.catalog.routes import Routes
@@ -107,7 +108,8 @@ class _Planning:
         self._means = means
 
     def plan(self) -> Plan:
-        servers = {name: self._server(name, server) for name, server in self._settings.servers.items()}
+        making = ServerMaking(self._settings.limits, self._means)
+        servers = {name: making.server(name, server) for name, server in self._settings.servers.items()}
         endpoints = make_endpoints(self._settings, servers, self._means.clock)
         origins = frozenset(origin.encode() for origin in self._settings.origins)
         posted: dict[bytes, Door] = {}
@@ -176,15 +178,25 @@ class _Planning:
     def _resource(self, path: str) -> CanonicalUrl:
         return replace(self._settings.public_url, path=self._settings.public_url.path + path)
 
-    def _server(self, name: str, settings: ServerSettings) -> Server:
+
+class ServerMaking:
+    """Makes servers as they are configured. limits: what one caller may make us hold."""
+
+    def __init__(self, limits: LimitSettings, means: Means) -> None:
+        self._limits = limits
+        self._means = means
+
+    def server(self, name: str, settings: ServerSettings, sent: SentSecrets | None = None) -> Server:
+        """Connected to nobody yet. sent: is told of what proves to it who we are."""
         session = self._session(name, settings)
+        credential = settings.credential.attach(session.url, runtime=self._means.runtime)
         return Server(
             name,
             session,
-            settings.credential.attach(session.url, runtime=self._means.runtime),
+            credential if sent is None else OverheardCredential(credential, sent),
             settings=settings,
             health=Health(name, self._means.clock),
-            list_budget=ListBudget(self._settings.limits.list_bytes, self._settings.limits.list_items),
+            list_budget=ListBudget(self._limits.list_bytes, self._limits.list_items),
             seals=self._means.seals,
         )
 
@@ -224,7 +236,7 @@ class _Planning:
         assert settings.program is not None  # noqa: S101 - the settings have one of both
         is_shared = settings.processes == "shared"
         limits = self._upstream_limits(settings)
-        most = self._settings.limits.server_processes
+        most = self._limits.server_processes
         program = Program(name, settings.program, self._means.children, limits, most)
         modern = Stdio(program, is_shared=is_shared)
         channels = (partial(StdioChannel, program),)
@@ -241,7 +253,7 @@ class _Planning:
         return EitherEra(name, modern, legacy, silence_is_legacy=True)
 
     def _upstream_limits(self, settings: ServerSettings) -> UpstreamLimits:
-        limits = self._settings.limits
+        limits = self._limits
         return UpstreamLimits(
             timeout=settings.timeout.total_seconds(),
             connect_timeout=settings.connect_timeout.total_seconds(),

@@ -7,6 +7,7 @@ In:
     serving        uvicorn inside our own event loop, one listener a socket
     listener       what every listener refuses: framing tricks, floods, slow senders
     inline_http    requests answered inside the protocol, without ASGI: the gateway's calls
+    inline_protocol  a connection on which they come
     limits         how much one caller may make us hold
     byte_budget    bytes held for many, bounded all together
     handshakes     TLS connections accepted, so many handshakes at once

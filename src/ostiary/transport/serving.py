@@ -24,7 +24,8 @@ from ostiary.settings import Listen
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
 from ostiary.transport.handshakes import accept_tls
-from ostiary.transport.inline_http import Doors, InlineHttpProtocol
+from ostiary.transport.inline_http import Doors
+from ostiary.transport.inline_protocol import InlineHttpProtocol
 from ostiary.transport.limits import Limits
 from ostiary.transport.write_batch import WriteBatch
 

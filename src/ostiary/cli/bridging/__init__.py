@@ -1,12 +1,9 @@
-"""stdio ⇄ HTTP, for clients that speak only stdio; a fresh token on every request.
+"""A server of any kind for clients that speak stdio alone: a gateway with one server, and one caller, within.
 
     pump       lines in, messages out, and the other way round, until standard input ends
     stdio      lines of standard input; the one thing that writes to standard output
-    routing    the HTTP headers that a message needs, learnt from the messages that pass
-    http       a client whose every failure is a JSON-RPC error that says what to do
-    sessions   what the client and the server began with, to begin it again
-    events     which ids came in streams of the server
+    requests   a line as the request that it is over streamable HTTP
+    server     the server as a gateway has it, for as long as its client likes to wait
 
-The client's era is the server's: messages pass as they are, and only headers are added. The credential
-goes onto each request below the session, so that a new token opens no new one.
+Era, transport, credential and sessions of the server are the gateway's affair; an error is one of its own.
 """

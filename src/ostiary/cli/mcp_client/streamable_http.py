@@ -90,20 +90,6 @@ class StreamableHttp:
                 async for one in rest:
                     yield one
 
-    async def listen(self) -> AsyncGenerator[Message]:
-        """What the server says unasked, for as long as it lets us listen."""
-        stream, tries = _Stream(None), 0
-        while self.session is not None and tries < MOST_TRIES:
-            if tries or stream.broke_off:
-                await self._sleep(stream.pause)
-            try:
-                async with self._more(stream) as messages:
-                    async for one in messages:
-                        yield one
-                tries = 0
-            except (httpx2.HTTPError, _NotResumed):
-                tries += 1
-
     async def end(self) -> None:
         """Tell the server that the session is over."""
         if self.session is not None:
@@ -171,12 +157,11 @@ class _NotResumed(Exception):
 
 
 class _Stream:
-    """The events of one answer, over however many connections. asked: the id of its request, if any."""
+    """The events of one answer, over however many connections. asked: the id of its request."""
 
     def __init__(self, asked: Any) -> None:
         self.asked = asked
         self.answered = False
-        self.broke_off = False
         self.last_event_id = ""
         self.pause = PAUSE
 
@@ -194,13 +179,11 @@ class _Stream:
                     if self.answered:
                         return
         except EventTooLong:
-            if self.asked is not None:
-                self.answered = True
-                said = f"SSE stream failed: an event is longer than {MOST_BYTES} bytes"
-                yield error_answer(self.asked, CONNECTION_CLOSED, said)
+            self.answered = True
+            said = f"SSE stream failed: an event is longer than {MOST_BYTES} bytes"
+            yield error_answer(self.asked, CONNECTION_CLOSED, said)
         except httpx2.TransportError:
             pass
-        self.broke_off = True
 
     def _note(self, reader: EventReader) -> None:
         self.last_event_id = reader.last_event_id.decode("utf-8", "replace") or self.last_event_id
@@ -208,12 +191,8 @@ class _Stream:
             self.pause = min(reader.reconnection_time / 1000, LONGEST_PAUSE)
 
     def _read(self, data: bytes) -> Message | None:
-        """The message; None for a sign of life, and for what is none and answers nothing."""
+        """The message; None for a sign of life."""
         if data == KEEP_ALIVE:
-            return None
-        if self.asked is None:
-            with contextlib.suppress(NoMessage):
-                return read_message(data)
             return None
         message = _read(data, self.asked, "SSE message")
         self.answered = is_answer(message)

@@ -13,7 +13,7 @@ that has none of these, and does not await, there is `BlockingCredential` in `cr
 
     server_credential   what those that await have in common
     httpx_flow          what httpx2 and httpx have in common
-    secrets_sent        what of a request proves who we are
+    secrets_sent        one that says what it has sent
     worn_headers        a request's headers with a credential on, of which no copy has it
     answering_client    an httpx2 client for MCP: a missing credential is an answer, not the session's end
 """

@@ -1,25 +1,20 @@
-"""What of a request proves who we are, so that an answer that repeats it is not shown."""
+"""A credential on requests that says what it has sent: an answer that repeats it is not shown."""
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from ostiary.credentials.adapters.httpx2 import CredentialAuth
-
-MOST_REMEMBERED = 100
-"""Of a conversation that goes on for days; a server repeats what it was just sent."""
-_PLAIN = re.compile(r"accept.*|connection|content-.*|host|mcp-.*|user-agent|x-amz-date", re.IGNORECASE)
+from ostiary.credentials.headers.overheard import SentSecrets
 
 
 class RememberingAuth(CredentialAuth):
-    """A credential on requests that says what it has sent: the client keeps it on none of them."""
+    """The client keeps it on none of the requests."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self._sent: dict[str, None] = {}
+        self._sent = SentSecrets()
 
     @property
     def sent(self) -> tuple[str, ...]:
@@ -32,34 +27,10 @@ class RememberingAuth(CredentialAuth):
         try:
             dressed = await anext(flow)
             while True:
-                self._remember(secrets_sent(dressed.headers))
+                self._sent.remember(dressed.headers)
                 response = yield dressed
                 dressed = await flow.asend(response)
         except StopAsyncIteration:
             return
         finally:
             await flow.aclose()
-
-    def _remember(self, secrets: Iterable[str]) -> None:
-        for secret in secrets:
-            self._sent.pop(secret, None)
-            self._sent[secret] = None
-        for oldest in list(self._sent)[:-MOST_REMEMBERED]:
-            del self._sent[oldest]
-
-
-def secrets_sent(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Everything in headers that is not known to be plain: whole, and without its scheme."""
-    return tuple(part for name, value in headers.items() if not _PLAIN.fullmatch(name) for part in _in(value))
-
-
-def _in(value: str) -> Iterator[str]:
-    scheme, _, rest = value.partition(" ")
-    yield value
-    yield rest
-    if scheme.lower() == "basic":
-        try:
-            pair = base64.b64decode(rest).decode()
-        except ValueError:
-            return
-        yield from (pair, pair.partition(":")[2])

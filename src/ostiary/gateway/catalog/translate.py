@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 
+from ostiary.credentials.none import NoCredential
 from ostiary.gateway import record
 from ostiary.gateway.call import Call
 from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ListTooLong
@@ -41,6 +42,8 @@ ERROR_STATUSES = frozenset({200, 400, 404})
 """With these a server may send a JSON-RPC error that is the caller's to read."""
 
 BUSY = frozenset({429, 503})
+OK, NOT_FOUND = 200, 404
+NOTHING = NoCredential().type
 _SECONDS = re.compile(rb"[0-9]{1,9}")
 
 
@@ -124,6 +127,8 @@ def _read_whole(server: Server, answer: UpstreamAnswer, message_id: bytes) -> tu
         return read_answer(answer.body, message_id)
     except McpError as error:
         _require_plain(server, answer)
+        if answer.status != OK:
+            raise _not_mcp(server, answer) from None
         raise _bad(server, error.message) from None
 
 
@@ -230,10 +235,7 @@ async def _renamed_in_pieces(server: Server, value: bytes, rename: Rename) -> Ra
 
 def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
     if answer.status in {401, 403}:
-        error: GatewayError = CredentialRefused(
-            f"server {server.name}: {server.session.url} refused credential {server.credential_type} with "
-            f"{answer.status}; `ostiary doctor --server {server.name}` finds out why"
-        )
+        error: GatewayError = CredentialRefused(f"server {server.name}: {_refusal(server, answer.status)}")
         server.troubles.tell(error)
         return error
     if answer.status in REDIRECTS:
@@ -245,7 +247,16 @@ def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
         error.headers = b"retry-after: %d\r\n" % int(seconds)
         return error
     media = answer.content_type.decode("latin-1") or "no content type"
-    return _bad(server, f"it answered {answer.status} with {media} where a JSON-RPC answer is due")
+    hint = "; no MCP server is at that path" if answer.status == NOT_FOUND else ""
+    return _bad(server, f"it answered {answer.status} with {media} where a JSON-RPC answer is due{hint}")
+
+
+def _refusal(server: Server, status: int) -> str:
+    url, doctor = server.session.url, f"`{server.doctor}`"
+    who = "it" if server.name == str(url) else str(url)
+    if server.credential_type == NOTHING:
+        return f"{who} wants a credential ({status}), and none was sent; {doctor} finds out which"
+    return f"{who} refused credential {server.credential_type} with {status}; {doctor} finds out why"
 
 
 def _bad(server: Server, reason: str) -> GatewayError:

@@ -14,5 +14,6 @@ listen_stream  the stream on which one client hears it
 whole_answer   what a route answers to a question of ours
 live_sessions  what is known here of sessions while they are used
 session_ids    `Mcp-Session-Id`: the session itself, sealed for its caller
+only_session   the one of a client that has us for itself
 session        what was settled when one began
 """

@@ -18,7 +18,7 @@ from ostiary.gateway.sessions.conversation import Conversation
 from ostiary.gateway.sessions.listen_stream import ListenStream
 from ostiary.gateway.sessions.listening import Listening
 from ostiary.gateway.sessions.parameters import Parameters
-from ostiary.gateway.sessions.session_ids import HEADER, SessionIds
+from ostiary.gateway.sessions.session_ids import HEADER
 from ostiary.gateway.sessions.whole_answer import whole_answer
 from ostiary.mcp.eras import LEGACY_VERSIONS, MODERN, VERSION_KEY
 from ostiary.mcp.errors import InvalidParams, InvalidRequest, McpError, MethodNotFound, NotOneRequest
@@ -42,7 +42,7 @@ from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
 if TYPE_CHECKING:
     from ostiary.gateway.catalog.routes import Routes
     from ostiary.gateway.sessions.live_sessions import LiveSession, LiveSessions
-    from ostiary.gateway.sessions.session import Session
+    from ostiary.gateway.sessions.session import Session, SessionRegistry
     from ostiary.identity.principal import Principal
 
 LEEWAY_SECONDS = 30.0
@@ -60,7 +60,7 @@ class LegacyDoor:
     """Of one endpoint. clock: seconds since the epoch."""
 
     def __init__(
-        self, routes: Routes, ids: SessionIds, sessions: LiveSessions, clock: Callable[[], float]
+        self, routes: Routes, ids: SessionRegistry, sessions: LiveSessions, clock: Callable[[], float]
     ) -> None:
         self._routes = routes
         self._ids = ids

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from ostiary.mcp.legacy_client.handshake import Introduction
+
+if TYPE_CHECKING:
+    from ostiary.identity.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +22,13 @@ class Session:
     def version(self) -> str:
         """The revision that is spoken in it."""
         return self.introduction.version
+
+
+class SessionRegistry(Protocol):
+    """By which ids sessions are known."""
+
+    def begin(self, introduction: Introduction, principal: Principal | None) -> tuple[Session, str]:
+        """A new session, and its id."""
+
+    def open(self, session_id: bytes, principal: Principal | None) -> Session:
+        """The session with this id. Raises SessionUnknown."""

@@ -79,6 +79,8 @@ class Server:
         self.credential = credential
         self._get_headers = hopping(credential.get)
         self.credential_type = settings.credential.type
+        self.doctor = f"ostiary doctor {name if name == str(settings.url) else f'--server {name}'}"
+        """The command that finds out what is wrong with it."""
         self._is_per_caller = acts_for_callers(settings.credential)
         self.health = health
         self.troubles = Troubles(name, health.clock)
