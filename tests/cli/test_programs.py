@@ -31,6 +31,5 @@ def test_who_names_a_program_is_sent_to_the_gateway_that_runs_it(
     refused = ostiary(words[0], "--server", "files", *words[1:])
     assert refused.code == 2
     assert " ".join(refused.err.split()) == (
-        "server files of ostiary.yaml is a program, which the gateway runs: "
-        "call it there, at http://127.0.0.1:8080/servers/files/mcp"
+        "server files of ostiary.yaml is a program, which only `ostiary bridge` and the gateway run"
     )

@@ -36,7 +36,8 @@ class HttpProxy:
             self.asked.append(line)
             if self.instead is not None:
                 writer.write(self.instead)
-                await writer.drain()
+                writer.write_eof()
+                await reader.read()  # closed on what is unread it would be a reset, which says something else
             elif self.status != 200:
                 writer.write(b"HTTP/1.1 %d No\r\ncontent-length: 0\r\n\r\n" % self.status)
                 await writer.drain()

@@ -237,6 +237,7 @@ async def test_without_the_server_what_is_kept_is_good_until_the_bound(
 ) -> None:
     github, call = callers.attach(), callers.request()
     await sent(github, call)
+    await until(lambda: port.is_heard)
     await port.stop()
     callers.clock.advance(59)
     assert await sent(github, call) == "upstream-1"
