@@ -95,6 +95,7 @@ class LittlePort:
             yield self
         finally:
             await self.stop()
+            await asyncio.sleep(0.01)  # who was still in a handshake when it stopped is heard to hang up
 
     async def _exchange(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
