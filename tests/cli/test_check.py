@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.peers.certificates import CertificateAuthority
 
 from ostiary.certificates.authority import make_authority
 from ostiary.certificates.settings import CaDirectory
@@ -479,3 +480,20 @@ def test_a_file_s_name_that_the_file_system_cannot_have_is_a_fault(ostiary: Any)
     assert told.code == 2
     assert told.err.endswith("cannot be read: no file is called so\n")
     assert told.err.startswith("ostiary.yaml:7: gateway.servers.zoo.credential.token: file ")
+
+
+def test_a_certificate_with_the_key_of_another_is_a_fault(ostiary: Any, tmp_path: Path) -> None:
+    authority = CertificateAuthority(tmp_path)
+    certificate, _ = authority.issue("site")
+    _, key = authority.issue("other")
+    file = tmp_path / "ostiary.yaml"
+    tls = f"{{certificate: {certificate.name}, private_key: {key.name}}}"
+    file.write_text(f"gateway:\n  allow_unauthenticated: true\n  tls: {tls}\n")
+    outcome = ostiary("check", "-c", str(file))
+    assert (outcome.code, outcome.err) == (
+        2,
+        (
+            f"{file}:3: gateway.tls: certificate {certificate} cannot be used with key {key} (it is "
+            "another certificate's); name a PEM certificate and its key\n"
+        ),
+    )

@@ -259,7 +259,8 @@ def test_rules_about_several_settings_are_told_at_once_each_with_its_line(faults
         (
             "ostiary.yaml:2: authserver.listen: 0.0.0.0:9000 can be reached from other machines "
             "and the issuer "
-            "is plain http: use an https issuer with TLS in front, or say insecure_public: true"
+            "is plain http: use an https issuer, with TLS in front or a certificate in tls, or say "
+            "insecure_public: true"
         ),
         "ostiary.yaml:6: authserver.upstream_idps[1]: identity provider google stands twice",
         (

@@ -62,8 +62,21 @@ def test_tokens_do_not_travel_in_the_clear() -> None:
     [(_, message)] = refusals(settings)
     assert message == (
         "with http://mcp.example.com as its address, tokens would travel in the clear: "
-        "put TLS in front and say https, or say insecure_public: true"
+        "say https, with TLS in front or a certificate in tls, or say insecure_public: true"
     )
+
+
+def test_a_gateway_that_speaks_tls_says_https() -> None:
+    tls = {"certificate": "tls.crt", "private_key": "tls.key"}
+    assert refusals(OPEN | {"tls": tls, "url": "http://localhost:8080"}) == [
+        ("", "the listener speaks TLS, and clients are told http://localhost:8080: say https")
+    ]
+    at_home = GatewaySettings.model_validate(OPEN | {"tls": tls})
+    assert str(at_home.public_url) == "https://127.0.0.1:8080"
+    assert at_home.origins == ["https://127.0.0.1:8080", "https://localhost:8080"]
+    guarded = {"inbound": [{"issuer": "https://auth.example.com"}], "tls": tls}
+    public = guarded | {"listen": "0.0.0.0:8443", "url": "https://mcp.example.com:8443"}
+    assert GatewaySettings.model_validate(public).tls is not None
 
 
 def test_a_credential_does_not_travel_in_the_clear() -> None:

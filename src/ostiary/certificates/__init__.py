@@ -12,6 +12,7 @@
     explanation     what a certificate is, and what is odd about it
     material        a certificate, its key and its authorities, as they go into TLS
     tls             contexts for listeners and for clients, which follow what changes
+    listener_tls    https on one listener, and how long its certificate is good for
     named_server    one that is known by its SPIFFE ID, and by no host name
     error           what cannot be used
 

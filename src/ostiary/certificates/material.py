@@ -27,14 +27,12 @@ from ostiary.identity.trust_bundles import TrustBundle, TrustBundleUnusable, rea
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Material:
-    """What belongs together, and is exchanged together."""
+class KeyPair:
+    """A certificate and its key."""
 
     chain: tuple[x509.Certificate, ...]
     """The certificate, and what leads to its authority."""
     private_key: PrivateKeyTypes = field(repr=False)
-    trust_bundle: TrustBundle
-    """Authorities of its own trust domain, or whoever else is believed."""
 
     @property
     def spiffe_id(self) -> SpiffeId | None:
@@ -64,6 +62,14 @@ class Material:
             ) from None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Material(KeyPair):
+    """What belongs together, and is exchanged together."""
+
+    trust_bundle: TrustBundle
+    """Authorities of its own trust domain, or whoever else is believed."""
+
+
 def trust(context: ssl.SSLContext, bundles: Iterable[TrustBundle]) -> None:
     """Believe these authorities on the other side, and none that is above them either."""
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -71,7 +77,7 @@ def trust(context: ssl.SSLContext, bundles: Iterable[TrustBundle]) -> None:
         context.load_verify_locations(cadata=bundle.pem)
 
 
-def read_material(certificate: Path, private_key: Path, trust_bundle: Path) -> Material:
+def read_key_pair(certificate: Path, private_key: Path) -> KeyPair:
     """Out of files in PEM. Raises CertificateUnusable."""
     chain = read_certificates(certificate)
     key = read_private_key(private_key)
@@ -80,8 +86,14 @@ def read_material(certificate: Path, private_key: Path, trust_bundle: Path) -> M
             f"certificate {certificate} cannot be used with key {private_key} (it is another certificate's); "
             "name a PEM certificate and its key"
         )
+    return KeyPair(chain, key)
+
+
+def read_material(certificate: Path, private_key: Path, trust_bundle: Path) -> Material:
+    """Out of files in PEM. Raises CertificateUnusable."""
+    pair = read_key_pair(certificate, private_key)
     try:
-        return Material(chain, key, read_bundle(trust_bundle))
+        return Material(pair.chain, pair.private_key, read_bundle(trust_bundle))
     except TrustBundleUnusable as error:
         raise CertificateUnusable(str(error)) from None
 

@@ -118,8 +118,8 @@ WorkloadId = Annotated[
 ]
 
 
-class FileCertificates(Settings):
-    """A certificate from files, read again when they change."""
+class KeyPairFiles(Settings):
+    """A certificate and its key from files, read again when they change."""
 
     source: Literal["files"] = "files"
     """Where it comes from."""
@@ -127,6 +127,11 @@ class FileCertificates(Settings):
     """PEM file of the certificate, and what leads to its authority."""
     private_key: ConfiguredPath
     """PEM file of its key."""
+
+
+class FileCertificates(KeyPairFiles):
+    """A certificate from files, read again when they change."""
+
     trust_bundle: ConfiguredPath
     """PEM file of the authorities that are believed on the other side."""
 
@@ -187,3 +192,8 @@ CertificateSettings = Annotated[
     BeforeValidator(_from_files),
 ]
 """Where our certificate comes from; files, unless a source is written."""
+TlsSettings = Annotated[
+    Annotated[KeyPairFiles | InternalCaCertificates | SpiffeCertificates, Field(discriminator="source")],
+    BeforeValidator(_from_files),
+]
+"""Where the certificate of a listener comes from that asks nobody for theirs."""

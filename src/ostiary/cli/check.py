@@ -16,11 +16,12 @@ def check(config: options.Config = None, as_json: options.AsJson = False) -> Non
     from ostiary.config import OstiaryFile  # noqa: PLC0415
     from ostiary.config.examined import examined  # noqa: PLC0415
     from ostiary.config.exposure import readable  # noqa: PLC0415
+    from ostiary.config.key_pairs import unusable_pairs  # noqa: PLC0415
     from ostiary.config.needs import unmet  # noqa: PLC0415
     from ostiary.config.proxied import hidden_addresses  # noqa: PLC0415
     from ostiary.config.ways_out import unusable_proxies  # noqa: PLC0415
 
-    loaded = examined(config or Path(OstiaryFile.default_name), unmet)
+    loaded = examined(config or Path(OstiaryFile.default_name), unmet, unusable_pairs)
     for told in (*readable(loaded), *hidden_addresses(loaded), *unusable_proxies(loaded)):
         typer.echo(f"warning: {told}", err=True)
     runs, register = list(what_runs(loaded.settings)), list(what_to_register(loaded.settings))

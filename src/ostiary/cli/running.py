@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,9 @@ async def running(file: OstiaryFile) -> AsyncIterator[None]:
         sockets = {
             name: stack.enter_context(bind(listen)) for where in listens for name, listen in where.items()
         }
-        authserver = _authserver(file)
-        await stack.enter_async_context(answering(_telemetry(file, authserver), sockets))
-        for part in (authserver, _gateway(file)):
+        authserver, gateway = _authserver(file), _gateway(file)
+        await stack.enter_async_context(answering(_telemetry(file, authserver, gateway), sockets))
+        for part in (authserver, gateway):
             if part is not None:
                 await stack.enter_async_context(part)
                 await stack.enter_async_context(answering(part.listeners(), sockets))
@@ -90,7 +90,7 @@ def _gateway(file: OstiaryFile) -> Gateway | None:
     return Gateway(file.gateway, storage=file.storage, proxies=_proxies(file))
 
 
-def _telemetry(file: OstiaryFile, authserver: AuthServer | None) -> list[Listener]:
+def _telemetry(file: OstiaryFile, authserver: AuthServer | None, gateway: Gateway | None) -> list[Listener]:
     if file.telemetry.listen is None:
         return []
     from ostiary.telemetry.config import LISTEN  # noqa: PLC0415
@@ -98,13 +98,13 @@ def _telemetry(file: OstiaryFile, authserver: AuthServer | None) -> list[Listene
     from ostiary.telemetry.metrics import Metrics  # noqa: PLC0415
 
     counts: list[Collector] = []
-    checks: Mapping[str, Check] = {}
+    checks: dict[str, Check] = {} if gateway is None else {**gateway.readiness()}
     if authserver is not None:
         from ostiary.authserver.server.metrics import AuthServerMetrics  # noqa: PLC0415
-        from ostiary.authserver.server.readiness import readiness  # noqa: PLC0415
 
         counted = AuthServerMetrics(idp.name for idp in authserver.settings.upstream_idps)
         counted.listen(authserver.services)
-        counts, checks = counted.all, readiness(authserver.services)
+        counts = counted.all
+        checks |= authserver.readiness()
     app = telemetry_app(Metrics(counts), checks)
     return [Listener(name=LISTEN, app=app, is_for_programs_alone=True)]

@@ -11,6 +11,7 @@
     secret_presence   are the secrets and files that it names there?
     exposure          who else may read or replace them?
     authorities       do the files that name authorities have any?
+    key_pairs         does each certificate have its key?
     programs          are the programs there that servers behind the gateway are?
     ways_out          can the proxy be used by which requests leave?
     needs             the packages and folders that `up` wants besides

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def hidden_addresses(loaded: Loaded[OstiaryFile]) -> Iterator[FileFault]:
     """What to tell of an authorization server whose limits would count all strangers as one."""
     authserver = loaded.settings.authserver
-    if authserver is None or authserver.trusted_proxies or not authserver.issuer.startswith("https://"):
+    if authserver is None or authserver.trusted_proxies or authserver.tls is not None:
+        return
+    if not authserver.issuer.startswith("https://"):
         return
     yield loaded.fault(
         ("authserver", "issuer"),

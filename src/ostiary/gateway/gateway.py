@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,8 +18,14 @@ from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies, proxies_of
 
 if TYPE_CHECKING:
+    from ostiary.certificates.listener_tls import ListenerTls
     from ostiary.credentials.tokens.stored_tokens import StoredTokens
     from ostiary.storage.config import StorageSettings
+
+
+OWNER = "default/gateway"
+"""Which workload it is, by a certificate that an internal authority gives it, unless the settings say."""
+Check = Callable[[], Awaitable[str | None]]
 
 
 class Gateway:
@@ -50,9 +56,12 @@ class Gateway:
             LiveSessions(settings.limits.caller_subscriptions),
             clock,
         )
+        self._tls: ListenerTls | None = None
         self.plan: Plan | None = None
 
     async def __aenter__(self) -> Self:
+        """Raises CertificateUnusable."""
+        self._tls = _listener_tls(self.settings, self._clock)
         if self._stored is not None:
             await self._stored.prepare()
         self.plan = make_plan(self.settings, self._means)
@@ -61,6 +70,8 @@ class Gateway:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._tls is not None:
+            self._tls.close()
         if self.plan is not None:
             self.plan.close()
         await self._means.close()
@@ -83,8 +94,27 @@ class Gateway:
                 doors=plan.doors,
                 authorities=(self.settings.public_url.authority,),
                 limits=plan.limits,
+                tls=None if self._tls is None else self._tls.context,
             )
         ]
+
+    def readiness(self) -> Mapping[str, Check]:
+        """What `/readyz` looks at, by name: each gives a reason why it cannot serve, or None."""
+
+        async def tls() -> str | None:
+            return None if self._tls is None else await self._tls.unusable()
+
+        return {"gateway.tls": tls} if self.settings.tls is not None else {}
+
+
+def _listener_tls(settings: GatewaySettings, clock: Callable[[], float]) -> ListenerTls | None:
+    if settings.tls is None:
+        return None
+    from ostiary.certificates.host_names import host_names  # noqa: PLC0415 - where others end TLS, it is not needed
+    from ostiary.certificates.listener_tls import ListenerTls  # noqa: PLC0415 - likewise
+
+    names = host_names(settings.listen, settings.public_url)
+    return ListenerTls(settings.tls, name="gateway.tls", owner=OWNER, names=names, clock=clock)
 
 
 def _stored_tokens(storage: StorageSettings, clock: Callable[[], float]) -> StoredTokens:

@@ -34,7 +34,7 @@ from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.protected_resource import metadata_path
 from ostiary.oauth.resource_server.protected_resource import protected_resource
 from ostiary.transport.inline_http import Door, Doors
-from ostiary.transport.limits import Limits
+from ostiary.transport.limits import CONNECTIONS, TLS_CONNECTIONS, Limits
 from ostiary.transport.proxies import Proxies
 from ostiary.transport.upstream import Upstream, UpstreamLimits
 
@@ -135,7 +135,7 @@ class _Planning:
             },
             servers=servers,
             endpoints=endpoints,
-            limits=listener_limits(self._settings.limits),
+            limits=listener_limits(self._settings),
         )
 
     def _legacy_door(self, path: str, routes: Routes) -> LegacyDoor:
@@ -265,8 +265,9 @@ class ServerMaking:
         )
 
 
-def listener_limits(limits: LimitSettings) -> Limits:
+def listener_limits(settings: GatewaySettings) -> Limits:
     """What one caller may make the listener hold."""
+    limits = settings.limits
     return Limits(
         body_bytes=limits.body_bytes,
         head_bytes=limits.head_bytes,
@@ -275,7 +276,7 @@ def listener_limits(limits: LimitSettings) -> Limits:
         body_timeout=limits.body_timeout.total_seconds(),
         write_timeout=limits.write_timeout.total_seconds(),
         idle_timeout=limits.idle_timeout.total_seconds(),
-        connections=limits.connections,
+        connections=limits.connections or (CONNECTIONS if settings.tls is None else TLS_CONNECTIONS),
         unproven_bytes=limits.unproven_bytes,
         caller_bytes=limits.caller_bytes,
     )

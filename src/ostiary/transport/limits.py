@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MIB = 1024 * 1024
+CONNECTIONS = 10_000
+TLS_CONNECTIONS = 2_000
+"""Where we speak TLS ourselves: a connection holds 35 KiB then, and 7 otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Limits:
     """How long a connection may wait for its next request."""
     drain_timeout: float = 4.0
     """How long a request that is half read may still take when the listener stops; then it is told 503."""
-    connections: int = 10_000
+    connections: int = CONNECTIONS
     """How many connections may be open at once; for further ones, idle ones are closed."""
     unproven_bytes: int = 64 * MIB
     """How much is held for all requests together of whose senders nothing is known yet."""

@@ -46,8 +46,12 @@ def test_other_machines_reach_us_through_tls_alone() -> None:
     (reason,) = refusals(issuer="http://127.0.0.1:9000", listen="0.0.0.0:9000")
     assert reason == (
         "0.0.0.0:9000 can be reached from other machines and the issuer is plain http: "
-        "use an https issuer with TLS in front, or say insecure_public: true"
+        "use an https issuer, with TLS in front or a certificate in tls, or say insecure_public: true"
     )
+    tls = {"certificate": "tls.crt", "private_key": "tls.key"}
+    assert refusals(issuer="http://127.0.0.1:9000", tls=tls) == [
+        "the listener speaks TLS, and clients are told http://127.0.0.1:9000: say https"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from ostiary.authserver.config.internal import INTERNAL_LISTEN, InternalSettings
 from ostiary.authserver.config.rate import Rate, RateField
 from ostiary.authserver.config.resources import ResourceSettings, Use
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse, check_together
-from ostiary.certificates.settings import CertificateSettings
+from ostiary.certificates.settings import CertificateSettings, TlsSettings
 from ostiary.identity.inbound_settings import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import canonical_url
 from ostiary.settings import (
@@ -163,7 +163,9 @@ class AuthServerSettings(Settings):
     issuer: Annotated[Issuer, AfterValidator(_can_be_ours)]
     """Its name and its address as clients see it, without a slash at its end."""
     insecure_public: Switch = False
-    """Listen beyond this machine although the issuer is not https, which means no TLS in front."""
+    """Listen beyond this machine although the issuer is not https, which means no TLS."""
+    tls: TlsSettings | None = None
+    """Our certificate, to speak https ourselves: TLS 1.2 and above. Default: TLS ends in front of us."""
     trusted_proxies: list[NetworkField] = []
     """Networks of the proxies in front, such as 10.0.0.0/8, whose X-Forwarded-For says who asks: limits and
     audit go by it. Default: none, and whoever is at the other end of the connection asks."""
@@ -212,12 +214,16 @@ class AuthServerSettings(Settings):
                     yield here, f"resource {resource.resource} names idp {name}; upstream_idps has {known}"
         if self.registration.lets_strangers_in:
             yield from self._lacks_a_ceiling()
-        if not self.listen.is_loopback and not self.insecure_public and self.issuer.startswith("http://"):
+        is_plain = self.issuer.startswith("http://")
+        if self.tls is not None and is_plain:
+            yield ("issuer",), f"the listener speaks TLS, and clients are told {self.issuer}: say https"
+        elif not self.listen.is_loopback and not self.insecure_public and is_plain:
             yield (
                 ("listen",),
                 (
                     f"{self.listen} can be reached from other machines and the issuer is plain http: "
-                    "use an https issuer with TLS in front, or say insecure_public: true"
+                    "use an https issuer, with TLS in front or a certificate in tls, or say "
+                    "insecure_public: true"
                 ),
             )
 

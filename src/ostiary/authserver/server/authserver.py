@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -27,9 +27,11 @@ from ostiary.authserver.server.internal_endpoints import internal_endpoints
 from ostiary.authserver.server.maintenance import maintain, refresh_keys
 from ostiary.authserver.server.mtls_listener import mtls_listener
 from ostiary.authserver.server.page_routes import asgi
+from ostiary.authserver.server.readiness import Check, readiness
 from ostiary.authserver.server.services import Services
 from ostiary.authserver.signing.signing_keys import SigningKeys
 from ostiary.certificates.host_names import host_names
+from ostiary.certificates.listener_tls import ListenerTls
 from ostiary.certificates.opening import open_certificates
 from ostiary.certificates.settings import CertificateSettings
 from ostiary.certificates.source import CertificateSource
@@ -45,7 +47,7 @@ from ostiary.telemetry.audit import Audit
 from ostiary.transport.addresses import network_of
 from ostiary.transport.fetch import Fetcher
 from ostiary.transport.forwarded import TrustedProxies
-from ostiary.transport.limits import Limits
+from ostiary.transport.limits import TLS_CONNECTIONS, Limits
 from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies
 
@@ -111,9 +113,12 @@ class AuthServer:
         )
         self._maintenance: asyncio.Task[None] | None = None
         self._certificates: list[CertificateSource] = []
+        self._tls: ListenerTls | None = None
 
     async def __aenter__(self) -> Self:
-        """Raises StorageError: without a store and a key nothing can be issued; and IdpRepointed."""
+        """Raises StorageError: without a store and a key nothing can be issued; IdpRepointed; and
+        CertificateUnusable."""
+        self._tls = self._open_tls()
         await self.services.store.prepare(now=self.services.clock())
         entries = {entry.name: entry for entry in self.settings.upstream_idps}
         await pin_issuers(self.services.store, self.services.idps, entries)
@@ -128,6 +133,8 @@ class AuthServer:
             last_first.callback(self.services.audit.close)
             for source in self._certificates:
                 last_first.callback(source.close)
+            if self._tls is not None:
+                last_first.callback(self._tls.close)
             last_first.push_async_callback(self.services.store.close)
             last_first.push_async_callback(self.services.background.finish)
             if self._maintenance is not None:
@@ -145,8 +152,9 @@ class AuthServer:
             app=asgi(self.services.pages, doors=posted, documents=read),
             doors={b"POST": posted, b"GET": read},
             authorities=(canonical_url(self.settings.issuer).authority,),
-            limits=LIMITS,
+            limits=LIMITS if self._tls is None else replace(LIMITS, connections=TLS_CONNECTIONS),
             proxies=TrustedProxies(self.settings.trusted_proxies),
+            tls=None if self._tls is None else self._tls.context,
         )
         apart, inside = self.settings.mtls, self.settings.internal
         listeners = []
@@ -166,6 +174,23 @@ class AuthServer:
                 )
             )
         return [*listeners, listener]
+
+    def readiness(self) -> Mapping[str, Check]:
+        """What `/readyz` looks at, by name."""
+
+        async def tls() -> str | None:
+            return None if self._tls is None else await self._tls.unusable()
+
+        checks = readiness(self.services)
+        return checks if self.settings.tls is None else {**checks, "authserver.tls": tls}
+
+    def _open_tls(self) -> ListenerTls | None:
+        if self.settings.tls is None:
+            return None
+        names = host_names(self.settings.listen, canonical_url(self.settings.issuer))
+        return ListenerTls(
+            self.settings.tls, name="authserver.tls", owner=OWNER, names=names, clock=self.services.clock
+        )
 
     def _open(
         self, settings: CertificateSettings, listen: Listen, url: CanonicalUrl | None

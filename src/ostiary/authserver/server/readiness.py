@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from ostiary.authserver.server.services import Services
 from ostiary.storage.errors import StorageError
 
+Check = Callable[[], Awaitable[str | None]]
 
-def readiness(services: Services) -> Mapping[str, Callable[[], Awaitable[str | None]]]:
+
+def readiness(services: Services) -> Mapping[str, Check]:
     """What to look at, by name: each gives a reason, or None."""
 
     async def storage() -> str | None:
