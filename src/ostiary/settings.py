@@ -13,6 +13,7 @@ written and refused alike everywhere in `ostiary.yaml`. Only `config/` knows the
     TextOrSecret    text, or a secret of any number of lines
     Url             an http(s) URL in canonical form
     ListenAddress   "127.0.0.1:8080" → host and port
+    NetworkField    "10.0.0.0/8" → a network
     Proxy           "environment", "none", or the http URL of a proxy
     OnUse, ByType   models that are imported when something is written for them
 """
@@ -137,6 +138,7 @@ class ByType:
         return core_schema.tagged_union_schema(choices, discriminator="type")
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Place = tuple[str | int, ...]
 """Where a value stands: the keys and positions that lead to it."""
 Fault = tuple[Place, str]
@@ -194,6 +196,15 @@ def read_listen(value: object) -> Listen:
     if host != "localhost":
         ipaddress.ip_address(host)
     return Listen(host, int(match[3]))
+
+
+def _read_network(value: object) -> Network:
+    if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
+        return value
+    try:
+        return ipaddress.ip_network(str(value))
+    except ValueError:
+        raise ValueError("a network is an address and the length of its prefix, such as 10.0.0.0/8") from None
 
 
 def _read_switch(value: object) -> bool:
@@ -297,6 +308,12 @@ ListenAddress = Annotated[
     BeforeValidator(read_listen),
     PlainSerializer(str),
     _schema("An IP address and a port: 127.0.0.1:8080", type="string"),
+]
+NetworkField = Annotated[
+    Network,
+    BeforeValidator(_read_network),
+    PlainSerializer(str),
+    _schema("A network: 10.0.0.0/8", type="string"),
 ]
 Url = Annotated[
     CanonicalUrl,

@@ -209,3 +209,10 @@ def test_the_public_address_is_where_it_listens_unless_it_is_said() -> None:
 )
 def test_a_server_is_at_a_url_or_a_program(server: dict[str, Any], faults: list[tuple[str, str]]) -> None:
     assert refusals(OPEN | {"servers": {"zoo": server}}) == faults
+
+
+def test_nobody_s_proxy_header_counts_unless_somebody_is_named() -> None:
+    assert refusals(OPEN | {"proxy_protocol": True}) == [
+        ("", "whose PROXY headers count is not said: name their networks in trusted_proxies")
+    ]
+    GatewaySettings.model_validate(OPEN | {"proxy_protocol": True, "trusted_proxies": ["10.0.0.0/8"]})

@@ -65,6 +65,23 @@ async def test_as_many_unread_streams_as_a_server_has_connections_keep_no_other_
         assert len([seen for seen in server.seen if seen.method == "tools/call"]) == 5
 
 
+async def test_without_tokens_one_address_behind_a_proxy_of_ours_takes_no_share_of_another(
+    start_gateway: StartGateway, server: McpServer
+) -> None:
+    server.reply = streams_or_answers
+    caller = await start_gateway(
+        trusted_proxies=["127.0.0.0/8"],
+        servers={"s": {"url": server.url}},
+        limits={"server_connections": 8, "caller_connections": 2},
+    )
+    async with AsyncExitStack() as running:
+        caller.http.headers["x-forwarded-for"] = "203.0.113.1"
+        await open_unread(caller, server, running, 8)
+        caller.http.headers["x-forwarded-for"] = "203.0.113.2"
+        async with asyncio.timeout(10):
+            assert (await caller.ask(*QUICK)).status_code == 200
+
+
 async def test_without_tokens_an_address_has_the_share_and_hears_when_its_queue_is_full(
     start_gateway: StartGateway, server: McpServer
 ) -> None:

@@ -30,12 +30,14 @@ from ostiary.settings import (
     Fault,
     Listen,
     ListenAddress,
+    NetworkField,
     Settings,
     Switch,
     TextOrSecret,
     Url,
     refuse,
 )
+from ostiary.transport.forwarded import NO_PROXY_IS_NAMED
 from ostiary.transport.reach import EdgeSettings
 
 if TYPE_CHECKING:
@@ -232,6 +234,13 @@ class GatewaySettings(Settings):
     """Where it listens."""
     url: Url | None = None
     """Its address as clients see it. Tokens are made for this plus the path. Default: where it listens."""
+    trusted_proxies: list[NetworkField] = []
+    """Networks of the proxies in front, such as 10.0.0.0/8, whose X-Forwarded-For says who calls: limits go
+    by it, and so does who is a caller without a token. Default: none, and whoever is at the other end of the
+    connection calls."""
+    proxy_protocol: Switch = False
+    """Connections of those proxies begin with a header of the PROXY protocol, version 1 or 2, which says who
+    calls; without it they are refused."""
     allowed_origins: list[str] = []
     """Browser origins that may call, beside its own. A request with another `Origin` gets 403; without one it
     may call."""
@@ -320,6 +329,8 @@ class GatewaySettings(Settings):
                     "or say allow_unauthenticated: true"
                 ),
             )
+        if self.proxy_protocol and not self.trusted_proxies:
+            yield ("proxy_protocol",), NO_PROXY_IS_NAMED
         if self.tls is not None and self.url is not None and self.url.scheme != "https":
             yield ("url",), f"the listener speaks TLS, and clients are told {self.url}: say https"
         elif not self.listen.is_loopback:

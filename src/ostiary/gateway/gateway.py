@@ -14,6 +14,7 @@ from ostiary.gateway.metadata_application import metadata_application
 from ostiary.gateway.plan import Means, Plan, make_plan
 from ostiary.gateway.seals import Seals
 from ostiary.gateway.sessions.live_sessions import LiveSessions
+from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies, proxies_of
 
@@ -94,6 +95,7 @@ class Gateway:
                 doors=plan.doors,
                 authorities=(self.settings.public_url.authority,),
                 limits=plan.limits,
+                proxies=TrustedProxies(self.settings.trusted_proxies, self.settings.proxy_protocol),
                 tls=None if self._tls is None else self._tls.context,
             )
         ]

@@ -10,7 +10,8 @@ In:
     inline_protocol  a connection on which they come
     limits         how much one caller may make us hold
     byte_budget    bytes held for many, bounded all together
-    handshakes     TLS connections accepted, so many handshakes at once
+    handshakes     connections accepted that begin with TLS or a proxy's header, so many at once
+    proxy_protocol  that header
     shown_certificates  what the other end showed
     forwarded      who is at the other end when proxies stand between
     same_origin    which hosts are ours, and whether a browser's page may ask

@@ -10,8 +10,9 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from ostiary.settings import Network
 
+NO_PROXY_IS_NAMED = "whose PROXY headers count is not said: name their networks in trusted_proxies"
 MOST_HOPS = 16
 """Entries that are read at most."""
 
@@ -21,6 +22,8 @@ class TrustedProxies:
     """The networks of the proxies in front of us."""
 
     networks: Sequence[Network] = ()
+    announce: bool = False
+    """Whether their connections begin with a header of the PROXY protocol."""
 
     def client(self, peer: str, forwarded_for: bytes | None) -> str:
         """The nearest address that is no proxy of ours.
@@ -31,7 +34,7 @@ class TrustedProxies:
             return peer
         address = peer
         for hop in reversed(forwarded_for.decode("latin-1").split(",")[-MOST_HOPS:]):
-            if not self._has(address):
+            if not self.has(address):
                 break
             try:
                 address = str(ipaddress.ip_address(hop.strip()))
@@ -39,7 +42,8 @@ class TrustedProxies:
                 break
         return address
 
-    def _has(self, address: str) -> bool:
+    def has(self, address: str) -> bool:
+        """Whether it is one of theirs."""
         try:
             ip = ipaddress.ip_address(address)
         except ValueError:

@@ -40,8 +40,10 @@ class InlineHttpProtocol(GuardedProtocol):
         proxies: TrustedProxies,
         write_batch: WriteBatch,
         callers: BudgetsByOwner,
+        announced: str = "",
         **options: Any,
     ) -> None:
+        """announced: whose connection it is, where a proxy said so ahead."""
         super().__init__(*arguments, **options)
         self.doors = doors
         self.proxies = proxies
@@ -57,14 +59,15 @@ class InlineHttpProtocol(GuardedProtocol):
         self.runner: InlineRunner[Answer | StreamedAnswer] | None = None
         self.streaming: asyncio.Task[None] | None = None
         self.is_standing = False
-        self.peer = ""
+        self.peer = announced
         self.certificate: bytes | None = None
         self.certificate_chain: tuple[bytes, ...] = ()
         self.connected_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
-        self.peer = self.client[0] if self.client else ""
+        if not self.peer and self.client:
+            self.peer = self.client[0]
         self.connected_at = self.loop.time()
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:

@@ -23,7 +23,7 @@ from ostiary.operator_error import OperatorError
 from ostiary.settings import Listen
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
-from ostiary.transport.handshakes import accept_tls
+from ostiary.transport.handshakes import accept_connections
 from ostiary.transport.inline_http import Doors
 from ostiary.transport.inline_protocol import InlineHttpProtocol
 from ostiary.transport.limits import Limits
@@ -123,10 +123,17 @@ async def serving(
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[sock] if tls is None else [])
+    shakes_hands = proxies.announce or tls is not None
+    await server.startup(sockets=[] if shakes_hands else [sock])
     tending = [asyncio.create_task(_sweep(server))]
-    if tls is not None:
-        accepting = accept_tls(sock, _protocol_of(server), tls, handshake_timeout=limits.head_timeout)
+    if shakes_hands:
+        accepting = accept_connections(
+            sock,
+            _protocol_of(server),
+            tls=tls,
+            proxies=proxies,
+            handshake_timeout=limits.head_timeout,
+        )
         tending.append(asyncio.create_task(accepting))
     try:
         yield
@@ -167,11 +174,12 @@ async def _all_gone(server: uvicorn.Server) -> None:
         await accepting.wait_closed()
 
 
-def _protocol_of(server: uvicorn.Server) -> Callable[[], asyncio.Protocol]:
+def _protocol_of(server: uvicorn.Server) -> Callable[[str], asyncio.Protocol]:
     """What makes the protocol of a new connection, as uvicorn does it for its own."""
     config = server.config
     options = {"config": config, "server_state": server.server_state, "app_state": server.lifespan.state}
-    return partial(cast("Callable[..., asyncio.Protocol]", config.http_protocol_class), **options)
+    make = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
+    return lambda announced: make(announced=announced, **options)
 
 
 def _unless_left(app: ASGIApp) -> ASGIApp:

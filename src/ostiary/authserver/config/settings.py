@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
-    PlainSerializer,
-    WithJsonSchema,
     model_validator,
 )
 
@@ -31,29 +27,13 @@ from ostiary.settings import (
     Fault,
     Listen,
     ListenAddress,
+    NetworkField,
     Settings,
     Switch,
     Url,
     refuse,
 )
-from ostiary.transport.forwarded import Network
-
-
-def _network(value: object) -> Network:
-    if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
-        return value
-    try:
-        return ipaddress.ip_network(str(value))
-    except ValueError:
-        raise ValueError("a network is an address and the length of its prefix, such as 10.0.0.0/8") from None
-
-
-NetworkField = Annotated[
-    Network,
-    BeforeValidator(_network),
-    PlainSerializer(str),
-    WithJsonSchema({"type": "string", "description": "A network: 10.0.0.0/8"}),
-]
+from ostiary.transport.forwarded import NO_PROXY_IS_NAMED
 
 
 def _can_be_ours(issuer: str) -> str:
@@ -169,6 +149,9 @@ class AuthServerSettings(Settings):
     trusted_proxies: list[NetworkField] = []
     """Networks of the proxies in front, such as 10.0.0.0/8, whose X-Forwarded-For says who asks: limits and
     audit go by it. Default: none, and whoever is at the other end of the connection asks."""
+    proxy_protocol: Switch = False
+    """Connections of those proxies begin with a header of the PROXY protocol, version 1 or 2, which says who
+    asks; without it they are refused."""
     mtls: MtlsSettings | None = None
     """The token endpoint for clients with certificates (RFC 8705). Default: there is none."""
     internal: InternalSettings | None = None
@@ -214,6 +197,8 @@ class AuthServerSettings(Settings):
                     yield here, f"resource {resource.resource} names idp {name}; upstream_idps has {known}"
         if self.registration.lets_strangers_in:
             yield from self._lacks_a_ceiling()
+        if self.proxy_protocol and not self.trusted_proxies:
+            yield ("proxy_protocol",), NO_PROXY_IS_NAMED
         is_plain = self.issuer.startswith("http://")
         if self.tls is not None and is_plain:
             yield ("issuer",), f"the listener speaks TLS, and clients are told {self.issuer}: say https"

@@ -153,7 +153,7 @@ class AuthServer:
             doors={b"POST": posted, b"GET": read},
             authorities=(canonical_url(self.settings.issuer).authority,),
             limits=LIMITS if self._tls is None else replace(LIMITS, connections=TLS_CONNECTIONS),
-            proxies=TrustedProxies(self.settings.trusted_proxies),
+            proxies=TrustedProxies(self.settings.trusted_proxies, self.settings.proxy_protocol),
             tls=None if self._tls is None else self._tls.context,
         )
         apart, inside = self.settings.mtls, self.settings.internal
