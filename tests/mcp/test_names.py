@@ -32,7 +32,17 @@ def test_a_resource_gets_its_servers_scheme() -> None:
 def test_prefixes_of_which_one_begins_with_the_other_clash(
     prefixes: dict[str, str], clashes: list[tuple[str, str]]
 ) -> None:
-    assert list(clashing_prefixes(prefixes)) == clashes
+    assert clashing_prefixes(prefixes) == clashes
+
+
+def test_an_unknown_name_is_not_answered_with_the_names_of_thousands_of_servers() -> None:
+    many = Names({f"server-{number}": f"server-{number}_" for number in range(10_000)})
+    assert many.split("tools", "server-9999_get") == ("server-9999", "get")
+    for kind, name in (("tools", "nobody"), ("resources", "nobody://1")):
+        with pytest.raises(InvalidParams) as told:
+            many.split(kind, name)
+        assert len(str(told.value)) < 1000
+        assert str(told.value).endswith(", and others")
 
 
 BARE = Names({"bare": "", "zoo": "zoo_", "x": "y-"})

@@ -12,14 +12,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from itertools import combinations
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from ostiary.mcp.errors import InvalidParams
 from ostiary.mcp.views import ALL, View
 
 LONGEST = 64
 """Characters of a name that every client takes."""
+MOST_TOLD = 20
+"""Servers that an error names."""
 _DIGEST_LENGTH = 10
 _ODD = re.compile(r"[^A-Za-z0-9_.-]")
 _SHORT_FORM = re.compile(rf".*_x[a-z2-7]{{{_DIGEST_LENGTH}}}", re.DOTALL)
@@ -37,9 +39,8 @@ class Names:
         """prefixes: server → prefix; views: server → what is shown of it, where that is not all."""
         self._prefixes = prefixes
         self._views = views or {}
-        self._longest_first = sorted(
-            ((prefix, server) for server, prefix in prefixes.items()), key=lambda pair: -len(pair[0])
-        )
+        self._servers = {prefix: server for server, prefix in prefixes.items()}
+        self._lengths = sorted({len(prefix) for prefix in self._servers}, reverse=True)
         self._schemes = frozenset(server for server, prefix in prefixes.items() if prefix)
         self._bare = next((server for server, prefix in prefixes.items() if not prefix), None)
 
@@ -70,10 +71,11 @@ class Names:
         return server, own
 
     def _split_name(self, name: str) -> tuple[str, str]:
-        for prefix, server in self._longest_first:
-            if name.startswith(prefix):
-                return server, name[len(prefix) :]
-        known = ", ".join(f"{prefix}…" for prefix, _ in reversed(self._longest_first))
+        for length in self._lengths:
+            server = self._servers.get(name[:length])
+            if server is not None:
+                return server, name[length:]
+        known = _some(f"{prefix}…" for prefix in sorted(self._servers, key=len))
         raise InvalidParams(f"no server here has {name[:64]!r}: names begin with {known}")
 
     def _split_uri(self, uri: str) -> tuple[str, str]:
@@ -83,7 +85,7 @@ class Names:
             return server, own
         if self._bare is not None:
             return self._bare, uri
-        known = ", ".join(f"{name}+…" for name in self._prefixes)
+        known = _some(f"{name}+…" for name in self._prefixes)
         raise InvalidParams(f"no server here has this resource: URIs begin with {known}")
 
     def _split_template(self, template: str) -> tuple[str, str]:
@@ -116,15 +118,25 @@ def is_short_form(name: str) -> bool:
     return len(name) <= LONGEST and _SHORT_FORM.fullmatch(name) is not None
 
 
-def clashing_prefixes(prefixes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def clashing_prefixes(prefixes: Mapping[str, str]) -> list[tuple[str, str]]:
     """Pairs of servers of which one prefix begins with the other, so that a name could mean two things.
 
     prefixes: server → prefix. The empty prefix clashes with another empty one alone: it is asked last.
     """
-    for one, other in combinations(sorted(prefixes), 2):
-        mine, theirs = prefixes[one], prefixes[other]
-        if mine == theirs or (mine and theirs and (mine.startswith(theirs) or theirs.startswith(mine))):
-            yield one, other
+    begun: list[tuple[str, str]] = []
+    clashes = []
+    for prefix, server in sorted((prefix, server) for server, prefix in prefixes.items()):
+        while begun and not (begun[-1][0] and prefix.startswith(begun[-1][0])) and begun[-1][0] != prefix:
+            begun.pop()
+        clashes += [(min(server, other), max(server, other)) for _, other in begun]
+        begun.append((prefix, server))
+    return sorted(clashes)
+
+
+def _some(words: Iterable[str]) -> str:
+    """The first of them, for people: of thousands nobody reads all, and whoever asks would be sent them."""
+    first = list(islice(words, MOST_TOLD + 1))
+    return ", ".join(first[:MOST_TOLD]) + (", and others" if len(first) > MOST_TOLD else "")
 
 
 def scheme_prefixed(server: str, uri: str) -> str:
