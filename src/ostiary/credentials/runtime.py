@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
 from ostiary.credentials.issuer.discovery import Discoveries
-from ostiary.credentials.tokens.cache import TokenCache
+from ostiary.credentials.tokens.cache import MOST_TOKENS, TokenCache
 from ostiary.credentials.vault.state_directory import state_directory
 from ostiary.transport.fetch import Fetcher
 
@@ -39,10 +39,11 @@ class Runtime:
     fetcher: for issuers, with other bounds than the usual;
     proxies: by which requests go. Default: the fetcher's, else as the environment says;
     servers: how far the operator lets requests to MCP servers go, by their URLs;
-    shared: where replicas find each other's tokens. It is closed by whoever made it.
+    shared: where replicas find each other's tokens. It is closed by whoever made it;
+    most_tokens: how many are kept, and of how many callers.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whatever a process has one of
         self,
         *,
         clock: Callable[[], float] = time.time,
@@ -52,11 +53,13 @@ class Runtime:
         proxies: Proxies | None = None,
         servers: Mapping[CanonicalUrl, Reach] = {},
         shared: SharedTokens | None = None,
+        most_tokens: int = MOST_TOKENS,
     ) -> None:
         self.clock = clock
         self.browser = browser
         self._vault = vault
-        self.tokens = TokenCache(clock, shared=shared)
+        self.most_tokens = most_tokens
+        self.tokens = TokenCache(clock, limit=most_tokens, shared=shared)
         self.fetcher = fetcher or Fetcher(proxies=proxies)
         self.servers = servers
         self.discoveries = Discoveries(self.fetcher, clock, servers)

@@ -92,7 +92,7 @@ def headers_for(
     def make_for(principal: Principal, key: Hashable) -> CredentialHeaders:
         return make(CallersToken(principal, token_type_uri(token_type or "access_token")), key)
 
-    return HeadersOfSubject(make_for, credential=credential, endpoint=endpoint)
+    return HeadersOfSubject(make_for, credential=credential, endpoint=endpoint, most=runtime.most_tokens)
 
 
 def token_of_credential(

@@ -209,6 +209,9 @@ class LimitSettings(Settings):
     kept_list_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
     """How much is kept of what servers last said they have, for the time in which they fail. What one caller
     gets with an own credential has an eighth of it at most."""
+    remembered_tokens: Annotated[int, Field(gt=0)] = 10_000
+    """How many callers' tokens an endpoint remembers as verified, and how many tokens for servers are kept.
+    Each caller takes some 4 KiB; those of callers beyond are verified and fetched again and again."""
     server_processes: Annotated[int, Field(gt=0)] = 32
     """How many processes of one server's `command` run at once. For one more, that which has been idle for
     longest is stopped; where none is, the call is told 503."""

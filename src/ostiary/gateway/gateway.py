@@ -49,7 +49,13 @@ class Gateway:
         self._clock = clock
         self._stored = None if storage is None else _stored_tokens(storage, clock)
         servers = {server.url: server.reach for server in settings.servers.values() if server.url}
-        self._runtime = Runtime(clock=clock, shared=self._stored, proxies=self._proxies, servers=servers)
+        self._runtime = Runtime(
+            clock=clock,
+            shared=self._stored,
+            proxies=self._proxies,
+            servers=servers,
+            most_tokens=settings.limits.remembered_tokens,
+        )
         self._means = Means(
             self._runtime,
             self._proxies,

@@ -82,7 +82,7 @@ class Means:
         """What callers' tokens are held against. One that lets everybody in loads no JOSE."""
         from ostiary.gateway.inbound.verification import Verification  # noqa: PLC0415
 
-        return Verification(self.runtime.fetcher, self.clock)
+        return Verification(self.runtime.fetcher, self.clock, self.runtime.most_tokens)
 
     @cached_property
     def children(self) -> Children:

@@ -18,7 +18,7 @@ from ostiary.identity.inbound_settings import (
 from ostiary.identity.jwt_verifier import UnverifiedJwt, read_jwt, verify
 from ostiary.identity.key_sets import KeyLocation, KeySets
 from ostiary.identity.principal import Principal
-from ostiary.identity.verified_tokens import VerifiedTokens
+from ostiary.identity.verified_tokens import MOST, VerifiedTokens
 from ostiary.oauth.errors import (
     InsufficientScope,
     InvalidToken,
@@ -51,8 +51,12 @@ class Authenticator:
         key_sets: KeySets,
         introspection: Callable[[IntrospectionInbound], Introspection] | None = None,
         clock: Callable[[], float] = time.time,
+        most_tokens: int = MOST,
     ) -> None:
-        """introspection: who asks for an entry of that kind; needed where there is one."""
+        """introspection: who asks for an entry of that kind; needed where there is one.
+
+        most_tokens: of how many a verdict is remembered.
+        """
         self._rules = [
             _rule(entry, audiences) for entry in inbound if not isinstance(entry, IntrospectionInbound)
         ]
@@ -63,7 +67,7 @@ class Authenticator:
         ]
         self._key_sets = key_sets
         self._clock = clock
-        self._verified: VerifiedTokens[tuple[Principal, float]] = VerifiedTokens()
+        self._verified: VerifiedTokens[tuple[Principal, float]] = VerifiedTokens(most_tokens)
         self._generation = key_sets.generation
 
     def cached_principal(self, token: str) -> Principal | None:

@@ -14,7 +14,9 @@ MOST = 10_000
 class VerifiedTokens(Generic[Found]):
     """By their digests, no token being kept. How long a finding is good, whoever asks knows."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST) -> None:
+        """most: how many are remembered."""
+        self._most = most
         self._found: dict[bytes, Found] = {}
 
     def get(self, token: str) -> Found | None:
@@ -23,7 +25,7 @@ class VerifiedTokens(Generic[Found]):
 
     def remember(self, token: str, found: Found) -> None:
         """It was verified."""
-        if len(self._found) >= MOST:
+        if len(self._found) >= self._most:
             del self._found[next(iter(self._found))]
         self._found[_digest(token)] = found
 

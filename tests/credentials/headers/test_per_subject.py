@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from tests.clock import Clock
 from tests.credentials.signed import Signer
 
@@ -18,10 +17,7 @@ from ostiary.secrets import Secret
 SERVER = canonical_url("https://mcp.example.com/mcp")
 
 
-async def test_who_has_not_called_for_longest_is_forgotten_first(
-    clock: Clock, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ostiary.credentials.headers.per_subject.MOST_SUBJECTS", 2)
+async def test_who_has_not_called_for_longest_is_forgotten_first(clock: Clock, runtime: Runtime) -> None:
     made = []
 
     def make(principal: object, key: object) -> object:
@@ -33,7 +29,7 @@ async def test_who_has_not_called_for_longest_is_forgotten_first(
         OutgoingRequest("POST", SERVER, principal=idp.principal(clock.now, name))
         for name in ("ada", "bob", "eve")
     )
-    headers = HeadersOfSubject(make, credential="test", endpoint=SERVER.origin)  # type: ignore[arg-type]
+    headers = HeadersOfSubject(make, credential="test", endpoint=SERVER.origin, most=2)  # type: ignore[arg-type]
     for request in (ada, bob, ada, eve, ada):
         await headers.get(request)
     assert len(made) == 3

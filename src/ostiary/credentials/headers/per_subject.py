@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ostiary.identity.principal import Principal
 
 ENTRAS = frozenset({"aio", "rh", "uti", "xms_ftd"})
-MOST_SUBJECTS = 10_000
-"""How many callers are remembered at once; who has not called for longest is forgotten first."""
 OF_ONE_TOKEN = frozenset({"exp", "iat", "jti", "nbf"} | {"at_hash", "c_hash", "nonce", "s_hash"} | ENTRAS)
 """Claims that are new in each token and say nothing of whom it speaks of (RFC 7519 4.1, OIDC Core 2)."""
 
@@ -30,15 +28,22 @@ class HeadersOfSubject:
     """One CredentialHeaders for each caller, made when it first comes.
 
     make: the headers for a caller with this token, and the key that tells what it is exchanged for from what
-    others are; credential, endpoint: for errors.
+    others are; credential, endpoint: for errors; most: how many callers are remembered at once. Who has not
+    called for longest is forgotten first.
     """
 
     def __init__(
-        self, make: Callable[[Principal, Hashable], CredentialHeaders], *, credential: str, endpoint: str
+        self,
+        make: Callable[[Principal, Hashable], CredentialHeaders],
+        *,
+        credential: str,
+        endpoint: str,
+        most: int,
     ) -> None:
         self._make = make
         self._credential = credential
         self._endpoint = endpoint
+        self._most = most
         self._of: OrderedDict[bytes, CredentialHeaders] = OrderedDict()
 
     def ready(self, request: OutgoingRequest) -> Headers | None:
@@ -71,7 +76,7 @@ class HeadersOfSubject:
         token = sha256(principal.token.reveal().encode()).digest()
         headers = self._of.get(token)
         if headers is None:
-            if len(self._of) >= MOST_SUBJECTS:
+            if len(self._of) >= self._most:
                 self._of.popitem(last=False)
             headers = self._of[token] = self._make(principal, whose(principal))
         self._of.move_to_end(token)

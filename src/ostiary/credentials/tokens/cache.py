@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ostiary.credentials.tokens.shared_tokens import SharedTokens
     from ostiary.credentials.tokens.token import Token, TokenSource
 
+MOST_TOKENS = 10_000
 PATIENCE = 1.0
 """Seconds for which a renewal is waited for while the token is still good."""
 
@@ -72,7 +73,7 @@ class TokenCache:
         self,
         clock: Callable[[], float] = time.time,
         *,
-        limit: int = 10_000,
+        limit: int = MOST_TOKENS,
         shared: SharedTokens | None = None,
     ) -> None:
         self._clock = clock

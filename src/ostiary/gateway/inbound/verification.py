@@ -18,16 +18,20 @@ from ostiary.transport.fetch import Fetcher
 
 
 class Verification:
-    """One for all endpoints of a gateway, and for all its plans. clock: seconds since the epoch."""
+    """One for all endpoints of a gateway, and for all its plans. clock: seconds since the epoch.
+
+    most_tokens: of how many a verdict is remembered, at each endpoint.
+    """
 
     dpop_algorithms = ALGORITHMS
 
-    def __init__(self, fetcher: Fetcher, clock: Callable[[], float]) -> None:
+    def __init__(self, fetcher: Fetcher, clock: Callable[[], float], most_tokens: int) -> None:
         self._key_sets = KeySets(fetcher, clock=clock)
         self._fetcher = fetcher
         self._introspections: dict[int, tuple[IntrospectionInbound, Introspection]] = {}
         self._replays = MemoryReplayStore()
         self._clock = clock
+        self._most_tokens = most_tokens
 
     def of(
         self,
@@ -45,6 +49,7 @@ class Verification:
                 key_sets=self._key_sets,
                 introspection=self._introspection,
                 clock=self._clock,
+                most_tokens=self._most_tokens,
             ),
             possession=Possession(self._replays, self._clock),
             resource=resource,
