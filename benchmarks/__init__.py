@@ -1,10 +1,14 @@
 """How fast we are, beside peers, in one run on one machine.
 
     python -m benchmarks             run all, and rewrite benchmarks/README.md
-    python -m benchmarks start_up    run that one, and rewrite its section; or authserver
+    python -m benchmarks start_up    run that one, and rewrite its section; or authserver, eras
     python -m benchmarks --quick     see that it works: short runs, without the peer that must be installed
 
     gateway             a tool call through our gateway, nginx and FastMCP's proxy
+    eras                a call of clients and servers of either era, through vMCP as well
+    mcp_client          begins their sessions
+    vmcp_peer           ToolHive's gateway, built from what Go's module proxy has
+    session_memory      what a legacy client's session costs at rest
     credentials         a cached token on a request, ours and those of the SDK, FastMCP and ADK
     token_trap_table    how often they ask for a token, and whom they make wait
     token_callers       each of them as a client

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks import authserver, credentials, gateway, start_up, token_trap_table, upstream_exchanges
+from benchmarks import authserver, credentials, eras, gateway, start_up, token_trap_table, upstream_exchanges
 from benchmarks.peers import ToolMissing
 from benchmarks.report import write_page, write_section
 
@@ -16,6 +16,8 @@ def main() -> int:
     try:
         if "--quick" in sys.argv[1:]:
             print(gateway.run(seconds=1, repeats=1, names=(gateway.UPSTREAM, gateway.NGINX, gateway.OSTIARY)))
+        elif sys.argv[1:] == ["eras"]:
+            write_section(PAGE, eras.run(seconds=1, repeats=3))
         elif sys.argv[1:] == ["start_up"]:
             write_section(PAGE, start_up.run(repeats=5))
         elif sys.argv[1:] == ["authserver"]:
@@ -24,12 +26,14 @@ def main() -> int:
             write_section(PAGE, upstream_exchanges.run(seconds=3, repeats=5))
         else:
             through_gateway = gateway.run(seconds=3, repeats=3)
+            of_eras = eras.run(seconds=1, repeats=3)
             at_hand = credentials.run(requests=5000, repeats=5)
             fetched = token_trap_table.run(refused=5, renewing=10)
             issued = authserver.run(seconds=3, repeats=5)
             exchanged = upstream_exchanges.run(seconds=3, repeats=5)
             started = start_up.run(repeats=5)
-            write_page(PAGE, [through_gateway, at_hand, fetched, issued, exchanged, started])
+            sections = [through_gateway, of_eras, at_hand, fetched, issued, exchanged, started]
+            write_page(PAGE, sections)
             print(PAGE.read_text())
     except ToolMissing as missing:
         print(missing, file=sys.stderr)

@@ -59,9 +59,9 @@ def _compare(work: float, seconds: float, repeats: int, names: Sequence[str]) ->
         target = stack.enter_context(peers.upstream(work))
         start = {
             UPSTREAM: lambda: Peer(target),
-            NGINX: lambda: Peer(stack.enter_context(peers.nginx(target))),
-            OSTIARY: lambda: Peer(stack.enter_context(peers.ostiary(target, key_set)), f"zoo_{TOOL}"),
-            FASTMCP: lambda: Peer(stack.enter_context(peers.fastmcp(target))),
+            NGINX: lambda: Peer(stack.enter_context(peers.nginx(target)).url),
+            OSTIARY: lambda: Peer(stack.enter_context(peers.ostiary(target, key_set)).url, f"zoo_{TOOL}"),
+            FASTMCP: lambda: Peer(stack.enter_context(peers.fastmcp(target)).url),
         }
         compared = {name: start[name]() for name in names}
         for _ in range(repeats):

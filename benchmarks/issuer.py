@@ -1,4 +1,4 @@
-"""An issuer of one token: ES256, with its key set served on loopback."""
+"""An issuer of tokens: ES256, with its key set served on loopback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from joserfc import jwt
@@ -18,6 +18,13 @@ ISSUER = "http://127.0.0.1:9"
 @contextlib.contextmanager
 def issuer() -> Iterator[tuple[str, str]]:
     """Gives the key set's URL and a token that is good for an hour."""
+    with issuer_for(["bench"]) as (key_set, tokens):
+        yield key_set, tokens[0]
+
+
+@contextlib.contextmanager
+def issuer_for(subjects: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Gives the key set's URL and a token for each of these, all good for an hour."""
     key = ECKey.generate_key("P-256", {"kid": "bench", "alg": "ES256", "use": "sig"})
     key_set = json.dumps({"keys": [key.as_dict(private=False)]}).encode()
 
@@ -36,17 +43,11 @@ def issuer() -> Iterator[tuple[str, str]]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     now = int(time.time())
-    claims = {
-        "iss": ISSUER,
-        "sub": "bench",
-        "aud": "benchmark",
-        "iat": now,
-        "exp": now + 3600,
-        "scope": "mcp",
-    }
-    token = jwt.encode({"alg": "ES256", "kid": "bench", "typ": "at+jwt"}, claims, key)
+    claims = {"iss": ISSUER, "aud": "benchmark", "iat": now, "exp": now + 3600, "scope": "mcp"}
+    header = {"alg": "ES256", "kid": "bench", "typ": "at+jwt"}
+    tokens = [jwt.encode(header, claims | {"sub": subject}, key) for subject in subjects]
     try:
-        yield f"http://127.0.0.1:{server.server_port}/keys", token
+        yield f"http://127.0.0.1:{server.server_port}/keys", tokens
     finally:
         server.shutdown()
         server.server_close()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
@@ -22,6 +26,14 @@ START_SECONDS = 30
 
 class ToolMissing(Exception):
     """A program that the benchmarks need is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that runs."""
+
+    url: str
+    process_id: int
 
 
 def require(*programs: str) -> None:
@@ -66,51 +78,73 @@ def running(
 
 
 @contextlib.contextmanager
-def upstream(work: float) -> Iterator[str]:
-    """The fast MCP server; work: microseconds that each answer takes. Gives its URL."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    binary = CACHE / "fast_upstream"
-    subprocess.run(
-        ["gcc", "-O2", "-D_GNU_SOURCE", "-w", "-o", str(binary), str(HERE / "fast_upstream.c")], check=True
-    )
+def upstream(work: float, era: str = "modern") -> Iterator[str]:
+    """The fast MCP server of this era; work: microseconds that each answer takes. Gives its URL."""
     port = free_port()
-    with running([str(binary), str(port), str(work)], port, core=UPSTREAM_CORE):
+    command = [_fast_upstream(), str(port), str(work), era]
+    with running(command, port, core=UPSTREAM_CORE):
         yield f"http://127.0.0.1:{port}/mcp"
 
 
+def program(era: str) -> list[str]:
+    """The command of the fast MCP server over stdio. It leaves the core of whoever starts it alone."""
+    return ["taskset", "-c", str(UPSTREAM_CORE), _fast_upstream(), "stdio", "0", era]
+
+
+@functools.cache
+def _fast_upstream() -> str:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    binary = str(CACHE / "fast_upstream")
+    source = str(HERE / "fast_upstream.c")
+    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-w", "-o", binary, source], check=True)
+    return binary
+
+
 @contextlib.contextmanager
-def nginx(target: str) -> Iterator[str]:
+def nginx(target: str) -> Iterator[Served]:
     """nginx as a plain reverse proxy with kept connections, setting one header."""
     port = free_port()
-    folder = CACHE / "nginx"
-    folder.mkdir(parents=True, exist_ok=True)
-    configuration = folder / "nginx.conf"
-    template = Template((HERE / "nginx.conf").read_text())
     host = target.removeprefix("http://").removesuffix("/mcp")
-    configuration.write_text(template.substitute(port=port, upstream=host, folder=folder))
-    with running(["nginx", "-p", str(folder), "-c", str(configuration)], port, core=GATEWAY_CORE):
-        yield f"http://127.0.0.1:{port}/mcp"
+    with tempfile.TemporaryDirectory() as folder:
+        written = filled("nginx.conf", Path(folder), port=port, upstream=host, folder=folder)
+        command = ["nginx", "-p", folder, "-c", str(written)]
+        with running(command, port, core=GATEWAY_CORE) as process_id:
+            yield Served(f"http://127.0.0.1:{port}/mcp", process_id)
 
 
 @contextlib.contextmanager
-def ostiary(target: str, key_set: str) -> Iterator[str]:
-    """Our gateway: it verifies the caller's token, takes the prefix off, and sends its own credential."""
+def ostiary(target: str | list[str], key_set: str) -> Iterator[Served]:
+    """Our gateway: it verifies the caller's token, takes the prefix off, and sends its own credential.
+
+    target: the server's URL, or the command of a program, which wants no credential.
+    """
     port = free_port()
-    configuration = CACHE / "ostiary.yaml"
-    template = Template((HERE / "ostiary.yaml").read_text())
-    configuration.write_text(template.substitute(port=port, upstream=target, key_set=key_set))
-    command = [sys.executable, "-m", "ostiary", "up", "-c", str(configuration)]
-    with running(command, port, core=GATEWAY_CORE, environment={"UPSTREAM_TOKEN": "secret-of-the-upstream"}):
-        yield f"http://127.0.0.1:{port}/mcp"
+    credential = {"type": "bearer", "token": {"env": "UPSTREAM_TOKEN"}}
+    server = {"url": target, "credential": credential} if isinstance(target, str) else {"command": target}
+    with tempfile.TemporaryDirectory() as folder:
+        filling = {"port": port, "server": json.dumps(server), "key_set": key_set}
+        written = filled("ostiary.yaml", Path(folder), **filling)
+        command = [sys.executable, "-m", "ostiary", "up", "-c", str(written)]
+        secrets = {"UPSTREAM_TOKEN": "secret-of-the-upstream"}
+        with running(command, port, core=GATEWAY_CORE, environment=secrets) as process_id:
+            yield Served(f"http://127.0.0.1:{port}/mcp", process_id)
 
 
 @contextlib.contextmanager
-def fastmcp(target: str) -> Iterator[str]:
-    """FastMCP's `create_proxy(url)`, as its documentation has it, in an environment of its own."""
+def fastmcp(target: str | list[str]) -> Iterator[Served]:
+    """FastMCP's `create_proxy`, as its documentation has it, in an environment of its own."""
     port = free_port()
-    command = [str(fastmcp_python()), str(HERE / "fastmcp_proxy.py"), target, str(port)]
-    with running(command, port, core=GATEWAY_CORE):
-        yield f"http://127.0.0.1:{port}/mcp"
+    words = [target] if isinstance(target, str) else target
+    command = [str(fastmcp_python()), str(HERE / "fastmcp_proxy.py"), str(port), *words]
+    with running(command, port, core=GATEWAY_CORE) as process_id:
+        yield Served(f"http://127.0.0.1:{port}/mcp", process_id)
+
+
+def filled(template: str, folder: Path, /, **filling: object) -> Path:
+    """A file of ours with what it leaves open, written to this folder."""
+    written = folder / template
+    written.write_text(Template((HERE / template).read_text()).substitute(filling))
+    return written
 
 
 def fastmcp_python() -> Path:

@@ -53,5 +53,5 @@ HEADING = """\
 # Benchmarks
 
 `make bench` runs them and rewrites this page. It needs `npm`, and the Debian packages `wrk`, `nginx-light`
-and `gcc`; with Go 1.25 or newer, dex is compared as well. Compare ratios: absolute figures move with the
-machine."""
+and `gcc`; with Go 1.26 or newer, dex and vMCP are compared as well. Compare ratios: absolute figures move
+with the machine."""

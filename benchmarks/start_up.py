@@ -209,7 +209,7 @@ def _listeners(url: str, key_set: str, token: str) -> Iterator[Start]:
 def _proxy(url: str) -> Iterator[Start]:
     def proxy(folder: Path) -> Cost:
         port = peers.free_port()
-        command = [str(peers.fastmcp_python()), str(peers.HERE / "fastmcp_proxy.py"), url, str(port)]
+        command = [str(peers.fastmcp_python()), str(peers.HERE / "fastmcp_proxy.py"), str(port), url]
         return listening(command, folder, {}, lambda: _called(port, TOOL, "nobody asks for one"))
 
     yield Start("FastMCP 4.1.6 `create_proxy(url)`", proxy)
