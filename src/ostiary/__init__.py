@@ -18,6 +18,7 @@
     oauth, mcp          the protocols' rules, pure
     secrets             values that must not be seen
     operator_error      what whoever runs it has to do something about
+    suggestions         what a name that does not exist was probably meant to be
     crash_text          a bug of ours, as the log has it
     field_meanings      what is written below the fields of a class
     event_log           what happened, said to Python's logging

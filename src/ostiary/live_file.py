@@ -1,11 +1,14 @@
 """What files say, read again when they change. Files that are broken leave what was.
 
-A file is another one by its times, size or inode, since it may be swapped, written in place, or let be read.
+A file is another one by its times, size or inode, since it may be swapped, written in place, or let be read;
+a folder, when any file in it is.
 Looking takes microseconds, so it happens where the value is needed, and nothing runs beside.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -19,7 +22,7 @@ Value = TypeVar("Value")
 
 
 class LiveFile(Generic[Value]):
-    """A value out of one file, or of several that go together."""
+    """A value out of one file or folder, or of several that go together."""
 
     def __init__(self, files: Iterable[Path], read: Callable[[], Value]) -> None:
         """read: what makes the value; it raises OperatorError, now and never later."""
@@ -38,6 +41,12 @@ class LiveFile(Generic[Value]):
             self._renew()
         return self._value
 
+    def reread(self) -> Value:
+        """The value of the files, read whether they have changed or not."""
+        self._state = self._look()
+        self._renew()
+        return self._value
+
     def _renew(self) -> None:
         named = ", ".join(map(str, self._files))
         try:
@@ -51,9 +60,21 @@ class LiveFile(Generic[Value]):
         return tuple(map(_state, self._files))
 
 
-def _state(file: Path) -> Hashable:
+def _state(path: Path) -> Hashable:
     try:
-        found = file.stat()
+        found = path.stat()
+        inside = sorted(path.iterdir()) if stat.S_ISDIR(found.st_mode) else ()
     except OSError as error:
         return error.errno
+    return _marks(found), *((file.name, _state_of_file(file)) for file in inside)
+
+
+def _state_of_file(file: Path) -> Hashable:
+    try:
+        return _marks(file.stat())
+    except OSError as error:
+        return error.errno
+
+
+def _marks(found: os.stat_result) -> Hashable:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ostiary.cli.failure import BadUsage
-from ostiary.config.suggestions import suggestion
+from ostiary.suggestions import suggestion
 
 
 def read_arguments(words: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:

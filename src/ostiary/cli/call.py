@@ -55,8 +55,8 @@ async def _call(target: ServerTarget, name: str, words: list[str]) -> dict[str, 
 
 async def _tool(client: McpClient, name: str) -> dict[str, Any]:
     from ostiary.cli.listing import every  # noqa: PLC0415
-    from ostiary.config.suggestions import suggestion  # noqa: PLC0415
     from ostiary.mcp.missing_servers import in_words  # noqa: PLC0415
+    from ostiary.suggestions import suggestion  # noqa: PLC0415
 
     listed = await every(client, "tools")
     tools = {tool["name"]: tool for tool in listed.entries}

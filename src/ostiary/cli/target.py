@@ -19,12 +19,12 @@ from ostiary.cli.demo_context import demo_credential
 from ostiary.cli.failure import BadUsage
 from ostiary.config import ConfigurationError, OstiaryFile, load
 from ostiary.config.load import parse
-from ostiary.config.suggestions import suggestion
 from ostiary.credentials import Credential, NoCredential
 from ostiary.credentials.runtime import Runtime
 from ostiary.diagnosis.target import ServerTarget
 from ostiary.oauth.canonical_url import CanonicalUrl, UrlRefused, canonical_url
 from ostiary.settings import Settings
+from ostiary.suggestions import suggestion
 from ostiary.transport.proxies import Proxies, proxies_of
 from ostiary.transport.reach import PUBLIC
 

@@ -6,13 +6,13 @@
     document          what a text says: plain values, and the line on which each stands
     yaml_reader       YAML → that
     faults            pydantic's errors → "ostiary.yaml:12: gateway.credental is not a setting ..."
-    suggestions       what a name that does not exist was probably meant to be
     patterns          what a pattern asks for, in words
     secret_presence   are the secrets and files that it names there?
     exposure          who else may read or replace them?
     authorities       do the files that name authorities have any?
     key_pairs         does each certificate have its key?
     programs          are the programs there that servers behind the gateway are?
+    policies          are the policies in order, by which callers may do what?
     ways_out          can the proxy be used by which requests leave?
     needs             the packages and folders that `up` wants besides
     examined          the file and what it names, for `check` and `up`

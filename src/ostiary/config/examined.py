@@ -14,6 +14,7 @@ from ostiary.config.exposure import writable
 from ostiary.config.faults import ConfigurationError, FileFault, dotted
 from ostiary.config.file import OstiaryFile
 from ostiary.config.load import Loaded, read
+from ostiary.config.policies import unusable_policies
 from ostiary.config.programs import without_program
 from ostiary.config.secret_presence import absent
 from ostiary.secrets import Secret, SecretUnavailable
@@ -35,8 +36,8 @@ def examined(file: Path, *looks: Look, elsewhere: Mapping[str, None] | None = No
     except ConfigurationError as invalid:
         raise ConfigurationError([*invalid.faults, *_absent_as_written(file, elsewhere or {})]) from None
     loaded = replace(loaded, settings=loaded.settings.model_copy(update=dict(elsewhere or {})))
-    every: tuple[Look, ...] = (absent, without_authorities, without_program, writable, *looks)
-    if faults := [fault for look in every for fault in look(loaded)]:
+    own: tuple[Look, ...] = (absent, without_authorities, without_program, unusable_policies, writable)
+    if faults := [fault for look in (*own, *looks) for fault in look(loaded)]:
         raise ConfigurationError(faults)
     return loaded
 

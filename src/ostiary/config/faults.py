@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ostiary.config.patterns import IN_WORDS
 from ostiary.config.schema_walk import Shape
-from ostiary.config.suggestions import suggestion
 from ostiary.operator_error import BAD_USAGE, OperatorError
 from ostiary.settings import Faults, Place
+from ostiary.suggestions import suggestion
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -11,6 +11,7 @@ From the listener down, a floor a line; a room knows those below it alone:
     inbound               callers: whose call it is, and what it says
     catalog               names, lists, and where a call goes
     upstreams             the servers: credentials, connections, health
+    policy                who may do what: Cedar policies, and what they decide
     error_response        whatever went wrong → a typed answer
     record                what operators read
     call                  what is asked, and who asks

@@ -17,10 +17,11 @@ class Call:
     """A modern message of one caller.
 
     principal: None where nobody has to say who they are; request: what brought it; session: the caller's
-    own, where their era has one, whose state at a server is nobody else's.
+    own, where their era has one, whose state at a server is nobody else's; permitted: the action and the
+    server's own name of what policies have let through, where there are any.
     """
 
-    __slots__ = ("message", "principal", "request", "session")
+    __slots__ = ("message", "permitted", "principal", "request", "session")
 
     def __init__(
         self, message: Message, principal: Principal | None, request: Request, session: Hashable = None
@@ -29,6 +30,7 @@ class Call:
         self.principal = principal
         self.request = request
         self.session = session
+        self.permitted: tuple[str, str] | None = None
 
     @property
     def id(self) -> bytes:

@@ -260,6 +260,9 @@ class GatewaySettings(Settings):
     their credentials say."""
     http_sse: Switch = False
     """Let clients in that speak HTTP+SSE alone (MCP 2024-11-05): /sse is added to the path of an endpoint."""
+    policy: ConfiguredFolder | None = None
+    """The folder with the policies that say who may do what: all its files that end with `.cedar`, read again
+    when they change. Default: every caller may do all."""
     servers: dict[ServerName, ServerSettings] = {}
     """The MCP servers, by name."""
     virtual_servers: dict[ServerName, VirtualServerSettings] = {}

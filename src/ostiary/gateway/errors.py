@@ -3,6 +3,8 @@
 GatewayError
 ├── Unauthorized -32001      401   the caller's token
 ├── Forbidden -32003         403   the caller, the origin
+│   ├── NotPermitted               what no policy lets this caller do
+│   └── ScopesLacking              what the caller's token lacks scopes for
 ├── ServerUnavailable -32010 502   no connection to the server
 ├── ServerTimedOut -32011    504   no answer in time
 ├── BadAnswer -32012         502   an answer that is not MCP
@@ -44,6 +46,14 @@ class Forbidden(GatewayError):
     """The caller is known and may not, or calls from an origin that may not."""
 
     code, status = -32003, 403
+
+
+class NotPermitted(Forbidden):
+    """No policy lets this caller do it, or one forbids it; `data` has the reason that its writer gave."""
+
+
+class ScopesLacking(Forbidden):
+    """The caller's token lacks scopes: the challenge says all that it needs (RFC 6750 section 3.1)."""
 
 
 class ServerUnavailable(GatewayError):

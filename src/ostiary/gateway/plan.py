@@ -32,7 +32,7 @@ from ostiary.identity.inbound_settings import IntrospectionInbound, OidcInbound
 from ostiary.mcp.merging import ListBudget
 from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.client.protected_resource import metadata_path
-from ostiary.oauth.resource_server.protected_resource import protected_resource
+from ostiary.oauth.resource_server.protected_resource import metadata_url, protected_resource
 from ostiary.transport.inline_http import Door, Doors
 from ostiary.transport.limits import CONNECTIONS, TLS_CONNECTIONS, Limits
 from ostiary.transport.proxies import Proxies
@@ -41,6 +41,8 @@ from ostiary.transport.upstream import Upstream, UpstreamLimits
 if TYPE_CHECKING:
     from ostiary.gateway.inbound.authentication import InboundAuth
     from ostiary.gateway.inbound.verification import Verification
+    from ostiary.gateway.policy.authorizer import Authorizer
+    from ostiary.gateway.policy.live_policies import LivePolicies
     from ostiary.gateway.upstreams.legacy.channel import OpenChannel
     from ostiary.gateway.upstreams.session import UpstreamSession
     from ostiary.transport.child_process import Children
@@ -59,6 +61,8 @@ class Plan:
     servers: Mapping[str, Server]
     endpoints: Endpoints
     limits: Limits
+    policies: LivePolicies | None
+    """By which callers may do what; None where everybody may do all."""
 
     def close(self) -> None:
         """Drop the connections to all servers."""
@@ -98,7 +102,7 @@ class Means:
 
 
 def make_plan(settings: GatewaySettings, means: Means) -> Plan:
-    """Connects to nobody yet."""
+    """Connects to nobody yet. Raises PoliciesUnusable."""
     return _Planning(settings, means).plan()
 
 
@@ -110,7 +114,9 @@ class _Planning:
     def plan(self) -> Plan:
         making = ServerMaking(self._settings.limits, self._means)
         servers = {name: making.server(name, server) for name, server in self._settings.servers.items()}
-        endpoints = make_endpoints(self._settings, servers, self._means.clock)
+        policies = self._policies()
+        authorizer = None if policies is None else self._authorizers(policies)
+        endpoints = make_endpoints(self._settings, servers, self._means.clock, authorizer)
         origins = frozenset(origin.encode() for origin in self._settings.origins)
         posted: dict[bytes, Door] = {}
         listened: dict[bytes, Door] = {}
@@ -136,7 +142,28 @@ class _Planning:
             servers=servers,
             endpoints=endpoints,
             limits=listener_limits(self._settings),
+            policies=policies,
         )
+
+    def _policies(self) -> LivePolicies | None:
+        if self._settings.policy is None:
+            return None
+        from ostiary.gateway.policy.live_policies import LivePolicies  # noqa: PLC0415 - Cedar is a large library
+
+        return LivePolicies(self._settings.policy.path)
+
+    def _authorizers(self, policies: LivePolicies) -> Callable[[str], Authorizer]:
+        """What is asked at the endpoint of a path."""
+        from ostiary.gateway.policy.authorizer import Authorizer, Challenge  # noqa: PLC0415 - likewise
+        from ostiary.gateway.policy.decisions import Decisions  # noqa: PLC0415 - likewise
+
+        decisions = Decisions()
+
+        def authorizer(path: str) -> Authorizer:
+            challenge = Challenge(metadata_url(self._resource(path)), self._scopes())
+            return Authorizer(policies, decisions, challenge if self._settings.inbound else None)
+
+        return authorizer
 
     def _legacy_door(self, path: str, routes: Routes) -> LegacyDoor:
         ids = SessionIds(path, self._means.seals)

@@ -5,6 +5,8 @@ Nothing that a caller sent is logged but names that have been checked; tokens ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ostiary.crash_text import crash_text
 from ostiary.event_log import event_log
 from ostiary.gateway.errors import GatewayError
@@ -16,6 +18,11 @@ log = event_log("ostiary.gateway")
 def refused(reason: Refusal, resource: str, detail: str = "") -> None:
     """A caller was turned away at the door."""
     log.warning("caller_refused", reason=reason.value, resource=resource, detail=detail)
+
+
+def not_permitted(action: str, server: str, policies: Sequence[str], detail: str) -> None:
+    """A caller wanted to do what policies do not let them. policies: those that forbid it."""
+    log.info("call_not_permitted", action=action, server=server, policies=list(policies), detail=detail)
 
 
 def server_failed(server: str, error: GatewayError) -> None:

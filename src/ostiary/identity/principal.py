@@ -27,5 +27,8 @@ class Principal:
     identity: tuple[str, str, str | None] = field(init=False, repr=False, compare=False)
     """Whose doing it is: what is counted for each caller is counted for this."""
 
+    worked_out: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """What others worked out of it, each under its own key, and have for as long as it is known."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "identity", (self.issuer, self.subject, self.client_id))

@@ -4,6 +4,8 @@ endpoints      which there are, and what they share
 routes         which server is meant, and by which name there; or which servers, for a list
 target         what a route leads to: server, kind and name
 forward_route  send a call on, translate the answer back
+authorized_route  the same for whoever may, by the policies
+permitted      what callers see of lists and servers, by the same policies
 task_route     ask for a task that a call has become
 listen_route   one stream for what all servers tell of changes
 change_feed    what one server tells of changes, to all who may hear the same

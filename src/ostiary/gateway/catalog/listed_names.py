@@ -18,9 +18,10 @@ from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.questions import ListQuestion
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.errors import DefinitionChanged
+from ostiary.gateway.policy.access import UNSAID, Hints, hints_of
 from ostiary.gateway.upstreams.server import Server
 from ostiary.mcp.errors import InvalidParams, McpError
-from ostiary.mcp.merging import ListKind, OwnList
+from ostiary.mcp.merging import LIST_KINDS, ListKind, OwnList
 from ostiary.mcp.messages import Message
 from ostiary.mcp.names import LONGEST, Names, is_short_form
 from ostiary.mcp.parameter_headers import ParameterPath, annotation_fault, parameter_names
@@ -29,20 +30,35 @@ from ostiary.transport.inline_http import Answer, StreamedAnswer
 SOUND_SECONDS = 60.0
 """For how long a definition that was as pinned is taken to be so still."""
 MOST_REMEMBERED = 10_000
+MOST_HINTED = 1024
+"""Lists of tools, of which it is remembered what they say of each."""
+_TOOLS = LIST_KINDS["tools/list"]
 ANNOTATION = b"x-mcp-header"
 
 
 class ListedNames:
-    """Those of one endpoint. clock: in seconds."""
+    """Those of one endpoint. clock: in seconds; learns_hints: whether policies may read what tools say."""
 
-    def __init__(self, names: Names, last: LastAnswers, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, names: Names, last: LastAnswers, clock: Callable[[], float], *, learns_hints: bool = False
+    ) -> None:
         self.names = names
         self._last = last
         self._clock = clock
         self._meant: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._sound: OrderedDict[Hashable, float] = OrderedDict()
+        self._learns_hints = learns_hints
+        self._hints: OrderedDict[Hashable, Mapping[str, Hints]] = OrderedDict()
         self._learnt: OrderedDict[Hashable, None] = OrderedDict()
         self._parameters: OrderedDict[tuple[str, str], dict[ParameterPath, str]] = OrderedDict()
+
+    async def hints(self, call: Call, server: Server, own: str) -> Hints:
+        """What the server says of its tool, as far as it says anything. Raises McpError."""
+        key = server.name, server.whose(call)
+        if key not in self._hints:
+            with ExitStack() as held:
+                await self.question(call, _TOOLS).ask(server, held)
+        return self._hints.get(key, {}).get(own, UNSAID)
 
     def question(self, call: Call, kind: ListKind) -> ListQuestion:
         """The question for a list, from whose answers names are learnt."""
@@ -62,6 +78,9 @@ class ListedNames:
                 schema = msgspec.json.decode(item.text).get("inputSchema")
                 named = parameter_names(schema) if annotation_fault(schema) is None else {}
                 _remember(self._parameters, (own.server, item.own), named)
+        if self._learns_hints and kind is _TOOLS:
+            said = {item.own: hints_of(item.text) for item in own.items.values()}
+            _remember(self._hints, (own.server, whose), said, MOST_HINTED)
         _remember(self._learnt, (own.server, whose, kind.items), None)
         for changed in own.changed:
             self._sound.pop((own.server, whose, kind.items, changed), None)
@@ -124,12 +143,17 @@ class ListedRoute:
 
     async def follow(self, call: Call) -> Answer | StreamedAnswer:
         """The caller's answer. Raises McpError."""
-        own = await self.listed.find(call, self.server, self.kind, self.name)
-        return await self.forward(own).follow(call)
+        return await (await self.found(call)).follow(call)
+
+    async def found(self, call: Call) -> ForwardRoute:
+        """The route there, when it is known to what. Raises McpError."""
+        return self.forward(await self.listed.find(call, self.server, self.kind, self.name))
 
 
-def _remember(known: OrderedDict[Any, Any], key: Hashable, value: object) -> None:
+def _remember(
+    known: OrderedDict[Any, Any], key: Hashable, value: object, most: int = MOST_REMEMBERED
+) -> None:
     known[key] = value
     known.move_to_end(key)
-    if len(known) > MOST_REMEMBERED:
+    if len(known) > most:
         known.popitem(last=False)

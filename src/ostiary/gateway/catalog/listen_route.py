@@ -7,22 +7,29 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.change_feed import ChangeFeed, Listener
 from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.listed_names import ListedNames
+from ostiary.gateway.catalog.permitted import visible
 from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.translate import COMMENT, STREAM_HEADERS
 from ostiary.gateway.errors import TryLater
+from ostiary.gateway.policy.access import use_of
 from ostiary.gateway.upstreams.server import Server
+from ostiary.identity.principal import Principal
 from ostiary.mcp.change_notices import Change, no_more
 from ostiary.mcp.errors import InvalidParams
 from ostiary.mcp.events import write_event
 from ostiary.mcp.messages import Message, write_answer
 from ostiary.mcp.subscriptions import Subscription, read_subscription
 from ostiary.transport.inline_http import Answer, StreamedAnswer
+
+if TYPE_CHECKING:
+    from ostiary.gateway.policy.authorizer import Authorizer
 
 ALIVE_SECONDS = 15.0
 """How often a silent stream says that it is there."""
@@ -85,6 +92,7 @@ class ListenRoute:
     switches: frozenset[str]
     """What may change here."""
     clock: Callable[[], float]
+    authorizer: Authorizer | None = None
 
     def target(self, message: Message) -> RouteTarget:
         """All of the federation."""
@@ -105,25 +113,36 @@ class ListenRoute:
 
     async def _join(self, wanted: Subscription, listening: _Listening) -> Subscription:
         """Have each server's changes told, as far as they are: what will be."""
-        owned: dict[str, dict[str, str]] = {server: {} for server in self.servers}
+        principal = listening.call.principal
+        seen = visible(tuple(self.servers.values()), self.authorizer, principal)
+        owned: dict[str, dict[str, str]] = {server.name: {} for server in seen}
         for uri in wanted.resources:
             try:
                 server, own = self.names.names.split("resources", uri)
             except InvalidParams:
                 continue
-            owned[server][own] = uri
+            if server in owned and self._may_read(principal, server, own):
+                owned[server][own] = uri
         heard: set[str] = set()
         for name, here in owned.items():
             feed = self.feeds.of(self.servers[name], listening.call) if wanted.switches or here else None
             if feed is not None:
                 subscription = Subscription(wanted.switches, tuple(here))
-                await listening.join(feed, subscription, self.names, partial(self._here, name))
+                await listening.join(feed, subscription, self.names, partial(self._here, principal, name))
                 heard.update(here.values())
         return Subscription(wanted.switches, tuple(uri for uri in wanted.resources if uri in heard))
 
-    def _here(self, server: str, change: Change) -> Change:
+    def _here(self, principal: Principal | None, server: str, change: Change) -> Change | None:
+        """The change as it is called here; None where its listener may not hear of it any more."""
         uri = change.uri
-        return change if uri is None else Change(uri=self.names.names.here("resources", server, uri))
+        if uri is None:
+            return change
+        if not self._may_read(principal, server, uri):
+            return None
+        return Change(uri=self.names.names.here("resources", server, uri))
+
+    def _may_read(self, principal: Principal | None, server: str, own: str) -> bool:
+        return self.authorizer is None or self.authorizer.allows(principal, use_of("resources", server, own))
 
 
 class _Listening:
@@ -144,9 +163,9 @@ class _Listening:
         feed: ChangeFeed,
         subscription: Subscription,
         names: ListedNames,
-        here: Callable[[Change], Change],
+        here: Callable[[Change], Change | None],
     ) -> None:
-        """Be told of a server's changes. here: a change as it is called at this endpoint."""
+        """Be told of a server's changes. here: a change as it is called at this endpoint, if it is told."""
         listener = Listener(self.call, subscription, names, lambda change: self._tell(here(change)))
         self._joined.append((feed, listener))
         await feed.join(listener)
@@ -179,7 +198,9 @@ class _Listening:
         result = no_more(self.call.id, SERVER_INFO)
         yield write_event(write_answer(self.call.id, "result", result))
 
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: Change | None) -> None:
+        if change is None:
+            return
         self._untold[change] = None
         if len(self._untold) > MOST_UNREAD:
             self._has_ended = True  # whoever does not read finds out by listening again

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.gathering import Memory, gather
 from ostiary.gateway.catalog.listed_names import ListedNames
+from ostiary.gateway.catalog.permitted import permitted, visible
 from ostiary.gateway.catalog.questions import DiscoveryQuestion
 from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.target import RouteTarget, target_of
@@ -29,6 +31,9 @@ from ostiary.mcp.merging import (
 )
 from ostiary.mcp.messages import Message, read_name, write_answer
 from ostiary.transport.inline_http import Answer, StreamedAnswer
+
+if TYPE_CHECKING:
+    from ostiary.gateway.policy.authorizer import Authorizer
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
@@ -60,6 +65,8 @@ class MergedList:
     names: ListedNames
     memory: Memory
     size: ListSize
+    authorizer: Authorizer | None = None
+    """Who says what of it a caller sees; None for all."""
 
     def target(self, message: Message) -> RouteTarget:
         """All of the federation."""
@@ -91,12 +98,13 @@ class MergedList:
 
         after: where the list goes on; what comes before it is not asked for. Raises InvalidParams.
         """
-        asked = self._from(after)
+        asked = self._from(after, visible(self.servers, self.authorizer, call.principal))
         question = self.names.question(call, self.kind)
         found, missing = await gather(question, asked, self.memory, held)
         servers = {server.name: server for server in asked}
         lists, size = [], 0
-        for own in found:
+        for whole in found:
+            own = await permitted(whole, self.kind.items, self.authorizer, call.principal)
             if size + own.size > self.size.bytes:
                 missing.append(servers[own.server].health.missing(ListTooLong.step))
             else:
@@ -104,12 +112,12 @@ class MergedList:
                 lists.append(own)
         return lists, missing
 
-    def _from(self, after: Cursor | None) -> Sequence[Server]:
+    def _from(self, after: Cursor | None, servers: Sequence[Server]) -> Sequence[Server]:
         if after is None:
-            return self.servers
-        for number, server in enumerate(self.servers):
+            return servers
+        for number, server in enumerate(servers):
             if server.name == after.server:
-                return self.servers[number:]
+                return servers[number:]
         raise InvalidParams(f"this cursor is of server {after.server}, which is not here: begin again")
 
 
@@ -120,6 +128,7 @@ class MergedDiscovery:
     servers: Sequence[Server]
     memory: Memory
     shown: Shown
+    authorizer: Authorizer | None = None
 
     def target(self, message: Message) -> RouteTarget:
         """All of the federation."""
@@ -127,9 +136,10 @@ class MergedDiscovery:
 
     async def follow(self, call: Call) -> Answer | StreamedAnswer:
         """What the federation can do."""
+        servers = visible(self.servers, self.authorizer, call.principal)
         with ExitStack() as held:
             question = DiscoveryQuestion(call, self.memory.last)
-            found, missing = await gather(question, self.servers, self.memory, held)
+            found, missing = await gather(question, servers, self.memory, held)
         capabilities, told = merge_capabilities(found), self.shown.instructions
         if told is None:
             told = _instructions(found)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from ostiary.gateway.call import Call
+from ostiary.gateway.catalog.authorized_route import AuthorizedRoute
 from ostiary.gateway.catalog.forward_route import ForwardRoute, name_line
 from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.listed_names import ListedNames, ListedRoute
@@ -17,6 +18,7 @@ from ostiary.gateway.catalog.merged_lists import MergedDiscovery, MergedList, Sh
 from ostiary.gateway.catalog.target import RouteTarget
 from ostiary.gateway.catalog.task_route import TaskRoute, require_tasks
 from ostiary.gateway.catalog.translate import Rename
+from ostiary.gateway.policy.access import Access, Action, Kind, use_of
 from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.task_ids import no_such_task, server_of_task
 from ostiary.mcp.change_notices import NOTICES
@@ -28,6 +30,9 @@ from ostiary.mcp.raw_object import read_members, read_string, write_object
 from ostiary.mcp.subscriptions import LISTEN
 from ostiary.mcp.tasks import ID_KEY
 from ostiary.transport.inline_http import Answer, StreamedAnswer
+
+if TYPE_CHECKING:
+    from ostiary.gateway.policy.authorizer import Authorizer
 
 LONGEST_REMEMBERED = 256
 """Bytes of a name whose route is kept: callers choose the names, and could fill our memory with long ones."""
@@ -78,13 +83,18 @@ class Federation:
         memory: Memory,
         feeds: ChangeFeeds,
         shown: Shown,
+        authorizer: Authorizer | None = None,
     ) -> None:
-        """names: as they are here; memory: of what the servers said; feeds: of what they tell of changes."""
+        """names: as they are here; memory: of what the servers said; feeds: of what they tell of changes.
+
+        authorizer: who says what a caller may do, and sees; None where they may do all.
+        """
+        self._authorizer = authorizer
         self._feeds = feeds
         self._shown = shown
         self._memory = memory
         self._names = names
-        self.listed = ListedNames(names, memory.last, memory.clock)
+        self.listed = ListedNames(names, memory.last, memory.clock, learns_hints=authorizer is not None)
         self._servers = {server.name: server for server in servers}
         self._renames: dict[str, Rename] = {
             server.name: partial(names.here, "resources", server.name)
@@ -106,12 +116,20 @@ class Federation:
         method = message.method.decode()
         servers = tuple(self._servers.values())
         if method in LIST_KINDS:
-            return MergedList(servers, LIST_KINDS[method], self.listed, self._memory, self._shown.list_size)
+            kind, size = LIST_KINDS[method], self._shown.list_size
+            return MergedList(servers, kind, self.listed, self._memory, size, self._authorizer)
         if method == "server/discover":
-            return MergedDiscovery(servers, self._memory, self._shown)
+            return MergedDiscovery(servers, self._memory, self._shown, self._authorizer)
         if message.method == LISTEN:
             told = NOTICES.keys() - ({"toolsListChanged"} if self._shown.is_searched else set())
-            return ListenRoute(self._servers, self.listed, self._feeds, frozenset(told), self._memory.clock)
+            return ListenRoute(
+                self._servers,
+                self.listed,
+                self._feeds,
+                frozenset(told),
+                self._memory.clock,
+                self._authorizer,
+            )
         if method == "completion/complete":
             return self._completion(message)
         raise MethodNotFound(f"{method} is not answered here")
@@ -125,15 +143,31 @@ class Federation:
         key = "uri" if kind == "resources" else "name"
         name = read_name(raw_name, key)
         server, own = self._names.split(kind, name)
-        forward = partial(self._forward, self._servers[server], key)
+        forward = partial(self._forward, self._servers[server], kind)
         is_pinned = self._names.view(server).override(kind, own).sha256 is not None
         if is_pinned or (kind in NAMED and is_short_form(name)):
             return ListedRoute(self.listed, self._servers[server], LIST_KINDS[f"{kind}/list"], name, forward)
         return forward(own)
 
-    def _forward(self, server: Server, key: str, own: str) -> ForwardRoute:
+    def _forward(self, server: Server, kind: str, own: str) -> ForwardRoute:
         raw = msgspec.json.encode(own)
-        return ForwardRoute(server, name_line(raw), (key, raw), self._renames.get(server.name), own)
+        key = "uri" if kind == "resources" else "name"
+        route = ForwardRoute(server, name_line(raw), (key, raw), self._renames.get(server.name), own)
+        return self._authorized(route, use_of(kind, server.name, own))
+
+    def _authorized(self, route: ForwardRoute, access: Access) -> ForwardRoute:
+        if self._authorizer is None:
+            return route
+        return AuthorizedRoute(
+            route.server,
+            route.name_line,
+            route.change,
+            route.rename,
+            route.meant,
+            authorizer=self._authorizer,
+            access=access,
+            listed=self.listed,
+        )
 
     def _task(self, message: Message) -> TaskRoute:
         here = _task_id(message)
@@ -141,7 +175,7 @@ class Federation:
         if server is None:
             require_tasks(message)
             raise no_such_task()
-        return TaskRoute(server, here, self._renames.get(server.name))
+        return TaskRoute(server, here, self._renames.get(server.name), self._authorizer)
 
     def _completion(self, message: Message) -> ForwardRoute:
         if "ref" not in message.params:
@@ -154,7 +188,17 @@ class Federation:
         meant = read_string(reference.get(key), f"params.ref.{key}")
         server, own = self._names.split("resourceTemplates" if key == "uri" else "prompts", meant)
         own_reference = write_object({**reference, key: msgspec.json.encode(own)})
-        return ForwardRoute(self._servers[server], change=("ref", own_reference), meant=own)
+        route = ForwardRoute(self._servers[server], change=("ref", own_reference), meant=own)
+        completed = Kind.RESOURCE if key == "uri" else Kind.PROMPT
+        return self._authorized(route, Access(Action.COMPLETE, completed, server, own))
+
+
+async def require(route: Route, call: Call) -> None:
+    """Raise McpError unless the caller may go to this one thing."""
+    if isinstance(route, ListedRoute):
+        route = await route.found(call)
+    if isinstance(route, AuthorizedRoute):
+        await route.require(call)
 
 
 def _task_id(message: Message) -> str:

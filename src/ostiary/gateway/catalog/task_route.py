@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,14 +18,21 @@ from ostiary.mcp.messages import Message
 from ostiary.mcp.tasks import ID_KEY
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 
+if TYPE_CHECKING:
+    from ostiary.gateway.policy.authorizer import Authorizer
+
 
 @dataclass(frozen=True, slots=True)
 class TaskRoute:
-    """A route to one server. here: the task's id, as the caller has it; rename: as in ForwardRoute."""
+    """A route to one server. here: the task's id, as the caller has it; rename: as in ForwardRoute.
+
+    authorizer: whoever may no longer call what became the task may not ask for it either.
+    """
 
     server: Server
     here: str
     rename: Rename | None = None
+    authorizer: Authorizer | None = None
 
     def target(self, message: Message) -> RouteTarget:
         """The server; which task it is stays between it and the caller."""
@@ -33,7 +41,10 @@ class TaskRoute:
     async def follow(self, call: Call) -> Answer | StreamedAnswer:
         """The caller's answer. Raises McpError."""
         require_tasks(call.message)
-        raw = msgspec.json.encode(self.server.task_ids.own(call, self.here))
+        task = self.server.task_ids.open(call, self.here)
+        if self.authorizer is not None:
+            self.authorizer.require_task(call, self.server.name, task.permitted)
+        raw = msgspec.json.encode(task.id)
         return await ForwardRoute(self.server, name_line(raw), (ID_KEY, raw), self.rename).follow(call)
 
 

@@ -18,7 +18,7 @@ from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.forward_route import ForwardRoute
 from ostiary.gateway.catalog.listed_names import ListedRoute
 from ostiary.gateway.catalog.merged_lists import MergedList
-from ostiary.gateway.catalog.routes import Federation, Route
+from ostiary.gateway.catalog.routes import Federation, Route, require
 from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.tool_index import ToolIndex
@@ -171,6 +171,7 @@ class _CallFound:
         meant = _meant(call.message)
         route = self.federation.route(meant)
         if isinstance(route, ForwardRoute):
+            await require(route, call.about(meant))
             await self.federation.listed.learn_once(call.about(meant), route.server, _TOOLS)
             route = self._with_headers(route, meant)
         elif isinstance(route, ListedRoute):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.gateway import record
 from ostiary.gateway.catalog.translate import COMMENT, STREAM_HEADERS
-from ostiary.gateway.errors import BadAnswer, GatewayError
+from ostiary.gateway.errors import BadAnswer, GatewayError, ScopesLacking
 from ostiary.gateway.sessions.asking import Asking
 from ostiary.inline_coroutines import as_future
 from ostiary.mcp.errors import InternalError, McpError
@@ -83,7 +83,8 @@ class Conversation:
             return Answer(202, b"", b"")  # what was taken back is not answered
         except McpError as error:
             headers = error.headers if isinstance(error, GatewayError) else b""
-            return Answer(200, self._refusal(error), b"content-type: application/json\r\n" + headers)
+            status = error.status if isinstance(error, ScopesLacking) else 200
+            return Answer(status, self._refusal(error), b"content-type: application/json\r\n" + headers)
         finally:
             if not goes_on:
                 self._end()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ostiary.gateway.call import Call, account_of
+from ostiary.gateway.catalog.routes import require
 from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.translate import STREAM_HEADERS
 from ostiary.gateway.errors import GatewayError
@@ -217,7 +218,7 @@ class LegacyDoor:
             own = _OWN.get(message.method)
             try:
                 if own is not None:
-                    await own(self, message, live)
+                    await own(self, message, live, call)
                     return Answer(200, write_answer(message.id, "result", EMPTY_RESULT))
                 if message.method in MODERN_METHODS:
                     raise MethodNotFound(f"{message.method.decode()} is not of MCP {session.version}")
@@ -239,25 +240,24 @@ class LegacyDoor:
                 value: Raw = said.result or said.error
                 waiting.set_result(("result" if said.result else "error", value))
 
-    async def _ping(self, message: Message, live: LiveSession) -> None:
+    async def _ping(self, message: Message, live: LiveSession, call: Call) -> None:
         """There is nothing to do."""
 
-    async def _set_level(self, message: Message, live: LiveSession) -> None:
+    async def _set_level(self, message: Message, live: LiveSession, call: Call) -> None:
         try:
             live.level = read_level(message.params)
         except InvalidRequest as error:
             raise InvalidParams(error.message) from None
 
-    async def _subscribe(self, message: Message, live: LiveSession) -> None:
+    async def _subscribe(self, message: Message, live: LiveSession, call: Call) -> None:
         uri = _uri(message)
-        self._routes.route(
-            Message(b"resources/read", message.id, write_object({"uri": message.params["uri"]}))
-        )
+        reading = Message(b"resources/read", message.id, write_object({"uri": message.params["uri"]}))
+        await require(self._routes.route(reading), call.about(reading))
         live.subscribe(uri)
         if live.listening is not None:
             await self._listening.renew(live.listening)
 
-    async def _unsubscribe(self, message: Message, live: LiveSession) -> None:
+    async def _unsubscribe(self, message: Message, live: LiveSession, call: Call) -> None:
         live.resources.pop(_uri(message), None)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from ostiary.gateway.call import Call
@@ -16,6 +18,13 @@ _MARK = "."
 """Between server and seal: neither has one."""
 
 
+class OwnTask(NamedTuple):
+    """id: the server's own; permitted: what the call was that became it, as of a Call."""
+
+    id: str
+    permitted: tuple[str, str] | None
+
+
 class TaskIds:
     """Of one server."""
 
@@ -27,16 +36,18 @@ class TaskIds:
         """What the caller calls the task that this call has become, or that it is about."""
         if is_about_task(call.message):
             return read_name(call.message.name or b"", ID_KEY)
-        sealed = self._seals.seal(own.encode(), purpose=self._purpose(call), seconds=SECONDS)
+        told = msgspec.json.encode(OwnTask(own, call.permitted))
+        sealed = self._seals.seal(told, purpose=self._purpose(call), seconds=SECONDS)
         return f"{self._server}{_MARK}{sealed}"
 
-    def own(self, call: Call, here: str) -> str:
-        """The server's own id. Raises InvalidParams."""
+    def open(self, call: Call, here: str) -> OwnTask:
+        """The server's own task. Raises InvalidParams."""
         try:
             sealed = here.removeprefix(f"{self._server}{_MARK}")
-            return self._seals.open(sealed, purpose=self._purpose(call)).decode()
+            opened = self._seals.open(sealed, purpose=self._purpose(call))
         except SealBroken:
             raise no_such_task() from None
+        return msgspec.json.decode(opened, type=OwnTask)
 
     def _purpose(self, call: Call) -> bytes:
         return msgspec.json.encode(["task", self._server, call.account])
