@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
 from ostiary.mcp.errors import InvalidRequest, McpError, ParseError
-from ostiary.mcp.raw_object import RawObject, read_members, read_string, write_object
+from ostiary.mcp.raw_object import RawObject, read_items, read_members, read_string, write_object
 
 SPACES = (b"", b" ", b"\n", b"\t", b"\r\n", b"  \t")
 
@@ -212,3 +215,35 @@ def test_an_object_of_a_million_members_is_refused_before_they_are_compared(sepa
     text = b"{%s}" % separator.join([b'"%d":1' % number for number in range(1_000_000)])
     with pytest.raises(InvalidRequest, match=r"^an object here has more than 1000 members$"):
         read_members(text)
+
+
+def held_by(read: Callable[[], object]) -> int:
+    """The most bytes that are held for it at once."""
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(McpError):
+            read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("member", ['"%d":1', '"same":%d'])
+def test_an_object_of_too_many_members_costs_no_more_than_its_own_size(member: str) -> None:
+    text = b"{%s}" % b",".join([(member % number).encode() for number in range(200_000)])
+    assert held_by(lambda: read_members(text)) < 1024 * 1024
+
+
+def test_items_are_given_as_they_were_written_up_to_so_many() -> None:
+    listed = b'[ 1.0 , {"a" : []},"x", 7 ]'
+    assert [bytes(one) for one in read_items(listed, 3)] == [b"1.0", b'{"a" : []}', b'"x"']
+    assert [bytes(one) for one in read_items(b"[ 1 ]", 3)] == [b"1"]
+    assert read_items(b"[]", 3) == []
+    for text in (b"{}", b"7", b"[", b"[1,]", b"[1]]", b"[" * 100_000, b'["\\q"]'):
+        with pytest.raises(InvalidRequest, match=r"^a JSON list is wanted here$"):
+            read_items(text, 3)
+
+
+def test_a_list_of_too_many_items_costs_nothing() -> None:
+    text = b"[%s]" % b",".join([b"1"] * 500_000)
+    assert held_by(lambda: read_items(text, 10)) < 64 * 1024

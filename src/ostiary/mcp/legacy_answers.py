@@ -9,7 +9,7 @@ import msgspec
 
 from ostiary.mcp.eras import SERVER_INFO_KEY
 from ostiary.mcp.errors import InvalidParams, InvalidRequest, McpError, MethodNotFound, ParseError
-from ostiary.mcp.raw_object import Raw, RawObject, read_members, write_object
+from ostiary.mcp.raw_object import Raw, RawObject, read_items, read_members, write_object
 from ostiary.mcp.request_state import RESULT_TYPE_KEY
 
 RESOURCE_NOT_FOUND = -32002
@@ -88,9 +88,9 @@ def pages_to_open(error: Raw) -> list[dict[str, Raw]]:
     """
     try:
         data = read_members(read_members(error).get("data", b"{}"))
-        named = msgspec.json.decode(data.get("elicitations", b"[]"), type=list[msgspec.Raw])
-        return [dict(read_members(one)) for one in named[:MOST_PAGES]]
-    except (McpError, msgspec.DecodeError):
+        named = read_items(data.get("elicitations", b"[]"), MOST_PAGES)
+        return [dict(read_members(one)) for one in named]
+    except McpError:
         return []
 
 

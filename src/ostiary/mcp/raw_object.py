@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
 import msgspec
 
@@ -18,6 +20,8 @@ Members = dict[str, msgspec.Raw]
 
 MOST_MEMBERS = 1000
 """Far more than any object has that is read here; each one costs a step of ours."""
+LONG = 32 * 1024
+"""Bytes of an object whose members are counted before they are read: a short one has not too many."""
 _DECODER = msgspec.json.Decoder(Members)
 _OPEN = re.compile(rb"[ \t\n\r]*\{[ \t\n\r]*")
 _NAME = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*')
@@ -36,9 +40,11 @@ class RawObject:
     def __init__(self, text: Raw) -> None:
         """Raises ParseError (not JSON), or InvalidRequest (no object, a key twice, too many keys)."""
         self.text = text
+        if len(text) > LONG:
+            _count(text)
         self.members = members = _decode(text)
         if len(members) > MOST_MEMBERS:
-            raise InvalidRequest(f"an object here has more than {MOST_MEMBERS} members")
+            raise _too_many()
         length = sum(map(len, members)) + sum(map(len, members.values())) + 4 * len(members) + 1
         self.is_compact = length == len(text)
         if not self.is_compact:
@@ -63,6 +69,15 @@ def read_members(text: Raw) -> Members:
     return RawObject(text).members
 
 
+def read_items(text: Raw, most: int) -> list[msgspec.Raw]:
+    """The first items of a JSON list, raw; what there is more of them is not held. Raises InvalidRequest."""
+    try:
+        found = msgspec.structs.astuple(_items_decoder(most).decode(text))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidRequest("a JSON list is wanted here") from None
+    return [item for item in found if item]
+
+
 def write_object(members: Mapping[str, Raw]) -> bytes:
     """The JSON object with these raw members."""
     return b"{%s}" % b",".join([b"%s:%s" % (msgspec.json.encode(name), raw) for name, raw in members.items()])
@@ -78,15 +93,51 @@ def read_string(raw: Raw | None, what: str) -> str:
     raise InvalidRequest(f"{what} must be a string")
 
 
-def _decode(text: Raw) -> Members:
+class _Key(str):
+    """A key that is counted."""
+
+    __slots__ = ()
+
+
+class _Counting:
+    """Told of each key of one object. Raises InvalidRequest."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, _: type, key: Any) -> _Key:
+        self._count += 1
+        if self._count > MOST_MEMBERS:
+            raise _too_many()
+        return _Key(key)
+
+
+def _count(text: Raw) -> None:
+    """Refuse an object of too many members while it is read: each would be held many times over."""
+    _decode(text, msgspec.json.Decoder(dict[_Key, msgspec.Raw], dec_hook=_Counting()))
+
+
+def _too_many() -> InvalidRequest:
+    return InvalidRequest(f"an object here has more than {MOST_MEMBERS} members")
+
+
+@cache
+def _items_decoder(most: int) -> msgspec.json.Decoder[Any]:
+    items = [(f"item_{number}", msgspec.Raw, msgspec.Raw()) for number in range(most)]
+    return msgspec.json.Decoder(msgspec.defstruct("_Items", items, array_like=True))
+
+
+def _decode(text: Raw, decoder: msgspec.json.Decoder[Any] = _DECODER) -> Members:
+    read: Members
     try:
-        return _DECODER.decode(text)
+        read = decoder.decode(text)
     except msgspec.ValidationError:
         raise InvalidRequest("a JSON object is wanted here") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ParseError("the body is not well-formed JSON") from None
     except RecursionError:
         raise ParseError("the body is nested too deeply") from None
+    return read
 
 
 def _refuse_repeated(text: bytes, members: Members) -> None:

@@ -276,6 +276,24 @@ async def test_a_server_that_is_silent_is_not_waited_for(caller: Modern, hostile
     assert [message["error"]["code"] for message in said] == [-32011]
 
 
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_refusal_that_is_made_to_cost_costs_nothing(
+    caller: Modern, hostile: Hostile, start_gateway: StartGateway, status: int
+) -> None:
+    lists = b"[],[]," * 600_000
+
+    async def refuse(_: web.Request, body: Any) -> web.StreamResponse:
+        error = b'{"jsonrpc":"2.0","id":%d,"error":{"code":-1,"data":[%s[]]}}' % (body["id"], lists)
+        return web.Response(status=status, body=error, content_type="application/json")
+
+    hostile.reply = refuse
+    large = Modern(await start_gateway(servers={"s": {"url": hostile.url}}), ALL)
+    before = memory()
+    answered = await large.ask("tools/call", CALL)
+    assert answered.json()["error"]["code"] in {-1, -32010}
+    assert memory() - before < 48 * 1024
+
+
 async def test_who_does_not_read_makes_the_server_wait(caller: Modern, hostile: Hostile) -> None:
     sent = 0
 

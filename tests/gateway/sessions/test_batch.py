@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +50,17 @@ async def test_a_batch_that_is_not_taken(raw: RawClient, version: str, size: int
     await raw.initialize(version)
     answered = await raw.send([PING] * size)
     assert (answered.status_code, answered.json()["error"]["code"]) == (400, -32600)
+
+
+async def test_a_batch_bomb_is_refused_before_its_messages_are_held(raw: RawClient) -> None:
+    await raw.initialize("2025-03-26")
+    bomb = b"[%s]" % b",".join([b"1"] * 2_000_000)
+    tracemalloc.start()
+    answered = await raw.caller.post(bomb, raw.headers)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (answered.status_code, answered.json()["error"]["code"]) == (400, -32600)
+    assert most < 5 * len(bomb)
 
 
 async def test_a_batch_needs_a_session(raw: RawClient) -> None:

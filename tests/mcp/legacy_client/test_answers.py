@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ostiary.mcp.errors import InvalidRequest
 from ostiary.mcp.legacy_client.answers import legacy_error, legacy_result
 from ostiary.mcp.raw_object import read_members
 
@@ -64,3 +65,11 @@ def test_what_is_no_list_of_tools_stays_what_it_is(tools: Any) -> None:
 def test_errors_have_the_codes_that_they_had(method: str, code: Any, before: Any) -> None:
     error = {"code": code, "message": "m", "data": {"uri": "x"}}
     assert json.loads(legacy_error(method.encode(), json.dumps(error).encode())) == {**error, "code": before}
+
+
+@pytest.mark.parametrize(
+    "tools", [b"[%s]" % b",".join([b"{}"] * 6000), b"[[%s]]" % b",".join([b"1"] * 200_000)]
+)
+def test_a_list_of_too_many_tools_is_refused_before_they_are_looked_at(tools: bytes) -> None:
+    with pytest.raises(InvalidRequest, match=r"^its list has more than 5000 tools, or 100000 members"):
+        legacy_result(b"tools/list", read_members(b'{"tools":%s}' % tools))

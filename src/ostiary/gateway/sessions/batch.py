@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
-import msgspec
-
 from ostiary.gateway.catalog.translate import STREAM_HEADERS
 from ostiary.inline_coroutines import InlineCoroutine, as_future
 from ostiary.mcp.errors import InvalidRequest, ParseError
 from ostiary.mcp.events import write_event
+from ostiary.mcp.raw_object import read_items
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 
 VERSION = "2025-03-26"
@@ -24,10 +23,10 @@ def read_batch(body: bytes, version: str) -> list[bytes]:
     if version != VERSION:
         raise InvalidRequest(f"a batch is not taken in a session of {version}: send one message")
     try:
-        messages = msgspec.json.decode(body, type=list[msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        messages = read_items(body, MOST_MESSAGES + 1)
+    except InvalidRequest:
         raise ParseError("the body is not well-formed JSON") from None
-    if not messages or len(messages) > MOST_MESSAGES:
+    if not 0 < len(messages) <= MOST_MESSAGES:
         raise InvalidRequest(f"a batch has 1 to {MOST_MESSAGES} messages: send fewer at once")
     return [bytes(message) for message in messages]
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import msgspec
 
-from ostiary.mcp.errors import InvalidParams
+from ostiary.mcp.errors import InvalidParams, InvalidRequest
 from ostiary.mcp.raw_object import Members, Raw, read_members, write_object
 from ostiary.mcp.request_state import INPUT_REQUIRED, RESULT_TYPE_KEY
 
 RESOURCE_NOT_FOUND = -32002
 """The code of 2025-11-25 for what is -32602 today."""
 EMPTY_RESULT = b"{}"
+MOST_TOOLS = 5000
+"""Of one answer; each is looked at."""
+MOST_MEMBERS = 100_000
+"""Of all objects and lists in them."""
 _NOT_OF_LEGACY = (RESULT_TYPE_KEY, "ttlMs", "cacheScope")
 _PROTOCOL = "io.modelcontextprotocol/"
 _ABSENT = msgspec.Raw(b"")
@@ -74,12 +78,22 @@ class _Tool(msgspec.Struct):
 
 
 def _legacy_tools(tools: Raw) -> bytes:
+    if bytes(tools).count(b",") > MOST_MEMBERS:
+        raise _too_long()
     try:
         listed = msgspec.json.decode(tools, type=list[msgspec.Raw])
     except msgspec.DecodeError:
         return bytes(tools)
+    if len(listed) > MOST_TOOLS:
+        raise _too_long()
     written = (_legacy_tool(tool) for tool in listed)
     return b"[%s]" % b",".join(tool for tool in written if tool is not None)
+
+
+def _too_long() -> InvalidRequest:
+    return InvalidRequest(
+        f"its list has more than {MOST_TOOLS} tools, or {MOST_MEMBERS} members in all of them"
+    )
 
 
 def _legacy_tool(raw: msgspec.Raw) -> bytes | None:

@@ -17,7 +17,7 @@ from ostiary import __version__
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost, Postage, Receiver, RequestId
 from ostiary.inline_coroutines import as_future, in_task
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong
-from ostiary.mcp.lost_session import is_session_lost, read_message
+from ostiary.mcp.lost_session import is_session_lost
 from ostiary.transport.content_coding import compression, refusal
 from ostiary.transport.upstream import LARGE, CallerBusy, CallStep, Room, UpstreamFailed
 
@@ -89,7 +89,7 @@ class StreamableHttpChannel:
             answer = await self._calls.exchange(
                 self._post(message, postage), postage.account, postage.most_bytes
             )
-            return self._taken(message, request, postage, answer)
+            return self._taken(request, postage, answer)
         except BaseException:
             self._wanted.pop(request or 0, None)
             raise
@@ -184,15 +184,12 @@ class StreamableHttpChannel:
     # what comes back
 
     def _taken(
-        self, message: bytes, request: RequestId | None, postage: Postage, answer: UpstreamAnswer
+        self, request: RequestId | None, postage: Postage, answer: UpstreamAnswer
     ) -> UpstreamAnswer | None:
         if answer.status >= ERRORS:
             self._wanted.pop(request or 0, None)
-            if self._session_id is not None:
-                sent = read_message(message)
-                asked = sent if "method" in sent else None  # an answer of ours is refused as a wish to listen
-                if is_session_lost(answer.status, answer.body, asked):
-                    raise ConversationLost
+            if self._session_id is not None and is_session_lost(answer.status, answer.body, request):
+                raise ConversationLost
             return answer
         if request is None:
             if answer.stream is not None:
