@@ -1,13 +1,16 @@
 """How fast we are, beside peers, in one run on one machine.
 
     python -m benchmarks             run all, and rewrite benchmarks/README.md
-    python -m benchmarks start_up    run that one, and rewrite its section; or authserver, eras
+    python -m benchmarks start_up    run that one, and rewrite its section; or instructions, authserver, eras
     python -m benchmarks --quick     see that it works: short runs, without the peer that must be installed
 
     gateway             a tool call through our gateway, nginx and FastMCP's proxy
     eras                a call of clients and servers of either era, through vMCP as well
     mcp_client          begins their sessions
     vmcp_peer           ToolHive's gateway, built from what Go's module proxy has
+    instructions        how many instructions a call takes, and where they go
+    tool_calls          who calls then
+    callgrind           who counts them
     session_memory      what a legacy client's session costs at rest
     credentials         a cached token on a request, ours and those of the SDK, FastMCP and ADK
     token_trap_table    how often they ask for a token, and whom they make wait

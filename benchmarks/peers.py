@@ -21,7 +21,7 @@ from string import Template
 HERE = Path(__file__).parent
 UPSTREAM_CORE, GATEWAY_CORE = 0, 1
 CACHE = HERE.parent / ".venv" / "benchmarks"
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 class ToolMissing(Exception):
@@ -41,7 +41,7 @@ def require(*programs: str) -> None:
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         raise ToolMissing(
-            f"the benchmarks need {', '.join(missing)}: install the Debian packages wrk, nginx-light and gcc"
+            f"the benchmarks need {', '.join(missing)}: install the Debian packages wrk, nginx-light, gcc and valgrind"
         )
 
 
@@ -101,22 +101,27 @@ def _fast_upstream() -> str:
 
 
 @contextlib.contextmanager
-def nginx(target: str) -> Iterator[Served]:
-    """nginx as a plain reverse proxy with kept connections, setting one header."""
+def nginx(target: str, *, under: Sequence[str] = ()) -> Iterator[Served]:
+    """nginx as a plain reverse proxy with kept connections, setting one header.
+
+    under: what runs it, and then all of it in one process.
+    """
     port = free_port()
     host = target.removeprefix("http://").removesuffix("/mcp")
     with tempfile.TemporaryDirectory() as folder:
         written = filled("nginx.conf", Path(folder), port=port, upstream=host, folder=folder)
-        command = ["nginx", "-p", folder, "-c", str(written)]
+        command = [*under, "nginx", "-p", folder, "-c", str(written)]
+        if under:
+            command += ["-g", "master_process off;"]
         with running(command, port, core=GATEWAY_CORE) as process_id:
             yield Served(f"http://127.0.0.1:{port}/mcp", process_id)
 
 
 @contextlib.contextmanager
-def ostiary(target: str | list[str], key_set: str) -> Iterator[Served]:
+def ostiary(target: str | list[str], key_set: str, *, under: Sequence[str] = ()) -> Iterator[Served]:
     """Our gateway: it verifies the caller's token, takes the prefix off, and sends its own credential.
 
-    target: the server's URL, or the command of a program, which wants no credential.
+    target: the server's URL, or the command of a program, which wants no credential; under: what runs it.
     """
     port = free_port()
     credential = {"type": "bearer", "token": {"env": "UPSTREAM_TOKEN"}}
@@ -124,7 +129,7 @@ def ostiary(target: str | list[str], key_set: str) -> Iterator[Served]:
     with tempfile.TemporaryDirectory() as folder:
         filling = {"port": port, "server": json.dumps(server), "key_set": key_set}
         written = filled("ostiary.yaml", Path(folder), **filling)
-        command = [sys.executable, "-m", "ostiary", "up", "-c", str(written)]
+        command = [*under, sys.executable, "-m", "ostiary", "up", "-c", str(written)]
         secrets = {"UPSTREAM_TOKEN": "secret-of-the-upstream"}
         with running(command, port, core=GATEWAY_CORE, environment=secrets) as process_id:
             yield Served(f"http://127.0.0.1:{port}/mcp", process_id)

@@ -52,6 +52,6 @@ def _cores() -> int:
 HEADING = """\
 # Benchmarks
 
-`make bench` runs them and rewrites this page. It needs `npm`, and the Debian packages `wrk`, `nginx-light`
-and `gcc`; with Go 1.26 or newer, dex and vMCP are compared as well. Compare ratios: absolute figures move
-with the machine."""
+`make bench` runs them and rewrites this page. It needs `npm`, and the Debian packages `wrk`, `nginx-light`,
+`gcc` and `valgrind`; with Go 1.26 or newer, dex and vMCP are compared as well. Compare ratios: absolute
+figures move with the machine."""
