@@ -40,9 +40,8 @@ def require(*programs: str) -> None:
     """Raise ToolMissing unless all are installed."""
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
-        raise ToolMissing(
-            f"the benchmarks need {', '.join(missing)}: install the Debian packages wrk, nginx-light, gcc and valgrind"
-        )
+        packages = "wrk, nginx-light, gcc and valgrind"
+        raise ToolMissing(f"the benchmarks need {', '.join(missing)}: install the Debian packages {packages}")
 
 
 def processor_seconds(process_id: int) -> float:

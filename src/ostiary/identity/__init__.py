@@ -2,6 +2,7 @@
 
     inbound_settings     configuration: whose tokens are accepted
     authenticator        a token in, a principal out; remembers the verdict for a moment
+    known_callers        who came with which token a moment ago
     verified_tokens      what was found about tokens a moment ago
     principal            who that is
     introspection        opaque tokens: their issuer is asked                     RFC 7662

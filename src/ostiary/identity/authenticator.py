@@ -17,8 +17,8 @@ from ostiary.identity.inbound_settings import (
 )
 from ostiary.identity.jwt_verifier import UnverifiedJwt, read_jwt, verify
 from ostiary.identity.key_sets import KeyLocation, KeySets
+from ostiary.identity.known_callers import MOST, KnownCallers
 from ostiary.identity.principal import Principal
-from ostiary.identity.verified_tokens import MOST, VerifiedTokens
 from ostiary.oauth.errors import (
     InsufficientScope,
     InvalidToken,
@@ -67,16 +67,14 @@ class Authenticator:
         ]
         self._key_sets = key_sets
         self._clock = clock
-        self._verified: VerifiedTokens[tuple[Principal, float]] = VerifiedTokens(most_tokens)
+        self._known = KnownCallers(most_tokens)
         self._generation = key_sets.generation
 
     def cached_principal(self, token: str) -> Principal | None:
         """Who this is, when the token was verified a moment ago and its issuer's keys are still the same."""
-        remembered = self._verified.get(token)
-        if remembered is None or self._generation != self._key_sets.generation:
+        if self._generation != self._key_sets.generation:
             return None
-        principal, until = remembered
-        return principal if self._clock() < until else None
+        return self._known.find(token, self._clock())
 
     async def authenticate(self, token: str) -> Principal:
         """Who this is. Raises InvalidToken, InsufficientScope, AccessDenied, or TemporarilyUnavailable."""
@@ -139,9 +137,9 @@ class Authenticator:
 
     def _remember(self, token: str, principal: Principal, until: float) -> None:
         if self._generation != self._key_sets.generation:
-            self._verified.clear()
+            self._known.forget()
             self._generation = self._key_sets.generation
-        self._verified.remember(token, (principal, min(until, principal.expires_at)))
+        self._known.remember(token, principal, min(until, principal.expires_at), self._clock())
 
 
 class _Rule:

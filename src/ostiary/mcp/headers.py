@@ -81,6 +81,6 @@ def decode_value(value: bytes | None) -> str | None:
 def _says(value: bytes | None, raw_name: bytes) -> bool:
     if value is None:
         return False
-    if b'"%s"' % value == raw_name and not value.startswith(b"=?") and b"\\" not in value:
+    if b'"%s"' % value == raw_name and not value.startswith(b"=?") and value.find(b"\\") < 0:
         return True
     return decode_value(value) == read_name(raw_name)

@@ -9,13 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from ostiary.mcp.errors import InvalidRequest, ParseError
 
-Raw = bytes | msgspec.Raw
+
+class Raw(Protocol):
+    """JSON as it was written: bytes, or a `msgspec.Raw`, which has theirs and is none."""
+
+    def __len__(self) -> int: ...
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+
 Members = dict[str, msgspec.Raw]
 
 MOST_MEMBERS = 1000

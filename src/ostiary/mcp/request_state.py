@@ -25,7 +25,7 @@ _NOT_ASKED_FOR = frozenset({STATE_KEY, RESPONSES_KEY, "_meta"})
 
 def may_ask(result: Raw) -> bool:
     """Whether it is worth a closer look: few results ask anything."""
-    return INPUT_REQUIRED in bytes(result)
+    return bytes(result).find(INPUT_REQUIRED) >= 0
 
 
 def read_state(members: Members) -> str | None:

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
 from ostiary.crash_text import crash_text
 from ostiary.event_log import event_log
 from ostiary.inline_coroutines import InlineFuture, InlineRunner
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.inline_http import Answer, Caller, Door, Doors, Request, StreamedAnswer
+from ostiary.transport.limits import Limits
 from ostiary.transport.listener import BETWEEN, BODY, TURN_SECONDS, GuardedProtocol
 from ostiary.transport.request_head import RequestRefused
 from ostiary.transport.shown_certificates import shown_chain
@@ -33,18 +37,26 @@ NOTHING_REPEATED: frozenset[bytes] = frozenset()
 class InlineHttpProtocol(GuardedProtocol):
     """One connection, on which calls are answered in the order they came."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - uvicorn's, and ours by name
         self,
-        *arguments: Any,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        limits: Limits,
+        hosts: frozenset[bytes] | None,
+        unproven: ByteBudget,
         doors: Doors,
         proxies: TrustedProxies,
         write_batch: WriteBatch,
         callers: BudgetsByOwner,
         announced: str = "",
-        **options: Any,
     ) -> None:
         """announced: whose connection it is, where a proxy said so ahead."""
-        super().__init__(*arguments, **options)
+        super().__init__(
+            config, server_state, app_state, _loop, limits=limits, hosts=hosts, unproven=unproven
+        )
         self.doors = doors
         self.proxies = proxies
         self.write_batch = write_batch
@@ -141,8 +153,9 @@ class InlineHttpProtocol(GuardedProtocol):
         self.reading.peer = self.proxies.client(self.peer, headers.get(b"x-forwarded-for"))
         self.reading.certificate, self.reading.certificate_chain = self.certificate, self.certificate_chain
         self.reading.connected_at = self.connected_at
-        if b"?" in self.url:
-            self.reading.query = self.url.partition(b"?")[2]
+        query_at = self.url.find(b"?")
+        if query_at >= 0:
+            self.reading.query = self.url[query_at + 1 :]
         self.body = b""
 
     def settle(self) -> None:

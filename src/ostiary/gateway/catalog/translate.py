@@ -22,7 +22,7 @@ from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong, write_even
 from ostiary.mcp.links import LinkSplice, may_have_links, rename_links
 from ostiary.mcp.messages import is_about_task, read_answer, write_answer
 from ostiary.mcp.raw_object import Raw, read_members, read_string
-from ostiary.mcp.request_state import INPUT_REQUIRED, may_ask, read_state, with_state
+from ostiary.mcp.request_state import may_ask, read_state, with_state
 from ostiary.mcp.server_message import ServerMessage, read_server_message
 from ostiary.mcp.subscriptions import LISTEN
 from ostiary.mcp.tasks import became_task, read_task_id, with_task_id
@@ -65,7 +65,7 @@ def translate(
     kind, value = _read_whole(server, answer, message_id)
     if server.troubles.open:
         server.troubles.answered_well()
-    if kind == "result" and (INPUT_REQUIRED in answer.body or call.message.meta.knows_tasks):
+    if kind == "result" and (may_ask(answer.body) or call.message.meta.knows_tasks):
         value = _sealed(server, call, value)
     if rename is not None and kind == "result" and may_have_links(answer.body):
         value = _renamed(server, value, rename)
@@ -181,7 +181,7 @@ async def _event(
     except McpError as error:
         raise _bad(server, error.message) from None
     server.troubles.answered_well()
-    if kind == "result" and (INPUT_REQUIRED in data or call.message.meta.knows_tasks):
+    if kind == "result" and (may_ask(data) or call.message.meta.knows_tasks):
         value = _sealed(server, call, value)
     if rename is not None and kind == "result":
         if len(data) > LARGE:

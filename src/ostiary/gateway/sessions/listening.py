@@ -27,6 +27,7 @@ from ostiary.mcp.legacy_client.notices import (
 )
 from ostiary.mcp.legacy_client.requests import asking
 from ostiary.mcp.messages import read_answer
+from ostiary.mcp.raw_object import Raw
 from ostiary.mcp.server_message import ServerMessage, read_server_message
 from ostiary.mcp.subscriptions import LISTEN
 from ostiary.transport.inline_http import StreamedAnswer
@@ -175,7 +176,7 @@ class _Ear:
                 stream.tell(change)
 
 
-def _refuse(kind: str, value: bytes) -> None:
+def _refuse(kind: str, value: Raw) -> None:
     """Raise for an error what it means for whoever listens."""
     if kind != "error":
         return
