@@ -443,6 +443,26 @@ async def test_a_program_that_hangs_is_ended_and_the_next_call_has_a_new_one(
     assert said(answer) == "well again"
 
 
+async def test_a_program_that_reads_nothing_keeps_nobody_and_is_ended(start: Start, log: list[Any]) -> None:
+    caller = await start(
+        """
+        for message in messages():
+            text(message, "begun")
+            time.sleep(600)
+        """,
+        limits={"body_bytes": 200_000},
+        timeout="500ms",
+    )
+    await call(caller)
+    params = {"name": "p_tool", "arguments": {"text": "x" * 150_000}}
+    async with asyncio.timeout(HANGS):
+        answers = await asyncio.gather(*(caller.ask("tools/call", params) for _ in range(3)))
+    assert [answer.json()["error"]["code"] for answer in answers].count(-32015) == 1
+    assert {answer.status_code for answer in answers} <= {502, 503, 504}
+    await until(lambda: any(one.get("event") == "server_ended" for one in log))
+    assert [one["why"] for one in log if one.get("event") == "server_ended"] == ["it reads nothing"]
+
+
 async def test_the_process_that_was_idle_for_longest_makes_room_for_another_caller(
     start: Start, neighbour: Any
 ) -> None:

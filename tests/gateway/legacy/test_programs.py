@@ -189,6 +189,21 @@ async def test_a_program_that_hangs_in_a_call_times_out(start: Start) -> None:
     assert failed.status_code == 504
 
 
+async def test_a_program_that_tells_of_progress_and_then_hangs_times_out(start: Start) -> None:
+    modern = await start(
+        REFUSES
+        + """
+    for message in calls():
+        for number in range(3): progress(message, number)
+        time.sleep(600)
+    """,
+        timeout="1s",
+    )
+    async with asyncio.timeout(30):
+        told = messages_of(await modern.ask("tools/call", {"name": "x", "arguments": {}}, progressToken="p"))
+    assert [one.get("error", {}).get("code") for one in told] == [None, None, None, -32011]
+
+
 async def test_a_program_that_floods_between_calls_is_ended(start: Start, log: list[Any]) -> None:
     modern = await start(
         REFUSES

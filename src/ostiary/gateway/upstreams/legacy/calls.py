@@ -18,7 +18,7 @@ from ostiary.gateway.upstreams.legacy.channel import ConversationLost
 from ostiary.inline_coroutines import InlineFuture, as_future
 from ostiary.mcp.elicitation import ASKING_METHODS
 from ostiary.mcp.eras import LOG_LEVEL_KEY, PROGRESS_KEY
-from ostiary.mcp.errors import McpError
+from ostiary.mcp.errors import InvalidParams, McpError
 from ostiary.mcp.events import KEEP_ALIVE, write_event
 from ostiary.mcp.legacy_answers import (
     STATUS_OF_CODE,
@@ -91,6 +91,7 @@ class Call:
         """What came while nobody waited for it."""
         self._is_asking = False
         """Whether its caller has been told what is asked, and has not come back."""
+        self._is_over = self._is_resuming = False
         self._overdue: asyncio.TimerHandle | None = None
         self._take(message, postage)
 
@@ -138,6 +139,8 @@ class Call:
 
     async def resume(self, message: Message, postage: Postage) -> UpstreamAnswer:
         """Go on with what was said to the questions. Raises as `exchange`, and InvalidParams."""
+        if self._is_resuming:
+            raise InvalidParams("what this call waits for is being answered already")
         said = responses(message)
         answers = {
             name: response_to(request_id, said[name])
@@ -145,6 +148,7 @@ class Call:
             if name in said
         }
         self._take(message, postage)
+        self._is_resuming = True
         try:
             for name, answer in answers.items():
                 aside = postage._replace(account=("aside", postage.account))
@@ -152,8 +156,11 @@ class Call:
                 if refused is not None:
                     return refused  # perhaps for its credential: it is parked still
                 self.questions.pop(name, None)
+            if self._is_over:  # nobody had come back in time, but now
+                raise ConversationLost
             if self.questions:
                 return self._whole("result", self._input_required())
+            self._is_resuming = False
             self._host.parked.remove(self._state)
             self._state = None
             self._is_asking = False
@@ -167,6 +174,8 @@ class Call:
             if self._state is None:
                 self.drop()
             raise
+        finally:
+            self._is_resuming = False
 
     def pause(self) -> None:
         """The caller reads too slowly: what comes on a stream of its own waits there, all else is lost."""
@@ -199,12 +208,12 @@ class Call:
         if self._state is not None:
             self._outcome = partial(self.answered, kind, value, room)
             return
-        self._unwatch()
-        self._host.over(self.request)
+        if not self._end():
+            return
         try:
             kind, value = self._translated(kind, value)
         except McpError as error:
-            self.broken(error.message)
+            self._fail(self._bad(error.message))
             return
         self._deliver(kind, value, room)
 
@@ -213,8 +222,10 @@ class Call:
         if self._state is not None:
             self._outcome = partial(self.failed, error)
             return
-        self._unwatch()
-        self._host.over(self.request)
+        if self._end():
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
         if self._stream is None:
             self._first.fail(error)
         elif isinstance(error, UpstreamFailed):
@@ -256,6 +267,7 @@ class Call:
     def expire(self) -> None:
         """Nobody came back in time."""
         self._state = None
+        self._is_over = True
         for request_id, _ in self.questions.values():
             self._host.refuse(request_id, -32000, "nobody answered in time")
         self.questions.clear()
@@ -283,8 +295,15 @@ class Call:
 
     def _refused(self, answer: UpstreamAnswer) -> None:
         """With a status that says why, or with what is no answer: whoever translates it says so."""
+        if self._end():
+            self._first.set(answer)
+
+    def _end(self) -> bool:
+        """Whether it is over by this, and was not before: a server may answer twice, in several ways."""
+        self._unwatch()
+        was_over, self._is_over = self._is_over, True
         self._host.over(self.request)
-        self._first.set(answer)
+        return not was_over
 
     def _translated(self, kind: str, value: Raw) -> tuple[str, Raw]:
         """Raises McpError for what is no answer."""
@@ -344,7 +363,8 @@ class Call:
     def _watch(self) -> None:
         """Where all comes on one stream, nobody else sees that nothing comes for this request."""
         self._unwatch()
-        if not self._host.channel.has_own_streams and not self._first.done:
+        is_waited_for = not self._is_over and self._state is None
+        if is_waited_for and not self._host.channel.has_own_streams:
             self._overdue = self._loop.call_later(self._host.timeout, self._time_out)
 
     def _unwatch(self) -> None:

@@ -206,9 +206,15 @@ class Conversation:
         self._remove(call.request.id)
         self._cancel(call, "it took too long")
         if self._heard_at <= call.sent_at and _ALIVE not in self.calls:
-            request = Multiplexed(_ALIVE, None, wants_log=False, line=discover(_ALIVE))
-            self.ask(request, self._program.limits.answer_bytes, lambda: None)
+            self._ask_whether_it_lives()
         call.fail(self.failed(CallStep.TIMEOUT, f"no answer within {self.timeout:g} s"))
+
+    def _ask_whether_it_lives(self) -> None:
+        request = Multiplexed(_ALIVE, None, wants_log=False, line=discover(_ALIVE))
+        try:
+            self.ask(request, self._program.limits.answer_bytes, lambda: None)
+        except (CallerBusy, UpstreamFailed):
+            self._kill("it reads nothing")
 
     def _remove(self, message_id: bytes) -> PendingCall | None:
         call = self.calls.pop(message_id, None)
