@@ -26,6 +26,7 @@ Behind the commands that talk to a server:
     mcp_client/      our own client of MCP
     arguments        k=v → JSON, by the tool's input schema
     console          tables, text and JSON; safe to print whatever a server sent
+    workers          several processes, and the one that looks after them
     overview         a file at a glance
     administration   the authorization server of a file, reached through its store
     failure          one sentence, and the exit code

@@ -9,24 +9,32 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from ostiary.transport.forwarded import TrustedProxies
+from ostiary.transport.limits import Limits
 from ostiary.transport.listeners import Listener, answering
 from ostiary.transport.proxies import Proxies, proxies_of
 from ostiary.transport.serving import bind
+from ostiary.transport.workers import ForWorkers, Worker
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
+    from starlette.types import ASGIApp
 
     from ostiary.authserver import AuthServer
     from ostiary.config import OstiaryFile
     from ostiary.gateway import Gateway
     from ostiary.telemetry.endpoints import Check
 
+OWN = "worker"
+"""Where one of several processes answers the others."""
+
 
 @contextlib.asynccontextmanager
-async def running(file: OstiaryFile) -> AsyncIterator[None]:
-    """Run what the file names while the block does.
+async def running(file: OstiaryFile, worker: Worker | None = None) -> AsyncIterator[None]:
+    """Run what the file names while the block does. worker: which of several processes does.
 
     Every address is taken before anything starts, and telemetry answers before the rest does. Raises
     ListenRefused, StorageError, AuditUnusable, CertificateUnusable, IdpRepointed.
@@ -36,15 +44,33 @@ async def running(file: OstiaryFile) -> AsyncIterator[None]:
             part.listens for part in (file.telemetry, file.authserver, file.gateway) if part is not None
         ]
         sockets = {
-            name: stack.enter_context(bind(listen)) for where in listens for name, listen in where.items()
+            name: stack.enter_context(bind(listen, shared=worker is not None))
+            for where in listens
+            for name, listen in where.items()
         }
-        authserver, gateway = _authserver(file), _gateway(file)
-        await stack.enter_async_context(answering(_telemetry(file, authserver, gateway), sockets))
+        if worker is not None:
+            sockets[OWN] = worker.own
+        authserver, gateway = _authserver(file), _gateway(file, worker)
+        telemetry = _telemetry(file, authserver, gateway)
+        await stack.enter_async_context(answering(_listeners_of(telemetry, worker), sockets))
         for part in (authserver, gateway):
             if part is not None:
                 await stack.enter_async_context(part)
                 await stack.enter_async_context(answering(part.listeners(), sockets))
+        if worker is not None:
+            own = listener_for_workers(telemetry, gateway, worker)
+            await stack.enter_async_context(answering([own], sockets))
         yield
+
+
+def load_parts(file: OstiaryFile) -> None:
+    """Import what the file runs, for processes that begin as copies of this one."""
+    if file.authserver is not None:
+        import ostiary.authserver.server.metrics  # noqa: PLC0415
+    if file.gateway is not None:
+        import ostiary.gateway  # noqa: PLC0415
+    if file.telemetry.listen is not None:
+        import ostiary.telemetry.shared_endpoints  # noqa: PLC0415, F401
 
 
 def what_stands(file: OstiaryFile) -> Iterator[str]:
@@ -82,18 +108,17 @@ def _proxies(file: OstiaryFile) -> Proxies:
     return proxies_of(file.proxy, os.environ)
 
 
-def _gateway(file: OstiaryFile) -> Gateway | None:
+def _gateway(file: OstiaryFile, worker: Worker | None) -> Gateway | None:
     if file.gateway is None:
         return None
     from ostiary.gateway import Gateway  # noqa: PLC0415
 
-    return Gateway(file.gateway, storage=file.storage, proxies=_proxies(file))
+    return Gateway(file.gateway, storage=file.storage, worker=worker, proxies=_proxies(file))
 
 
-def _telemetry(file: OstiaryFile, authserver: AuthServer | None, gateway: Gateway | None) -> list[Listener]:
+def _telemetry(file: OstiaryFile, authserver: AuthServer | None, gateway: Gateway | None) -> ASGIApp | None:
     if file.telemetry.listen is None:
-        return []
-    from ostiary.telemetry.config import LISTEN  # noqa: PLC0415
+        return None
     from ostiary.telemetry.endpoints import telemetry_app  # noqa: PLC0415
     from ostiary.telemetry.metrics import Metrics  # noqa: PLC0415
 
@@ -106,5 +131,28 @@ def _telemetry(file: OstiaryFile, authserver: AuthServer | None, gateway: Gatewa
         counted.listen(authserver.services)
         counts = counted.all
         checks |= authserver.readiness()
-    app = telemetry_app(Metrics(counts), checks)
+    return telemetry_app(Metrics(counts), checks)
+
+
+def _listeners_of(app: ASGIApp | None, worker: Worker | None) -> list[Listener]:
+    """Of telemetry; of one of several workers, for all of them."""
+    if app is None:
+        return []
+    from ostiary.telemetry.config import LISTEN  # noqa: PLC0415
+
+    if worker is not None:
+        from ostiary.telemetry.shared_endpoints import shared_telemetry_app  # noqa: PLC0415
+
+        app = shared_telemetry_app(worker.ask_all, app)
     return [Listener(name=LISTEN, app=app, is_for_programs_alone=True)]
+
+
+def listener_for_workers(telemetry: ASGIApp | None, gateway: Gateway | None, worker: Worker) -> Listener:
+    """What one of several workers answers the others."""
+    return Listener(
+        name=OWN,
+        app=ForWorkers(telemetry, worker.word),
+        doors=None if gateway is None else gateway.doors_for_workers(),
+        limits=Limits() if gateway is None or gateway.plan is None else gateway.plan.limits,
+        proxies=TrustedProxies([ip_network("127.0.0.1/32")]),
+    )

@@ -13,6 +13,9 @@ from ostiary.cli import options
 from ostiary.cli.failure import BadUsage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ostiary.cli.workers import Started
     from ostiary.config import OstiaryFile
 
 
@@ -26,6 +29,7 @@ class Part(StrEnum):
 def up(
     config: options.Config = None,
     only: Annotated[Part | None, typer.Option(help="Run this part of the file alone.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes share the work.")] = 1,
 ) -> None:
     """Run what ostiary.yaml names; without a file, the secured zoo as a demo."""
     from ostiary.config import OstiaryFile  # noqa: PLC0415
@@ -35,7 +39,13 @@ def up(
     here = Path(OstiaryFile.default_name)
     set_up_logs()
     if config is not None or here.exists():
-        run(_until_stopped(_parts(config or here, only)))
+        file = _parts(config or here, only)
+        if workers == 1:
+            run(_until_stopped(file))
+        else:
+            _share(file, lambda: _parts(config or here, only), workers)
+    elif workers > 1:
+        raise BadUsage(f"--workers is for a file: name one with -c FILE, or write {here}")
     elif only is not None:
         raise BadUsage(f"--only chooses from a file: name one with -c FILE, or write {here}")
     else:
@@ -68,3 +78,40 @@ async def _until_stopped(file: OstiaryFile) -> None:
         print_text("Ctrl-C stops it.")
         sys.stdout.flush()
         await until_told_to_end()
+
+
+def _share(file: OstiaryFile, read: Callable[[], OstiaryFile], count: int) -> None:
+    """Run the file in so many processes."""
+    from ostiary.cli.console import print_text  # noqa: PLC0415
+    from ostiary.cli.running import load_parts, what_stands  # noqa: PLC0415
+    from ostiary.cli.workers import log, start_workers  # noqa: PLC0415
+    from ostiary.operator_error import OperatorError  # noqa: PLC0415
+    from ostiary.transport.event_loop import run  # noqa: PLC0415
+
+    def stand() -> None:
+        for sentence in what_stands(file):
+            print_text(sentence)
+        print_text(f"{count} workers share the work.\nCtrl-C stops them.")
+        sys.stdout.flush()
+
+    def reread() -> None:
+        nonlocal file
+        try:
+            file = read()
+        except OperatorError as error:
+            log.error("configuration_not_reread", reason=str(error))
+
+    load_parts(file)
+    parts = [part for part in (file.telemetry, file.authserver, file.gateway) if part is not None]
+    listens = [listen for part in parts for listen in part.listens.values()]
+    started = start_workers(count, listens, stand=stand, reread=reread)
+    run(_until_ended(file, started))
+
+
+async def _until_ended(file: OstiaryFile, started: Started) -> None:
+    from ostiary.cli.running import running  # noqa: PLC0415
+    from ostiary.transport.event_loop import until_told_to_end  # noqa: PLC0415
+
+    async with running(file, started.worker):
+        started.tell()
+        await until_told_to_end(or_gone=started.parent)

@@ -10,12 +10,14 @@ From the listener down, a floor a line; a room knows those below it alone:
     sessions              clients of MCP 2025-11-25 and before, and what they say as modern calls
     inbound               callers: whose call it is, and what it says
     catalog               names, lists, and where a call goes
+    handover              a request that another worker answers
     upstreams             the servers: credentials, connections, health
     policy                who may do what: Cedar policies, and what they decide
     error_response        whatever went wrong → a typed answer
     record                what operators read
     call                  what is asked, and who asks
     seals                 what callers carry for us
+    homes                 which of several workers has what is in memory
     errors                what can go wrong between us and a server
     config                the `gateway:` part of ostiary.yaml
     overrides             what it says of single tools, prompts and resources; and virtual servers

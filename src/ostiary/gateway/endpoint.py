@@ -9,6 +9,7 @@ from ostiary.gateway import record
 from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.error_response import JSON, error_response
+from ostiary.gateway.homes import Elsewhere
 from ostiary.gateway.inbound.receive import receive, require_origin
 from ostiary.gateway.sessions.http_sse import HttpSse
 from ostiary.gateway.sessions.legacy_door import LegacyDoor, accepted, is_of_session
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ostiary.identity.principal import Principal
 
 ONLY_POST = b'{"error":"method_not_allowed","error_description":"MCP requests are POST requests"}'
+AnsweredElsewhere = Callable[[Elsewhere, Request], InlineCoroutine[Answer | StreamedAnswer]]
+"""A request that another worker answers. Raises McpError."""
 Answered = Callable[["Principal | None", Request], InlineCoroutine[Answer | StreamedAnswer]]
 
 
@@ -34,8 +37,11 @@ class Endpoint:
         routes: Routes,
         legacy: LegacyDoor,
         allowed_origins: frozenset[bytes],
+        elsewhere: AnsweredElsewhere | None = None,
     ) -> None:
-        """auth: None lets everybody in, as nobody; legacy: for clients of earlier revisions."""
+        """auth: None lets everybody in, as nobody; legacy: for clients of earlier revisions; elsewhere: by
+        other workers."""
+        self._elsewhere = elsewhere
         self._auth = auth
         self._routes = routes
         self._legacy = legacy
@@ -68,8 +74,8 @@ class Endpoint:
                     answer = await route.follow(Call(message, principal, request))
         except McpError as error:
             answer = error_response(error, message_id)
-        except Exception as error:  # noqa: BLE001 - a fault of ours: told in the log, not to the caller
-            answer = _crashed(error, message_id)
+        except Exception as error:  # noqa: BLE001 - as below
+            answer = await _answered_otherwise(error, request, self._elsewhere, message_id)
         if request.headers.get(b"origin") in self._allowed_origins:
             _let_its_page_read(request, answer)
         return answer
@@ -78,38 +84,51 @@ class Endpoint:
         """A legacy client wants to hear what it does not ask for."""
         if not is_of_session(request):
             return _only_post(request, self._allowed_origins)
-        return await _admitted(request, self._auth, self._allowed_origins, self._legacy.listen)
+        return await _admitted(
+            request, self._auth, self._allowed_origins, self._legacy.listen, self._elsewhere
+        )
 
     async def end(self, request: Request) -> Answer | StreamedAnswer:
         """A legacy client is done with its session."""
         if not is_of_session(request):
             return _only_post(request, self._allowed_origins)
-        return await _admitted(request, self._auth, self._allowed_origins, self._legacy.end)
+        return await _admitted(request, self._auth, self._allowed_origins, self._legacy.end, self._elsewhere)
 
 
 class SseEndpoint:
     """The same for clients of MCP 2024-11-05, at a path of its own."""
 
     def __init__(
-        self, auth: InboundAuth | None, http_sse: HttpSse, allowed_origins: frozenset[bytes]
+        self,
+        auth: InboundAuth | None,
+        http_sse: HttpSse,
+        allowed_origins: frozenset[bytes],
+        elsewhere: AnsweredElsewhere | None = None,
     ) -> None:
+        self._elsewhere = elsewhere
         self._auth = auth
         self._http_sse = http_sse
         self._allowed_origins = allowed_origins
 
     async def listen(self, request: Request) -> Answer | StreamedAnswer:
         """A session begins with its stream."""
-        return await _admitted(request, self._auth, self._allowed_origins, self._http_sse.listen)
+        return await _admitted(
+            request, self._auth, self._allowed_origins, self._http_sse.listen, self._elsewhere
+        )
 
     async def __call__(self, request: Request) -> Answer | StreamedAnswer:
         async def post(principal: Principal | None, request: Request) -> Answer:
             return self._http_sse.post(await request.whole(), principal, request)
 
-        return await _admitted(request, self._auth, self._allowed_origins, post)
+        return await _admitted(request, self._auth, self._allowed_origins, post, self._elsewhere)
 
 
 async def _admitted(
-    request: Request, auth: InboundAuth | None, allowed_origins: frozenset[bytes], answered: Answered
+    request: Request,
+    auth: InboundAuth | None,
+    allowed_origins: frozenset[bytes],
+    answered: Answered,
+    elsewhere: AnsweredElsewhere | None,
 ) -> Answer | StreamedAnswer:
     """What is answered to a caller who may come in."""
     answer: Answer | StreamedAnswer
@@ -123,11 +142,23 @@ async def _admitted(
         answer = await answered(principal, request)
     except McpError as error:
         answer = error_response(error, None)
-    except Exception as error:  # noqa: BLE001 - as above
-        answer = _crashed(error, None)
+    except Exception as error:  # noqa: BLE001 - as below
+        answer = await _answered_otherwise(error, request, elsewhere, None)
     if request.headers.get(b"origin") in allowed_origins:
         _let_its_page_read(request, answer)
     return answer
+
+
+async def _answered_otherwise(
+    error: Exception, request: Request, elsewhere: AnsweredElsewhere | None, message_id: bytes | None
+) -> Answer | StreamedAnswer:
+    """By another worker; or it is a fault of ours: told in the log, not to the caller."""
+    if not isinstance(error, Elsewhere) or elsewhere is None:
+        return _crashed(error, message_id)
+    try:
+        return await elsewhere(error, request)
+    except McpError as lost:
+        return error_response(lost, message_id)
 
 
 def _only_post(request: Request, allowed_origins: frozenset[bytes]) -> Answer:

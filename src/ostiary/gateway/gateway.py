@@ -15,8 +15,10 @@ from ostiary.gateway.plan import Means, Plan, make_plan
 from ostiary.gateway.seals import Seals
 from ostiary.gateway.sessions.live_sessions import LiveSessions
 from ostiary.transport.forwarded import TrustedProxies
+from ostiary.transport.inline_http import Doors
 from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies, proxies_of
+from ostiary.transport.workers import Worker, doors_for_workers
 
 if TYPE_CHECKING:
     from ostiary.certificates.listener_tls import ListenerTls
@@ -32,8 +34,8 @@ Check = Callable[[], Awaitable[str | None]]
 class Gateway:
     """A gateway with its connections, tokens and key sets. Use as an async context manager.
 
-    storage: where it finds the tokens of its other replicas; proxies: by which its requests go, by default as
-    the environment says; clock: seconds since the epoch, as `time.time`.
+    storage: where it finds the tokens of its other replicas; worker: which of several processes it is in;
+    proxies: by which its requests go, by default as the environment says; clock: seconds since the epoch.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Gateway:
         settings: GatewaySettings,
         *,
         storage: StorageSettings | None = None,
+        worker: Worker | None = None,
         proxies: Proxies | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -59,10 +62,12 @@ class Gateway:
         self._means = Means(
             self._runtime,
             self._proxies,
-            Seals(storage, clock),
+            Seals(storage, clock, worker),
             LiveSessions(settings.limits.caller_subscriptions),
             clock,
+            worker,
         )
+        self._worker = worker
         self._tls: ListenerTls | None = None
         self.plan: Plan | None = None
 
@@ -105,6 +110,12 @@ class Gateway:
                 tls=None if self._tls is None else self._tls.context,
             )
         ]
+
+    def doors_for_workers(self) -> Doors:
+        """What the other workers hand over, inside of its block."""
+        plan, worker = self.plan, self._worker
+        assert plan is not None, "a gateway listens inside of its block"  # noqa: S101 - as above
+        return {} if worker is None else doors_for_workers(plan.doors, worker.word)
 
     def readiness(self) -> Mapping[str, Check]:
         """What `/readyz` looks at, by name: each gives a reason why it cannot serve, or None."""

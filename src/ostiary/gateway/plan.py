@@ -15,7 +15,7 @@ from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.catalog.endpoints import FEDERATED, Endpoints, make_endpoints
 from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
-from ostiary.gateway.endpoint import Endpoint, SseEndpoint
+from ostiary.gateway.endpoint import AnsweredElsewhere, Endpoint, SseEndpoint
 from ostiary.gateway.seals import Seals
 from ostiary.gateway.sessions.http_sse import SUFFIX, HttpSse
 from ostiary.gateway.sessions.legacy_door import LegacyDoor
@@ -39,6 +39,7 @@ from ostiary.transport.proxies import Proxies
 from ostiary.transport.upstream import Upstream, UpstreamLimits
 
 if TYPE_CHECKING:
+    from ostiary.gateway.handover import Handover
     from ostiary.gateway.inbound.authentication import InboundAuth
     from ostiary.gateway.inbound.verification import Verification
     from ostiary.gateway.policy.authorizer import Authorizer
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from ostiary.gateway.upstreams.legacy.channel import OpenChannel
     from ostiary.gateway.upstreams.session import UpstreamSession
     from ostiary.transport.child_process import Children
+    from ostiary.transport.workers import Worker
 
 MOST_LISTENING = 1024
 """How many streams of what one server says unasked are open at once."""
@@ -80,6 +82,17 @@ class Means:
     seals: Seals
     sessions: LiveSessions
     clock: Callable[[], float]
+    worker: Worker | None = None
+    """Which of several processes this is."""
+
+    @cached_property
+    def handover(self) -> Handover | None:
+        """To the others."""
+        if self.worker is None:
+            return None
+        from ostiary.gateway.handover import Handover  # noqa: PLC0415 - most are alone
+
+        return Handover(self.worker)
 
     @cached_property
     def verification(self) -> Verification:
@@ -99,6 +112,8 @@ class Means:
         """Stop what runs."""
         if "children" in self.__dict__:
             await self.children.close()
+        if self.handover is not None:
+            self.handover.close()
 
 
 def make_plan(settings: GatewaySettings, means: Means) -> Plan:
@@ -123,12 +138,18 @@ class _Planning:
         ended: dict[bytes, Door] = {}
         for path, routes in endpoints.routes.items():
             door = self._legacy_door(path, routes)
-            endpoint = Endpoint(self._auth(path), routes, door, origins)
             own = path.encode()
+            endpoint = Endpoint(self._auth(path), routes, door, origins, self._elsewhere(own))
             posted[own], listened[own], ended[own] = endpoint, endpoint.listen, endpoint.end
             if self._settings.http_sse:
-                sse = self._sse_endpoint(path, door, origins)
                 own += SUFFIX.encode()
+                http_sse = HttpSse(
+                    self._resource(path).path + SUFFIX,
+                    door,
+                    self._means.sessions,
+                    self._means.seals.homes,
+                )
+                sse = SseEndpoint(self._auth(path), http_sse, origins, self._elsewhere(own))
                 posted[own], listened[own] = sse, sse.listen
         return Plan(
             doors={
@@ -169,9 +190,9 @@ class _Planning:
         ids = SessionIds(path, self._means.seals)
         return LegacyDoor(routes, ids, self._means.sessions, self._means.clock)
 
-    def _sse_endpoint(self, path: str, door: LegacyDoor, origins: frozenset[bytes]) -> SseEndpoint:
-        http_sse = HttpSse(self._resource(path).path + SUFFIX, door, self._means.sessions)
-        return SseEndpoint(self._auth(path), http_sse, origins)
+    def _elsewhere(self, path: bytes) -> AnsweredElsewhere | None:
+        handover = self._means.handover
+        return None if handover is None else partial(handover.answer, path=path)
 
     def _auth(self, path: str) -> InboundAuth | None:
         if not self._settings.inbound:

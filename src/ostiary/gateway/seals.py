@@ -1,7 +1,7 @@
 """What callers carry for us, sealed: they bring it back unread and unchanged, or it opens nothing.
 
 Replicas with one storage have one encryption key, so that any of them opens what another sealed. Without a
-storage the key is this process's own, and ends with it.
+storage the key is this process's own, or that of the workers which it is one of, and ends with them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ostiary.gateway.homes import ONE_PROCESS, Homes
+
 if TYPE_CHECKING:
     from ostiary.storage.config import StorageSettings
     from ostiary.storage.sealing import KeyRing
+    from ostiary.transport.workers import Worker
 
 _TIME_BYTES = 8
 
@@ -26,12 +29,21 @@ class SealBroken(Exception):
 
 
 class Seals:
-    """Seals for one purpose open for no other. clock: seconds since the epoch."""
+    """Seals for one purpose open for no other.
+
+    clock: seconds since the epoch; worker: which of several processes this is.
+    """
 
     def __init__(
-        self, storage: StorageSettings | None = None, clock: Callable[[], float] = time.time
+        self,
+        storage: StorageSettings | None = None,
+        clock: Callable[[], float] = time.time,
+        worker: Worker | None = None,
     ) -> None:
         self._storage = storage
+        self._key = None if worker is None else worker.seal_key
+        self.homes = ONE_PROCESS if worker is None else Homes(worker.index, len(worker.addresses))
+        """Where it is that something sealed is about, if it is in memory."""
         self._clock = clock
 
     def seal(self, plain: bytes, *, purpose: bytes, seconds: float) -> str:
@@ -57,5 +69,5 @@ class Seals:
         from ostiary.storage.sealing import KEY_BYTES, KeyRing  # noqa: PLC0415 - most gateways never seal
 
         if self._storage is None:
-            return KeyRing([os.urandom(KEY_BYTES)])
+            return KeyRing([self._key or os.urandom(KEY_BYTES)])
         return KeyRing.from_file(self._storage.encryption_key.path)

@@ -6,7 +6,9 @@
     counting_handler   where log lines go, and which of a flood of them
     floods             how many lines of one kind are told, and how many counted
     metrics            how much of it: counts
+    merged_metrics     those of several processes, as one document
     endpoints          what operators ask: healthz, readyz, metrics
+    shared_endpoints   the same of several processes together
     redaction          what no line may hold: secrets, tokens, characters that forge a second line
 
 A part takes its logger by `event_log("ostiary.<part>")` and says what happened in a few fixed

@@ -16,6 +16,7 @@ In:
     forwarded      who is at the other end when proxies stand between
     same_origin    which hosts are ours, and whether a browser's page may ask
     request_head   what the head of a request must be
+    workers        other processes that answer at the same addresses
     asked_ahead    pages that nobody looks at yet
     free_memory    what was freed is given back to the system
     write_batch    writes of one turn of the loop, made together

@@ -26,10 +26,22 @@ def has_started() -> None:
         gc.enable()
 
 
-async def until_told_to_end() -> None:
-    """Everything stands: wait until whoever waits is cancelled, as a signal does it."""
+async def until_told_to_end(*, or_gone: int | None = None) -> None:
+    """Everything stands: wait until whoever waits is cancelled, as a signal does it.
+
+    or_gone: a descriptor that can be read when the process that looks after this one is gone.
+    """
     has_started()
-    await asyncio.get_running_loop().create_future()
+    loop = asyncio.get_running_loop()
+    gone = loop.create_future()
+    if or_gone is None:
+        await gone
+        return
+    loop.add_reader(or_gone, gone.set_result, None)
+    try:
+        await gone
+    finally:
+        loop.remove_reader(or_gone)
 
 
 async def _until_signalled(main: Coroutine[Any, Any, T]) -> T | None:

@@ -44,12 +44,17 @@ class PortTaken(ListenRefused):
     """Somebody else listens there already."""
 
 
-def bind(listen: Listen) -> socket.socket:
-    """A bound socket, not yet listening. Raises PortTaken or ListenRefused."""
+def bind(listen: Listen, *, shared: bool = False) -> socket.socket:
+    """A socket that listens, and takes nobody yet. Raises PortTaken or ListenRefused.
+
+    shared: with other processes of ours, among which the system spreads the connections.
+    """
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
     # asyncio turns Nagle's delays off only for sockets that name their protocol.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         sock.bind((listen.host, listen.port))
         sock.listen(BACKLOG)

@@ -6,13 +6,13 @@ The stream's first event says where to post. A session lasts as long as its stre
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import TYPE_CHECKING
 
 from ostiary.gateway import record
 from ostiary.gateway.call import Call, account_of
 from ostiary.gateway.catalog.translate import STREAM_HEADERS
 from ostiary.gateway.errors import SessionUnknown, TryLater
+from ostiary.gateway.homes import ONE_PROCESS, Homes
 from ostiary.gateway.sessions.legacy_door import LegacyDoor, accepted, refused
 from ostiary.gateway.sessions.listen_stream import ListenStream
 from ostiary.gateway.sessions.session import Session
@@ -35,14 +35,16 @@ MOST_MESSAGES = 64
 MOST_BYTES = 8 * 1024 * 1024
 """What one client may have us work on at once: messages, and their bytes."""
 BESIDES = 1024
-_KEY_BYTES = 16
 _NAMES = b"session_id="
 
 
 class HttpSse:
     """Of one endpoint. url: its path as clients see it."""
 
-    def __init__(self, url: str, door: LegacyDoor, sessions: LiveSessions) -> None:
+    def __init__(
+        self, url: str, door: LegacyDoor, sessions: LiveSessions, homes: Homes = ONE_PROCESS
+    ) -> None:
+        self._homes = homes
         self._url = url
         self._door = door
         self._sessions = sessions
@@ -52,7 +54,7 @@ class HttpSse:
         """Begin a session: its stream. Raises TryLater."""
         account = account_of(principal, request)
         self._sessions.open_stream(account)
-        key = secrets.token_urlsafe(_KEY_BYTES)
+        key = self._homes.key()
         live = self._sessions.enter(key, account)
         call = Call(asking(b"ping", {}), principal, request, key)
         stream = ListenStream(call, live.resources, seconds=self._door.seconds_of(principal))
@@ -74,9 +76,11 @@ class HttpSse:
         return StreamedAnswer(200, stream.chunks(), STREAM_HEADERS, close, is_standing=True)
 
     def post(self, body: bytes, principal: Principal | None, request: Request) -> Answer:
-        """Take a message. Raises SessionUnknown, TryLater."""
+        """Take a message. Raises SessionUnknown, TryLater, Elsewhere."""
         named = [one[len(_NAMES) :] for one in request.query.split(b"&") if one.startswith(_NAMES)]
-        channel = self._channels.get(named[0].decode("latin-1")) if len(named) == 1 else None
+        key = named[0].decode("latin-1") if len(named) == 1 else ""
+        self._homes.require_here(key, SessionUnknown())
+        channel = self._channels.get(key)
         if channel is None or channel.whose != _whose(principal):
             raise SessionUnknown
         channel.take(body, principal, request)

@@ -1,12 +1,12 @@
 """`Mcp-Session-Id` (MCP 2025-11-25, transports): the session itself, sealed.
 
-So a session that nobody uses costs nothing, and whatever replica has the key can go on with it. It opens for
-the caller alone to whom it was given, at the endpoint where it began, for a day.
+So a session that nobody uses costs nothing, and whatever replica has the key can go on with it; of several
+workers, the one where it began. It opens for the caller alone to whom it was given, at the endpoint where it
+began, for a day.
 """
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,7 +23,6 @@ HEADER = b"mcp-session-id"
 SECONDS = 24 * 3600.0
 LONGEST = 8 * 1024
 """Characters of an id that is looked at: ours are shorter."""
-_KEY_BYTES = 16
 
 
 class _Sealed(msgspec.Struct, array_like=True):
@@ -42,10 +41,11 @@ class SessionIds:
     def __init__(self, path: str, seals: Seals) -> None:
         self._path = path
         self._seals = seals
+        self._homes = seals.homes
 
     def begin(self, introduction: Introduction, principal: Principal | None) -> tuple[Session, str]:
         """A new session, and its id."""
-        session = Session(secrets.token_hex(_KEY_BYTES), introduction)
+        session = Session(self._homes.key(), introduction)
         told = _Sealed(session.key, introduction.version, introduction.capabilities, introduction.client_info)
         sealed = self._seals.seal(
             msgspec.msgpack.encode(told), purpose=self._purpose(principal), seconds=SECONDS
@@ -53,7 +53,7 @@ class SessionIds:
         return session, sealed
 
     def open(self, session_id: bytes, principal: Principal | None) -> Session:
-        """The session with this id. Raises SessionUnknown."""
+        """The session with this id. Raises SessionUnknown, Elsewhere."""
         if len(session_id) > LONGEST or not session_id.isascii():
             raise SessionUnknown
         try:
@@ -61,6 +61,7 @@ class SessionIds:
         except SealBroken:
             raise SessionUnknown from None
         told = _READ.decode(opened)
+        self._homes.require_here(told.key, SessionUnknown())
         return Session(told.key, Introduction(told.version, told.capabilities, told.client_info))
 
     def _purpose(self, principal: Principal | None) -> bytes:

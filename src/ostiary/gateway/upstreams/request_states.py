@@ -19,21 +19,26 @@ class RequestStates:
     def __init__(self, server: str, seals: Seals) -> None:
         self._server = server
         self._seals = seals
+        self._homes = seals.homes
 
     def seal(self, call: Call, state: str) -> str:
         """The state as the caller carries it."""
-        return self._seals.seal(state.encode(), purpose=self._purpose(call), seconds=SECONDS)
+        return self._seals.seal(
+            self._homes.marked(state.encode()), purpose=self._purpose(call), seconds=SECONDS
+        )
 
     def open(self, call: Call) -> Call:
-        """The call with the server's own state. Raises InvalidParams."""
+        """The call with the server's own state. Raises InvalidParams, Elsewhere."""
         brought = brought_state(call.message)
         if brought is None:
             return call
+        said = "params.requestState is not what this very call was answered with, or it is over"
+        over = InvalidParams(f"{said}: begin the call again")
         try:
-            state = self._seals.open(brought, purpose=self._purpose(call))
+            marked = self._seals.open(brought, purpose=self._purpose(call))
         except SealBroken:
-            said = "params.requestState is not what this very call was answered with, or it is over"
-            raise InvalidParams(f"{said}: begin the call again") from None
+            raise over from None
+        state = self._homes.unmarked(marked, over)
         return call.about(with_brought_state(call.message, state.decode()))
 
     def _purpose(self, call: Call) -> bytes:
