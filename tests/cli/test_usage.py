@@ -40,7 +40,7 @@ def test_without_a_word_the_commands_are_listed() -> None:
     commands = [line.split()[0] for line in listed.stdout.partition("Commands:\n")[2].splitlines()]
     assert commands == [
         *("up", "check", "call", "tools", "token", "doctor", "explain", "bridge", "client-config"),
-        *("login", "logout", "zoo", "config", "keys", "sessions", "clients", "pki", "cloudrun"),
+        *("login", "logout", "zoo", "config", "keys", "sessions", "clients", "pki", "policy", "cloudrun"),
     ]
 
 

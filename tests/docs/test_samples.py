@@ -3,6 +3,7 @@
 ```console   lines after "$ " are run beside the running demo; "..." in their output stands for anything;
              what the page's yaml takes from the environment is there
 ```yaml      begins with "# <file name>"; is written, and read by the loader
+```cedar     begins with "// <file name>"; is written
 ```python    is run with the visitor's key as application default credentials
 """
 
@@ -71,6 +72,10 @@ def test_the_samples_of_a_page_do_what_it_says(
                 name = text.partition("\n")[0].removeprefix("# ")
                 (tmp_path / name).write_text(text, "utf-8")
                 read(tmp_path / name, FILES[name])
+            case "cedar":
+                file = tmp_path / text.partition("\n")[0].removeprefix("// ")
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(text, "utf-8")
             case "python":
                 check_program(text, demo, tmp_path)
 

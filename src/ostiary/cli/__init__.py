@@ -8,6 +8,7 @@
     doctor, explain           why a call is refused; what a token says
     keys, sessions, clients   administer the authorization server of a file
     pki                       certificates of workloads, by an authority of one's own
+    policy                    the gateway's policies: cases, and why
     bridge                    stdio ⇄ HTTP
     client_config             how clients start the bridge
     client_settings           what is said of a client at the command line

@@ -23,6 +23,7 @@ from ostiary.cli import (
     login,
     logout,
     pki,
+    policy,
     sessions,
     token,
     tools,
@@ -57,6 +58,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(clients.app, name="clients")
 app.add_typer(pki.app, name="pki")
+app.add_typer(policy.app, name="policy")
 app.add_typer(cloudrun.app, name="cloudrun")
 
 

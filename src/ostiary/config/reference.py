@@ -2,6 +2,7 @@
 
 python -m ostiary.config.reference ostiary.yaml > docs/reference/ostiary-yaml.md
 python -m ostiary.config.reference emulator.yaml > docs/reference/emulator-yaml.md
+python -m ostiary.config.reference policy-cases.yaml > docs/reference/policy-cases-yaml.md
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ from typing import Any
 from ostiary.cloudrun.emulator import EmulatorSettings
 from ostiary.config.file import OstiaryFile
 from ostiary.config.schema import file_schema
+from ostiary.gateway.policy.cases import PolicyCases
 from ostiary.settings import Settings
 from ostiary.transport.reach import EdgeSettings
 
-FILES: Mapping[str, type[Settings]] = {"ostiary.yaml": OstiaryFile, "emulator.yaml": EmulatorSettings}
+FILES: Mapping[str, type[Settings]] = {
+    "ostiary.yaml": OstiaryFile,
+    "emulator.yaml": EmulatorSettings,
+    "policy-cases.yaml": PolicyCases,
+}
 
 
 _HEAD = """\

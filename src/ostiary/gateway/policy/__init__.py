@@ -5,6 +5,8 @@ What they say is read without I/O; `loading` and `live_policies` know files, `au
     authorizer     one endpoint: a call is let through, or told why not; what lists show
     live_policies  the policies at hand, read again when their files change
     decisions      what was decided, while the caller's token is known
+    cases          what policies should decide, written down
+    explanation    why they decide as they do
     loading        a folder → one validated set
     policy_set     one set, and what it decides
     loosening      what could be allowed, while not all is known

@@ -8,7 +8,6 @@ from ostiary.gateway import record
 from ostiary.gateway.call import Call
 from ostiary.gateway.errors import GatewayError, NotPermitted, ScopesLacking
 from ostiary.gateway.policy.access import USES, Access, Action, Kind
-from ostiary.gateway.policy.arguments import ArgumentsRefused, read_values
 from ostiary.gateway.policy.decisions import Decisions
 from ostiary.gateway.policy.live_policies import LivePolicies
 from ostiary.gateway.policy.policy_set import Decision, PolicySet
@@ -18,6 +17,7 @@ from ostiary.secrets import Secret
 
 NOBODY = Principal("", "", None, frozenset(), {}, float("inf"), Secret(""))
 """By whom decisions are kept about whoever calls where nobody has to say who they are."""
+_NONE = b"{}"
 _KINDS = dict(USES.values())
 """Action → what it is done with."""
 _WORDS = {
@@ -60,16 +60,9 @@ class Authorizer:
     def require(self, call: Call, access: Access) -> None:
         """Let this through, with the arguments that it has. Raises NotPermitted, ScopesLacking."""
         policies = self._policies.current()
-        decision = self._foreseen(policies, call.principal, access)
-        if decision.is_allowed and decision.is_for_now:
-            raw = call.message.params.get("arguments")
-            try:
-                arguments = read_values(b"{}" if raw is None else raw, policies.arguments_of(access))
-            except ArgumentsRefused as refused:
-                raise self._refusal(
-                    access, Decision(is_allowed=False, fault=str(refused)), policies
-                ) from None
-            decision = policies.decide(call.principal, access, arguments)
+        foreseen = self._foreseen(policies, call.principal, access)
+        arguments = call.message.params.get("arguments", _NONE)
+        decision = policies.settle(foreseen, call.principal, access, arguments)
         if not decision.is_allowed:
             raise self._refusal(access, decision, policies)
 

@@ -37,7 +37,8 @@ class Decisions:
     """Kept with the principals that they are about: what is kept ends with them."""
 
     def __init__(self) -> None:
-        self._held = 0
+        self.held = 0
+        """How many, for all of them."""
         self._all: deque[_Reference] = deque()
 
     def of(self, principal: Principal, by: PolicySet) -> Decided:
@@ -60,12 +61,12 @@ class Decisions:
         reference = decided.reference
         if len(decided) >= MOST_OF_ONE:
             decided.clear()
-            self._held -= reference.size
+            self.held -= reference.size
             reference.size = 0
         decided[access] = decision
         reference.size += 1
-        self._held += 1
-        while self._held > MOST or len(self._all) > MOST:
+        self.held += 1
+        while self.held > MOST or len(self._all) > MOST:
             self._drop(self._all.popleft())
 
     def _drop(self, reference: _Reference) -> None:
@@ -77,5 +78,5 @@ class Decisions:
 
     def _forget(self, reference: weakref.ref[Decided]) -> None:
         assert isinstance(reference, _Reference)  # noqa: S101 - for the type checker
-        self._held -= reference.size
+        self.held -= reference.size
         reference.size = 0

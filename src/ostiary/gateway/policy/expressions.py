@@ -53,6 +53,15 @@ def path(expression: Expression) -> tuple[str, ...]:
         expression = body["left"]
 
 
+def ways(expression: Expression) -> Iterator[tuple[str, ...]]:
+    """Every way from a variable that is gone in it, or asked whether it is there."""
+    for one in every(expression):
+        name, body = operator(one)
+        way = path({".": body}) if name == "has" else path(one)
+        if len(way) > 1:
+            yield way
+
+
 def is_about(expression: Expression, variables: frozenset[str]) -> bool:
     """Whether any of these variables is in it."""
     return any(one.get("Var") in variables for one in every(expression))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ostiary.gateway.policy.access import UNSAID, Action, Kind
-from ostiary.gateway.policy.expressions import every, operator, path
+from ostiary.gateway.policy.expressions import every, operator, ways
 from ostiary.gateway.policy.statements import Statement
 from ostiary.operator_error import BAD_USAGE, OperatorError
 from ostiary.suggestions import suggestion
@@ -135,8 +135,4 @@ def _entity_types(cedar: dict[str, Any]) -> Iterator[str]:
 
 def _attributes(cedar: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for condition in cedar["conditions"]:
-        for one in every(condition["body"]):
-            name, body = operator(one)
-            way = path({".": body}) if name == "has" else path(one)
-            if len(way) >= 2 and way[0] in ATTRIBUTES:
-                yield way[0], way[1]
+        yield from ((way[0], way[1]) for way in ways(condition["body"]) if way[0] in ATTRIBUTES)

@@ -15,10 +15,11 @@ from typing import Any
 import cedarpy
 
 from ostiary.gateway.policy.access import LONGEST_NAME, Access, Action, Kind, is_roundabout
-from ostiary.gateway.policy.arguments import Types
+from ostiary.gateway.policy.arguments import ArgumentsRefused, Types, read_values
 from ostiary.gateway.policy.entities import principal_entity, thing_entity
 from ostiary.gateway.policy.loosening import ARGUMENTS, THINGS, loosened
 from ostiary.identity.principal import Principal
+from ostiary.mcp.raw_object import Raw
 
 MOST_ENGINES = 1024
 """Choices of policies that are kept ready: what many things have in common is one choice."""
@@ -156,6 +157,18 @@ class PolicySet:
         engine = self._engine(ARGUMENTS, *self._ids_about(access))
         decision = self._decide(_Question(engine, self._schema, principal, access, context))
         return replace(decision, is_for_now=bool(self.arguments_of(access)))
+
+    def settle(
+        self, foreseen: Decision, principal: Principal | None, access: Access, arguments: Raw
+    ) -> Decision:
+        """The decision on one call of which this was foreseen. arguments: as it has them, in JSON."""
+        if not (foreseen.is_allowed and foreseen.is_for_now):
+            return foreseen
+        try:
+            values = read_values(arguments, self.arguments_of(access))
+        except ArgumentsRefused as refused:
+            return Decision(is_allowed=False, fault=str(refused))
+        return self.decide(principal, access, values)
 
     def shows(self, principal: Principal | None, access: Access) -> bool:
         """Whether lists have it: what could be used, also with more scopes, unless a policy says otherwise.
