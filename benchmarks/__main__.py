@@ -17,10 +17,13 @@ from benchmarks import (
 )
 from benchmarks.peers import ToolMissing
 from benchmarks.report import write_page, write_section
+from benchmarks.scale.costs import measure
+from benchmarks.scale.page import write as write_scale
 
 PAGE = Path(__file__).parent / "README.md"
 COUNTED = 3200
 """Calls; more say the same."""
+SCALE = Path(__file__).parents[1] / "docs" / "explanation" / "scale.md"
 
 
 def main() -> int:
@@ -35,6 +38,8 @@ def main() -> int:
             write_section(PAGE, instructions.run(calls=COUNTED))
         elif sys.argv[1:] == ["authserver"]:
             write_section(PAGE, authserver.run(seconds=3, repeats=5))
+        elif sys.argv[1:] == ["scale"]:
+            write_scale(SCALE, measure(PAGE.read_text()))
         elif sys.argv[1:] == ["upstream_exchanges"]:
             write_section(PAGE, upstream_exchanges.run(seconds=3, repeats=5))
         else:
@@ -48,6 +53,7 @@ def main() -> int:
             started = start_up.run(repeats=5)
             sections = [through_gateway, of_eras, counted, at_hand, fetched, issued, exchanged, started]
             write_page(PAGE, sections)
+            write_scale(SCALE, measure(PAGE.read_text()))
             print(PAGE.read_text())
     except ToolMissing as missing:
         print(missing, file=sys.stderr)
@@ -55,4 +61,5 @@ def main() -> int:
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
