@@ -63,13 +63,13 @@ def ostiary(
 @contextmanager
 def in_background(running: AbstractAsyncContextManager[T]) -> Iterator[T]:
     """What runs in an event loop of its own, in a thread, beside commands that have theirs."""
-    started: Future[T] = Future()
-    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+    started: Future[tuple[T, Callable[[], object]]] = Future()
 
     async def run() -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
         try:
             async with running as value:
-                started.set_result(value)
+                started.set_result((value, lambda: loop.call_soon_threadsafe(stop.set)))
                 await stop.wait()
         except BaseException as error:
             if started.done():
@@ -77,13 +77,13 @@ def in_background(running: AbstractAsyncContextManager[T]) -> Iterator[T]:
             started.set_exception(error)
 
     with ThreadPoolExecutor(1) as thread:
-        ended = thread.submit(loop.run_until_complete, run())
+        ended = thread.submit(asyncio.run, run())
+        value, stop = started.result(20)
         try:
-            yield started.result(20)
+            yield value
         finally:
-            loop.call_soon_threadsafe(stop.set)
+            stop()
             ended.result(20)
-    loop.close()
 
 
 @dataclass

@@ -90,26 +90,22 @@ class Answering:
         body: bytes = b"",
         *,
         tls: Any = None,
-        stream: bytes = b"",
     ) -> str:
-        """Start one: its URL. stream: of events, to whoever gets it."""
-        return self.by(lambda _: (status, headers or {}, body), tls=tls, stream=stream)
+        """Start one: its URL."""
+        return self.by(lambda _: (status, headers or {}, body), tls=tls)
 
     def by(
         self,
         reply: Callable[[bytes], tuple[int, dict[str, str], bytes]],
         *,
         tls: Any = None,
-        stream: bytes = b"",
     ) -> str:
         """Start one that decides by what it was asked."""
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.send_response_only(200 if stream else 405)
-                self.send_header("content-type", "text/event-stream")
+                self.send_response_only(405)
                 self.end_headers()
-                self.wfile.write(stream)
 
             def do_POST(self) -> None:
                 status, headers, body = reply(self.rfile.read(int(self.headers["content-length"])))
@@ -366,17 +362,6 @@ def test_a_server_that_is_broken_says_until_when(doctor: Doctor, answering: Answ
     named = doctor(answering(503, {"retry-after": "60"}, b"restarting"))
     assert named.fix == (
         "The cause is in the server's log; no credential changes it. It wants to be asked again in 1 minute."
-    )
-
-
-def test_a_server_of_the_first_era(doctor: Doctor, answering: Answering) -> None:
-    url = answering(405, {"allow": "GET"}, stream=b"event: endpoint\ndata: /messages?session=1\n\n")
-    assert doctor(url)[1:3] == (
-        "other_era",
-        (
-            f"{url} speaks MCP 2024-11-05 (HTTP with SSE), an era that ended with 2025-03-26; here "
-            "2026-07-28 and the Streamable HTTP of 2025-03-26 to 2025-11-25 are spoken."
-        ),
     )
 
 

@@ -24,6 +24,10 @@ Behind the commands that talk to a server:
     listing          what servers list, as tables
     options          options that several commands have
     session          a conversation with it, and what a refusal says
+    gateway_session  one with a program, or over HTTP+SSE, as the gateway has it
+    gateway_within   the gateway in this process that has it
+    server_words     what a server says wrong, as far as it is shown
+    program_examination   what is wrong with a server that is a program
     mcp_client/      our own client of MCP
     arguments        k=v → JSON, by the tool's input schema
     console          tables, text and JSON; safe to print whatever a server sent

@@ -13,7 +13,7 @@ from ostiary.operator_error import JOB_FAILED
 
 if TYPE_CHECKING:
     from ostiary.cli.mcp_client.client import McpClient
-    from ostiary.diagnosis.target import ServerTarget
+    from ostiary.cli.target import ChosenServer
 
 
 def call(
@@ -31,24 +31,24 @@ def call(
     as_json: options.AsJson = False,
 ) -> int:
     """Call one tool of an MCP server."""
-    from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
+    from ostiary.cli.target import TargetOptions, choose_server  # noqa: PLC0415
     from ostiary.transport.event_loop import run  # noqa: PLC0415
 
     url, rest = (None, words) if server else (words[0], words[1:])
     if not rest:
         raise BadUsage("name the tool to call; `ostiary tools URL` lists them")
-    target = choose(TargetOptions(url, server, config, credential, no_credential))
-    result = run(_call(target, rest[0], rest[1:]))
+    chosen = choose_server(TargetOptions(url, server, config, credential, no_credential))
+    result = run(_call(chosen, rest[0], rest[1:]))
     if result is None:
         raise KeyboardInterrupt
     return _print(result, as_json=as_json)
 
 
-async def _call(target: ServerTarget, name: str, words: list[str]) -> dict[str, Any]:
+async def _call(chosen: ChosenServer, name: str, words: list[str]) -> dict[str, Any]:
     from ostiary.cli.arguments import read_arguments  # noqa: PLC0415
     from ostiary.cli.session import connected  # noqa: PLC0415
 
-    async with connected(target) as client:
+    async with connected(chosen) as client:
         tool = await _tool(client, name)
         return await client.call_tool(tool, read_arguments(words, tool["inputSchema"]))
 

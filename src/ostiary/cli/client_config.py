@@ -16,8 +16,7 @@ from ostiary.cli.client_settings import TO_FILL_IN, Bridge, ClientProgram, Progr
 from ostiary.cli.failure import BadUsage
 
 if TYPE_CHECKING:
-    from ostiary.cli.target import TargetOptions
-    from ostiary.credentials import Credential
+    from ostiary.cli.target import ChosenServer, TargetOptions
     from ostiary.secrets import Secret
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -53,13 +52,12 @@ def client_config(
 ) -> None:
     """Print the settings by which a client reaches a server through the bridge; no token is in them."""
     from ostiary.cli.console import print_json  # noqa: PLC0415
-    from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
+    from ostiary.cli.target import TargetOptions, choose_server  # noqa: PLC0415
 
     if _NAME.fullmatch(name) is None:
         raise BadUsage(f"{name} is no name that every client takes: use letters, digits, - and _")
     wish = TargetOptions(url, server, config, credential)
-    target = choose(wish)
-    variables = tuple(_variables(target.credential))
+    variables = tuple(_variables(choose_server(wish)))
     bridge = Bridge((*_ourselves(), "bridge", *_words(wish)), variables)
     chosen = list(ClientProgram) if client is ChosenClient.ALL else [ClientProgram(client.value)]
     snippets = [settings_for(one, name, bridge) for one in chosen]
@@ -90,9 +88,10 @@ def _words(wish: TargetOptions) -> list[str]:
     return words
 
 
-def _variables(credential: Credential) -> list[str]:
+def _variables(reached: ChosenServer) -> list[str]:
     """The environment variables that its secrets come from."""
-    places = dict.fromkeys(secret.place for secret in _secrets(credential))
+    env = {} if reached.configured is None else reached.configured.env
+    places = dict.fromkeys(secret.place for secret in _secrets((reached.credential, *env.values())))
     variable = "environment variable "
     return [place.removeprefix(variable) for place in places if place.startswith(variable)]
 

@@ -1,4 +1,8 @@
-"""A conversation with one MCP server, and what a refusal says."""
+"""A conversation with one MCP server, and what a refusal says.
+
+Servers of streamable HTTP, which most are, are spoken to straight, and what that takes is loaded quickly. All
+others are spoken to as the gateway does: see `gateway_session`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.cli.challenge import refusal
 from ostiary.cli.failure import Failure
+from ostiary.cli.server_words import not_valid, shown
 from ostiary.credentials import NoCredential
 from ostiary.oauth.client.echoed_secrets import without_echoes
 from ostiary.transport.moved import REDIRECTS, moved
@@ -19,14 +24,15 @@ if TYPE_CHECKING:
     import httpx2
 
     from ostiary.cli.mcp_client.client import McpClient, ServerError
+    from ostiary.cli.target import ChosenServer
     from ostiary.diagnosis.target import ServerTarget
 
 TIMEOUT = 60.0
 """Seconds that a server may stay silent."""
 
 
-LONGEST_WORDS = 1000
-"""Characters of what a server says wrong that are shown."""
+NO_SUCH_DOOR = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+"""With these a server refuses a handshake that speaks another transport, or none."""
 _NO_MESSAGE = "Failed to parse "
 
 
@@ -34,9 +40,36 @@ class CallRefused(Failure):
     """The server let us not in."""
 
 
+class OtherTransport(Failure):
+    """The server does not do what it was asked; perhaps it speaks HTTP+SSE."""
+
+
 @contextlib.asynccontextmanager
-async def connected(target: ServerTarget) -> AsyncIterator[McpClient]:
-    """A client, connected to the target. Whatever goes wrong inside becomes a Failure."""
+async def connected(chosen: ChosenServer) -> AsyncIterator[McpClient]:
+    """A client, connected to the server. Whatever goes wrong inside becomes a Failure."""
+    async with contextlib.AsyncExitStack() as running:
+        yield await _connect(chosen, running)
+
+
+async def _connect(chosen: ChosenServer, running: contextlib.AsyncExitStack) -> McpClient:
+    if chosen.url is not None and chosen.transport != "sse":
+        try:
+            return await running.enter_async_context(_straight(chosen.target))
+        except OtherTransport:
+            if chosen.transport != "auto":
+                raise
+            from ostiary.cli.gateway_session import NotThere, connected_by_gateway  # noqa: PLC0415
+
+            with contextlib.suppress(NotThere):
+                return await running.enter_async_context(connected_by_gateway(chosen, transport="sse"))
+            raise
+    from ostiary.cli.gateway_session import connected_by_gateway  # noqa: PLC0415 - a gateway is in it
+
+    return await running.enter_async_context(connected_by_gateway(chosen))
+
+
+@contextlib.asynccontextmanager
+async def _straight(target: ServerTarget) -> AsyncIterator[McpClient]:
     from ostiary.cli.mcp_client.client import McpClient  # noqa: PLC0415
     from ostiary.cli.mcp_client.streamable_http import StreamableHttp  # noqa: PLC0415
     from ostiary.credentials.adapters.secrets_sent import RememberingAuth  # noqa: PLC0415
@@ -139,20 +172,16 @@ def _cause(error: Exception, target: ServerTarget, no: _No | None, sent: Sequenc
             return _answered(error, target, no, sent)
         case AnswerUnusable() | InvalidAnswer() | RecursionError():
             said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-            return _not_valid(target, without_echoes(said, sent).partition("\n")[0][:LONGEST_WORDS])
+            return not_valid(str(target.url), shown(said, sent).partition("\n")[0])
         case Failure():  # it may name what the server offers instead
-            return type(error)(without_echoes(str(error), sent)[:LONGEST_WORDS])
+            return type(error)(shown(str(error), sent))
     return error
 
 
-def _not_valid(target: ServerTarget, why: str) -> Failure:
-    return Failure(f"{target.url} gave an answer that is not valid: {why}")
-
-
 def _answered(error: ServerError, target: ServerTarget, no: _No | None, sent: Sequence[str]) -> Failure:
-    said = without_echoes((no and no.message) or error.message, sent)[:LONGEST_WORDS]
+    said = shown((no and no.message) or error.message, sent)
     if no is None and error.message.startswith(_NO_MESSAGE):
-        return _not_valid(target, "it is no JSON-RPC message")
+        return not_valid(str(target.url), "it is no JSON-RPC message")
     if no is None:
         return Failure(f"{target.url} answered: {said} (JSON-RPC error {error.code})")
     if no.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -161,8 +190,9 @@ def _answered(error: ServerError, target: ServerTarget, no: _No | None, sent: Se
         return Failure(f"{target.url} {moved(target.url, no.status, without_echoes(no.location, sent))}")
     status = f"{no.status} {no.phrase}".rstrip()
     if no.status == HTTPStatus.NOT_FOUND and not no.message:
-        return Failure(f"{target.url} answered {status}: no MCP server is at that path")
-    return Failure(f"{target.url} answered {status}: {said}")
+        said = "no MCP server is at that path"
+    kind = OtherTransport if no.status in NO_SUCH_DOOR else Failure
+    return kind(f"{target.url} answered {status}: {said}")
 
 
 def _refusal(target: ServerTarget, no: _No, secrets: Sequence[str]) -> str:

@@ -83,10 +83,20 @@ class ChosenServer:
         )
 
     @property
+    def transport(self) -> str:
+        """How it is spoken to; `auto` where nobody says so."""
+        return "auto" if self.configured is None else self.configured.transport
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return self.configured.place if self.configured is not None else str(self.url)
+
+    @property
     def target(self) -> ServerTarget:
         """It, at its URL. Raises BadUsage for a program."""
         if self.url is None:
-            raise BadUsage(f"{self.found} is a program, which only `ostiary bridge` and the gateway run")
+            raise BadUsage(f"{self.found} is a program, which has no URL and is sent no credential")
         reach = PUBLIC if self.configured is None else self.configured.reach
         return ServerTarget(self.url, self.credential, self.found, reach, self.proxies)
 

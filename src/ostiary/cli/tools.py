@@ -9,7 +9,7 @@ import typer
 from ostiary.cli import options
 
 if TYPE_CHECKING:
-    from ostiary.diagnosis.target import ServerTarget
+    from ostiary.cli.target import ChosenServer
 
 _KINDS = (
     ("tools", "tools", "tools"),
@@ -32,10 +32,10 @@ def tools(
 ) -> None:
     """List a server's tools, prompts and resources."""
     from ostiary.cli.console import print_json  # noqa: PLC0415
-    from ostiary.cli.target import TargetOptions, choose  # noqa: PLC0415
+    from ostiary.cli.target import TargetOptions, choose_server  # noqa: PLC0415
     from ostiary.transport.event_loop import run  # noqa: PLC0415
 
-    found = run(_offer(choose(TargetOptions(url, server, config, credential, no_credential))))
+    found = run(_offer(choose_server(TargetOptions(url, server, config, credential, no_credential))))
     if found is None:
         raise KeyboardInterrupt
     if as_json:
@@ -44,12 +44,13 @@ def tools(
         _print(found)
 
 
-async def _offer(target: ServerTarget) -> dict[str, Any]:
+async def _offer(chosen: ChosenServer) -> dict[str, Any]:
     from ostiary.cli.listing import Listed, every  # noqa: PLC0415
     from ostiary.cli.session import connected  # noqa: PLC0415
+    from ostiary.mcp.eras import MODERN  # noqa: PLC0415
 
-    async with connected(target) as client:
-        version, era = client.protocol_version, "modern" if client.is_modern else "legacy"
+    async with connected(chosen) as client:
+        version = client.server_version
         listed = {
             ours: await every(client, kind)
             if client.capabilities.get(capability) is not None
@@ -58,10 +59,11 @@ async def _offer(target: ServerTarget) -> dict[str, Any]:
         }
     missing = dict.fromkeys(one for each in listed.values() for one in each.missing)
     return {
-        "url": str(target.url),
-        "era": era,
+        "url": None if chosen.url is None else str(chosen.url),
+        "place": chosen.place,
+        "era": "modern" if version == MODERN else "legacy",
         "protocolVersion": version,
-        "credential": {"type": target.credential.type, "found": target.found},
+        "credential": {"type": chosen.credential.type, "found": chosen.found},
         **{kind: list(map(_shown, each.entries)) for kind, each in listed.items()},
         **({"unavailable": [one.told() for one in missing]} if missing else {}),
     }
@@ -82,7 +84,7 @@ def _print(found: dict[str, Any]) -> None:
 
     credential = found["credential"]
     print_text(
-        f"{found['url']} speaks MCP {found['protocolVersion']} ({found['era']}); "
+        f"{found['place']} speaks MCP {found['protocolVersion']} ({found['era']}); "
         f"credential: {credential['type']} ({credential['found']})"
     )
     for title, key in (

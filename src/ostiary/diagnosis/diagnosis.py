@@ -29,6 +29,8 @@ class Cause(StrEnum):
     WRONG_PATH = "wrong_path"
     NOT_MCP = "not_mcp"
     SERVER_BROKEN = "server_broken"
+    PROGRAM_CANNOT_START = "program_cannot_start"
+    PROGRAM_ENDS = "program_ends"
     NO_CREDENTIAL = "no_credential"
     CREDENTIAL_UNAVAILABLE = "credential_unavailable"
     OUR_CLOCK = "our_clock"

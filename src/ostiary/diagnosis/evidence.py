@@ -85,8 +85,6 @@ class Evidence:
     """The proxy by which it was asked, and who names it."""
     mcp_is_at: CanonicalUrl | None = None
     """Where an MCP server answers, when it is not here."""
-    is_of_the_first_era: bool = False
-    """Whether it opens a stream of events to who only gets it, as in MCP 2024-11-05."""
     missing: tuple[MissingServer, ...] = ()
     """The servers that a gateway leaves out."""
 

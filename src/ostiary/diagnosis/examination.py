@@ -19,7 +19,6 @@ from ostiary.diagnosis.connect import DeadEnd
 from ostiary.diagnosis.evidence import Evidence, NoToken, Sent
 from ostiary.diagnosis.http_probe import PATIENCE, Wire, spoken
 from ostiary.diagnosis.resource import find_metadata
-from ostiary.diagnosis.server_answer import NO_SUCH_PLACE
 from ostiary.diagnosis.wanted_credential import WantedCredential, is_from_cloud_run, wanted
 from ostiary.oauth.inspection.token_explanation import Explanation, explain
 from ostiary.transport.road import RoadClient
@@ -234,9 +233,6 @@ class Examination:
         """Most servers that are not at the URL are at /mcp."""
         call, usual = self.evidence.call, replace(self.evidence.url, path="/mcp", query=None)
         if call is None or call.works or call.is_refusal:
-            return
-        if call.status in NO_SUCH_PLACE and await wire.opens_a_stream(self.evidence.url):
-            self._saw(is_of_the_first_era=True)
             return
         if usual == self.evidence.url:
             return

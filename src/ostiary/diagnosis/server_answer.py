@@ -42,6 +42,8 @@ class ServerAnswer:
     """Seconds since the epoch, by our clock."""
     sent: tuple[str, ...] = field(default=(), repr=False)
     """The secrets that were sent for it."""
+    by_sse: bool = False
+    """Whether it came over HTTP+SSE, the transport of MCP 2024-11-05."""
 
     @property
     def status_line(self) -> str:

@@ -15,11 +15,14 @@ from ostiary.gateway.seals import Seals
 from ostiary.gateway.sessions.legacy_door import LegacyDoor
 from ostiary.gateway.sessions.live_sessions import LiveSessions
 from ostiary.gateway.sessions.only_session import OnlySession
+from ostiary.transport.inline_http import Request
 
 if TYPE_CHECKING:
     from ostiary.credentials.runtime import Runtime
     from ostiary.gateway.config import ServerSettings
     from ostiary.gateway.upstreams.server import Server
+    from ostiary.inline_coroutines import InlineFuture
+    from ostiary.transport.inline_http import Door
     from ostiary.transport.proxies import Proxies
 
 CONNECTIONS = 256
@@ -40,6 +43,11 @@ class OneServer:
         self.sent = SentSecrets()
         self._server: Server | None = None
 
+    @property
+    def version(self) -> str | None:
+        """The revision of MCP that the server spoke last; None while nobody knows."""
+        return None if self._server is None else self._server.session.version
+
     async def __aenter__(self) -> Self:
         server = ServerMaking(self._limits, self._means).server(self._name, self._settings, self.sent)
         self._server, routes = server, SingleServer(server)
@@ -53,3 +61,14 @@ class OneServer:
         if self._server is not None:
             self._server.close()
         await self._means.close()
+
+
+def request_within(door: Door, headers: dict[bytes, bytes], body: bytes | None = None) -> Request:
+    """A request that comes over no connection. headers: names in lower case."""
+    request = Request(door, headers, frozenset(), keep_alive=True, arriving=_nothing_comes)
+    request.body = body
+    return request
+
+
+def _nothing_comes() -> InlineFuture[bytes]:
+    raise AssertionError("it is whole")

@@ -23,7 +23,7 @@ from ostiary.gateway.sessions.live_sessions import LiveSessions
 from ostiary.gateway.sessions.session_ids import SessionIds
 from ostiary.gateway.upstreams.era import EitherEra
 from ostiary.gateway.upstreams.health import Health
-from ostiary.gateway.upstreams.legacy.pool import SESSIONS_OF_ONE, LegacySessions
+from ostiary.gateway.upstreams.legacy.pool import SESSIONS_OF_ONE, LegacySessions, Ways
 from ostiary.gateway.upstreams.legacy.sse import SseChannel
 from ostiary.gateway.upstreams.legacy.streamable_http import StreamableHttpChannel
 from ostiary.gateway.upstreams.server import Server
@@ -259,8 +259,9 @@ class ServerMaking:
             "streamable_http": partial(StreamableHttpChannel, calls, listening),
             "sse": partial(SseChannel, calls, listening),
         }
-        ways = tuple(way for kind, way in channels.items() if settings.transport in {"auto", kind})
-        legacy = LegacySessions(name, settings.url, ways, limits=limits, held=calls.held)
+        chosen = tuple(way for kind, way in channels.items() if settings.transport in {"auto", kind})
+        ways = Ways(chosen, calls.held, (calls, listening))
+        legacy = LegacySessions(name, settings.url, ways, limits=limits)
         return legacy if settings.transport == "sse" else EitherEra(name, StreamableHttp(calls), legacy)
 
     def _pool(
@@ -287,13 +288,11 @@ class ServerMaking:
         most = self._limits.server_processes
         program = Program(name, settings.program, self._means.children, limits, most)
         modern = Stdio(program, is_shared=is_shared)
-        channels = (partial(StdioChannel, program),)
         legacy = LegacySessions(
             name,
             modern.url,
-            channels,
+            Ways((partial(StdioChannel, program),), program.held),
             limits=limits,
-            held=program.held,
             is_shared=is_shared,
             sessions_of_one=max(1, most // 4),
         )

@@ -13,6 +13,7 @@ from ostiary.gateway.errors import GatewayError
 from ostiary.oauth.refusal import Refusal
 
 log = event_log("ostiary.gateway")
+PROGRAM_SAID = "server_said"
 
 
 def refused(reason: Refusal, resource: str, detail: str = "") -> None:
@@ -47,7 +48,7 @@ def program_started(server: str) -> None:
 
 def program_said(server: str, text: str) -> None:
     """A line of its standard error; see `transport.child_process`, which bounds and cleans it."""
-    log.info("server_said", server=server, text=text)
+    log.info(PROGRAM_SAID, server=server, text=text)
 
 
 def program_ended(server: str, why: str) -> None:

@@ -3,7 +3,6 @@
     pump       lines in, messages out, and the other way round, until standard input ends
     stdio      lines of standard input; the one thing that writes to standard output
     requests   a line as the request that it is over streamable HTTP
-    server     the server as a gateway has it, for as long as its client likes to wait
 
 Era, transport, credential and sessions of the server are the gateway's affair; an error is one of its own.
 """

@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ostiary.cli.bridging.requests import Requests
-from ostiary.cli.bridging.server import server_of
 from ostiary.cli.bridging.stdio import MessageOutput, lines_of_stdin
+from ostiary.cli.gateway_within import gateway_within
 from ostiary.gateway import record
 from ostiary.inline_coroutines import as_future
 from ostiary.mcp.errors import InternalError, McpError, NotOneRequest, ParseError
@@ -38,13 +39,16 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 5.0
 """How long answers may still come once standard input has ended."""
+PATIENCE = timedelta(days=1)
+"""For an answer. A program that says nothing is started in vain, so there its own time counts."""
 _OUR_ERROR = b'"error":{"code":-3201'
 
 
 async def bridge(chosen: ChosenServer) -> None:
     """Carry messages between standard input and output and the server, until standard input ends."""
     output = MessageOutput()
-    async with chosen.runtime() as runtime, server_of(chosen, runtime) as server:
+    patience = None if chosen.url is None else PATIENCE
+    async with chosen.runtime() as runtime, gateway_within(chosen, runtime, patience=patience) as server:
         has_started()
         await _Bridge(server, output).run()
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING
 
+from ostiary.gateway.one_server import request_within
 from ostiary.gateway.sessions.session_ids import HEADER as SESSION
 from ostiary.mcp.errors import McpError
 from ostiary.mcp.headers import METHOD_HEADER, NAME_HEADER, VERSION_HEADER, encode_value
@@ -20,12 +21,11 @@ from ostiary.mcp.parameter_headers import (
     parameter_headers,
     parameter_names,
 )
-from ostiary.transport.inline_http import Request
 
 if TYPE_CHECKING:
     from ostiary.gateway.endpoint import Endpoint
-    from ostiary.inline_coroutines import InlineFuture
     from ostiary.mcp.messages import Message
+    from ostiary.transport.inline_http import Request
 
 _ANNOTATION = b'"x-mcp-header"'
 _JSON = {b"content-type": b"application/json"}
@@ -46,14 +46,12 @@ class Requests:
             headers |= _routing_headers(message) | self._parameter_headers(message)
         elif self._session is not None and (message is None or message.method != b"initialize"):
             headers[SESSION] = self._session
-        request = Request(self._endpoint, headers, frozenset(), keep_alive=True, arriving=_nothing_comes)
-        request.body = line
-        return request
+        return request_within(self._endpoint, headers, line)
 
     def listen(self) -> Request:
         """The request to hear what the server says unasked."""
         headers = {} if self._session is None else {SESSION: self._session}
-        return Request(self._endpoint.listen, headers, frozenset(), keep_alive=True, arriving=_nothing_comes)
+        return request_within(self._endpoint.listen, headers)
 
     def begun(self, headers: bytes) -> None:
         """A handshake was answered with these lines."""
@@ -86,7 +84,3 @@ def _routing_headers(message: Message) -> dict[bytes, bytes]:
         with contextlib.suppress(McpError):
             headers[NAME_HEADER] = encode_value(read_name(message.name))
     return headers
-
-
-def _nothing_comes() -> InlineFuture[bytes]:
-    raise AssertionError("a line is whole")

@@ -66,10 +66,14 @@ class InvalidAnswer(Exception):
 class McpClient:
     """Use as an async context manager."""
 
-    def __init__(self, http: StreamableHttp) -> None:
+    def __init__(self, http: StreamableHttp, *, may_be_old: bool = True) -> None:
+        """may_be_old: whether a server that does not say which versions it has is shaken hands with."""
         self._http = http
+        self._may_be_old = may_be_old
         self._ids = count(1)
         self.protocol_version = ""
+        self.server_version = ""
+        """What the server itself speaks, which is another where a gateway speaks with it for us."""
         self.capabilities: Mapping[str, Any] = {}
 
     @property
@@ -79,6 +83,7 @@ class McpClient:
 
     async def __aenter__(self) -> Self:
         await self._agree()
+        self.server_version = self.protocol_version
         return self
 
     async def __aexit__(
@@ -119,7 +124,7 @@ class McpClient:
             found = await self._discover()
         except ServerError as error:
             supported = _supported(error)
-            if supported and not supported.intersection(LEGACY_VERSIONS):
+            if not self._may_be_old or (supported and not supported.intersection(LEGACY_VERSIONS)):
                 raise
             found = None
         if found is None:
@@ -130,7 +135,7 @@ class McpClient:
     async def _discover(self) -> dict[str, Any] | None:
         """What a modern server says of itself; None for a server that is not modern."""
         try:
-            async with asyncio.timeout(DISCOVER_SECONDS):
+            async with asyncio.timeout(DISCOVER_SECONDS if self._may_be_old else None):
                 found = await self._ask("server/discover", {}, version=MODERN)
         except TimeoutError:
             raise ServerError(REQUEST_TIMEOUT, "Request 'server/discover' timed out") from None

@@ -34,7 +34,6 @@ RULES: tuple[Rule, ...] = (
     no_token.credential_was_only_found_by_us,
     first_look.identity_aware_proxy_is_in_front,
     first_look.front_end_refuses,
-    answer.server_is_of_the_first_era,
     answer.mcp_is_at_another_path,
     answer.nothing_is_at_this_path,
     answer.gateway_cannot_get_further,

@@ -68,18 +68,6 @@ def server_speaks_another_era(evidence: Evidence) -> Diagnosis | None:
     )
 
 
-def server_is_of_the_first_era(evidence: Evidence) -> Diagnosis | None:
-    """Two addresses, and a stream that stays open: MCP 2024-11-05."""
-    if not evidence.is_of_the_first_era:
-        return None
-    return Diagnosis(
-        Cause.OTHER_ERA,
-        f"{evidence.url} speaks MCP 2024-11-05 (HTTP with SSE), an era that ended with 2025-03-26; here "
-        "2026-07-28 and the Streamable HTTP of 2025-03-26 to 2025-11-25 are spoken.",
-        "Use the server's address for Streamable HTTP, mostly /mcp, or a newer version of it.",
-    )
-
-
 def gateway_lacks_servers(evidence: Evidence) -> Diagnosis | None:
     """We are let in, and what should be behind the gateway is not there."""
     if not (evidence.works and evidence.missing):

@@ -58,6 +58,11 @@ class EitherEra:
         self._loop = asyncio.get_running_loop()
         self._asked_at = -SECONDS_BETWEEN
 
+    @property
+    def version(self) -> str | None:
+        """As of every UpstreamSession."""
+        return None if self._settled is None else self._settled.version
+
     def exchange(self, message: OutgoingMessage, attached: Headers) -> Awaitable[UpstreamAnswer]:
         """As of every UpstreamSession."""
         settled = self._settled

@@ -42,6 +42,10 @@ class UpstreamSession(Protocol):
         """The longest answer."""
 
     @property
+    def version(self) -> str | None:
+        """The revision of MCP that it spoke last; None while nobody knows."""
+
+    @property
     def held(self) -> HeldAnswers:
         """What is held at once of long answers."""
 

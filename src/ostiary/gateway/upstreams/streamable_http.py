@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class StreamableHttp:
     """An UpstreamSession over a pool of connections."""
 
+    version = MODERN
+
     def __init__(self, pool: Upstream) -> None:
         self.url = pool.url
         self.timeout = pool.limits.timeout

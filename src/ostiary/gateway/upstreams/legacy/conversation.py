@@ -99,6 +99,7 @@ class _Own:
     def failed(self, error: Exception) -> None:
         if not self.answer.done():
             self.answer.set_exception(error)
+            self.answer.exception()  # perhaps what it asks was never sent, and nobody waits
 
 
 class Conversation:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ostiary.gateway.upstreams.legacy.calls import Call
     from ostiary.gateway.upstreams.session import OutgoingMessage
     from ostiary.oauth.canonical_url import CanonicalUrl
-    from ostiary.transport.upstream import UpstreamAnswer
+    from ostiary.transport.upstream import Upstream, UpstreamAnswer
     from ostiary.transport.upstream.held import HeldAnswers
     from ostiary.transport.upstream.limits import UpstreamLimits
 
@@ -52,6 +52,17 @@ Key = tuple[Hashable, Hashable, Introduction]
 """Account, session, and client."""
 
 
+class Ways(NamedTuple):
+    """How a server is reached."""
+
+    channels: tuple[OpenChannel, ...]
+    """The likeliest first."""
+    held: HeldAnswers
+    """What is held at once of long answers."""
+    pools: tuple[Upstream, ...] = ()
+    """The connections of the channels."""
+
+
 class LegacySessions:
     """An UpstreamSession to a server of MCP 2025-11-25 and before."""
 
@@ -59,33 +70,38 @@ class LegacySessions:
         self,
         server: str,
         url: CanonicalUrl,
-        channels: tuple[OpenChannel, ...],
+        ways: Ways,
         *,
         limits: UpstreamLimits,
-        held: HeldAnswers,
         is_shared: bool = False,
         sessions_of_one: int = SESSIONS_OF_ONE,
     ) -> None:
-        """channels: ways to reach it, the likeliest first; held: what is held at once of long answers;
-        is_shared: whether all have one session, in which nobody's client is asked anything;
+        """is_shared: whether all have one session, in which nobody's client is asked anything;
         sessions_of_one: how many may be one caller's."""
         self.url = url
         self.timeout = limits.timeout
         self.answer_bytes = limits.answer_bytes
-        self.held = held
+        self.held = ways.held
         self._server = server
+        self._pools = ways.pools
         self._is_shared = is_shared
         self._sessions_of_one = sessions_of_one
         self._loop = asyncio.get_running_loop()
         self._parked: ParkedCalls[Call] = ParkedCalls(max(1, limits.connections // 2))
         loop_share = LoopShare(self._loop)
-        self._means = Means(server, channels, self._parked, loop_share, limits.timeout, is_shared)
+        self._means = Means(server, ways.channels, self._parked, loop_share, limits.timeout, is_shared)
         self._sessions: OrderedDict[Key, LegacySession] = OrderedDict()
         self._of: Counter[Hashable] = Counter()
         self._sweeper: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    @property
+    def version(self) -> str | None:
+        """As of every UpstreamSession."""
+        spoken = (session.version for session in reversed(self._sessions.values()))
+        return next((version for version in spoken if version is not None), None)
 
     async def begin(self, message: OutgoingMessage, attached: Headers) -> UpstreamAnswer | None:
         """Shake hands for who sends this message: None, or how the server refused. Raises as `exchange`."""
@@ -111,12 +127,14 @@ class LegacySessions:
         return False
 
     def close(self) -> None:
-        """Drop all sessions."""
+        """Drop all sessions, and their connections."""
         self._parked.close()
         for session in self._sessions.values():
             session.drop()
         self._sessions.clear()
         self._of.clear()
+        for pool in self._pools:
+            pool.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None

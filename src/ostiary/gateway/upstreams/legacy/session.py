@@ -70,6 +70,11 @@ class LegacySession:
         """Whether the server knows it from others."""
         return self._conversation is not None and self._conversation.channel.has_session
 
+    @property
+    def version(self) -> str | None:
+        """The revision of MCP that was agreed on; None while there is no conversation."""
+        return None if self._conversation is None else _agreement(self._conversation).version
+
     async def begin(self, postage: Postage) -> UpstreamAnswer | None:
         """Shake hands: None, or how the server refused. An inline coroutine. Raises as `exchange`."""
         begun = self._conversation or await self._begin(postage)

@@ -18,6 +18,7 @@ from ostiary.gateway.upstreams.stdio.conversation import Conversation
 from ostiary.gateway.upstreams.stdio.program import Begun, Program
 from ostiary.inline_coroutines import in_task
 from ostiary.mcp.era_signs import Era, era_of
+from ostiary.mcp.eras import MODERN
 from ostiary.mcp.messages import write_answer
 from ostiary.mcp.multiplexed import Multiplexed, multiplexed, status_of
 from ostiary.mcp.server_message import read_server_message
@@ -36,6 +37,8 @@ EVERYBODY = "everybody"
 
 class Stdio:
     """An UpstreamSession over processes of one program."""
+
+    version = MODERN
 
     def __init__(self, program: Program, *, is_shared: bool) -> None:
         self.url = CanonicalUrl("http", "localhost", 80, f"/{program.server}")
