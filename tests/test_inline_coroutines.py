@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ostiary.inline_coroutines import InlineFuture, InlineRunner, as_future, hopping
+from ostiary.inline_coroutines import InlineFuture, InlineRunner, InlineStep, as_future, hopping, step
 
 
 class Outcome:
@@ -263,6 +263,49 @@ async def test_cancelling_the_future_cancels_the_coroutine() -> None:
     future = as_future(waiting())
     future.cancel()
     await asyncio.wait_for(left.wait(), 1)
+
+
+async def test_a_step_goes_on_in_place_inline_and_is_a_future_in_a_task() -> None:
+    answer: InlineFuture[int] = InlineFuture()
+    outcome = Outcome()
+
+    async def inline() -> int:
+        return await step(_awaiting(answer))
+
+    InlineRunner(inline(), outcome).start()
+    answer.set(7)
+    assert (outcome.value, outcome.times) == (7, 1)
+    assert await step(_awaiting(answer)) == 7
+
+
+async def test_a_step_that_is_stopped_ends_at_once_and_tells_whoever_awaits_it() -> None:
+    ended: list[str] = []
+    answer: InlineFuture[int] = InlineFuture()
+    steps: list[InlineStep[int]] = []
+
+    async def stopped() -> int:
+        try:
+            return await answer
+        finally:
+            ended.append("inside")
+
+    async def inline() -> str:
+        begun = step(stopped())
+        assert isinstance(begun, InlineStep)
+        steps.append(begun)
+        try:
+            await begun
+        except asyncio.CancelledError:
+            ended.append("outside")
+        return "told"
+
+    outcome = Outcome()
+    InlineRunner(inline(), outcome).start()
+    steps[0].cancel()
+    steps[0].cancel()
+    answer.set(7)
+    assert ended == ["inside", "outside"]
+    assert (outcome.value, outcome.times) == ("told", 1)
 
 
 async def test_a_late_future_does_not_wake_a_cancelled_coroutine() -> None:

@@ -196,6 +196,42 @@ def as_future(coroutine: InlineCoroutine[T]) -> asyncio.Future[T]:
     return future
 
 
+class InlineStep(Generic[T]):
+    """A coroutine that an inline one awaits, and that somebody else may stop meanwhile.
+
+    As a future of `as_future` for who is inline: whoever awaits it goes on in place, and not a turn later.
+    """
+
+    __slots__ = ("_outcome", "_runner")
+
+    def __init__(self, coroutine: InlineCoroutine[T]) -> None:
+        self._outcome: InlineFuture[T] = InlineFuture()
+        self._runner: InlineRunner[T] | None = InlineRunner(coroutine, self._finished)
+        self._runner.start()
+
+    def cancel(self) -> None:
+        """Stop it at once. Whoever awaits it gets a CancelledError."""
+        runner, self._runner = self._runner, None  # it knows us: likewise
+        if runner is not None:
+            runner.cancel()
+            self._outcome.fail(asyncio.CancelledError())
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._outcome.__await__()
+
+    def _finished(self, value: T | None, error: BaseException | None) -> None:
+        self._runner = None
+        if error is not None:
+            self._outcome.fail(error)
+        else:
+            self._outcome.set(value)  # type: ignore[arg-type]  # no error means a value
+
+
+def step(coroutine: InlineCoroutine[T]) -> InlineStep[T] | asyncio.Future[T]:
+    """Begin a coroutine that can be stopped, to be awaited by whoever calls this, inline or in a task."""
+    return InlineStep(coroutine) if _running.is_inline else as_future(coroutine)
+
+
 def next_turn() -> asyncio.Future[None]:
     """Done when all that waits for the event loop has had its turn."""
     loop = asyncio.get_running_loop()

@@ -44,11 +44,11 @@ class Seals:
         self._key = None if worker is None else worker.seal_key
         self.homes = ONE_PROCESS if worker is None else Homes(worker.index, len(worker.addresses))
         """Where it is that something sealed is about, if it is in memory."""
-        self._clock = clock
+        self.clock = clock
 
     def seal(self, plain: bytes, *, purpose: bytes, seconds: float) -> str:
         """As text of base64url, to be opened within so many seconds. Raises KeyFileUnusable."""
-        until = int(self._clock() + seconds).to_bytes(_TIME_BYTES, "big")
+        until = int(self.clock() + seconds).to_bytes(_TIME_BYTES, "big")
         return base64.urlsafe_b64encode(self._keys.seal(until + plain, covered=purpose)).decode()
 
     def open(self, sealed: str, *, purpose: bytes) -> bytes:
@@ -60,7 +60,7 @@ class Seals:
             opened = self._keys.open(raw, covered=purpose)
         except (ValueError, binascii.Error, UnknownKey, DoesNotFit):
             raise SealBroken from None
-        if int.from_bytes(opened[:_TIME_BYTES], "big") < self._clock():
+        if int.from_bytes(opened[:_TIME_BYTES], "big") < self.clock():
             raise SealBroken
         return opened[_TIME_BYTES:]
 

@@ -10,7 +10,13 @@ from tests.gateway.sessions.conftest import LEGACY, RawClient
 
 from ostiary.gateway.seals import Seals
 from ostiary.gateway.sessions.live_sessions import LiveSessions
-from ostiary.gateway.sessions.session_ids import SessionIds
+from ostiary.gateway.sessions.session_ids import (
+    LONGEST_OPENED,
+    MOST_OPENED,
+    OPENED_SECONDS,
+    SECONDS,
+    SessionIds,
+)
 from ostiary.mcp.legacy_client.handshake import Introduction
 
 if TYPE_CHECKING:
@@ -118,6 +124,27 @@ def test_a_session_opens_for_its_own_caller_alone() -> None:
     for nonsense in (b"", b"\xe9" * 40, b"\0", b"=" * 4):
         with pytest.raises(Exception, match="no session of yours"):
             ids.open(nonsense, alice)
+
+
+def test_an_id_that_was_opened_a_minute_ago_is_over_after_its_day_all_the_same() -> None:
+    clock = Clock()
+    ids = SessionIds("/mcp", Seals(clock=clock))
+    session, sealed = ids.begin(Introduction("2025-11-25", b"{}", b"{}"), None)
+    clock.ahead += SECONDS - 30
+    assert ids.open(sealed.encode(), None) == session
+    clock.ahead += OPENED_SECONDS + 1
+    with pytest.raises(Exception, match="no session of yours"):
+        ids.open(sealed.encode(), None)
+
+
+def test_no_more_ids_are_kept_open_than_may_be() -> None:
+    ids = SessionIds("/mcp", Seals())
+    for _ in range(MOST_OPENED + 1):
+        _, sealed = ids.begin(Introduction("2025-11-25", b"{}", b"{}"), None)
+        ids.open(sealed.encode(), None)
+    _, long = ids.begin(Introduction("2025-11-25", b"{}", b'"%s"' % (b"x" * LONGEST_OPENED)), None)
+    ids.open(long.encode(), None)
+    assert len(ids) == MOST_OPENED
 
 
 async def test_any_replica_with_the_key_goes_on_with_a_session(

@@ -17,7 +17,7 @@ from ostiary.gateway import record
 from ostiary.gateway.catalog.translate import COMMENT, STREAM_HEADERS
 from ostiary.gateway.errors import BadAnswer, GatewayError, ScopesLacking
 from ostiary.gateway.sessions.asking import Asking
-from ostiary.inline_coroutines import as_future
+from ostiary.inline_coroutines import InlineStep, step
 from ostiary.mcp.errors import InternalError, McpError
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, write_event
 from ostiary.mcp.legacy_client.answers import asks, legacy_code, legacy_error, legacy_result
@@ -62,7 +62,9 @@ class Conversation:
         self._live = live
         self._sessions = sessions
         self._is_withdrawn = False
-        self._step: asyncio.Future[Answer | StreamedAnswer] | None = None
+        self._step: InlineStep[Answer | StreamedAnswer] | asyncio.Future[Answer | StreamedAnswer] | None = (
+            None
+        )
         self._streaming: StreamedAnswer | None = None
         self._last: bytes | Questions | None = None
         self._task: asyncio.Task[None] | None = None
@@ -114,12 +116,11 @@ class Conversation:
         """What the route gives. Raises McpError, _Withdrawn."""
         if self._is_withdrawn:
             raise _Withdrawn
-        step = self._step = as_future(self._routes.route(call.message).follow(call))
+        following = self._step = step(self._routes.route(call.message).follow(call))
         try:
-            return await step
+            return await following
         except (GeneratorExit, asyncio.CancelledError):
-            if not step.cancel() and not step.cancelled() and step.exception() is None:
-                _close(step.result())  # it came in the very turn in which nobody waits for it any more
+            _stop(following)
             if self._is_withdrawn:
                 raise _Withdrawn from None
             raise
@@ -242,6 +243,13 @@ class Conversation:
         if last is None:
             raise BadAnswer("the server's stream ended before its answer")
         return last
+
+
+def _stop(following: InlineStep[Answer | StreamedAnswer] | asyncio.Future[Answer | StreamedAnswer]) -> None:
+    if isinstance(following, InlineStep):
+        following.cancel()
+    elif not following.cancel() and not following.cancelled() and following.exception() is None:
+        _close(following.result())  # it came in the very turn in which nobody waits for it any more
 
 
 def _close(answer: Answer | StreamedAnswer) -> None:

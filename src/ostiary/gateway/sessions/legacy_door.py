@@ -208,7 +208,9 @@ class LegacyDoor:
     ) -> Answer | StreamedAnswer:
         """Answer one message of a session. Raises nothing but what is a fault of ours. Inline."""
         call = Call(message, principal, request, session.key)
-        with self._sessions.using(session.key, call.account) as live:
+        account = call.account
+        live = self._sessions.enter(session.key, account)
+        try:
             if message.id is None:
                 if message.method == b"notifications/cancelled":
                     running = live.running.get(withdrawn_request(message.params))
@@ -229,6 +231,8 @@ class LegacyDoor:
                 call.about(modern), self._routes, self._parameters, session, live, self._sessions
             )
             return await conversation.begin()
+        finally:
+            self._sessions.leave(session.key, account)
 
     def hear(
         self, said: ServerMessage, session: Session, principal: Principal | None, request: Request

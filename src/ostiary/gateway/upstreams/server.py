@@ -54,7 +54,7 @@ ALWAYS_CARRIED = (b"traceparent", b"tracestate")
 
 NEVER_CARRIED = frozenset(
     b"host user-agent accept accept-encoding accept-language authorization connection content-length "
-    b"content-type mcp-protocol-version mcp-method mcp-name".split()
+    b"content-type mcp-protocol-version mcp-session-id mcp-method mcp-name".split()
 )
 """What most requests have and no server gets, unless it is configured to: when there is nothing else,
 there is nothing to look for."""

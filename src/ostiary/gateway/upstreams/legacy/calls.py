@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from ostiary.gateway import record
 from ostiary.gateway.errors import BadAnswer, GatewayError
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost
-from ostiary.inline_coroutines import InlineFuture, as_future
+from ostiary.inline_coroutines import InlineFuture, InlineRunner
 from ostiary.mcp.elicitation import ASKING_METHODS
 from ostiary.mcp.eras import LOG_LEVEL_KEY, PROGRESS_KEY
 from ostiary.mcp.errors import InvalidParams, McpError
@@ -110,7 +110,10 @@ class Call:
 
     async def exchange(self) -> UpstreamAnswer:
         """Send the request, and give the caller's answer. Raises as a Channel, and BadAnswer."""
-        sending = as_future(self._send())  # apart: a question may come elsewhere, before its answer begins
+        sending = InlineRunner(
+            self._send(), self._sent
+        )  # apart: a question may come before its answer begins
+        sending.start()
         try:
             return await self._first
         except GeneratorExit:
@@ -136,6 +139,10 @@ class Call:
                 self.broken(error.message)
             else:
                 self.answered(kind, value, answer.room)
+
+    def _sent(self, _: None, error: BaseException | None) -> None:
+        if isinstance(error, Exception):
+            self.failed(error)
 
     async def resume(self, message: Message, postage: Postage) -> UpstreamAnswer:
         """Go on with what was said to the questions. Raises as `exchange`, and InvalidParams."""
