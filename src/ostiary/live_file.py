@@ -57,10 +57,11 @@ class LiveFile(Generic[Value]):
             log.info("file_reread", file=named)
 
     def _look(self) -> Hashable:
-        return tuple(map(_state, self._files))
+        return tuple(map(file_state, self._files))
 
 
-def _state(path: Path) -> Hashable:
+def file_state(path: Path) -> Hashable:
+    """What tells a file, or a folder with its files, from another one."""
     try:
         found = path.stat()
         inside = sorted(path.iterdir()) if stat.S_ISDIR(found.st_mode) else ()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -23,6 +24,7 @@ from ostiary.gateway import Gateway, GatewaySettings
 from ostiary.mcp.era_signs import PROBE_ID
 from ostiary.mcp.headers import encode_value
 from ostiary.settings import Listen
+from ostiary.transport import serving as listening
 from ostiary.transport.listeners import answering
 from ostiary.transport.serving import address_of, bind, serving
 from ostiary.zoo.server import zoo_app
@@ -111,6 +113,16 @@ class Caller:
     http: httpx2.AsyncClient
     origin: str
     token: str | None = None
+    gateway: Gateway | None = None
+
+    def reload(self, **settings: Any) -> list[str]:
+        """Give the gateway these settings in place of what it has of the same names."""
+        assert self.gateway is not None
+        before = self.gateway.settings
+        said = {"listen": str(before.listen), "drain_timeout": "100ms", **settings}
+        if "inbound" not in said:
+            said["allow_unauthenticated"] = True
+        return self.gateway.reload(GatewaySettings.model_validate(said))
 
     async def post(
         self, body: bytes, headers: list[tuple[str, str]] | None = None, *, path: str = "/mcp"
@@ -162,7 +174,8 @@ class StartGateway:
 
     async def __call__(self, clock: Callable[[], float] = time.time, **settings: Any) -> Caller:
         sock = bind(Listen("127.0.0.1", 0))
-        settings = {"listen": str(address_of(sock)), **settings}
+        drain_timeout = timedelta(seconds=listening.DRAIN_SECONDS)
+        settings = {"listen": str(address_of(sock)), "drain_timeout": drain_timeout, **settings}
         if "inbound" not in settings:
             settings["allow_unauthenticated"] = True
         gateway = Gateway(GatewaySettings.model_validate(settings), clock=clock)
@@ -171,7 +184,7 @@ class StartGateway:
         http = await self._running.enter_async_context(
             httpx2.AsyncClient(trust_env=False, verify=TRUSTING_NOBODY)
         )
-        return Caller(http, f"http://{settings['listen']}")
+        return Caller(http, f"http://{settings['listen']}", gateway=gateway)
 
 
 @pytest.fixture

@@ -33,8 +33,10 @@ OWN = "worker"
 
 
 @contextlib.asynccontextmanager
-async def running(file: OstiaryFile, worker: Worker | None = None) -> AsyncIterator[None]:
+async def running(file: OstiaryFile, worker: Worker | None = None) -> AsyncIterator[Gateway | None]:
     """Run what the file names while the block does. worker: which of several processes does.
+
+    Gives its gateway, whose settings may change meanwhile.
 
     Every address is taken before anything starts, and telemetry answers before the rest does. Raises
     ListenRefused, StorageError, AuditUnusable, CertificateUnusable, IdpRepointed.
@@ -60,7 +62,7 @@ async def running(file: OstiaryFile, worker: Worker | None = None) -> AsyncItera
         if worker is not None:
             own = listener_for_workers(telemetry, gateway, worker)
             await stack.enter_async_context(answering([own], sockets))
-        yield
+        yield gateway
 
 
 def load_parts(file: OstiaryFile) -> None:

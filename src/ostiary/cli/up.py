@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from ostiary.cli.failure import BadUsage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ostiary.cli.reloading import Given
     from ostiary.cli.workers import Started
     from ostiary.config import OstiaryFile
 
@@ -39,11 +41,12 @@ def up(
     here = Path(OstiaryFile.default_name)
     set_up_logs()
     if config is not None or here.exists():
-        file = _parts(config or here, only)
+        path = config or here
+        read = partial(_read, path, only)
         if workers == 1:
-            run(_until_stopped(file))
+            run(_until_stopped(read(), read))
         else:
-            _share(file, lambda: _parts(config or here, only), workers)
+            _share(read, workers)
     elif workers > 1:
         raise BadUsage(f"--workers is for a file: name one with -c FILE, or write {here}")
     elif only is not None:
@@ -52,6 +55,14 @@ def up(
         from ostiary.cli.demo import demo  # noqa: PLC0415 - every part of the house
 
         run(demo())
+
+
+def _read(path: Path, only: Part | None) -> Given:
+    from ostiary.cli.reloading import Given  # noqa: PLC0415
+    from ostiary.live_file import file_state  # noqa: PLC0415
+
+    state = file_state(path)  # before it is read: whatever is written meanwhile is seen next time
+    return Given(path, state, _parts(path, only))
 
 
 def _parts(file: Path, only: Part | None) -> OstiaryFile:
@@ -67,26 +78,31 @@ def _parts(file: Path, only: Part | None) -> OstiaryFile:
     return loaded.settings
 
 
-async def _until_stopped(file: OstiaryFile) -> None:
+async def _until_stopped(given: Given, read: Callable[[], Given]) -> None:
     from ostiary.cli.console import print_text  # noqa: PLC0415
+    from ostiary.cli.reloading import keep_reloading  # noqa: PLC0415
     from ostiary.cli.running import running, what_stands  # noqa: PLC0415
-    from ostiary.transport.event_loop import until_told_to_end  # noqa: PLC0415
+    from ostiary.transport.event_loop import has_started  # noqa: PLC0415
 
-    async with running(file):
-        for sentence in what_stands(file):
+    async with running(given.file) as gateway:
+        for sentence in what_stands(given.file):
             print_text(sentence)
         print_text("Ctrl-C stops it.")
         sys.stdout.flush()
-        await until_told_to_end()
+        has_started()
+        await keep_reloading(given, read, gateway)
 
 
-def _share(file: OstiaryFile, read: Callable[[], OstiaryFile], count: int) -> None:
+def _share(read: Callable[[], Given], count: int) -> None:
     """Run the file in so many processes."""
     from ostiary.cli.console import print_text  # noqa: PLC0415
     from ostiary.cli.running import load_parts, what_stands  # noqa: PLC0415
     from ostiary.cli.workers import log, start_workers  # noqa: PLC0415
     from ostiary.operator_error import OperatorError  # noqa: PLC0415
     from ostiary.transport.event_loop import run  # noqa: PLC0415
+
+    given = read()
+    file = given.file
 
     def stand() -> None:
         for sentence in what_stands(file):
@@ -95,23 +111,31 @@ def _share(file: OstiaryFile, read: Callable[[], OstiaryFile], count: int) -> No
         sys.stdout.flush()
 
     def reread() -> None:
-        nonlocal file
+        nonlocal given
         try:
-            file = read()
+            given = read()
         except OperatorError as error:
             log.error("configuration_not_reread", reason=str(error))
 
     load_parts(file)
     parts = [part for part in (file.telemetry, file.authserver, file.gateway) if part is not None]
     listens = [listen for part in parts for listen in part.listens.values()]
-    started = start_workers(count, listens, stand=stand, reread=reread)
-    run(_until_ended(file, started))
+    patience = 0.0 if file.gateway is None else file.gateway.drain_timeout.total_seconds()
+    started = start_workers(count, listens, stand=stand, reread=reread, patience=patience)
+    run(_until_ended(given, read, started))
 
 
-async def _until_ended(file: OstiaryFile, started: Started) -> None:
+async def _until_ended(given: Given, read: Callable[[], Given], started: Started) -> None:
+    import asyncio  # noqa: PLC0415
+
+    from ostiary.cli.reloading import keep_reloading  # noqa: PLC0415
     from ostiary.cli.running import running  # noqa: PLC0415
     from ostiary.transport.event_loop import until_told_to_end  # noqa: PLC0415
 
-    async with running(file, started.worker):
+    async with running(given.file, started.worker) as gateway:
         started.tell()
-        await until_told_to_end(or_gone=started.parent)
+        reloading = asyncio.create_task(keep_reloading(given, read, gateway))
+        try:
+            await until_told_to_end(or_gone=started.parent)
+        finally:
+            reloading.cancel()

@@ -35,7 +35,7 @@ LONG_ENOUGH = 60.0
 MOST_FAILURES = 5
 """In a row, after which the command ends if nobody is left."""
 PATIENCE = 15.0
-"""Seconds that all have to end, until they are made to."""
+"""Seconds that all have to end, beside what is under way, until they are made to."""
 SECRET_BYTES = 32
 
 
@@ -79,12 +79,17 @@ class Started:
 
 
 def start_workers(
-    count: int, listens: Iterable[Listen], *, stand: Callable[[], None], reread: Callable[[], None]
+    count: int,
+    listens: Iterable[Listen],
+    *,
+    stand: Callable[[], None],
+    reread: Callable[[], None],
+    patience: float,
 ) -> Started:
     """Start so many processes, and look after them. Returns in each; here it ends with SystemExit.
 
-    stand: called when all answer; reread: when the configuration may be another. Raises PortTaken,
-    ListenRefused.
+    stand: called when all answer; reread: when the configuration may be another; patience: seconds for what
+    is under way when they are told to end. Raises PortTaken, ListenRefused.
     """
     for listen in listens:
         if not listen.port:
@@ -94,7 +99,7 @@ def start_workers(
         own = [held.enter_context(bind(Listen("127.0.0.1", 0))) for _ in range(count)]
         addresses, secret = tuple(map(address_of, own)), token_bytes(SECRET_BYTES)
         places = [Place(Worker(index, addresses, sock, secret)) for index, sock in enumerate(own)]
-        started = _Supervisor(places, stand, reread).run()
+        started = _Supervisor(places, stand, reread, PATIENCE + patience).run()
         held.pop_all()
     for sock in own:
         if sock is not started.worker.own:
@@ -105,8 +110,11 @@ def start_workers(
 class _Supervisor:
     """Sleeps until a signal comes, a worker stands, or one is due."""
 
-    def __init__(self, places: list[Place], stand: Callable[[], None], reread: Callable[[], None]) -> None:
+    def __init__(
+        self, places: list[Place], stand: Callable[[], None], reread: Callable[[], None], patience: float
+    ) -> None:
         self._places = places
+        self._patience = patience
         self._stand = stand
         self._reread = reread
         self._has_stood = False
@@ -177,7 +185,7 @@ class _Supervisor:
 
     def _signalled(self, number: int) -> None:
         if number in STOPPING:
-            self._stop_by = self._stop_by or time.monotonic() + PATIENCE
+            self._stop_by = self._stop_by or time.monotonic() + self._patience
             self._pass_on(signal.SIGTERM)
         elif number == ON_CHANGE:
             self._reread()

@@ -15,6 +15,7 @@ From the listener down, a floor a line; a room knows those below it alone:
     policy                who may do what: Cedar policies, and what they decide
     error_response        whatever went wrong → a typed answer
     record                what operators read
+    live_settings         what of new settings a running gateway takes over
     call                  what is asked, and who asks
     seals                 what callers carry for us
     homes                 which of several workers has what is in memory

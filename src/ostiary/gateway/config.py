@@ -114,6 +114,10 @@ class ServerSettings(EdgeSettings, Overrides):
     forward_headers: list[Annotated[str, AfterValidator(_may_be_forwarded)]] = []
     """Further headers of the caller that go on to this server. Identity headers are refused."""
 
+    def without_overrides(self) -> Self:
+        """What is said of the server itself."""
+        return self.model_copy(update={"prefix": None, "tools": {}, "prompts": {}, "resources": {}})
+
     @property
     def may_compress(self) -> bool:
         """Whether its answers are asked for compressed."""
@@ -273,6 +277,9 @@ class GatewaySettings(Settings):
     list_timeout: Duration = timedelta(seconds=5)
     """How long a list of many servers waits for one that never answered its caller yet. One that has is not
     waited for: its last list is shown, and asked for behind."""
+    drain_timeout: Duration = timedelta(seconds=25)
+    """How long calls and streams under way may go on when the process is told to stop, for which whatever
+    stops it has to wait longer; and at a server that this file, when it has changed, says otherwise of."""
     limits: LimitSettings = LimitSettings()
     """What one caller may make the gateway hold."""
 

@@ -11,10 +11,21 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostiary.transport.application import application
 
 DISCOVERY_CACHE = "public, max-age=300"
+
+
+class LiveApplication:
+    """The one in force, which a reload replaces."""
+
+    current: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have it answer."""
+        await self.current(scope, receive, send)
 
 
 def metadata_application(

@@ -56,6 +56,11 @@ class Overrides(Settings):
         """Whether anything is said."""
         return bool(self.tools or self.prompts or self.resources)
 
+    @property
+    def overrides(self) -> tuple[Mapping[str, ResourceOverride], ...]:
+        """What is said, to be compared."""
+        return tuple(self._kinds().values())
+
     def view(self, only: tuple[str, ...] | None = None, over: Overrides | None = None) -> View:
         """What is shown of the server. only: patterns; over: what is said instead, at one endpoint."""
         made = {kind: _made(things) for kind, things in self._kinds().items()}

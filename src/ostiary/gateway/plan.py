@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ostiary.credentials.headers.overheard import OverheardCredential, SentSecrets
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.catalog.endpoints import FEDERATED, Endpoints, make_endpoints
-from ostiary.gateway.catalog.routes import Routes
+from ostiary.gateway.catalog.routes import LiveRoutes, Routes
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
 from ostiary.gateway.endpoint import AnsweredElsewhere, Endpoint, SseEndpoint
 from ostiary.gateway.seals import Seals
@@ -60,17 +60,75 @@ class Plan:
     doors: Doors
     documents: Mapping[str, Mapping[str, Any]]
     """Well-known path → resource metadata (RFC 9728)."""
-    servers: Mapping[str, Server]
+    made: Mapping[str, MadeServer]
     endpoints: Endpoints
+    sessions: Mapping[str, SessionDoors]
+    """By the paths of endpoints."""
+    auths: Mapping[str, InboundAuth | None]
     limits: Limits
+    settings: GatewaySettings
+    generation: int
+    """Which it is of those that this process had, from 1 on."""
+    loaded_at: float
+    """When it was made, in seconds since the epoch."""
     policies: LivePolicies | None
     """By which callers may do what; None where everybody may do all."""
+    authorizer: Callable[[str], Authorizer] | None
+    """By these policies, at the endpoint of a path."""
+
+    @property
+    def servers(self) -> Mapping[str, Server]:
+        """By name."""
+        return {name: made.server for name, made in self.made.items()}
+
+    def take_the_place_of(self, before: Plan) -> list[Server]:
+        """Have those go on here who listen there: the servers that nobody calls from now on.
+
+        What is under way goes on as it began.
+        """
+        self.endpoints.take_limits(self.settings)
+        are_trusted_still = self.settings.inbound == before.settings.inbound
+        for path, doors in before.sessions.items():
+            if path not in self.sessions or not are_trusted_still:
+                doors.end_streams()
+            elif doors.sse is not None and self.sessions[path].sse is None:
+                doors.sse.end_streams()
+        for path, made in self.endpoints.made.items():
+            self.sessions[path].routes.replace(made.routes)
+        kept = set(self.servers.values())
+        gone = [server for server in before.servers.values() if server not in kept]
+        for server in gone:
+            self.endpoints.memory.last.forget_server(server)
+        return gone
 
     def close(self) -> None:
         """Drop the connections to all servers."""
         self.endpoints.close()
         for server in self.servers.values():
             server.close()
+
+
+class MadeServer(NamedTuple):
+    """A server, and what it is made of: of the same, no other is made."""
+
+    server: Server
+    of: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDoors:
+    """What clients of earlier revisions have at one endpoint. It outlives plans, as their sessions do."""
+
+    routes: LiveRoutes
+    legacy: LegacyDoor
+    sse: HttpSse | None
+
+    def end_streams(self) -> None:
+        """Whoever listens has to come again, if they may."""
+        self.routes.hand_over(None)
+        self.legacy.end_streams()
+        if self.sse is not None:
+            self.sse.end_streams()
 
 
 @dataclass(frozen=True)
@@ -108,6 +166,11 @@ class Means:
 
         return Children()
 
+    def forget_unused(self, settings: GatewaySettings) -> None:
+        """What these settings name no more is not kept."""
+        if "verification" in self.__dict__:
+            self.verification.forget_all_but(settings.inbound)
+
     async def close(self) -> None:
         """Stop what runs."""
         if "children" in self.__dict__:
@@ -116,40 +179,50 @@ class Means:
             self.handover.close()
 
 
-def make_plan(settings: GatewaySettings, means: Means) -> Plan:
-    """Connects to nobody yet. Raises PoliciesUnusable."""
-    return _Planning(settings, means).plan()
+def make_plan(settings: GatewaySettings, means: Means, before: Plan | None = None) -> Plan:
+    """Connects to nobody yet. before: the one whose place it takes, of which it has what stays the same.
+
+    Raises PoliciesUnusable.
+    """
+    return _Planning(settings, means, before).plan()
 
 
 class _Planning:
-    def __init__(self, settings: GatewaySettings, means: Means) -> None:
+    def __init__(self, settings: GatewaySettings, means: Means, before: Plan | None) -> None:
         self._settings = settings
         self._means = means
+        self._before = before
 
     def plan(self) -> Plan:
+        before = self._before
         making = ServerMaking(self._settings.limits, self._means)
-        servers = {name: making.server(name, server) for name, server in self._settings.servers.items()}
-        policies = self._policies()
-        authorizer = None if policies is None else self._authorizers(policies)
-        endpoints = make_endpoints(self._settings, servers, self._means.clock, authorizer)
+        policies, authorizer = self._policies()
+        known = {} if before is None else before.made
+        made = {
+            name: making.made(name, server, known.get(name))
+            for name, server in self._settings.servers.items()
+        }
+        endpoints = make_endpoints(
+            self._settings,
+            {name: one.server for name, one in made.items()},
+            self._means.clock,
+            authorizer,
+            None if before is None else before.endpoints,
+        )
         origins = frozenset(origin.encode() for origin in self._settings.origins)
+        auths = {path: self._auth(path) for path in endpoints.made}
+        sessions: dict[str, SessionDoors] = {}
         posted: dict[bytes, Door] = {}
         listened: dict[bytes, Door] = {}
         ended: dict[bytes, Door] = {}
         for path, routes in endpoints.routes.items():
-            door = self._legacy_door(path, routes)
+            doors = sessions[path] = self._session_doors(path, routes)
             own = path.encode()
-            endpoint = Endpoint(self._auth(path), routes, door, origins, self._elsewhere(own))
+            endpoint = Endpoint(auths[path], routes, doors.legacy, origins, self._elsewhere(own))
             posted[own], listened[own], ended[own] = endpoint, endpoint.listen, endpoint.end
-            if self._settings.http_sse:
+            if doors.sse is not None:
                 own += SUFFIX.encode()
-                http_sse = HttpSse(
-                    self._resource(path).path + SUFFIX,
-                    door,
-                    self._means.sessions,
-                    self._means.seals.homes,
-                )
-                sse = SseEndpoint(self._auth(path), http_sse, origins, self._elsewhere(own))
+                sse = SseEndpoint(auths[path], doors.sse, origins, self._elsewhere(own))
                 posted[own], listened[own] = sse, sse.listen
         return Plan(
             doors={
@@ -160,18 +233,33 @@ class _Planning:
             documents={
                 metadata_path(self._resource(path)): self._metadata(path) for path in endpoints.routes
             },
-            servers=servers,
+            made=made,
             endpoints=endpoints,
+            sessions=sessions,
+            auths=auths,
             limits=listener_limits(self._settings),
+            settings=self._settings,
+            generation=1 if before is None else before.generation + 1,
+            loaded_at=self._means.clock(),
             policies=policies,
+            authorizer=authorizer,
         )
 
-    def _policies(self) -> LivePolicies | None:
-        if self._settings.policy is None:
-            return None
+    def _policies(self) -> tuple[LivePolicies | None, Callable[[str], Authorizer] | None]:
+        """The policies, and who decides by them at the endpoint of a path."""
+        before, settings = self._before, self._settings
+        if settings.policy is None:
+            return None, None
+        if before is not None and before.settings.policy == settings.policy:
+            if before.settings.inbound == settings.inbound:
+                return before.policies, before.authorizer
+            policies = before.policies
+        else:
+            policies = None
         from ostiary.gateway.policy.live_policies import LivePolicies  # noqa: PLC0415 - Cedar is a large library
 
-        return LivePolicies(self._settings.policy.path)
+        policies = policies or LivePolicies(settings.policy.path)
+        return policies, self._authorizers(policies)
 
     def _authorizers(self, policies: LivePolicies) -> Callable[[str], Authorizer]:
         """What is asked at the endpoint of a path."""
@@ -180,21 +268,34 @@ class _Planning:
 
         decisions = Decisions()
 
+        @cache
         def authorizer(path: str) -> Authorizer:
             challenge = Challenge(metadata_url(self._resource(path)), self._scopes())
             return Authorizer(policies, decisions, challenge if self._settings.inbound else None)
 
         return authorizer
 
-    def _legacy_door(self, path: str, routes: Routes) -> LegacyDoor:
-        ids = SessionIds(path, self._means.seals)
-        return LegacyDoor(routes, ids, self._means.sessions, self._means.clock)
+    def _session_doors(self, path: str, routes: Routes) -> SessionDoors:
+        known = None if self._before is None else self._before.sessions.get(path)
+        if known is None:
+            live = LiveRoutes(routes)
+            ids = SessionIds(path, self._means.seals)
+            known = SessionDoors(live, LegacyDoor(live, ids, self._means.sessions, self._means.clock), None)
+        if not self._settings.http_sse:
+            return replace(known, sse=None)
+        if known.sse is not None:
+            return known
+        url = self._resource(path).path + SUFFIX
+        return replace(known, sse=HttpSse(url, known.legacy, self._means.sessions, self._means.seals.homes))
 
     def _elsewhere(self, path: bytes) -> AnsweredElsewhere | None:
         handover = self._means.handover
         return None if handover is None else partial(handover.answer, path=path)
 
     def _auth(self, path: str) -> InboundAuth | None:
+        before = self._before
+        if before is not None and before.settings.inbound == self._settings.inbound and path in before.auths:
+            return before.auths[path]
         if not self._settings.inbound:
             return None
         resource = self._resource(path)
@@ -233,6 +334,18 @@ class ServerMaking:
     def __init__(self, limits: LimitSettings, means: Means) -> None:
         self._limits = limits
         self._means = means
+
+    def made(self, name: str, settings: ServerSettings, before: MadeServer | None) -> MadeServer:
+        """The server, which is the one of before if that was made of the same."""
+        limits = self._limits
+        made_of = (
+            settings.without_overrides(),
+            self._upstream_limits(settings),
+            *(limits.list_bytes, limits.list_items, limits.server_processes),
+        )
+        if before is not None and before.of == made_of:
+            return before
+        return MadeServer(self.server(name, settings), made_of)
 
     def server(self, name: str, settings: ServerSettings, sent: SentSecrets | None = None) -> Server:
         """Connected to nobody yet. sent: is told of what proves to it who we are."""
@@ -324,6 +437,7 @@ def listener_limits(settings: GatewaySettings) -> Limits:
         write_timeout=limits.write_timeout.total_seconds(),
         idle_timeout=limits.idle_timeout.total_seconds(),
         connections=limits.connections or (CONNECTIONS if settings.tls is None else TLS_CONNECTIONS),
+        finish_timeout=settings.drain_timeout.total_seconds(),
         unproven_bytes=limits.unproven_bytes,
         caller_bytes=limits.caller_bytes,
     )

@@ -56,6 +56,11 @@ def program_ended(server: str, why: str) -> None:
     log.info("server_ended", server=server, why=why)
 
 
+def reloaded(generation: int, added: list[str], changed: list[str], removed: list[str]) -> None:
+    """New settings are in force. Servers by name."""
+    log.info("configuration_taken", generation=generation, added=added, changed=changed, removed=removed)
+
+
 def crashed(error: Exception) -> None:
     """Something that should not happen did; the log has the traceback, the caller does not."""
     log.error("call_crashed", exception=crash_text(error))

@@ -30,6 +30,8 @@ class Limits:
     """How long a connection may wait for its next request."""
     drain_timeout: float = 4.0
     """How long a request that is half read may still take when the listener stops; then it is told 503."""
+    finish_timeout: float | None = None
+    """How long what is under way may still take when the listener stops; then it is cut off. Default: 5 s."""
     connections: int = CONNECTIONS
     """How many connections may be open at once; for further ones, idle ones are closed."""
     unproven_bytes: int = 64 * MIB

@@ -30,7 +30,7 @@ from ostiary.transport.limits import Limits
 from ostiary.transport.write_batch import WriteBatch
 
 BACKLOG = 2048
-DRAIN_SECONDS = 5
+DRAIN_SECONDS = 5.0
 DRAIN_PAUSES = (0.001, 0.05)
 """Seconds between two looks at who is still there: the shortest, which doubles, and the longest."""
 SWEEP_SECONDS = 1.0
@@ -109,7 +109,7 @@ async def serving(
                 InlineHttpProtocol,
                 limits=limits,
                 hosts=_as_bytes(hosts),
-                doors=doors or {},
+                doors={} if doors is None else doors,
                 proxies=proxies,
                 write_batch=WriteBatch(asyncio.get_running_loop()),
                 unproven=ByteBudget(limits.unproven_bytes),
@@ -145,12 +145,12 @@ async def serving(
     finally:
         for task in tending[1:]:
             task.cancel()
-        await _drain(server, sock)
+        await _drain(server, sock, limits.finish_timeout or DRAIN_SECONDS)
         tending[0].cancel()
 
 
-async def _drain(server: uvicorn.Server, sock: socket.socket) -> None:
-    """Take no more connections, and let each have its answer; end what is left after DRAIN_SECONDS.
+async def _drain(server: uvicorn.Server, sock: socket.socket, seconds: float) -> None:
+    """Take no more connections, and let each have its answer; end what is left after so many seconds.
 
     As `uvicorn.Server.shutdown` does, but for its waits of a tenth of a second, though nobody were there.
     """
@@ -158,7 +158,7 @@ async def _drain(server: uvicorn.Server, sock: socket.socket) -> None:
         accepting.close()
     sock.close()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
+        async with asyncio.timeout(seconds):
             await _all_gone(server)
     for task in server.server_state.tasks:
         task.cancel()

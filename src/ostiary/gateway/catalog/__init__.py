@@ -8,6 +8,7 @@ authorized_route  the same for whoever may, by the policies
 permitted      what callers see of lists and servers, by the same policies
 task_route     ask for a task that a call has become
 listen_route   one stream for what all servers tell of changes
+standing_streams  streams that go on when their endpoint is replaced
 change_feed    what one server tells of changes, to all who may hear the same
 tool_search    two tools instead of hundreds: one finds, one calls
 tool_index     which tools are about what somebody looks for

@@ -118,7 +118,7 @@ class ChangeFeed:
         """Of what they have seen of a list by now; None when that is not known."""
         key = (listener.names, method)
         if key not in self._digests:
-            listed: ServerList | None = self._last.find(AnswerKey(self._server.name, self._whose, method))
+            listed: ServerList | None = self._last.find(AnswerKey(self._server, self._whose, method))
             if listed is None:
                 return None
             question = listener.names.question(listener.call, LIST_KINDS[method])
@@ -265,7 +265,7 @@ class ChangeFeed:
                 own = await as_future(names.question(call, kind).own(self._server, listed))
                 names.learn(call, self._server, kind, own)
                 self._digests[names, method] = own.digest
-        self._last.keep(AnswerKey(self._server.name, self._whose, method), listed, listed.size)
+        self._last.keep(AnswerKey(self._server, self._whose, method), listed, listed.size)
         switch = next(switch for switch, methods in LISTS.items() if method in methods)
         for listener in self._listeners:
             digest = self._digests.get((listener.names, method))

@@ -222,4 +222,4 @@ class _Gathering(Generic[T]):
             self._missing.append(said.missing if last is None else replace(said.missing, stale=True))
 
     def _place_behind(self, server: Server) -> Hashable:
-        return server.name, self._account, server.whose(self._question.call), self._question.method
+        return server, self._account, server.whose(self._question.call), self._question.method

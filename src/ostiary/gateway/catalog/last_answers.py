@@ -19,7 +19,7 @@ MOST_SLOW = 10_000
 class AnswerKey(NamedTuple):
     """Which answer: of which server, to whom (None for everybody), to which method."""
 
-    server: str
+    server: Hashable
     whose: Hashable
     method: str
 
@@ -35,8 +35,8 @@ class LastAnswers:
 
     def __init__(self, *, kept_for: float, most_bytes: int, clock: Callable[[], float]) -> None:
         """kept_for: seconds for which an answer stands in for a server; most_bytes: of all answers."""
-        self._kept_for = kept_for
-        self._most_bytes = most_bytes
+        self.kept_for = kept_for
+        self.most_bytes = most_bytes
         self._clock = clock
         self._kept: OrderedDict[AnswerKey, _Kept] = OrderedDict()
         self._bytes = 0
@@ -45,15 +45,15 @@ class LastAnswers:
     def keep(self, key: AnswerKey, answer: Any, size: int) -> None:
         """Keep what a server said, of about so many bytes, in place of what it said before."""
         self.forget(key)
-        share = self._most_bytes // SHARES if key.whose is not None else self._most_bytes
-        if size > share or not self._kept_for:
+        share = self.most_bytes // SHARES if key.whose is not None else self.most_bytes
+        if size > share or not self.kept_for:
             return
         self._kept[key] = _Kept(answer, size, self._clock())
         self._bytes += size
         self._bytes_of[key.whose] += size
         while self._bytes_of[key.whose] > share:
             self.forget(next(one for one in self._kept if one.whose == key.whose))
-        while self._bytes > self._most_bytes:
+        while self._bytes > self.most_bytes:
             self.forget(next(iter(self._kept)))
 
     def find(self, key: AnswerKey) -> Any | None:
@@ -61,7 +61,7 @@ class LastAnswers:
         kept = self._kept.get(key)
         if kept is None:
             return None
-        if self._clock() - kept.since > self._kept_for:
+        if self._clock() - kept.since > self.kept_for:
             self.forget(key)
             return None
         return kept.answer
@@ -74,6 +74,11 @@ class LastAnswers:
             self._bytes_of[key.whose] -= kept.size
             if not self._bytes_of[key.whose]:
                 del self._bytes_of[key.whose]
+
+    def forget_server(self, server: Hashable) -> None:
+        """It is there no longer."""
+        for key in [key for key in self._kept if key.server == server]:
+            self.forget(key)
 
 
 class SlowServers:

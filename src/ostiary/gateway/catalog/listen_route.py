@@ -15,14 +15,16 @@ from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.listed_names import ListedNames
 from ostiary.gateway.catalog.permitted import visible
 from ostiary.gateway.catalog.server_info import SERVER_INFO
+from ostiary.gateway.catalog.standing_streams import Follow, StandingStreams
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.translate import COMMENT, STREAM_HEADERS
 from ostiary.gateway.errors import TryLater
 from ostiary.gateway.policy.access import use_of
 from ostiary.gateway.upstreams.server import Server
 from ostiary.identity.principal import Principal
+from ostiary.inline_coroutines import as_future
 from ostiary.mcp.change_notices import Change, no_more
-from ostiary.mcp.errors import InvalidParams
+from ostiary.mcp.errors import InvalidParams, McpError
 from ostiary.mcp.events import write_event
 from ostiary.mcp.messages import Message, write_answer
 from ostiary.mcp.subscriptions import Subscription, read_subscription
@@ -42,16 +44,16 @@ class ChangeFeeds:
 
     def __init__(self, last: LastAnswers, *, most_of_server: int, most_of_caller: int) -> None:
         self._last = last
-        self._most_of_server = most_of_server
-        self._most_of_caller = most_of_caller
-        self._feeds: dict[tuple[str, Hashable], ChangeFeed] = {}
-        self._of_server: Counter[str] = Counter()
+        self.most_of_server = most_of_server
+        self.most_of_caller = most_of_caller
+        self._feeds: dict[tuple[Server, Hashable], ChangeFeed] = {}
+        self._of_server: Counter[Server] = Counter()
         self._of_caller: Counter[Hashable] = Counter()
 
     def come(self, account: Hashable) -> None:
         """Somebody listens once more. Raises TryLater."""
-        if self._of_caller[account] >= self._most_of_caller:
-            later = TryLater(f"you listen {self._most_of_caller} times already: end one of these first")
+        if self._of_caller[account] >= self.most_of_caller:
+            later = TryLater(f"you listen {self.most_of_caller} times already: end one of these first")
             later.headers = b"retry-after: 1\r\n"
             raise later
         self._of_caller[account] += 1
@@ -64,11 +66,11 @@ class ChangeFeeds:
 
     def of(self, server: Server, call: Call) -> ChangeFeed | None:
         """What tells this caller of this server; None when too many hear too different things of it."""
-        key = server.name, server.whose(call)
+        key = server, server.whose(call)
         if key not in self._feeds:
-            if self._of_server[server.name] >= self._most_of_server:
+            if self._of_server[server] >= self.most_of_server:
                 return None
-            self._of_server[server.name] += 1
+            self._of_server[server] += 1
             self._feeds[key] = ChangeFeed(server, key[1], self._last, lambda: self._end(key))
         return self._feeds[key]
 
@@ -77,9 +79,11 @@ class ChangeFeeds:
         for feed in list(self._feeds.values()):
             feed.close()
 
-    def _end(self, key: tuple[str, Hashable]) -> None:
+    def _end(self, key: tuple[Server, Hashable]) -> None:
         if self._feeds.pop(key, None) is not None:
             self._of_server[key[0]] -= 1
+            if not self._of_server[key[0]]:
+                del self._of_server[key[0]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class ListenRoute:
     switches: frozenset[str]
     """What may change here."""
     clock: Callable[[], float]
+    standing: StandingStreams
     authorizer: Authorizer | None = None
 
     def target(self, message: Message) -> RouteTarget:
@@ -102,12 +107,13 @@ class ListenRoute:
         """A stream of notices. Raises InvalidParams or TryLater."""
         wanted = read_subscription(call.message)
         wanted = Subscription(wanted.switches & self.switches, wanted.resources)
-        listening = _Listening(call, self.feeds)
+        listening = call.listening if isinstance(call, _Moved) else _Listening(call, self.feeds)
         try:
             heard = await self._join(wanted, listening)
         except BaseException:
             listening.end()
             raise
+        listening.stand(self.standing, heard)
         until = None if call.principal is None else call.principal.expires_at - self.clock()
         return StreamedAnswer(200, listening.events(heard, until), STREAM_HEADERS, listening.end, True)
 
@@ -146,7 +152,7 @@ class ListenRoute:
 
 
 class _Listening:
-    """One caller who listens: what is still to be told, and who tells."""
+    """One caller who listens: what is still to be told, and who tells. It goes on where its endpoint does."""
 
     def __init__(self, call: Call, feeds: ChangeFeeds) -> None:
         """Raises TryLater."""
@@ -155,7 +161,12 @@ class _Listening:
         self._joined: list[tuple[ChangeFeed, Listener]] = []
         self._untold: dict[Change, None] = {}
         self._wake = asyncio.Event()
-        self._has_ended = False
+        self._is_over = False
+        self._has_left = False
+        self._standing: StandingStreams | None = None
+        self._heard: frozenset[str] = frozenset()
+        self._is_moved = False
+        self._follow: Follow | None = None
         feeds.come(call.account)
 
     async def join(
@@ -170,21 +181,34 @@ class _Listening:
         self._joined.append((feed, listener))
         await feed.join(listener)
 
+    def stand(self, standing: StandingStreams, heard: Subscription) -> None:
+        """It has begun at this endpoint."""
+        self._standing, self._heard = standing, heard.switches
+        standing.add(self)
+
+    def move(self, follow: Follow | None) -> None:
+        """As of every Standing."""
+        self._is_moved, self._follow = True, follow
+        self._wake.set()
+
     def end(self) -> None:
         """Nobody listens any more."""
-        if not self._has_ended:
-            self._has_ended = True
-            self._wake.set()
-            for feed, listener in self._joined:
-                feed.leave(listener)
-            self._feeds.go(self.call.account)
+        self._is_over = True
+        if self._has_left:
+            return
+        self._has_left = True
+        self._wake.set()
+        if self._standing is not None:
+            self._standing.discard(self)
+        _leave(self._joined)
+        self._feeds.go(self.call.account)
 
     async def events(self, heard: Subscription, until: float | None) -> AsyncIterator[bytes]:
         """What goes out. heard: what will be told; until: for so many seconds, if not for ever."""
         loop = asyncio.get_running_loop()
         last = None if until is None else loop.time() + until
         yield write_event(heard.acknowledged(self.call.id))
-        while not self._has_ended and (last is None or loop.time() < last):
+        while not self._is_over and (last is None or loop.time() < last):
             silence = ALIVE_SECONDS if last is None else min(ALIVE_SECONDS, last - loop.time())
             try:
                 async with asyncio.timeout(silence):
@@ -192,16 +216,52 @@ class _Listening:
             except TimeoutError:
                 yield COMMENT
             self._wake.clear()
+            if self._is_moved:
+                await self._go_on()
             untold, self._untold = self._untold, {}
             for change in untold:
                 yield write_event(change.notice(self.call.id))
         result = no_more(self.call.id, SERVER_INFO)
         yield write_event(write_answer(self.call.id, "result", result))
 
+    async def _go_on(self) -> None:
+        """Listen where the endpoint is now; all that is heard may be another there."""
+        follow, self._is_moved, self._follow = self._follow, False, None
+        before, self._joined = self._joined, []
+        answer: Answer | StreamedAnswer | None = None
+        try:
+            if follow is not None:
+                answer = await as_future(follow(_Moved(self)))
+        except McpError:
+            pass  # whoever listens again finds out why
+        finally:
+            _leave(before)
+        if not isinstance(answer, StreamedAnswer):
+            self.end()
+            return
+        for switch in sorted(self._heard):
+            self._tell(Change(switch))
+
     def _tell(self, change: Change | None) -> None:
         if change is None:
             return
         self._untold[change] = None
         if len(self._untold) > MOST_UNREAD:
-            self._has_ended = True  # whoever does not read finds out by listening again
+            self._is_over = True  # whoever does not read finds out by listening again
         self._wake.set()
+
+
+class _Moved(Call):
+    """The call of one who listens already, and goes on at another endpoint."""
+
+    __slots__ = ("listening",)
+
+    def __init__(self, listening: _Listening) -> None:
+        call = listening.call
+        super().__init__(call.message, call.principal, call.request, call.session)
+        self.listening = listening
+
+
+def _leave(joined: list[tuple[ChangeFeed, Listener]]) -> None:
+    for feed, listener in joined:
+        feed.leave(listener)

@@ -106,7 +106,7 @@ class ListQuestion:
         return own
 
     def _key(self, server: Server) -> AnswerKey:
-        return AnswerKey(server.name, server.whose(self.call), self.method)
+        return AnswerKey(server, server.whose(self.call), self.method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class DiscoveryQuestion:
         self.last.forget(self._key(server))
 
     def _key(self, server: Server) -> AnswerKey:
-        return AnswerKey(server.name, server.whose(self.call), self.method)
+        return AnswerKey(server, server.whose(self.call), self.method)
 
 
 async def whole_list(call: Call, server: Server, kind: ListKind, held: ExitStack) -> ServerList | None:

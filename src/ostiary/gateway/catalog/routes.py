@@ -15,6 +15,7 @@ from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.listed_names import ListedNames, ListedRoute
 from ostiary.gateway.catalog.listen_route import ChangeFeeds, ListenRoute
 from ostiary.gateway.catalog.merged_lists import MergedDiscovery, MergedList, Shown
+from ostiary.gateway.catalog.standing_streams import Follow, StandingStreams
 from ostiary.gateway.catalog.target import RouteTarget
 from ostiary.gateway.catalog.task_route import TaskRoute, require_tasks
 from ostiary.gateway.catalog.translate import Rename
@@ -59,6 +60,34 @@ class Routes(Protocol):
     def route(self, message: Message) -> Route:
         """Where this message goes. Raises MethodNotFound or InvalidParams."""
 
+    def hand_over(self, follow: Follow | None) -> None:
+        """Others take their place: who listens here goes on there; None for who has no place any more."""
+
+
+class LiveRoutes:
+    """Those of one endpoint, whatever plan is in force: for sessions, which outlive plans."""
+
+    def __init__(self, routes: Routes) -> None:
+        self.current = routes
+
+    def route(self, message: Message) -> Route:
+        """By the routes of now."""
+        return self.current.route(message)
+
+    async def follow(self, call: Call) -> Answer | StreamedAnswer:
+        """Go where a call leads now. Raises McpError."""
+        return await self.current.route(call.message).follow(call)
+
+    def replace(self, routes: Routes) -> None:
+        """From now on by these."""
+        before, self.current = self.current, routes
+        if before is not routes:
+            before.hand_over(self.follow)
+
+    def hand_over(self, follow: Follow | None) -> None:
+        """As of every Routes."""
+        self.current.hand_over(follow)
+
 
 class SingleServer:
     """`/servers/{name}/mcp`: everything goes to one server, names untouched."""
@@ -71,6 +100,10 @@ class SingleServer:
         if is_about_task(message):
             return TaskRoute(self._server, _task_id(message))
         return ForwardRoute(self._server, name_line(message.name))
+
+    def hand_over(self, follow: Follow | None) -> None:
+        """As of every Routes. Who listens here listens to the server itself, and begins again."""
+        self._server.end_listening()
 
 
 class Federation:
@@ -91,6 +124,7 @@ class Federation:
         """
         self._authorizer = authorizer
         self._feeds = feeds
+        self._standing = StandingStreams()
         self._shown = shown
         self._memory = memory
         self._names = names
@@ -128,11 +162,16 @@ class Federation:
                 self._feeds,
                 frozenset(told),
                 self._memory.clock,
+                self._standing,
                 self._authorizer,
             )
         if method == "completion/complete":
             return self._completion(message)
         raise MethodNotFound(f"{method} is not answered here")
+
+    def hand_over(self, follow: Follow | None) -> None:
+        """As of every Routes."""
+        self._standing.hand_over(follow)
 
     def _named(self, message: Message, raw_name: bytes) -> Route:
         if is_about_task(message):

@@ -20,6 +20,7 @@ from ostiary.gateway.catalog.listed_names import ListedRoute
 from ostiary.gateway.catalog.merged_lists import MergedList
 from ostiary.gateway.catalog.routes import Federation, Route, require
 from ostiary.gateway.catalog.server_info import SERVER_INFO
+from ostiary.gateway.catalog.standing_streams import Follow
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.tool_index import ToolIndex
 from ostiary.inline_coroutines import hopping
@@ -93,6 +94,10 @@ class ToolSearch:
             if name == CALL:
                 return _CallFound(self._federation)
         return self._federation.route(message)
+
+    def hand_over(self, follow: Follow | None) -> None:
+        """As of every Routes."""
+        self._federation.hand_over(follow)
 
 
 @dataclass(frozen=True, slots=True)

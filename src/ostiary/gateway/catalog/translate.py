@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator, Callable
 from ostiary.credentials.none import NoCredential
 from ostiary.gateway import record
 from ostiary.gateway.call import Call
+from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ListTooLong
 from ostiary.gateway.upstreams.large_answers import in_pieces
 from ostiary.gateway.upstreams.server import Server
 from ostiary.inline_coroutines import as_future, next_turn
+from ostiary.mcp.change_notices import no_more
 from ostiary.mcp.errors import McpError
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong, write_event
 from ostiary.mcp.links import LinkSplice, may_have_links, rename_links
@@ -60,6 +62,7 @@ def translate(
         _require_plain(server, answer)
         if call.message.method == LISTEN:
             answer.stream.may_be_silent()
+            server.listening.add(answer.stream)
         events = _events(server, answer.stream, message_id, call, rename)
         return StreamedAnswer(200, events, STREAM_HEADERS, answer.stream.close)
     kind, value = _read_whole(server, answer, message_id)
@@ -156,7 +159,10 @@ async def _events(
                 yield event
                 if is_last:
                     return
-        raise _bad(server, "its stream ended before its answer")
+        if not stream.is_given_up:
+            raise _bad(server, "its stream ended before its answer")
+        result = no_more(call.id, SERVER_INFO)
+        yield write_event(write_answer(call.id, "result", result))
     except UpstreamFailed as error:
         yield write_event(server.failure(error).to_json(call.id))
     except EventTooLong:

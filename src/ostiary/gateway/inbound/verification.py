@@ -28,7 +28,7 @@ class Verification:
     def __init__(self, fetcher: Fetcher, clock: Callable[[], float], most_tokens: int) -> None:
         self._key_sets = KeySets(fetcher, clock=clock)
         self._fetcher = fetcher
-        self._introspections: dict[int, tuple[IntrospectionInbound, Introspection]] = {}
+        self._introspections: list[tuple[IntrospectionInbound, Introspection]] = []
         self._replays = MemoryReplayStore()
         self._clock = clock
         self._most_tokens = most_tokens
@@ -59,7 +59,13 @@ class Verification:
 
     def _introspection(self, entry: IntrospectionInbound) -> Introspection:
         """One for all endpoints, so that an answer counts for all of them."""
-        kept = self._introspections.get(id(entry))
-        if kept is None or kept[0] is not entry:
-            kept = self._introspections[id(entry)] = entry, Introspection(entry, self._fetcher, self._clock)
-        return kept[1]
+        for known, introspection in self._introspections:
+            if known == entry:
+                return introspection
+        introspection = Introspection(entry, self._fetcher, self._clock)
+        self._introspections.append((entry, introspection))
+        return introspection
+
+    def forget_all_but(self, entries: Sequence[InboundSettings]) -> None:
+        """What no endpoint asks any more is not kept."""
+        self._introspections = [one for one in self._introspections if one[0] in entries]

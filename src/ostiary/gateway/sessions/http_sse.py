@@ -75,6 +75,11 @@ class HttpSse:
 
         return StreamedAnswer(200, stream.chunks(), STREAM_HEADERS, close, is_standing=True)
 
+    def end_streams(self) -> None:
+        """Whoever listens has to begin again."""
+        for channel in list(self._channels.values()):
+            channel.end_stream()
+
     def post(self, body: bytes, principal: Principal | None, request: Request) -> Answer:
         """Take a message. Raises SessionUnknown, TryLater, Elsewhere."""
         named = [one[len(_NAMES) :] for one in request.query.split(b"&") if one.startswith(_NAMES)]
@@ -118,6 +123,10 @@ class _Channel:
                 as_future(answered)
             else:
                 self._work(answered, len(body))
+
+    def end_stream(self) -> None:
+        """It hears no more, and has to begin again."""
+        self._stream.end()
 
     def end(self) -> None:
         """The client has gone."""

@@ -138,6 +138,10 @@ class LegacyDoor:
         self._sessions.end(session.key, account_of(principal, request))
         return Answer(200, b"", b"")
 
+    def end_streams(self) -> None:
+        """Whoever listens has to come again."""
+        self._listening.end_streams()
+
     def seconds_of(self, principal: Principal | None) -> float | None:
         """For how long a stream of this caller may last; None for ever."""
         return None if principal is None else principal.expires_at + LEEWAY_SECONDS - self._clock()

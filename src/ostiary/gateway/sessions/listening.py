@@ -63,6 +63,11 @@ class Listening:
         stream.left = left
         ear.join(stream, sender)
 
+    def end_streams(self) -> None:
+        """Whoever listens has to come again."""
+        for ear in list(self._ears.values()):
+            ear.end_streams()
+
     async def renew(self, stream: ListenStream) -> None:
         """It wants to hear of more. Returns when that is heard, or will not be for now."""
         ear = self._ears.get(stream.call.account)
@@ -96,6 +101,10 @@ class _Ear:
             elif self._task is not None:
                 self._task.cancel()
         return bool(self._streams)
+
+    def end_streams(self) -> None:
+        for stream in list(self._streams):
+            stream.end()
 
     async def hear(self, stream: ListenStream) -> None:
         if self._resources.issuperset(stream.resources):

@@ -90,7 +90,7 @@ class LiveSessions:
 
     def __init__(self, most_streams: int) -> None:
         """most_streams: on which one caller's clients listen at once."""
-        self._most_streams = most_streams
+        self.most_streams = most_streams
         self._streams: Counter[Hashable] = Counter()
         self._busy: dict[str, LiveSession] = {}
         self._users: Counter[str] = Counter()
@@ -148,8 +148,8 @@ class LiveSessions:
 
     def open_stream(self, account: Hashable) -> None:
         """One of its clients begins to listen, until `close_stream`. Raises TryLater."""
-        if self._streams[account] >= self._most_streams:
-            raise TryLater(f"{self._most_streams} of your clients listen already: close one")
+        if self._streams[account] >= self.most_streams:
+            raise TryLater(f"{self.most_streams} of your clients listen already: close one")
         self._streams[account] += 1
 
     def close_stream(self, account: Hashable) -> None:

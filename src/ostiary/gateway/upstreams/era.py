@@ -81,6 +81,11 @@ class EitherEra:
         self._settled = self._speaks_both = None
         return True
 
+    @property
+    def is_busy(self) -> bool:
+        """As of every UpstreamSession."""
+        return self._asking is not None or self._modern.is_busy or self._legacy.is_busy
+
     def close(self) -> None:
         """As of every UpstreamSession."""
         self._modern.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping
 from itertools import count
+from weakref import WeakSet
 
 from ostiary.credentials.credential import acts_for_callers
 from ostiary.credentials.error import (
@@ -45,7 +46,7 @@ from ostiary.inline_coroutines import hopping
 from ostiary.mcp.headers import PARAMETER_HEADERS
 from ostiary.mcp.merging import ListBudget
 from ostiary.mcp.messages import Change
-from ostiary.transport.upstream import CallerBusy, CallStep, UpstreamAnswer, UpstreamFailed
+from ostiary.transport.upstream import CallerBusy, CallStep, Stream, UpstreamAnswer, UpstreamFailed
 
 ERRORS = 400
 
@@ -91,6 +92,8 @@ class Server:
         self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in settings.forward_headers))
         self._passed_over = NEVER_CARRIED.difference(self._carried)
         self._ids = count(1)
+        self.listening: WeakSet[Stream] = WeakSet()
+        """Its own streams of what it tells of changes, which go on to callers as they are."""
 
     def whose(self, call: Call) -> Hashable:
         """Whose is what it says to this caller: None for everybody's, as they are alike to it."""
@@ -151,6 +154,11 @@ class Server:
                 return answer
         self.credential.refused(request, attached, _refusal(answer))
         return answer
+
+    def end_listening(self) -> None:
+        """Whoever listens to it listens no more."""
+        for stream in list(self.listening):
+            stream.give_up()
 
     def close(self) -> None:
         """Drop all connections."""

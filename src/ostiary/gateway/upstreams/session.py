@@ -62,5 +62,9 @@ class UpstreamSession(Protocol):
         Then that is forgotten, and the message wants to be sent once more.
         """
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is under way."""
+
     def close(self) -> None:
         """Drop all connections."""

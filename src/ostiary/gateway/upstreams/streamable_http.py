@@ -46,6 +46,11 @@ class StreamableHttp:
         """As of every UpstreamSession."""
         return False
 
+    @property
+    def is_busy(self) -> bool:
+        """As of every UpstreamSession."""
+        return self._pool.is_busy
+
     def close(self) -> None:
         """Drop all connections."""
         self._pool.close()

@@ -91,7 +91,8 @@ class ChildProcess(asyncio.SubprocessProtocol):
     def stop(self, why: str) -> None:
         """Have it end: by the end of its input, then by SIGTERM, then by SIGKILL. Nothing of it is heard."""
         if self._begin_to_end(why):
-            self._stdin.abort()
+            if not self._stdin.is_closing():  # it may have closed that itself
+                self._stdin.abort()
             self._later(FAREWELL_SECONDS, signal.SIGTERM)
             self._later(FAREWELL_SECONDS + GRACE_SECONDS, signal.SIGKILL)
 

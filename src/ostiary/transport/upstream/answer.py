@@ -80,6 +80,8 @@ class Stream:
         self._error: UpstreamFailed | None = None
         self._wake: asyncio.Event = asyncio.Event()
         self.is_patient = False
+        self.is_given_up = False
+        """Whether it ends because nobody wants it any more."""
 
     def feed(self, data: bytes) -> None:
         """A piece arrived."""
@@ -107,6 +109,13 @@ class Stream:
         """Stop reading. A stream that has not ended is cancelled at the server by closing its connection."""
         if not self._ended:
             self._source.drop()
+
+    def give_up(self) -> None:
+        """Nobody wants it any more: whoever reads it finds it at its end."""
+        if not self._ended:
+            self.is_given_up = True
+            self._source.drop()
+            self.end()
 
     def may_be_silent(self) -> None:
         """Let it say nothing for as long as it likes: else its server has failed that does not go on."""

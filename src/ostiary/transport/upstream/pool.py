@@ -78,6 +78,11 @@ class Upstream:
             return self._send(self._idle.pop(), message, calls, most_bytes)
         return self._exchange_when_free(message, calls, most_bytes)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is under way, or waits."""
+        return bool(self._busy or self._opening or self._waiting)
+
     def close(self) -> None:
         """Drop every connection; who waits for one waits no more."""
         for _, waiter in self._turns.overdue(math.inf):

@@ -126,6 +126,11 @@ class LegacySessions:
         """As of every UpstreamSession."""
         return False
 
+    @property
+    def is_busy(self) -> bool:
+        """As of every UpstreamSession."""
+        return not all(session.is_idle for session in self._sessions.values())
+
     def close(self) -> None:
         """Drop all sessions, and their connections."""
         self._parked.close()

@@ -74,6 +74,11 @@ class Stdio:
         """As of every UpstreamSession."""
         return False
 
+    @property
+    def is_busy(self) -> bool:
+        """As of every UpstreamSession."""
+        return not all(slot.is_idle for slot in self._slots.values())
+
     def close(self) -> None:
         """Stop all processes."""
         for slot in self._slots.values():
