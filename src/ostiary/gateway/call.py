@@ -40,7 +40,8 @@ class Call:
     @property
     def account(self) -> Hashable:
         """On whose account it is: its caller's, or without tokens that of the network it came from."""
-        return account_of(self.principal, self.request)
+        principal = self.principal  # as `account_of`, which each call would pay for
+        return network_of(self.request.peer) if principal is None else principal.identity
 
     def about(self, message: Message) -> Call:
         """Another message on the same caller's behalf."""

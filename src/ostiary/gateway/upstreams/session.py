@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Hashable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 if TYPE_CHECKING:
     from ostiary.credentials.headers.headers import Headers
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
     from ostiary.transport.upstream.held import HeldAnswers
 
 
-class OutgoingMessage(NamedTuple):
-    """A message for a server: modern, whatever the server speaks."""
+class OutgoingMessage(msgspec.Struct, frozen=True):
+    """A message for a server: modern, whatever the server speaks. Quick to make: each call makes one."""
 
     lines: bytes
     """Its headers `Mcp-Method` and `Mcp-Name`, and what goes on of the caller's; each with its line break."""
