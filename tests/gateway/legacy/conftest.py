@@ -77,6 +77,7 @@ class OldServer:
     polled: asyncio.Event = field(default_factory=asyncio.Event)
     unsubscribed: asyncio.Event = field(default_factory=asyncio.Event)
     opened: bool = False
+    later: asyncio.Task[str] | None = None
     era: Literal["legacy", "modern"] = "legacy"
     _is_told: asyncio.Event = field(default_factory=asyncio.Event)
     _at: Listen = ANYWHERE

@@ -105,6 +105,18 @@ def add_tools_that_wait(server: MCPServer[None], old: OldServer) -> None:
         await old.go_on.wait()
         return "polled"
 
+    @server.tool()
+    async def ask_later(context: Context) -> str:
+        """Answer, and ask on that stream when the test says so."""
+
+        async def ask() -> str:
+            await old.go_on.wait()
+            said = await context.session.elicit_form("Name?", Name.model_json_schema())
+            return f"{said.action} {said.content}"
+
+        old.later = asyncio.create_task(ask())
+        return "later"
+
 
 def add_tools_that_ask(server: MCPServer[None], old: OldServer) -> None:
     """Tools that ask their caller something."""

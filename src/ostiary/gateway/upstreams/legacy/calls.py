@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from ostiary.gateway import record
 from ostiary.gateway.errors import BadAnswer, GatewayError
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost
+from ostiary.gateway.upstreams.legacy.open_questions import MOST, REFUSED, OpenQuestions
 from ostiary.inline_coroutines import InlineFuture, InlineRunner
 from ostiary.mcp.elicitation import ASKING_METHODS
 from ostiary.mcp.eras import LOG_LEVEL_KEY, PROGRESS_KEY
@@ -31,7 +32,7 @@ from ostiary.mcp.legacy_answers import (
 from ostiary.mcp.legacy_notices import level_of
 from ostiary.mcp.legacy_requests import legacy_request
 from ostiary.mcp.messages import Message, read_answer, write_answer
-from ostiary.mcp.questions import input_required, is_accepted, question, response_to, responses
+from ostiary.mcp.questions import input_required, is_accepted, question, responses
 from ostiary.mcp.raw_object import Raw, write_object
 from ostiary.mcp.request_state import what_is_asked
 from ostiary.transport.upstream import CallerBusy, CallStep, Room, Stream, UpstreamAnswer, UpstreamFailed
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
 JSON = {b"content-type": b"application/json"}
 EVENTS = {b"content-type": b"text/event-stream"}
 COMMENT = b":\n\n"
-MOST_QUESTIONS = 20
-"""How many questions of one call may be open."""
 
 
 class Host(Protocol):
@@ -55,7 +54,7 @@ class Host(Protocol):
     owner: Hashable
     channel: Channel
     loop_share: LoopShare
-    parked: ParkedCalls[Call]
+    parked: ParkedCalls
     timeout: float
 
     @property
@@ -80,12 +79,10 @@ class Call:
 
     def __init__(self, host: Host, request: RequestId, message: Message, postage: Postage) -> None:
         self.request = request
-        self.questions: dict[str, tuple[bytes, bytes]] = {}
-        """Open ones, by the names under which they are answered: the server's id, and what is asked."""
+        self.questions = OpenQuestions("question")
         self._host = host
         self._loop = asyncio.get_running_loop()
         self.loop_share = host.loop_share
-        self._asked = 0
         self._state: str | None = None
         self._outcome: Callable[[], None] | None = None
         """What came while nobody waited for it."""
@@ -148,25 +145,17 @@ class Call:
         """Go on with what was said to the questions. Raises as `exchange`, and InvalidParams."""
         if self._is_resuming:
             raise InvalidParams("what this call waits for is being answered already")
-        said = responses(message)
-        answers = {
-            name: response_to(request_id, said[name])
-            for name, (request_id, _) in self.questions.items()
-            if name in said
-        }
+        replies = self.questions.replies(message)
         self._take(message, postage)
         self._is_resuming = True
         try:
-            for name, answer in answers.items():
-                aside = postage._replace(account=("aside", postage.account))
-                refused = await self._host.channel.send(answer, None, aside)
-                if refused is not None:
-                    return refused  # perhaps for its credential: it is parked still
-                self.questions.pop(name, None)
+            refused = await self.questions.reply(replies, self._host.channel, postage)
+            if refused is not None:
+                return refused  # perhaps for its credential: it is parked still
             if self._is_over:  # nobody had come back in time, but now
                 raise ConversationLost
             if self.questions:
-                return self._whole("result", self._input_required())
+                return whole_answer(self.message, "result", self._input_required())
             self._is_resuming = False
             self._host.parked.remove(self._state)
             self._state = None
@@ -250,34 +239,25 @@ class Call:
 
     def ask(self, request_id: bytes, method: str, params: Raw) -> None:
         """A question came. Raises McpError when it can't be asked."""
-        if len(self.questions) >= MOST_QUESTIONS:
-            self._host.refuse(request_id, -32000, "too many questions of this call are open")
+        if len(self.questions) >= MOST:
+            self._host.refuse(request_id, REFUSED, "too many questions of this call are open")
             return
         asked = question(method, params)
         if self._state is None and not self._park():
-            self._host.refuse(request_id, -32000, "too many calls wait for answers: try again later")
+            self._host.refuse(request_id, REFUSED, "too many calls wait for answers: try again later")
             return
-        self._asked += 1
-        self.questions[f"question-{self._asked}"] = (request_id, asked)
+        self.questions.add(request_id, asked)
         if not self._is_asking:
             self._is_asking = True
             self._unwatch()
             self._host.channel.pause(self.request)
             self._deliver("result", self._input_required(), None)
 
-    def taken_back(self, request_id: bytes) -> None:
-        """The server wants no answer to this question any more."""
-        for name, (its_id, _) in [*self.questions.items()]:
-            if its_id == request_id:
-                del self.questions[name]
-
     def expire(self) -> None:
         """Nobody came back in time."""
         self._state = None
         self._is_over = True
-        for request_id, _ in self.questions.values():
-            self._host.refuse(request_id, -32000, "nobody answered in time")
-        self.questions.clear()
+        self.questions.refuse(self._host.refuse)
         self._host.given_up(self.request, self.postage)
 
     @property
@@ -297,8 +277,7 @@ class Call:
         return self._state is not None
 
     def _input_required(self) -> bytes:
-        asked = {name: text for name, (_, text) in self.questions.items()}
-        return input_required(asked, self._state, self._host.server_info)
+        return self.questions.told(self._state, self._host.server_info)
 
     def _refused(self, answer: UpstreamAnswer) -> None:
         """With a status that says why, or with what is no answer: whoever translates it says so."""
@@ -336,18 +315,9 @@ class Call:
             for name, page in zip(names, pages, strict=True)
         }
 
-    def _whole(self, kind: str, value: Raw, room: Room | None = None) -> UpstreamAnswer:
-        status = 200
-        if kind == "error":
-            status = STATUS_OF_CODE.get(error_code(value) or 0, status)
-        answer = UpstreamAnswer(status, JSON)
-        answer.body = write_answer(self.message.id or b"null", kind, value)
-        answer.room = room
-        return answer
-
     def _deliver(self, kind: str, value: Raw, room: Room | None) -> None:
         if self._stream is None:
-            self._first.set(self._whole(kind, value, room))
+            self._first.set(whole_answer(self.message, kind, value, room))
         else:
             self._stream.feed(write_event(write_answer(self.message.id or b"null", kind, value)))
             self._stream.end()
@@ -400,3 +370,12 @@ class _Reader:
 
     def drop(self) -> None:
         self._call.drop()
+
+
+def whole_answer(message: Message, kind: str, value: Raw, room: Room | None = None) -> UpstreamAnswer:
+    """The caller's answer in one piece. kind: "result" or "error"; room: what is held for a large one."""
+    status = STATUS_OF_CODE.get(error_code(value) or 0, 200) if kind == "error" else 200
+    answer = UpstreamAnswer(status, JSON)
+    answer.body = write_answer(message.id or b"null", kind, value)
+    answer.room = room
+    return answer

@@ -14,10 +14,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from ostiary.gateway.errors import BadAnswer
+from ostiary.gateway.upstreams.legacy.between_calls import BetweenCalls, QuestionBudget
 from ostiary.gateway.upstreams.legacy.calls import Call
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost
+from ostiary.gateway.upstreams.legacy.open_questions import REFUSED
 from ostiary.inline_coroutines import as_future, in_task
 from ostiary.mcp.change_notices import Change, read_change
+from ostiary.mcp.elicitation import ASKING_METHODS
 from ostiary.mcp.errors import McpError, MethodNotFound
 from ostiary.mcp.events import KEEP_ALIVE
 from ostiary.mcp.handshake import INITIALIZED, read_agreement
@@ -32,7 +35,7 @@ from ostiary.mcp.legacy_notices import (
 )
 from ostiary.mcp.legacy_requests import cancelled
 from ostiary.mcp.messages import read_answer
-from ostiary.mcp.questions import CAPABILITY_OF, may_be_asked, refusal_of
+from ostiary.mcp.questions import CAPABILITY_OF, may_be_asked, question, refusal_of
 from ostiary.mcp.raw_object import Raw, read_string
 from ostiary.mcp.server_message import ServerMessage, read_server_message
 from ostiary.transport.upstream import CallerBusy, CallStep, Room, UpstreamAnswer, UpstreamFailed
@@ -64,7 +67,8 @@ class Means:
 
     server: str
     channels: tuple[OpenChannel, ...]
-    parked: ParkedCalls[Call]
+    parked: ParkedCalls
+    budget: QuestionBudget
     loop_share: LoopShare
     timeout: float
     is_shared: bool = False
@@ -116,6 +120,7 @@ class Conversation:
         self.server = means.server
         self.owner = session.owner
         self.parked = means.parked
+        self.budget = means.budget
         self.loop_share = means.loop_share
         self.timeout = means.timeout
         self.agreement: Agreement | None = None
@@ -126,6 +131,7 @@ class Conversation:
         self._session = session
         self._ids = count(1)
         self._requests: dict[RequestId, Call | _Own] = {}
+        self._between = BetweenCalls(self)
         self._aside = 0
         self.is_closed = False
         self.is_listening = False
@@ -135,7 +141,7 @@ class Conversation:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way."""
-        return not self._requests
+        return not self._requests and not self._between.is_asking
 
     async def begin(self, postage: Postage) -> UpstreamAnswer | None:
         """Shake hands: None, or how the server refused. Raises UpstreamFailed, CallerBusy, BadAnswer.
@@ -172,6 +178,9 @@ class Conversation:
         self.postage = postage
         if self.is_closed:
             raise ConversationLost
+        asked = self._between.ask(message) if message.method in ASKING_METHODS else None
+        if asked is not None:
+            return asked
         request = next(self._ids)
         call = Call(self, request, message, postage)
         self._requests[request] = call
@@ -200,6 +209,7 @@ class Conversation:
     def retire(self) -> None:
         """Begin nothing more in it; what is under way comes to its own end."""
         self.is_closed = True
+        self._between.close()
         if self.is_idle:
             self.channel.close()
 
@@ -320,7 +330,8 @@ class Conversation:
         elif method == CANCELLED:
             taken_back = cancelled_request(params)
             for call in self._calls():
-                call.taken_back(taken_back or b"")
+                call.questions.taken_back(taken_back or b"")
+            self._between.taken_back(taken_back or b"")
         elif method not in NOT_OF_MODERN:
             self._told(said, request, None if method != LOG else log_level(params) or 0)
 
@@ -354,8 +365,10 @@ class Conversation:
         call = self._call_of(request, lambda call: call.may_be_asked)
         if not may_be_asked(self._introduction.capabilities, method, said.params):
             self.refuse(request_id, MethodNotFound.code, f"the client has not declared that it does {method}")
+        elif call is None and request is None:
+            self._between.hold(request_id, question(method, said.params))
         elif call is None or not call.may_be_asked:
-            self.refuse(request_id, -32000, "no call is under way of which this could be asked")
+            self.refuse(request_id, REFUSED, "no call is under way of which this could be asked")
         else:
             call.ask(request_id, method, said.params)
 
@@ -380,6 +393,7 @@ class Conversation:
             waiting.failed(self.bad(reason))
 
     def _fail_all(self, error: UpstreamFailed) -> None:
+        self._between.close()
         for waiting in [*self._requests.values()]:
             waiting.failed(error)
 

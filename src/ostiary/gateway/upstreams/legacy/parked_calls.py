@@ -10,7 +10,12 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Hashable
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from ostiary.gateway.upstreams.legacy.channel import Postage
+    from ostiary.mcp.messages import Message
+    from ostiary.transport.upstream import UpstreamAnswer
 
 LIFETIME = 600.0
 """Seconds in which a person may answer."""
@@ -21,32 +26,35 @@ PARKED_OF_ONE = 16
 class Waiting(Protocol):
     """A call, as far as it is known here."""
 
+    async def resume(self, message: Message, postage: Postage) -> UpstreamAnswer:
+        """Go on with what was said to the questions. An inline coroutine.
+
+        Raises as a Channel, BadAnswer and InvalidParams.
+        """
+
     def expire(self) -> None:
         """Nobody came back in time."""
 
 
-Call = TypeVar("Call", bound=Waiting)
-
-
-class _Parked(NamedTuple, Generic[Call]):
-    call: Call
+class _Parked(NamedTuple):
+    call: Waiting
     owner: Hashable
     asked: bytes
     expires: asyncio.TimerHandle
 
 
-class ParkedCalls(Generic[Call]):
+class ParkedCalls:
     """Those of one server."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._parked: dict[str, _Parked[Call]] = {}
+        self._parked: dict[str, _Parked] = {}
         self._of: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
         return len(self._parked)
 
-    def add(self, call: Call, owner: Hashable, asked: bytes) -> str | None:
+    def add(self, call: Waiting, owner: Hashable, asked: bytes) -> str | None:
         """Its handle; None when too many are parked. asked: the digest of what it was called with."""
         if len(self._parked) >= self._most or self._of[owner] >= PARKED_OF_ONE:
             return None
@@ -56,7 +64,7 @@ class ParkedCalls(Generic[Call]):
         self._of[owner] += 1
         return handle
 
-    def find(self, handle: str, owner: Hashable, asked: bytes) -> Call | None:
+    def find(self, handle: str, owner: Hashable, asked: bytes) -> Waiting | None:
         """The call that was given this handle; None for another's, for another call, and when it is over."""
         parked = self._parked.get(handle)
         return parked.call if parked is not None and (parked.owner, parked.asked) == (owner, asked) else None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from ostiary import __version__
+from ostiary.gateway.upstreams.legacy.between_calls import QuestionBudget
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost, OpenChannel, Postage
 from ostiary.gateway.upstreams.legacy.conversation import Means
 from ostiary.gateway.upstreams.legacy.parked_calls import ParkedCalls
@@ -27,7 +28,6 @@ from ostiary.transport.upstream.loop_share import LoopShare
 
 if TYPE_CHECKING:
     from ostiary.credentials.headers.headers import Headers
-    from ostiary.gateway.upstreams.legacy.calls import Call
     from ostiary.gateway.upstreams.session import OutgoingMessage
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.transport.upstream import Upstream, UpstreamAnswer
@@ -87,9 +87,11 @@ class LegacySessions:
         self._is_shared = is_shared
         self._sessions_of_one = sessions_of_one
         self._loop = asyncio.get_running_loop()
-        self._parked: ParkedCalls[Call] = ParkedCalls(max(1, limits.connections // 2))
+        self._parked = ParkedCalls(max(1, limits.connections // 2))
         loop_share = LoopShare(self._loop)
-        self._means = Means(server, ways.channels, self._parked, loop_share, limits.timeout, is_shared)
+        self._means = Means(
+            server, ways.channels, self._parked, QuestionBudget(), loop_share, limits.timeout, is_shared
+        )
         self._sessions: OrderedDict[Key, LegacySession] = OrderedDict()
         self._of: Counter[Hashable] = Counter()
         self._sweeper: asyncio.TimerHandle | None = None

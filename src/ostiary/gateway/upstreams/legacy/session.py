@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ostiary.gateway.errors import GatewayError
+from ostiary.gateway.upstreams.legacy.calls import whole_answer
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost
 from ostiary.gateway.upstreams.legacy.conversation import Conversation, Means
 from ostiary.gateway.upstreams.legacy.listeners import LISTENERS, Listener, wanted_resources
@@ -23,7 +24,6 @@ from ostiary.mcp.elicitation import ASKING_METHODS
 from ostiary.mcp.eras import LOG_LEVEL_KEY
 from ostiary.mcp.handshake import discovery
 from ostiary.mcp.legacy_notices import LEVELS, level_of
-from ostiary.mcp.messages import write_answer
 from ostiary.mcp.subscriptions import LISTEN, Subscription, read_subscription
 from ostiary.transport.upstream import CallerBusy, CallStep, UpstreamAnswer, UpstreamFailed
 
@@ -149,7 +149,7 @@ class LegacySession:
         self, conversation: Conversation, message: Message, postage: Postage
     ) -> UpstreamAnswer:
         if message.method == DISCOVER:
-            return _answer(message, discovery(_agreement(conversation)))
+            return whole_answer(message, "result", discovery(_agreement(conversation)))
         if message.method == LISTEN:
             return await self._listen(conversation, message, postage)
         if not conversation.is_listening and self._may_be_asked(message):  # some ask on that stream
@@ -284,9 +284,3 @@ class LegacySession:
 def _agreement(conversation: Conversation) -> Agreement:
     assert conversation.agreement is not None  # noqa: S101 - it has begun
     return conversation.agreement
-
-
-def _answer(message: Message, result: bytes) -> UpstreamAnswer:
-    answer = UpstreamAnswer(200, {b"content-type": b"application/json"})
-    answer.body = write_answer(message.id or b"null", "result", result)
-    return answer
