@@ -46,6 +46,6 @@ def test_every_page_with_a_proxy_in_front_trusts_it(page: Path, tmp_path: Path) 
             assert list(hidden_addresses(read(tmp_path / "ostiary.yaml", OstiaryFile))) == []
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*/*.yaml")), ids=lambda file: file.name)
 def test_every_example_with_a_proxy_in_front_trusts_it(file: Path) -> None:
     assert list(hidden_addresses(read(file, OstiaryFile))) == []
