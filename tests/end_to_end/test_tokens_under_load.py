@@ -71,7 +71,7 @@ async def steady_traffic(
     return answers
 
 
-@pytest.mark.parametrize(("tool", "calls"), [(LIGHT, 10_000), (ZOO, 500)])
+@pytest.mark.parametrize(("tool", "calls"), [(LIGHT, 10_000), (ZOO, 1_000)])
 async def test_no_call_fails_while_tokens_expire_under_it(
     google: Emulator, tmp_path: Path, tool: str, calls: int
 ) -> None:
