@@ -6,12 +6,15 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 from aiohttp import web
+from tests.gateway.conftest import error
 
 if TYPE_CHECKING:
     from tests.gateway.conftest import Caller, McpServer, Seen, StartGateway
@@ -496,7 +499,7 @@ async def test_a_server_that_is_slow(admitted: Caller, server: McpServer) -> Non
     await asyncio.wait_for(server.left.wait(), 5)
 
 
-@pytest.mark.parametrize("status", [200, 404, 500, 503])
+@pytest.mark.parametrize("status", [200, 404, 500])
 async def test_a_server_that_answers_html(admitted: Caller, server: McpServer, status: int) -> None:
     async def html(_seen: Seen, _request: web.Request) -> web.StreamResponse:
         return web.Response(text="<html>", content_type="text/html", status=status)
@@ -517,11 +520,12 @@ async def test_a_server_that_takes_no_more_calls_says_when(
     server.reply = busy
     answered = await admitted.ask(*CALL)
     message = f"server s: it takes no more calls for now ({status}), and wants to be asked in 7 s"
-    assert refusal(answered) == (502, -32012, message)
+    assert refusal(answered) == (status, -32018, message)
     assert answered.headers["retry-after"] == "7"
+    assert answered.json()["error"]["data"] == {"retryAfter": 7}
 
 
-@pytest.mark.parametrize("said", ["soon", "7\u00b2", "-1", "Wed, 21 Oct 2099 07:28:00 GMT"])
+@pytest.mark.parametrize("said", ["soon", "7\u00b2", "-1", "9999999999"])
 async def test_a_time_that_is_no_number_of_seconds_is_not_handed_on(
     admitted: Caller, server: McpServer, said: str
 ) -> None:
@@ -530,8 +534,34 @@ async def test_a_time_that_is_no_number_of_seconds_is_not_handed_on(
 
     server.reply = busy
     answered = await admitted.ask(*CALL)
-    assert refusal(answered)[:2] == (502, -32012)
+    assert refusal(answered)[:2] == (429, -32018)
     assert "retry-after" not in answered.headers
+
+
+async def test_a_date_at_which_to_come_again_is_handed_on_as_seconds(
+    admitted: Caller, server: McpServer
+) -> None:
+    async def busy(_seen: Seen, _request: web.Request) -> web.StreamResponse:
+        when = format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
+        return web.Response(status=503, headers={"retry-after": when})
+
+    server.reply = busy
+    answered = await admitted.ask(*CALL)
+    assert refusal(answered)[:2] == (503, -32018)
+    assert 50 < int(answered.headers["retry-after"]) <= 61
+
+
+async def test_an_error_of_a_server_that_takes_no_more_is_its_own_with_its_time(
+    admitted: Caller, server: McpServer
+) -> None:
+    async def busy(seen: Seen, _request: web.Request) -> web.StreamResponse:
+        return error(seen, -32099, "quota", status=429, headers={"retry-after": "3", "set-cookie": "a=b"})
+
+    server.reply = busy
+    answered = await admitted.ask(*CALL)
+    assert refusal(answered) == (429, -32099, "quota")
+    assert answered.headers["retry-after"] == "3"
+    assert "set-cookie" not in answered.headers
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ IN_WORDS: Mapping[str, str] = {
     r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$": f"6 to 30 {_SMALL}, with a letter first and no hyphen last",
     r"^[a-z]([a-z0-9-]*[a-z0-9])?(@[a-z0-9.-]+)?$": f"{_SMALL}, a letter first; or an e-mail address",
     r"^[a-z]([a-z0-9-]{0,47}[a-z0-9])?$": f"at most 49 {_SMALL}, with a letter first and no hyphen last",
+    r"^[a-z]+(/[a-zA-Z]+)+$": "a method of MCP, such as tools/call",
     r"^[a-z]+-[a-z]+[0-9]{1,2}$": "a region, such as europe-west1",
 }
 """Of every pattern in the models of the files."""

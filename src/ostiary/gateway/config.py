@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]*$", max_length=40)]
+Method = Annotated[str, StringConstraints(pattern=r"^[a-z]+(/[a-zA-Z]+)+$", max_length=60)]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
 
 _NEVER_FORWARDED = re.compile(
@@ -73,9 +74,19 @@ def _can_be_run(command: list[str]) -> list[str]:
 
 _OF_A_PROGRAM = ("env", "cwd", "processes")
 _OF_A_URL = (
-    *("credential", "connect_timeout", "forward_headers", "compressed", "transport"),
+    *("credential", "connect_timeout", "circuit_breaker", "forward_headers", "compressed", "transport"),
     *("ca_file", "private_network", "insecure_allow_http"),
 )
+
+
+class CircuitBreakerSettings(Settings):
+    """A server that cannot be reached is left alone for a while, then tried by one call. What counts is that
+    there is no connection, or no HTTP on it, or that its program does not start; never what one call does."""
+
+    failures: Annotated[int, Field(ge=0)] = 5
+    """After how many such failures in a row calls are answered 503 at once. 0 for never."""
+    longest_pause: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=30)
+    """How long it is left alone at most. The first pause is a second, and each one twice the one before."""
 
 
 class ServerSettings(EdgeSettings, Overrides):
@@ -106,8 +117,17 @@ class ServerSettings(EdgeSettings, Overrides):
     """What the server wants to see on each request. Default: nothing."""
     timeout: Duration = timedelta(seconds=30)
     """How long one call may take until its answer begins, and an open stream may stay silent."""
+    timeouts: dict[Method, Duration] = {}
+    """The same for single methods, such as `tools/call: 2m`; for single tools, see `tools`."""
     connect_timeout: Duration = timedelta(seconds=5)
     """How long a new connection to the server may take, TLS included."""
+    connections: Annotated[int, Field(gt=0)] | None = None
+    """How many calls may be under way at it at once. Default: `limits.server_connections`."""
+    caller_connections: Annotated[int, Field(gt=0)] | None = None
+    """How many of them may be one caller's. Default: `limits.caller_connections`; where `connections` is set
+    here, an eighth of that."""
+    circuit_breaker: CircuitBreakerSettings = CircuitBreakerSettings()
+    """When calls are answered at once, as it cannot be reached."""
     compressed: Switch | None = None
     """Whether its answers are asked for compressed, by gzip, deflate, br or zstd. Default: not on this
     machine, and not with `private_network`, as unpacking takes longer than what it saves on a short way."""
@@ -221,6 +241,9 @@ class LimitSettings(Settings):
     longest is stopped; where none is, the call is told 503."""
     server_connections: Annotated[int, Field(gt=0)] = 256
     """How many calls may be under way at one server at once; more wait their turn."""
+    server_queue: Annotated[int, Field(gt=0)] = 8192
+    """How many may wait at one server. Beyond, only who has none waiting may have one more, up to twice as
+    many; who has is told 503."""
     caller_subscriptions: Annotated[int, Field(gt=0)] = 64
     """How many streams of change notices one caller may have open: `subscriptions/listen` on /mcp, and GET by
     clients of MCP 2025-11-25 and before."""

@@ -14,8 +14,11 @@ GatewayError
 │   └── ForPeopleAlone             it is the caller's account, and the caller is a program
 ├── CredentialRefused -32014 502   the server refused the credential: never the caller's own 401
 ├── TryLater -32015          503   not now
+│   ├── CircuitOpen                a server that cannot be reached, and is left alone for a while
 │   └── CredentialAway             whoever gives the server's credential is away
 ├── NotConnected -32016      403   the caller has to connect an account
+├── ServerBusy -32018        503   the server takes no more calls for now
+│   └── ServerLimited        429   it takes no more of ours
 └── Unanswered -32017        200   the client did not say what the server wanted to know
 McpError
 └── SessionUnknown -32600    404   no such session of this caller
@@ -109,6 +112,27 @@ class TryLater(GatewayError):
     """What is needed is away, or too many of the caller's own calls are under way; later it may succeed."""
 
     code, status = -32015, 503
+
+
+class CircuitOpen(TryLater):
+    """The server could not be reached again and again, and is left alone until `data` says; see `health`."""
+
+
+class ServerBusy(GatewayError):
+    """The server takes no more calls for now. Its status is the server's, and so is its Retry-After."""
+
+    code, status = -32018, 503
+
+    def __init__(self, message: str, retry_after: int | None) -> None:
+        super().__init__(message, data=None if retry_after is None else {"retryAfter": retry_after})
+        if retry_after is not None:
+            self.headers = b"retry-after: %d\r\n" % retry_after
+
+
+class ServerLimited(ServerBusy):
+    """The server takes no more calls of ours, of which there were too many."""
+
+    status = 429
 
 
 class CredentialAway(TryLater):

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from ostiary.mcp.names import LONGEST, is_short_form
 from ostiary.mcp.views import Override, View
-from ostiary.settings import Fault, Settings, Switch, refuse
+from ostiary.settings import Duration, Fault, Settings, Switch, refuse
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=LONGEST)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -29,9 +29,13 @@ class ResourceOverride(Settings):
     """What its server said of it when it was looked at, as `ostiary tools --json` gives it. If that changes,
     it is listed and answered no more, until the new value stands here. Default: it may change."""
 
+    timeout: Duration | None = None
+    """How long a call of it may take until its answer begins. Default: as the server's `timeouts` say."""
+
     def made(self) -> Override:
         """As lists and calls read it."""
-        return Override(self.name, self.description, self.hidden, self.schema_sha256)
+        timeout = None if self.timeout is None else self.timeout.total_seconds()
+        return Override(self.name, self.description, self.hidden, self.schema_sha256, timeout)
 
 
 class NamedOverride(ResourceOverride):

@@ -356,7 +356,12 @@ class ServerMaking:
             session,
             credential if sent is None else OverheardCredential(credential, sent),
             settings=settings,
-            health=Health(name, self._means.clock),
+            health=Health(
+                name,
+                self._means.clock,
+                most_failures=settings.circuit_breaker.failures if settings.url else 0,
+                longest_pause=settings.circuit_breaker.longest_pause.total_seconds(),
+            ),
             list_budget=ListBudget(self._limits.list_bytes, self._limits.list_items),
             seals=self._means.seals,
         )
@@ -414,11 +419,14 @@ class ServerMaking:
 
     def _upstream_limits(self, settings: ServerSettings) -> UpstreamLimits:
         limits = self._limits
+        connections = settings.connections or limits.server_connections
+        of_all = None if settings.connections else limits.caller_connections
         return UpstreamLimits(
             timeout=settings.timeout.total_seconds(),
             connect_timeout=settings.connect_timeout.total_seconds(),
-            connections=limits.server_connections,
-            caller_connections=limits.caller_connections or max(1, limits.server_connections // 8),
+            connections=connections,
+            caller_connections=settings.caller_connections or of_all or max(1, connections // 8),
+            queue=limits.server_queue,
             waiting_bytes=limits.body_bytes,
             answer_bytes=limits.answer_bytes,
             held_bytes=limits.held_answer_bytes,

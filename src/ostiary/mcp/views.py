@@ -22,12 +22,16 @@ TOLD = ("title", "description", "arguments", "inputSchema", "outputSchema", "ann
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What an operator says of one thing. sha256: of what its server says of it; see `digest_of`."""
+    """What an operator says of one thing. sha256: of what its server says of it; see `digest_of`.
+
+    timeout: seconds that a call of it may take.
+    """
 
     name: str | None = None
     description: str | None = None
     hidden: bool = False
     sha256: str | None = None
+    timeout: float | None = None
 
 
 NO_OVERRIDE = Override()

@@ -128,8 +128,8 @@ async def test_every_list_and_call_is_right_and_waits_for_nobody_who_is_away(ten
         for (user, server, number), text in zip(asked, said, strict=True):
             assert text == (f"This is {user}'s desk" if server == "personal" else f"Hello, {user} {number}!")
         for talk in people.values():
-            for server, code in (("dead", -32010), ("hanging", -32011)):
+            for server, codes in (("dead", {-32010, -32015}), ("hanging", {-32011})):
                 with pytest.raises(MCPError) as refused:
                     await talk.call(f"{server}_greet", name="nobody")
-                assert refused.value.error.code == code
+                assert refused.value.error.code in codes
     assert ten.forgetful.begun > len(people)

@@ -246,7 +246,7 @@ class ChangeFeed:
             unsure, self._unsure = self._unsure, set()
             for method in sorted(unsure):
                 try:
-                    async with asyncio.timeout(self._server.session.timeout):
+                    async with asyncio.timeout(self._server.timeout_of(method)):
                         await self._compare_list(method)
                 except (McpError, TimeoutError):
                     self._unsure.add(method)

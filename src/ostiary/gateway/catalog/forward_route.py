@@ -9,7 +9,7 @@ from ostiary.gateway.catalog.server_info import SERVER_INFO
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.catalog.translate import Rename, translate, translate_large
 from ostiary.gateway.errors import NotConnected
-from ostiary.gateway.upstreams.server import Server
+from ostiary.gateway.upstreams.server import Server, Special
 from ostiary.mcp.elicitation import (
     ask_to_open,
     may_be_asked_to_open,
@@ -36,6 +36,8 @@ class ForwardRoute:
     """The server's resource URI → the URI here."""
     meant: str | None = None
     """What is named, as the server calls it; None where the message says that untouched."""
+    special: Special | None = None
+    """What is so of it, and not of all."""
 
     def target(self, message: Message) -> RouteTarget:
         """What the message is about."""
@@ -51,7 +53,9 @@ class ForwardRoute:
         if STATE_KEY in message.params:
             forwarded = self.server.request_states.open(forwarded)
         try:
-            answer, message_id = await self.server.forward(forwarded, self.change, self.name_line)
+            answer, message_id = await self.server.forward(
+                forwarded, self.change, self.name_line, None, self.special
+            )
         except NotConnected as error:
             return _asked_to_connect(error, message, self.server.name)
         if len(answer.body) > LARGE:

@@ -153,7 +153,7 @@ class _Gathering(Generic[T]):
             return _Asked(server, under_way, is_joined=True)
         held = ExitStack()
         future = as_future(self._answer(server, held))
-        timer = asyncio.get_running_loop().call_later(server.session.timeout, future.cancel)
+        timer = asyncio.get_running_loop().call_later(server.timeout_of(self._question.method), future.cancel)
         future.add_done_callback(lambda _: timer.cancel())
         return _Asked(server, future, is_joined=False, held=held)
 

@@ -14,14 +14,14 @@ import msgspec
 
 from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.forward_route import ForwardRoute
-from ostiary.gateway.catalog.last_answers import LastAnswers
+from ostiary.gateway.catalog.last_answers import AnswerKey, LastAnswers
 from ostiary.gateway.catalog.questions import ListQuestion
 from ostiary.gateway.catalog.target import RouteTarget, target_of
 from ostiary.gateway.errors import DefinitionChanged
 from ostiary.gateway.policy.access import UNSAID, Hints, hints_of
 from ostiary.gateway.upstreams.server import Server
 from ostiary.mcp.errors import InvalidParams, McpError
-from ostiary.mcp.merging import LIST_KINDS, ListKind, OwnList
+from ostiary.mcp.merging import LIST_KINDS, ListKind, OwnList, ServerList
 from ostiary.mcp.messages import Message
 from ostiary.mcp.names import LONGEST, Names, is_short_form
 from ostiary.mcp.parameter_headers import ParameterPath, annotation_fault, parameter_names
@@ -127,6 +127,16 @@ class ListedNames:
         return since is not None and self._clock() - since < SOUND_SECONDS
 
 
+def may_come_twice(last: LastAnswers, server: Server, own: str, call: Call) -> bool:
+    """Whether the tool changes nothing, or nothing more the second time, by what its server said last."""
+    listed: ServerList | None = last.find(AnswerKey(server, server.whose(call), _TOOLS.method))
+    for item in () if listed is None else listed.items:
+        if _is_called(item, own):
+            hints = hints_of(bytes(item))
+            return hints.read_only or hints.idempotent
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class ListedRoute:
     """A route to something of which a list tells more. forward: own name → the route there."""
@@ -148,6 +158,20 @@ class ListedRoute:
     async def found(self, call: Call) -> ForwardRoute:
         """The route there, when it is known to what. Raises McpError."""
         return self.forward(await self.listed.find(call, self.server, self.kind, self.name))
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
+_READ_NAME = msgspec.json.Decoder(_Named)
+
+
+def _is_called(item: msgspec.Raw, own: str) -> bool:
+    try:
+        return _READ_NAME.decode(item).name == own
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _remember(

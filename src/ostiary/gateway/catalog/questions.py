@@ -175,10 +175,11 @@ async def whole_list(call: Call, server: Server, kind: ListKind, held: ExitStack
 
 async def result_of(call: Call, server: Server, most_bytes: int, change: Change | None = None) -> Raw:
     """The result of the caller's message there, of at most so many bytes. Raises McpError."""
+    method = call.message.method.decode()
     answer, message_id = await server.forward(call, change, b"", most_bytes)
-    kind, value = await read_result(server, answer, message_id, most_bytes)
+    kind, value = await read_result(server, answer, message_id, most_bytes, method)
     if kind == "error":
-        raise _refused(server, call.message.method.decode(), value)
+        raise _refused(server, method, value)
     return value
 
 
@@ -189,7 +190,7 @@ async def listening_stream(call: Call, server: Server, wanted: Subscription) -> 
     answer, message_id = await server.forward(asking, None, b"")
     if answer.stream is not None:
         return answer.stream
-    kind, value = await read_result(server, answer, message_id, DISCOVERY_BYTES)
+    kind, value = await read_result(server, answer, message_id, DISCOVERY_BYTES, LISTEN.decode())
     if kind == "error":
         raise _refused(server, LISTEN.decode(), value)
     raise BadAnswer(f"server {server.name}: it ended a subscription as it began")

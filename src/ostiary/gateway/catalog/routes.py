@@ -12,7 +12,7 @@ from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.authorized_route import AuthorizedRoute
 from ostiary.gateway.catalog.forward_route import ForwardRoute, name_line
 from ostiary.gateway.catalog.gathering import Memory
-from ostiary.gateway.catalog.listed_names import ListedNames, ListedRoute
+from ostiary.gateway.catalog.listed_names import ListedNames, ListedRoute, may_come_twice
 from ostiary.gateway.catalog.listen_route import ChangeFeeds, ListenRoute
 from ostiary.gateway.catalog.merged_lists import MergedDiscovery, MergedList, Shown
 from ostiary.gateway.catalog.standing_streams import Follow, StandingStreams
@@ -20,7 +20,7 @@ from ostiary.gateway.catalog.target import RouteTarget
 from ostiary.gateway.catalog.task_route import TaskRoute, require_tasks
 from ostiary.gateway.catalog.translate import Rename
 from ostiary.gateway.policy.access import Access, Action, Kind, use_of
-from ostiary.gateway.upstreams.server import Server
+from ostiary.gateway.upstreams.server import Server, Special
 from ostiary.gateway.upstreams.task_ids import no_such_task, server_of_task
 from ostiary.mcp.change_notices import NOTICES
 from ostiary.mcp.errors import InvalidParams, MethodNotFound
@@ -40,6 +40,7 @@ LONGEST_REMEMBERED = 256
 
 _KINDS = {b"tools/call": "tools", b"prompts/get": "prompts", b"resources/read": "resources"}
 """What is named → the list that it stands in."""
+_METHODS = {kind: method for method, kind in _KINDS.items()}
 COMPLETED = {"ref/prompt": "name", "ref/resource": "uri"}
 """What a completion refers to, and the member that names it: the one that the server reads."""
 
@@ -191,8 +192,17 @@ class Federation:
     def _forward(self, server: Server, kind: str, own: str) -> ForwardRoute:
         raw = msgspec.json.encode(own)
         key = "uri" if kind == "resources" else "name"
-        route = ForwardRoute(server, name_line(raw), (key, raw), self._renames.get(server.name), own)
+        rename, special = self._renames.get(server.name), self._special(server, kind, own)
+        route = ForwardRoute(server, name_line(raw), (key, raw), rename, own, special)
         return self._authorized(route, use_of(kind, server.name, own))
+
+    def _special(self, server: Server, kind: str, own: str) -> Special | None:
+        timeout = self._names.view(server.name).override(kind, own).timeout
+        if timeout is None:
+            timeout = server.own_timeout(_METHODS[kind])
+        if kind == "tools":
+            return Special(timeout, partial(may_come_twice, self._memory.last, server, own))
+        return None if timeout is None else Special(timeout)
 
     def _authorized(self, route: ForwardRoute, access: Access) -> ForwardRoute:
         if self._authorizer is None:
@@ -203,6 +213,7 @@ class Federation:
             route.change,
             route.rename,
             route.meant,
+            route.special,
             authorizer=self._authorizer,
             access=access,
             listed=self.listed,

@@ -7,14 +7,22 @@ A server's refusal of our credential is never the caller's own 401.
 from __future__ import annotations
 
 import asyncio
-import re
+import math
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 from ostiary.credentials.none import NoCredential
 from ostiary.gateway import record
 from ostiary.gateway.call import Call
 from ostiary.gateway.catalog.server_info import SERVER_INFO
-from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ListTooLong
+from ostiary.gateway.errors import (
+    BadAnswer,
+    CredentialRefused,
+    GatewayError,
+    ListTooLong,
+    ServerBusy,
+    ServerLimited,
+)
 from ostiary.gateway.upstreams.large_answers import in_pieces
 from ostiary.gateway.upstreams.server import Server
 from ostiary.inline_coroutines import as_future, next_turn
@@ -31,6 +39,7 @@ from ostiary.mcp.tasks import became_task, read_task_id, with_task_id
 from ostiary.transport.content_coding import compression, refusal
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 from ostiary.transport.moved import REDIRECTS, moved
+from ostiary.transport.retry_after import retry_after
 from ostiary.transport.upstream import LARGE, CallStep, Room, Stream, UpstreamAnswer, UpstreamFailed
 
 Rename = Callable[[str], str]
@@ -46,7 +55,6 @@ ERROR_STATUSES = frozenset({200, 400, 404})
 BUSY = frozenset({429, 503})
 OK, NOT_FOUND = 200, 404
 NOTHING = NoCredential().type
-_SECONDS = re.compile(rb"[0-9]{1,9}")
 
 
 def translate(
@@ -72,7 +80,8 @@ def translate(
         value = _sealed(server, call, value)
     if rename is not None and kind == "result" and may_have_links(answer.body):
         value = _renamed(server, value, rename)
-    return Answer(answer.status, write_answer(call.id, kind, value))
+    answered = Answer(answer.status, write_answer(call.id, kind, value))
+    return answered if answer.status == OK else _with_time_to_wait(server, answer, answered)
 
 
 async def translate_large(
@@ -87,11 +96,12 @@ async def translate_large(
             value = _sealed(server, call, value)
         if rename is not None and kind == "result":
             value = await _renamed_in_pieces(server, bytes(value), rename)
-        return Answer(answer.status, write_answer(call.id, kind, value))
+        answered = Answer(answer.status, write_answer(call.id, kind, value))
+        return answered if answer.status == OK else _with_time_to_wait(server, answer, answered)
 
 
 async def read_result(
-    server: Server, answer: UpstreamAnswer, message_id: bytes, most_bytes: int
+    server: Server, answer: UpstreamAnswer, message_id: bytes, most_bytes: int, method: str
 ) -> tuple[str, Raw]:
     """("result" or "error", its raw value), whole or out of a stream. Raises GatewayError.
 
@@ -104,7 +114,7 @@ async def read_result(
         return said
     _require_plain(server, answer)
     reader = EventReader(most_bytes)
-    give_up_at = asyncio.get_running_loop().time() + server.session.timeout
+    give_up_at = asyncio.get_running_loop().time() + server.timeout_of(method)
     try:
         async for chunk in stream:
             if asyncio.get_running_loop().time() > give_up_at:  # it talks on and on, and says nothing
@@ -124,6 +134,11 @@ async def read_result(
 
 
 def _read_whole(server: Server, answer: UpstreamAnswer, message_id: bytes) -> tuple[str, Raw]:
+    if answer.status in BUSY and answer.content_type == b"application/json":
+        with suppress(McpError):
+            said = read_answer(answer.body, message_id)
+            if said[0] == "error":
+                return said
     if answer.status not in ERROR_STATUSES or answer.content_type != b"application/json":
         raise _not_mcp(server, answer)
     try:
@@ -247,14 +262,30 @@ def _not_mcp(server: Server, answer: UpstreamAnswer) -> GatewayError:
     if answer.status in REDIRECTS:
         location = answer.headers.get(b"location", b"").decode("latin-1")
         return _bad(server, f"it {moved(server.session.url, answer.status, location)}")
-    if answer.status in BUSY and _SECONDS.fullmatch(seconds := answer.headers.get(b"retry-after", b"")):
-        said = f"it takes no more calls for now ({answer.status}), and wants to be asked in {int(seconds)} s"
-        error = _bad(server, said)
-        error.headers = b"retry-after: %d\r\n" % int(seconds)
+    if answer.status in BUSY:
+        seconds = _seconds_to_wait(server, answer)
+        when = "" if seconds is None else f", and wants to be asked in {seconds} s"
+        said = f"server {server.name}: it takes no more calls for now ({answer.status}){when}"
+        kind = ServerBusy if answer.status == ServerBusy.status else ServerLimited
+        error = kind(said, seconds)
+        server.troubles.tell(error)
         return error
     media = answer.content_type.decode("latin-1") or "no content type"
     hint = "; no MCP server is at that path" if answer.status == NOT_FOUND else ""
     return _bad(server, f"it answered {answer.status} with {media} where a JSON-RPC answer is due{hint}")
+
+
+def _seconds_to_wait(server: Server, answer: UpstreamAnswer) -> int | None:
+    said = answer.headers.get(b"retry-after")
+    seconds = None if said is None else retry_after(said.decode("latin-1"), now=server.health.clock())
+    return None if seconds is None else math.ceil(seconds)
+
+
+def _with_time_to_wait(server: Server, answer: UpstreamAnswer, answered: Answer) -> Answer:
+    """With when to come again, if its server says so."""
+    if answer.status in BUSY and (seconds := _seconds_to_wait(server, answer)) is not None:
+        answered.headers += b"retry-after: %d\r\n" % seconds
+    return answered
 
 
 def _refusal(server: Server, status: int) -> str:

@@ -6,6 +6,7 @@ era              which era a server speaks, found out once
 streamable_http  over streamable HTTP, stateless: MCP 2026-07-28
 stdio            programs of this machine, on their standard input and output
 troubles         what the log tells of a server that fails
+repetition       what may be sent again
 health           which servers lists leave out for a while
 request_states   what a server wants to hear again, sealed for its caller
 task_ids         what the tasks of one server are called here

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Hashable, Mapping
+import random
+from collections.abc import Callable, Hashable, Mapping
 from itertools import count
+from typing import NamedTuple
 from weakref import WeakSet
 
 from ostiary.credentials.credential import acts_for_callers
@@ -25,6 +28,7 @@ from ostiary.gateway.call import Call
 from ostiary.gateway.config import ServerSettings
 from ostiary.gateway.errors import (
     BadAnswer,
+    CircuitOpen,
     CredentialAway,
     CredentialFailed,
     ForPeopleAlone,
@@ -38,6 +42,7 @@ from ostiary.gateway.seals import Seals
 from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.held_lists import HeldLists
 from ostiary.gateway.upstreams.large_answers import OneAtATime
+from ostiary.gateway.upstreams.repetition import PAUSES, may_be_repeated
 from ostiary.gateway.upstreams.request_states import RequestStates
 from ostiary.gateway.upstreams.session import OutgoingMessage, UpstreamSession
 from ostiary.gateway.upstreams.task_ids import TaskIds
@@ -59,6 +64,18 @@ NEVER_CARRIED = frozenset(
 )
 """What most requests have and no server gets, unless it is configured to: when there is nothing else,
 there is nothing to look for."""
+
+
+def _is_unknown(_: Call) -> bool:
+    return False
+
+
+class Special(NamedTuple):
+    """What is so of one tool, prompt or resource, and not of all of its server."""
+
+    timeout: float | None = None
+    changes_nothing: Callable[[Call], bool] = _is_unknown
+    """Whether it may be called twice, as far as this caller was told."""
 
 
 class Server:
@@ -92,6 +109,9 @@ class Server:
         self._carried = (*ALWAYS_CARRIED, *(header.encode() for header in settings.forward_headers))
         self._passed_over = NEVER_CARRIED.difference(self._carried)
         self._ids = count(1)
+        self._timeouts = {
+            method.encode(): timeout.total_seconds() for method, timeout in settings.timeouts.items()
+        }
         self.listening: WeakSet[Stream] = WeakSet()
         """Its own streams of what it tells of changes, which go on to callers as they are."""
 
@@ -107,13 +127,21 @@ class Server:
         return None
 
     async def forward(
-        self, call: Call, change: Change | None, name_line: bytes, most_bytes: int | None = None
+        self,
+        call: Call,
+        change: Change | None,
+        name_line: bytes,
+        most_bytes: int | None = None,
+        special: Special | None = None,
     ) -> tuple[UpstreamAnswer, bytes]:
         """Send the caller's message on with this server's own credential: its answer, and the id it got.
 
         change: the parameter that is another there; name_line: the `Mcp-Name` header, if any, with its
-        line break; most_bytes: of the answer, where that is less than for others. Raises GatewayError.
+        line break; most_bytes: of the answer, where that is less than for others; special: what is so of what
+        is called, and not of all. Raises GatewayError.
         """
+        if self.health.state is not None:
+            self._require_closed_circuit()
         headers = call.request.headers
         message_id = b"%d" % next(self._ids)
         body = call.message.written(message_id, change)
@@ -121,7 +149,8 @@ class Server:
         if not headers.keys() <= self._passed_over:
             name_line += self._carry(headers)
         lines = b"mcp-method: %s\r\n%s" % (call.message.method, name_line)
-        outgoing = OutgoingMessage(lines, body, call.account, call.session, most_bytes)
+        timeout = self._timeouts.get(call.message.method) if special is None else special.timeout
+        outgoing = OutgoingMessage(lines, body, call.account, call.session, most_bytes, timeout)
         try:
             attached = self.credential.ready(request)
             if attached is None:
@@ -132,12 +161,57 @@ class Server:
                     answer = await self.session.exchange(outgoing, attached)
                 if ServerRefusal.is_one(answer.status):
                     answer = await self._again(request, outgoing, attached, answer)
-        except (UpstreamFailed, CallerBusy, CredentialError, BadAnswer) as error:
+        except UpstreamFailed as error:
+            answer = await self._repeated(call, request, outgoing, special, error)
+        except (CallerBusy, CredentialError, BadAnswer) as error:
             raise self._told(error) from None
         if self.troubles.open:
             self.health.succeeded()
             self.troubles.answered()
         return answer, message_id
+
+    def own_timeout(self, method: bytes) -> float | None:
+        """Seconds that an answer to this method may take, where that is not what all others have."""
+        return self._timeouts.get(method)
+
+    def timeout_of(self, method: str) -> float:
+        """Seconds that an answer to this method may take."""
+        return self._timeouts.get(method.encode(), self.session.timeout)
+
+    def _require_closed_circuit(self) -> None:
+        state = self.health.refuse()
+        if state is None:
+            return
+        seconds = max(1, math.ceil(state.next_try - self.health.clock()))
+        said = f"server {self.name}: it cannot be reached, and is tried again in {seconds} s"
+        open_circuit = CircuitOpen(said, data=state.told())
+        open_circuit.step = state.step
+        open_circuit.headers = b"retry-after: %d\r\n" % seconds
+        raise open_circuit
+
+    async def _repeated(
+        self,
+        call: Call,
+        request: OutgoingRequest,
+        outgoing: OutgoingMessage,
+        special: Special | None,
+        error: UpstreamFailed,
+    ) -> UpstreamAnswer:
+        """The answer to a message that failed, and went out once more. Raises GatewayError."""
+        changes_nothing = special is not None and special.changes_nothing(call)
+        may_be = may_be_repeated(call.message.method, error.step, changes_nothing=changes_nothing)
+        if self.health.state is not None or not may_be:  # who was not well until now is not asked twice
+            raise self._told(error) from None
+        if error.step is CallStep.CONNECT:
+            await _pause(random.uniform(*PAUSES))  # noqa: S311 - so that not all come at once
+        try:
+            attached = self.credential.ready(request) or await self._get_headers(request)
+            answer = await self.session.exchange(outgoing, attached)
+            if ServerRefusal.is_one(answer.status):
+                answer = await self._again(request, outgoing, attached, answer)
+        except (UpstreamFailed, CallerBusy, CredentialError, BadAnswer) as failed:
+            raise self._told(failed) from None
+        return answer
 
     async def _again(
         self, request: OutgoingRequest, outgoing: OutgoingMessage, attached: Headers, answer: UpstreamAnswer
@@ -214,6 +288,11 @@ class Server:
         self.health.failed(error.step)
         self.troubles.tell(error)
         return error
+
+
+@hopping
+async def _pause(seconds: float) -> None:
+    await asyncio.sleep(seconds)
 
 
 def _refusal(answer: UpstreamAnswer) -> ServerRefusal:

@@ -26,6 +26,8 @@ class OutgoingMessage(msgspec.Struct, frozen=True):
     """The caller's own session, whose state at the server is nobody else's."""
     most_bytes: int | None = None
     """The longest answer; None for what all may have."""
+    timeout: float | None = None
+    """Seconds until it has to begin, and between two pieces of it; None for what all have."""
 
 
 class UpstreamSession(Protocol):

@@ -40,7 +40,7 @@ class StreamableHttp:
             self._attached = (attached, self._own_lines + written.encode("latin-1"))
         body = message.body
         request = b"%s%scontent-length: %d\r\n\r\n%s" % (self._attached[1], message.lines, len(body), body)
-        return self._pool.exchange(request, message.account, message.most_bytes)
+        return self._pool.exchange(request, message.account, message.most_bytes, message.timeout)
 
     def is_outdated(self, _: UpstreamAnswer) -> bool:
         """As of every UpstreamSession."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ostiary.gateway import record
-from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError
+from ostiary.gateway.errors import BadAnswer, CredentialRefused, GatewayError, ServerBusy
 
 QUIET_SECONDS = 60.0
 """For how long the same trouble is not told again, though it was over meanwhile: one caller's calls may fail
 while another's do not."""
-_OF_AN_ANSWER = frozenset({BadAnswer.code, CredentialRefused.code})
+_OF_AN_ANSWER = frozenset({BadAnswer.code, CredentialRefused.code, ServerBusy.code})
 """What a server is told to do that does answer: another answer of any kind says nothing about it."""
 
 Trouble = tuple[int, str]

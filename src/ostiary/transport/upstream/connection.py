@@ -75,6 +75,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.loop_share = owner.loop_share
+        self.timeout = owner.limits.timeout
+        """Seconds, of the request that is under way."""
         self.most_bytes = 0
         self.most_besides = owner.limits.head_bytes
         self.most_headers = owner.limits.header_count

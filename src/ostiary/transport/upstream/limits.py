@@ -21,6 +21,8 @@ class UpstreamLimits:
     """How many of them may be one caller's."""
     waiting_calls: int = 1024
     """How many more calls of one caller may wait."""
+    queue: int = 8192
+    """How many calls of all callers together may wait. Beyond, who has none waiting may have one."""
     waiting_bytes: int = 4 * 1024 * 1024
     """How long these may be together."""
     answer_bytes: int = 16 * 1024 * 1024

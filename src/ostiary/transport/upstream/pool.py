@@ -64,19 +64,24 @@ class Upstream:
         self.accept_encoding = CODINGS if asks_compressed else "identity"
 
     def exchange(
-        self, message: bytes, caller: Hashable = None, most_bytes: int | None = None
+        self,
+        message: bytes,
+        caller: Hashable = None,
+        most_bytes: int | None = None,
+        seconds: float | None = None,
     ) -> Awaitable[UpstreamAnswer]:
         """Send a whole HTTP/1.1 request and give its answer. Raises UpstreamFailed within the time-outs.
 
         caller: on whose account, who has a share of the connections; raises CallerBusy when too much of his
-        waits. most_bytes: of the answer, where that is less than for others. To be awaited in an inline
-        coroutine (see `inline_coroutines`). Cancelling it closes the connection.
+        waits. most_bytes: of the answer, where that is less than for others; seconds: its time-out, where it
+        is not what all others have. To be awaited in an inline coroutine (see `inline_coroutines`).
+        Cancelling it closes the connection.
         """
         calls = self._callers.get(caller) or self._turns.begin(caller)
         if self._idle and calls.under_way < self._share:
             calls.under_way += 1
-            return self._send(self._idle.pop(), message, calls, most_bytes)
-        return self._exchange_when_free(message, calls, most_bytes)
+            return self._send(self._idle.pop(), message, calls, most_bytes, seconds)
+        return self._exchange_when_free(message, calls, most_bytes, seconds)
 
     @property
     def is_busy(self) -> bool:
@@ -124,21 +129,27 @@ class Upstream:
     def touch(self, connection: Connection) -> None:
         """Its stream is alive."""
         if connection in self._busy:
-            del self._busy[connection]  # so that the oldest deadline stays first
-            self._busy[connection] = self._loop.time() + self.limits.timeout
+            self._busy[connection] = self._loop.time() + connection.timeout
 
     # inside
 
     async def _exchange_when_free(
-        self, message: bytes, calls: Calls[Connection], most_bytes: int | None
+        self, message: bytes, calls: Calls[Connection], most_bytes: int | None, seconds: float | None
     ) -> UpstreamAnswer:
-        return await self._send(await self._connection(calls, len(message)), message, calls, most_bytes)
+        connection = await self._connection(calls, len(message))
+        return await self._send(connection, message, calls, most_bytes, seconds)
 
     def _send(
-        self, connection: Connection, message: bytes, calls: Calls[Connection], most_bytes: int | None
+        self,
+        connection: Connection,
+        message: bytes,
+        calls: Calls[Connection],
+        most_bytes: int | None,
+        seconds: float | None,
     ) -> InlineFuture[UpstreamAnswer]:
         connection.calls = calls
-        self._busy[connection] = self._loop.time() + self.limits.timeout
+        connection.timeout = seconds or self.limits.timeout
+        self._busy[connection] = self._loop.time() + connection.timeout
         if self._sweeper is None:
             self._watch()
         return connection.send(message, most_bytes or self.limits.answer_bytes)
@@ -253,16 +264,11 @@ class Upstream:
     def _sweep(self) -> None:
         now = self._loop.time()
         self._sweeper = None
-        overdue = []
-        for connection, deadline in self._busy.items():
-            if deadline > now:
-                break
-            overdue.append(connection)
-        for connection in overdue:
+        for connection in [connection for connection, until in self._busy.items() if until <= now]:
             if connection.is_rightly_silent():
                 self.touch(connection)
                 continue
-            connection.drop(self.failed(CallStep.TIMEOUT, f"no answer within {self.limits.timeout:g} s"))
+            connection.drop(self.failed(CallStep.TIMEOUT, f"no answer within {connection.timeout:g} s"))
         for calls, waiter in self._turns.overdue(now):
             waiter.fail(self._no_turn(calls))
         for connection in [idle for idle in self._idle if idle.idle_since + IDLE_SECONDS < now]:

@@ -45,6 +45,7 @@ class Turns(Generic[Connection]):
         self.callers: dict[Hashable, Calls[Connection]] = {}
         self.waiting: OrderedDict[Calls[Connection], None] = OrderedDict()
         """Callers of whom something waits; whose turn it was goes to the end."""
+        self._queued = 0
 
     def begin(self, caller: Hashable) -> Calls[Connection]:
         """Those of a caller of whom there was nothing."""
@@ -60,8 +61,11 @@ class Turns(Generic[Connection]):
         is_long = calls.waiting_bytes + size > limits.waiting_bytes
         if len(calls.waiting) >= limits.waiting_calls or (calls.waiting and is_long):
             raise CallerBusy(self._server)
+        if self._queued >= limits.queue and (calls.waiting or self._queued >= 2 * limits.queue):
+            raise CallerBusy(self._server, "too many calls wait there")
         future: InlineFuture[Connection | None] = InlineFuture(lambda: self._leave(calls, future))
         calls.waiting[future] = Turn(deadline, size)
+        self._queued += 1
         calls.waiting_bytes += size
         self.waiting[calls] = None
         return future
@@ -100,5 +104,6 @@ class Turns(Generic[Connection]):
         turn = calls.waiting.pop(future, None)
         if turn is not None:
             calls.waiting_bytes -= turn.size
+            self._queued -= 1
             if not calls.waiting:
                 del self.waiting[calls]

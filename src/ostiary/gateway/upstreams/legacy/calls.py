@@ -96,6 +96,7 @@ class Call:
         """Work for this request of the caller from here on."""
         self.message = message
         self.postage = postage
+        self._timeout = postage.timeout or self._host.timeout
         self.token = message.meta.members.get(PROGRESS_KEY)
         raw_level = message.meta.members.get(LOG_LEVEL_KEY)
         self.level = None if raw_level is None else level_of(raw_level)
@@ -342,7 +343,7 @@ class Call:
         self._unwatch()
         is_waited_for = not self._is_over and self._state is None
         if is_waited_for and not self._host.channel.has_own_streams:
-            self._overdue = self._loop.call_later(self._host.timeout, self._time_out)
+            self._overdue = self._loop.call_later(self._timeout, self._time_out)
 
     def _unwatch(self) -> None:
         if self._overdue is not None:
@@ -350,7 +351,7 @@ class Call:
             self._overdue = None
 
     def _time_out(self) -> None:
-        reason = f"no answer within {self._host.timeout:g} s"
+        reason = f"no answer within {self._timeout:g} s"
         self._host.given_up(self.request, self.postage)
         self.failed(UpstreamFailed(self._host.server, CallStep.TIMEOUT, reason))
 

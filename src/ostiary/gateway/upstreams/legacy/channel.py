@@ -36,6 +36,8 @@ class Postage(NamedTuple):
     """On whose account it goes."""
     most_bytes: int
     """The longest message that may come back."""
+    timeout: float | None = None
+    """Seconds until an answer, where it is not what all have."""
 
 
 class Receiver(Protocol):

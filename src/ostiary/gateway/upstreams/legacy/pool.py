@@ -150,7 +150,8 @@ class LegacySessions:
 
     def _postage(self, message: OutgoingMessage, attached: Headers) -> Postage:
         most_bytes = message.most_bytes or self.answer_bytes
-        return Postage(attached, _without_modern(message.lines), message.account, most_bytes)
+        lines = _without_modern(message.lines)
+        return Postage(attached, lines, message.account, most_bytes, message.timeout)
 
     async def _resume(self, state: str, owner: Hashable, asked: Message, postage: Postage) -> UpstreamAnswer:
         call = self._parked.find(state, owner, what_is_asked(asked))

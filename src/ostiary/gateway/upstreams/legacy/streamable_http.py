@@ -87,7 +87,7 @@ class StreamableHttpChannel:
             self._listening_for = postage  # whose credential is the newest
         try:
             answer = await self._calls.exchange(
-                self._post(message, postage), postage.account, postage.most_bytes
+                self._post(message, postage), postage.account, postage.most_bytes, postage.timeout
             )
             return self._taken(request, postage, answer)
         except BaseException:
@@ -334,7 +334,7 @@ class StreamableHttpChannel:
 
 
 async def _answer(pool: Upstream, request: bytes, postage: Postage) -> UpstreamAnswer:
-    return await pool.exchange(request, postage.account, postage.most_bytes)
+    return await pool.exchange(request, postage.account, postage.most_bytes, postage.timeout)
 
 
 async def _see_out(stream: Stream) -> None:

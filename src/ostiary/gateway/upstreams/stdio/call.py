@@ -39,10 +39,18 @@ class Asked(Protocol):
 class PendingCall:
     """From the request to the end of its answer. done: called once, at that end."""
 
-    def __init__(self, asked: Asked, request: Multiplexed, most_bytes: int, done: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        asked: Asked,
+        request: Multiplexed,
+        most_bytes: int,
+        done: Callable[[], None],
+        timeout: float | None = None,
+    ) -> None:
         self.request = request
         self.sent_at = asked.now
-        self.deadline = self.sent_at + asked.timeout
+        self.timeout = timeout or asked.timeout
+        self.deadline = self.sent_at + self.timeout
         self.is_subscription = False
         self.future: InlineFuture[UpstreamAnswer] = InlineFuture(self.drop)
         self.loop_share = asked.loop_share

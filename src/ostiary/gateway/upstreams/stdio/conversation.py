@@ -64,15 +64,22 @@ class Conversation:
         return self._child is not None and self._child.is_usable
 
     def ask(
-        self, request: Multiplexed, most_bytes: int, done: Callable[[], None]
+        self,
+        request: Multiplexed,
+        most_bytes: int,
+        done: Callable[[], None],
+        timeout: float | None = None,
     ) -> InlineFuture[UpstreamAnswer]:
-        """Send a request: its answer. Raises CallerBusy when too much waits to be read already."""
+        """Send a request: its answer. Raises CallerBusy when too much waits to be read already.
+
+        timeout: seconds, where it is not what all others have.
+        """
         child = self._child
         if child is None or self._why is not None:
             raise self._no_answer()
         if child.unsent > self._program.limits.waiting_bytes:
             raise CallerBusy(self._program.server)
-        call = PendingCall(self, request, most_bytes, done)
+        call = PendingCall(self, request, most_bytes, done, timeout)
         self.calls[request.id] = call
         child.send(request.line)
         return call.future
@@ -175,7 +182,7 @@ class Conversation:
         if bytes(message.method) == _ACKNOWLEDGED:
             call.is_subscription, call.deadline = True, float("inf")
         elif not call.is_subscription:
-            call.deadline = self.now + self.timeout
+            call.deadline = self.now + call.timeout
         call.notify(with_progress_token(message, call.request.progress_token))
         return True
 
@@ -207,7 +214,7 @@ class Conversation:
         self._cancel(call, "it took too long")
         if self._heard_at <= call.sent_at and _ALIVE not in self.calls:
             self._ask_whether_it_lives()
-        call.fail(self.failed(CallStep.TIMEOUT, f"no answer within {self.timeout:g} s"))
+        call.fail(self.failed(CallStep.TIMEOUT, f"no answer within {call.timeout:g} s"))
 
     def _ask_whether_it_lives(self) -> None:
         request = Multiplexed(_ALIVE, None, wants_log=False, line=discover(_ALIVE))

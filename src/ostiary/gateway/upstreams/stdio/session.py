@@ -64,7 +64,8 @@ class Stdio:
                 answer = self._of_another_era(conversation, request)
                 done()
                 return answer
-            future = conversation.ask(request, message.most_bytes or self.answer_bytes, done)
+            most_bytes = message.most_bytes or self.answer_bytes
+            future = conversation.ask(request, most_bytes, done, message.timeout)
         except BaseException:
             done()
             raise
