@@ -213,11 +213,18 @@ class LimitSettings(Settings):
     connections: Annotated[int, Field(gt=0)] | None = None
     """How many connections may be open at once; for further ones, idle ones are closed. Default: 10,000; with
     `tls` 2,000, as each holds five times as much."""
+    address_connections: Annotated[int, Field(gt=0)] | None = None
+    """How many of them one address may have, or one IPv6 network of 64 bits; for further ones, idle ones of
+    its own are closed. Connections of `trusted_proxies` are not counted, unless they say whose they are by
+    `proxy_protocol`. Default: a quarter of `connections`."""
     unproven_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
     """How much is held of all requests together whose senders have not shown a good token yet. When there is
     more, those of whom most is held are told 503."""
     caller_bytes: Annotated[int, Field(gt=0)] = 128 * 1024 * 1024
     """How much is held of all requests of one caller, until they are answered."""
+    memory_bytes: Annotated[int, Field(gt=0)] = 1024 * 1024 * 1024
+    """How much is held of all requests of all callers together, until they are answered. When there is more,
+    those of whom most is held are told 503."""
     answer_bytes: Annotated[int, Field(gt=0)] = 16 * 1024 * 1024
     """The longest answer, and the longest event of a stream, that a server may send."""
     held_answer_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024

@@ -436,6 +436,7 @@ class ServerMaking:
 def listener_limits(settings: GatewaySettings) -> Limits:
     """What one caller may make the listener hold."""
     limits = settings.limits
+    connections = limits.connections or (CONNECTIONS if settings.tls is None else TLS_CONNECTIONS)
     return Limits(
         body_bytes=limits.body_bytes,
         head_bytes=limits.head_bytes,
@@ -444,8 +445,10 @@ def listener_limits(settings: GatewaySettings) -> Limits:
         body_timeout=limits.body_timeout.total_seconds(),
         write_timeout=limits.write_timeout.total_seconds(),
         idle_timeout=limits.idle_timeout.total_seconds(),
-        connections=limits.connections or (CONNECTIONS if settings.tls is None else TLS_CONNECTIONS),
+        connections=connections,
+        address_connections=limits.address_connections or max(1, connections // 4),
         finish_timeout=settings.drain_timeout.total_seconds(),
         unproven_bytes=limits.unproven_bytes,
         caller_bytes=limits.caller_bytes,
+        memory_bytes=limits.memory_bytes,
     )

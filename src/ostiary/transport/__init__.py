@@ -9,6 +9,7 @@ In:
     inline_http    requests answered inside the protocol, without ASGI: the gateway's calls
     inline_protocol  a connection on which they come
     limits         how much one caller may make us hold
+    address_shares  how many of the connections one address has
     byte_budget    bytes held for many, bounded all together
     handshakes     connections accepted that begin with TLS or a proxy's header, so many at once
     proxy_protocol  that header

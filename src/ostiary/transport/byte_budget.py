@@ -6,7 +6,7 @@ who send little.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from operator import itemgetter
 from typing import Protocol
 
@@ -43,26 +43,46 @@ class ByteBudget:
             if self._total > self._most:
                 self._make_room()
 
+    def holders(self) -> Iterator[tuple[Holder, int]]:
+        """Each, and what is held for it."""
+        yield from self._held.items()
+
+    def give_up(self, holder: Holder) -> None:
+        """Let it make room."""
+        self._total -= self._held.pop(holder)
+        holder.evict()
+
     def _make_room(self) -> None:
-        for holder, size in sorted(self._held.items(), key=itemgetter(1), reverse=True):
+        for holder, _ in sorted(self._held.items(), key=itemgetter(1), reverse=True):
             if self._total <= self._most * AFTER_EVICTION:
                 return
-            del self._held[holder]
-            self._total -= size
-            holder.evict()
+            self.give_up(holder)
 
 
 class BudgetsByOwner:
     """A budget of the same size for each owner; an owner for whom nothing is held costs nothing."""
 
-    def __init__(self, most: int) -> None:
-        """most: bytes for each."""
+    def __init__(self, most: int, together: int | None = None) -> None:
+        """most: bytes for each; together: for all of them, None for no bound."""
         self._most = most
+        self._together = together
         self._budgets: dict[Hashable, ByteBudget] = {}
 
     def of(self, owner: Hashable) -> ByteBudget:
         """The owner's."""
         return self._budgets.get(owner) or self._begin(owner)
+
+    def make_room(self) -> None:
+        """Let those give way of whom most is held, if it is too much of all together. Called now and then."""
+        total = sum(budget.total for budget in self._budgets.values())
+        if self._together is None or total <= self._together:
+            return
+        held = [(size, budget, one) for budget in self._budgets.values() for one, size in budget.holders()]
+        for size, budget, one in sorted(held, key=itemgetter(0), reverse=True):
+            if total <= self._together * AFTER_EVICTION:
+                return
+            budget.give_up(one)
+            total -= size
 
     def _begin(self, owner: Hashable) -> ByteBudget:
         self._budgets = {known: budget for known, budget in self._budgets.items() if budget.total}

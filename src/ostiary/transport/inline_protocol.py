@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from ostiary.crash_text import crash_text
 from ostiary.event_log import event_log
 from ostiary.inline_coroutines import InlineFuture, InlineRunner
+from ostiary.transport.address_shares import AddressShares
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.inline_http import Answer, Caller, Door, Doors, Request, StreamedAnswer
@@ -51,6 +52,7 @@ class InlineHttpProtocol(GuardedProtocol):
         proxies: TrustedProxies,
         write_batch: WriteBatch,
         callers: BudgetsByOwner,
+        shares: AddressShares,
         announced: str = "",
     ) -> None:
         """announced: whose connection it is, where a proxy said so ahead."""
@@ -61,6 +63,7 @@ class InlineHttpProtocol(GuardedProtocol):
         self.proxies = proxies
         self.write_batch = write_batch
         self.callers = callers
+        self.shares = shares
         self.caller: Caller | None = None
         self.reading: Request | None = None
         self.is_discarding = False
@@ -80,6 +83,9 @@ class InlineHttpProtocol(GuardedProtocol):
         super().connection_made(transport)
         if not self.peer and self.client:
             self.peer = self.client[0]
+        neighbours = self.shares.join(self.peer, self)
+        if len(neighbours) > self.shares.most and not self.transport.is_closing():
+            self.make_room_among(neighbours, self.shares.most)
         self.connected_at = self.loop.time()
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
@@ -309,6 +315,7 @@ class InlineHttpProtocol(GuardedProtocol):
     # leaving
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.shares.leave(self.peer, self)
         self.waiting.clear()
         self._forget_call()
         if self.streaming is not None:

@@ -34,7 +34,11 @@ class Limits:
     """How long what is under way may still take when the listener stops; then it is cut off. Default: 5 s."""
     connections: int = CONNECTIONS
     """How many connections may be open at once; for further ones, idle ones are closed."""
+    address_connections: int = CONNECTIONS
+    """How many of them one address may have; for further ones, idle ones of its own are closed."""
     unproven_bytes: int = 64 * MIB
     """How much is held for all requests together of whose senders nothing is known yet."""
     caller_bytes: int = 128 * MIB
     """How much is held of all requests of one proven caller, until they are answered."""
+    memory_bytes: int = 1024 * MIB
+    """How much is held of all requests of all proven callers together."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from http import HTTPStatus
 from operator import itemgetter
@@ -126,11 +126,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self.flow = _Flow(transport, self._read_on_if_resumed)
         transport.set_write_buffer_limits(UNSENT_BYTES)
         self.since = self.loop.time()
-        if len(self.connections) > self.limits.connections and not self._make_room():
-            self.refuse(
-                RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later")
-            )
-            self.transport.close()
+        if len(self.connections) > self.limits.connections:
+            self.make_room_among(self.connections, self.limits.connections)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop_reading()
@@ -446,20 +443,22 @@ class GuardedProtocol(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self.shutdown()  # what was half read is whole, and may have had its answer before
 
-    def _make_room(self) -> bool:
-        """Close those that have kept us waiting longest, strangers first; whether there were any."""
-        others = [
-            other for other in self.connections if isinstance(other, GuardedProtocol) and other is not self
-        ]
+    def make_room_among(self, connections: Iterable[object], most: int) -> None:
+        """Close those that have kept us waiting longest, strangers first; this one if there are none."""
+        others = [other for other in connections if isinstance(other, GuardedProtocol) and other is not self]
         waiting = [
             (other.is_proven, other.is_half_read(), other.since, other)
             for other in others
             if other.may_make_way()
         ]
         waiting.sort(key=itemgetter(0, 1, 2))
-        for *_, other in waiting[: max(1, self.limits.connections // 64)]:
+        for *_, other in waiting[: max(1, most // 64)]:
             other.transport.close()
-        return bool(waiting)
+        if not waiting:
+            self.refuse(
+                RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later")
+            )
+            self.transport.close()
 
     def may_make_way(self) -> bool:
         """Whether we wait for a next request, or for what a stranger still owes of one."""

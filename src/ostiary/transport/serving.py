@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostiary.operator_error import OperatorError
 from ostiary.settings import Listen
+from ostiary.transport.address_shares import AddressShares
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
 from ostiary.transport.handshakes import accept_connections
@@ -101,6 +102,7 @@ async def serving(
     proxies: whose word on who is behind them counts.
     tls: what the listener speaks TLS with; None for TLS that ends in front of us, or on this machine.
     """
+    callers = BudgetsByOwner(limits.caller_bytes, limits.memory_bytes)
     config = uvicorn.Config(
         _unless_left(app),
         http=cast(
@@ -113,7 +115,8 @@ async def serving(
                 proxies=proxies,
                 write_batch=WriteBatch(asyncio.get_running_loop()),
                 unproven=ByteBudget(limits.unproven_bytes),
-                callers=BudgetsByOwner(limits.caller_bytes),
+                callers=callers,
+                shares=AddressShares(limits.address_connections, proxies),
             ),
         ),
         ws="none",
@@ -130,7 +133,7 @@ async def serving(
     server.lifespan = config.lifespan_class(config)
     shakes_hands = proxies.announce or tls is not None
     await server.startup(sockets=[] if shakes_hands else [sock])
-    tending = [asyncio.create_task(_sweep(server))]
+    tending = [asyncio.create_task(_sweep(server, callers))]
     if shakes_hands:
         accepting = accept_connections(
             sock,
@@ -195,10 +198,11 @@ def _unless_left(app: ASGIApp) -> ASGIApp:
     return answer
 
 
-async def _sweep(server: uvicorn.Server) -> None:
+async def _sweep(server: uvicorn.Server, callers: BudgetsByOwner) -> None:
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
+        loop.call_soon(callers.make_room)
         for connection in list(server.server_state.connections):
             if isinstance(connection, InlineHttpProtocol):
                 loop.call_soon(connection.expire, loop.time())  # each apart: a fault of one is its own

@@ -47,16 +47,23 @@ from ostiary.telemetry.audit import Audit
 from ostiary.transport.addresses import network_of
 from ostiary.transport.fetch import Fetcher
 from ostiary.transport.forwarded import TrustedProxies
-from ostiary.transport.limits import TLS_CONNECTIONS, Limits
+from ostiary.transport.limits import CONNECTIONS, TLS_CONNECTIONS, Limits
 from ostiary.transport.listeners import Listener
 from ostiary.transport.proxies import Proxies
 
 OWNER = "default/authserver"
 """Which workload it is, by its own certificate, unless `owner` or `spiffe_id` says otherwise."""
 KIB, MIB = 1024, 1024 * 1024
-LIMITS = Limits(body_bytes=64 * KIB, head_bytes=32 * KIB, body_timeout=10.0, unproven_bytes=32 * MIB)
+LIMITS = Limits(
+    body_bytes=64 * KIB,
+    head_bytes=32 * KIB,
+    body_timeout=10.0,
+    address_connections=CONNECTIONS // 4,
+    unproven_bytes=32 * MIB,
+)
 """Forms are small; a long state or an assertion travels in a head or a body of some kilobytes."""
-MTLS_LIMITS = replace(LIMITS, connections=1_000, unproven_bytes=16 * MIB)
+TLS_LIMITS = replace(LIMITS, connections=TLS_CONNECTIONS, address_connections=TLS_CONNECTIONS // 4)
+MTLS_LIMITS = replace(LIMITS, connections=1_000, address_connections=1_000, unproven_bytes=16 * MIB)
 """A connection with TLS holds eight times what one without does."""
 
 
@@ -152,7 +159,7 @@ class AuthServer:
             app=asgi(self.services.pages, doors=posted, documents=read),
             doors={b"POST": posted, b"GET": read},
             authorities=(canonical_url(self.settings.issuer).authority,),
-            limits=LIMITS if self._tls is None else replace(LIMITS, connections=TLS_CONNECTIONS),
+            limits=LIMITS if self._tls is None else TLS_LIMITS,
             proxies=TrustedProxies(self.settings.trusted_proxies, self.settings.proxy_protocol),
             tls=None if self._tls is None else self._tls.context,
         )
