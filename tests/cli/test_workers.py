@@ -26,7 +26,7 @@ gateway:
   listen: 127.0.0.1:{gateway}
   allow_unauthenticated: true
   servers: {{nobody: {{url: "http://127.0.0.1:1/mcp"}}}}
-telemetry: {{listen: "127.0.0.1:{telemetry}"}}
+telemetry: {{listen: "127.0.0.1:{telemetry}", access_log: access.jsonl}}
 """
 
 
@@ -80,6 +80,10 @@ def test_one_that_dies_is_replaced_and_the_rest_end_together(tmp_path: Path, sta
     assert (said, up.returncode) == ("", 0)
     events = {json.loads(line)["event"] for line in errors.splitlines()}
     assert events <= {"worker_ended", "configuration_taken"}
+    accessed = [json.loads(line) for line in (tmp_path / "access.jsonl").read_text().splitlines()]
+    assert [(one["method"], one["path"], one["status"]) for one in accessed] == [
+        ("GET", "/.well-known/oauth-protected-resource/mcp", 200)
+    ]
 
 
 def test_workers_do_not_outlive_the_one_that_looks_after_them(tmp_path: Path, start: Start) -> None:

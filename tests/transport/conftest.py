@@ -24,6 +24,7 @@ class Somebody:
     """A proven caller."""
 
     identity = "somebody"
+    client_id = "their-program"
 
 
 @dataclass

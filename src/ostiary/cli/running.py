@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ostiary.config import OstiaryFile
     from ostiary.gateway import Gateway
     from ostiary.telemetry.endpoints import Check
+    from ostiary.transport.access_records import Hear
 
 OWN = "worker"
 """Where one of several processes answers the others."""
@@ -39,7 +41,7 @@ async def running(file: OstiaryFile, worker: Worker | None = None) -> AsyncItera
     Gives its gateway, whose settings may change meanwhile.
 
     Every address is taken before anything starts, and telemetry answers before the rest does. Raises
-    ListenRefused, StorageError, AuditUnusable, CertificateUnusable, IdpRepointed.
+    ListenRefused, StorageError, AuditUnusable, AccessLogUnusable, CertificateUnusable, IdpRepointed.
     """
     async with AsyncExitStack() as stack:
         listens = [
@@ -55,14 +57,25 @@ async def running(file: OstiaryFile, worker: Worker | None = None) -> AsyncItera
         authserver, gateway = _authserver(file), _gateway(file, worker)
         telemetry = _telemetry(file, authserver, gateway)
         await stack.enter_async_context(answering(_listeners_of(telemetry, worker), sockets))
+        hear = await _opened_access_log(file, stack)
         for part in (authserver, gateway):
             if part is not None:
                 await stack.enter_async_context(part)
-                await stack.enter_async_context(answering(part.listeners(), sockets))
+                listeners = [replace(listener, hear=hear) for listener in part.listeners()]
+                await stack.enter_async_context(answering(listeners, sockets))
         if worker is not None:
             own = listener_for_workers(telemetry, gateway, worker)
             await stack.enter_async_context(answering([own], sockets))
         yield gateway
+
+
+async def _opened_access_log(file: OstiaryFile, stack: AsyncExitStack) -> Hear | None:
+    target = file.telemetry.access_log
+    if target is None:
+        return None
+    from ostiary.telemetry.access_log import AccessLog  # noqa: PLC0415 - for who wants one
+
+    return (await stack.enter_async_context(AccessLog(target.path))).hear
 
 
 def load_parts(file: OstiaryFile) -> None:

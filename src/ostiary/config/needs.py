@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ostiary.certificates.settings import AgentSocket
 from ostiary.config.leaves import leaves
 from ostiary.storage.config import KeyFile, StorageSettings
-from ostiary.telemetry.config import AuditFile
+from ostiary.telemetry.config import AccessLogTarget, AuditFile
 
 if TYPE_CHECKING:
     from ostiary.config.faults import FileFault
@@ -35,6 +35,8 @@ def unmet(loaded: Loaded[M]) -> Iterator[FileFault]:
                 STORE, "PostgreSQL needs a package that is not there: pip install 'ostiary[postgresql]'"
             )
     for place, value in leaves(loaded.settings):
+        if isinstance(value, AccessLogTarget) and value.path is not None:
+            yield from _made(loaded, place, value.path)
         if place[-1] == "source" and value == "spiffe" and find_spec("spiffe") is None:
             yield loaded.fault(
                 place, "SPIFFE needs a package that is not there: pip install 'ostiary[spiffe]'"

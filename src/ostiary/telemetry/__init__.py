@@ -2,6 +2,7 @@
 
     config             the `telemetry:` part of ostiary.yaml
     logs               one line an event, to standard error; readable on a terminal, JSON elsewhere
+    access_log         who asked what, one line of JSON a request
     audit              what was granted, refused and ended: one line of JSON an event, kept
     counting_handler   where log lines go, and which of a flood of them
     floods             how many lines of one kind are told, and how many counted

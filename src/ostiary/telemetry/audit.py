@@ -100,7 +100,7 @@ class Audit:
             log.info(event, **said)
 
     def _appended(self, descriptor: int, event: str, said: Mapping[str, Any]) -> bool:
-        line = _line({"time": _in_words(self._clock()), "event": event, **said})
+        line = _line({"time": in_words(self._clock()), "event": event, **said})
         try:
             whole = os.write(descriptor, line) == len(line)
         except OSError as error:
@@ -117,7 +117,7 @@ def _opened(file: Path) -> int:
         raise AuditUnusable(f"the audit file {file} cannot be opened: {error.strerror}") from None
 
 
-def _in_words(now: float) -> str:
+def in_words(now: float) -> str:
     """RFC 3339, to the millisecond."""
     return f"{_second(int(now))}.{int(now % 1 * 1000):03d}+00:00"
 

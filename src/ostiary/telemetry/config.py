@@ -35,6 +35,32 @@ AuditFileField = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class AccessLogTarget:
+    """Where the access log goes. file: one that need not be there yet; None for standard output."""
+
+    path: Path | None
+
+
+def _read_access_log(value: object, info: ValidationInfo) -> AccessLogTarget | None:
+    match value:
+        case AccessLogTarget() | None:
+            return value
+        case bool():
+            return AccessLogTarget(None) if value else None
+        case str() | Path() if str(value):
+            return AccessLogTarget(placed(value, info))
+    raise ValueError("write true for standard output, or the name of a file")
+
+
+AccessLogField = Annotated[
+    AccessLogTarget | None,
+    BeforeValidator(_read_access_log),
+    PlainSerializer(lambda value: value if value is None else str(value.path or "true")),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string"}]}),
+]
+
+
 LISTEN = "telemetry.listen"
 """The setting that says where there is a listener."""
 
@@ -48,6 +74,10 @@ class TelemetrySettings(Settings):
     """Answer beyond this machine: whoever reaches the port reads how much is going on, and what fails."""
     audit: AuditFileField | None = None
     """Where audit events go, a line of JSON each; the file is made when it is missing. Default: the log."""
+    access_log: AccessLogField = None
+    """A line of JSON for each request to gateway and authorization server: who, what, how it ended, how long
+    it took; without what stands behind a question mark, and without tokens. A file, which is begun anew when
+    it was moved away, or true for standard output. Default: none."""
 
     @property
     def listens(self) -> dict[str, Listen]:

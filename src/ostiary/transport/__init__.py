@@ -8,6 +8,7 @@ In:
     listener       what every listener refuses: framing tricks, floods, slow senders
     inline_http    requests answered inside the protocol, without ASGI: the gateway's calls
     inline_protocol  a connection on which they come
+    access_records  what was answered to whom, for who keeps a log of it
     limits         how much one caller may make us hold
     address_shares  how many of the connections one address has
     byte_budget    bytes held for many, bounded all together

@@ -21,6 +21,10 @@ class Caller(Protocol):
     def identity(self) -> Hashable:
         """The same for all that they send."""
 
+    @property
+    def client_id(self) -> str | None:
+        """Which OAuth client sends it, if a token says so."""
+
 
 class Request:
     """One request to a door. Header names are lower case; `repeated` says that some came twice."""

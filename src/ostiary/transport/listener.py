@@ -483,13 +483,16 @@ class GuardedProtocol(HttpToolsProtocol):
             has_begun = self.cycle.response_started
             self._abandon_page()
         if not has_begun:
-            body = f"{refused.reason}\n".encode()
-            self.transport.write(
-                b"HTTP/1.1 %d %s\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
-                b"connection: close\r\n\r\n%s"
-                % (refused.status, refused.status.phrase.encode(), len(body), body)
-            )
+            self.write_refusal(refused)
         self.linger()
+
+    def write_refusal(self, refused: RequestRefused) -> None:
+        """What is answered to a request that is not read."""
+        body = f"{refused.reason}\n".encode()
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
+            b"connection: close\r\n\r\n%s" % (refused.status, refused.status.phrase.encode(), len(body), body)
+        )
 
     def _refuse_in_turn(self, refused: RequestRefused) -> None:
         """Answer what was whole, then what is refused if it was to be a page; else the end tells it."""

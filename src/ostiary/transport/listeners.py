@@ -10,6 +10,7 @@ from socket import socket
 
 from starlette.types import ASGIApp
 
+from ostiary.transport.access_records import Hear
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
 from ostiary.transport.inline_http import Doors
 from ostiary.transport.limits import Limits
@@ -34,6 +35,8 @@ class Listener:
     proxies: TrustedProxies = NO_PROXIES
     tls: ssl.SSLContext | None = None
     """None for TLS that ends in front of us, or on this machine."""
+    hear: Hear | None = None
+    """Is told of every request."""
 
 
 @contextlib.asynccontextmanager
@@ -56,4 +59,5 @@ def _serving(listener: Listener, sock: socket) -> contextlib.AbstractAsyncContex
         doors=listener.doors,
         proxies=listener.proxies,
         tls=listener.tls,
+        hear=listener.hear,
     )

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ostiary.operator_error import OperatorError
 from ostiary.settings import Listen
+from ostiary.transport.access_records import Hear, RecordedProtocol, recorded_app
 from ostiary.transport.address_shares import AddressShares
 from ostiary.transport.byte_budget import BudgetsByOwner, ByteBudget
 from ostiary.transport.forwarded import NO_PROXIES, TrustedProxies
@@ -85,7 +86,7 @@ def address_of(sock: socket.socket) -> Listen:
 
 
 @contextlib.asynccontextmanager
-async def serving(
+async def serving(  # noqa: PLR0913 - each is a choice of its own
     app: ASGIApp,
     sock: socket.socket,
     *,
@@ -94,6 +95,7 @@ async def serving(
     doors: Doors | None = None,
     proxies: TrustedProxies = NO_PROXIES,
     tls: ssl.SSLContext | None = None,
+    hear: Hear | None = None,
 ) -> AsyncIterator[None]:
     """Serve `app` on a bound socket while the block runs, then drain and close.
 
@@ -101,14 +103,15 @@ async def serving(
     doors: what is answered inside the protocol (see `inline_http`).
     proxies: whose word on who is behind them counts.
     tls: what the listener speaks TLS with; None for TLS that ends in front of us, or on this machine.
+    hear: is told of every request.
     """
     callers = BudgetsByOwner(limits.caller_bytes, limits.memory_bytes)
     config = uvicorn.Config(
-        _unless_left(app),
+        _unless_left(app if hear is None else recorded_app(app, hear)),
         http=cast(
             "type[asyncio.Protocol]",
             partial(
-                InlineHttpProtocol,
+                InlineHttpProtocol if hear is None else partial(RecordedProtocol, hear=hear),
                 limits=limits,
                 hosts=_as_bytes(hosts),
                 doors={} if doors is None else doors,
