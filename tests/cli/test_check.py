@@ -97,7 +97,7 @@ def test_an_authserver_is_shown_with_what_to_register_at_each_identity_provider(
             f"sealed with {here}/ostiary.key",
             "the authorization server, and replicas",
         ],
-        ["telemetry", "http://127.0.0.1:9464", "/healthz, /readyz, /metrics", "everybody"],
+        ["telemetry", "http://127.0.0.1:9464", "/healthz, /readyz, /metrics, /status", "everybody"],
         ["audit", f"{here}/audit.jsonl", "a line of JSON each event", "nobody"],
     ]
     callback = "https://auth.example.com/oauth/callback"

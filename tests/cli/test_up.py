@@ -132,7 +132,7 @@ def test_gateway_authserver_and_telemetry_run_in_one_process(
             "people sign in at corp.\n"
         ),
         f"The gateway answers at {url}/mcp, in front of zoo.\n",
-        f"Health and metrics are at http://127.0.0.1:{ports['telemetry']}.\n",
+        f"Health, metrics and status are at http://127.0.0.1:{ports['telemetry']}.\n",
         "Ctrl-C stops it.\n",
     ]
     client = "client_id: ci, client_secret: {env: CI_SECRET}"

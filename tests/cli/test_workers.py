@@ -56,7 +56,7 @@ def test_one_that_dies_is_replaced_and_the_rest_end_together(tmp_path: Path, sta
     up = start("up", "--workers", "2")
     assert [next_line(up) for _ in range(4)] == [
         f"The gateway answers at http://127.0.0.1:{ports['gateway']}/mcp, in front of nobody.\n",
-        f"Health and metrics are at http://127.0.0.1:{ports['telemetry']}.\n",
+        f"Health, metrics and status are at http://127.0.0.1:{ports['telemetry']}.\n",
         "2 workers share the work.\n",
         "Ctrl-C stops them.\n",
     ]

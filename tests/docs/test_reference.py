@@ -13,6 +13,7 @@ import typer.main
 from ostiary.authserver.audit_events import AuditEvent
 from ostiary.cli.app import app
 from ostiary.config.audit_reference import audit_page, meanings
+from ostiary.config.metrics_reference import metrics_page
 from ostiary.config.reference import FILES, reference_page
 from ostiary.config.store_reference import store_page
 from ostiary.gateway import errors as gateway_errors
@@ -54,6 +55,12 @@ def test_every_audit_event_is_in_the_reference() -> None:
         "draw it again: python -m ostiary.config.audit_reference > docs/reference/audit.md"
     )
     assert [event for event, meaning in meanings(AuditEvent) if meaning] == list(AuditEvent)
+
+
+def test_every_metric_is_in_the_reference() -> None:
+    assert (ROOT / "docs" / "reference" / "metrics.md").read_text("utf-8") == metrics_page(), (
+        "draw it again: python -m ostiary.config.metrics_reference > docs/reference/metrics.md"
+    )
 
 
 def test_every_column_of_the_store_is_in_the_reference() -> None:

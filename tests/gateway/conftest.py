@@ -21,6 +21,7 @@ from tests.loopback import TRUSTING_NOBODY
 
 from ostiary.cloudrun.emulator import Emulator, EmulatorSettings
 from ostiary.gateway import Gateway, GatewaySettings
+from ostiary.gateway.observation.observer import Observer
 from ostiary.mcp.era_signs import PROBE_ID
 from ostiary.mcp.headers import encode_value
 from ostiary.settings import Listen
@@ -172,13 +173,15 @@ class StartGateway:
     def __init__(self, running: AsyncExitStack) -> None:
         self._running = running
 
-    async def __call__(self, clock: Callable[[], float] = time.time, **settings: Any) -> Caller:
+    async def __call__(
+        self, clock: Callable[[], float] = time.time, observer: Observer | None = None, **settings: Any
+    ) -> Caller:
         sock = bind(Listen("127.0.0.1", 0))
         drain_timeout = timedelta(seconds=listening.DRAIN_SECONDS)
         settings = {"listen": str(address_of(sock)), "drain_timeout": drain_timeout, **settings}
         if "inbound" not in settings:
             settings["allow_unauthenticated"] = True
-        gateway = Gateway(GatewaySettings.model_validate(settings), clock=clock)
+        gateway = Gateway(GatewaySettings.model_validate(settings), clock=clock, observer=observer)
         await self._running.enter_async_context(gateway)
         await self._running.enter_async_context(answering(gateway.listeners(), {"gateway.listen": sock}))
         http = await self._running.enter_async_context(

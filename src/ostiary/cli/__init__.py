@@ -3,6 +3,7 @@
     app                       the list of commands; what becomes of their errors
     up, check, config         run, check and describe an ostiary.yaml
     running                   the parts of a file on their listeners
+    telemetry_listener        what operators see of them
     reloading                 the same by what the file says now
     call, tools, token        talk to one MCP server
     login, logout             sign a person in at a server, forget it again

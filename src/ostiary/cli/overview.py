@@ -28,7 +28,12 @@ def what_runs(file: OstiaryFile) -> Iterator[Row]:
     if parts and file.storage is not None:
         yield _storage(file.storage, " and ".join(parts))
     if parts and file.telemetry.listen is not None:
-        yield _row("telemetry", f"http://{file.telemetry.listen}", "/healthz, /readyz, /metrics", "everybody")
+        yield _row(
+            "telemetry",
+            f"http://{file.telemetry.listen}",
+            "/healthz, /readyz, /metrics, /status",
+            "everybody",
+        )
     if file.authserver is not None and file.telemetry.audit is not None:
         yield _row("audit", str(file.telemetry.audit.path), "a line of JSON each event", "nobody")
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from ostiary.cli.telemetry_listener import observer, telemetry_app_for, telemetry_listeners
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.limits import Limits
 from ostiary.transport.listeners import Listener, answering
@@ -21,13 +22,10 @@ from ostiary.transport.serving import bind
 from ostiary.transport.workers import ForWorkers, Worker
 
 if TYPE_CHECKING:
-    from prometheus_client.registry import Collector
-    from starlette.types import ASGIApp
-
     from ostiary.authserver import AuthServer
+    from ostiary.cli.telemetry_listener import TelemetryApp
     from ostiary.config import OstiaryFile
     from ostiary.gateway import Gateway
-    from ostiary.telemetry.endpoints import Check
     from ostiary.transport.access_records import Hear
 
 OWN = "worker"
@@ -55,8 +53,8 @@ async def running(file: OstiaryFile, worker: Worker | None = None) -> AsyncItera
         if worker is not None:
             sockets[OWN] = worker.own
         authserver, gateway = _authserver(file), _gateway(file, worker)
-        telemetry = _telemetry(file, authserver, gateway)
-        await stack.enter_async_context(answering(_listeners_of(telemetry, worker), sockets))
+        telemetry = telemetry_app_for(file, authserver, gateway)
+        await stack.enter_async_context(answering(telemetry_listeners(file, telemetry, worker), sockets))
         hear = await _opened_access_log(file, stack)
         for part in (authserver, gateway):
             if part is not None:
@@ -102,7 +100,7 @@ def what_stands(file: OstiaryFile) -> Iterator[str]:
         servers = ", ".join(file.gateway.servers) or "no server yet"
         yield f"The gateway answers at {file.gateway.public_url}/mcp, in front of {servers}."
     if file.telemetry.listen is not None:
-        yield f"Health and metrics are at http://{file.telemetry.listen}."
+        yield f"Health, metrics and status are at http://{file.telemetry.listen}."
 
 
 def _authserver(file: OstiaryFile) -> AuthServer | None:
@@ -128,45 +126,20 @@ def _gateway(file: OstiaryFile, worker: Worker | None) -> Gateway | None:
         return None
     from ostiary.gateway import Gateway  # noqa: PLC0415
 
-    return Gateway(file.gateway, storage=file.storage, worker=worker, proxies=_proxies(file))
+    return Gateway(
+        file.gateway,
+        storage=file.storage,
+        worker=worker,
+        observer=observer(file.telemetry),
+        proxies=_proxies(file),
+    )
 
 
-def _telemetry(file: OstiaryFile, authserver: AuthServer | None, gateway: Gateway | None) -> ASGIApp | None:
-    if file.telemetry.listen is None:
-        return None
-    from ostiary.telemetry.endpoints import telemetry_app  # noqa: PLC0415
-    from ostiary.telemetry.metrics import Metrics  # noqa: PLC0415
-
-    counts: list[Collector] = []
-    checks: dict[str, Check] = {} if gateway is None else {**gateway.readiness()}
-    if authserver is not None:
-        from ostiary.authserver.server.metrics import AuthServerMetrics  # noqa: PLC0415
-
-        counted = AuthServerMetrics(idp.name for idp in authserver.settings.upstream_idps)
-        counted.listen(authserver.services)
-        counts = counted.all
-        checks |= authserver.readiness()
-    return telemetry_app(Metrics(counts), checks)
-
-
-def _listeners_of(app: ASGIApp | None, worker: Worker | None) -> list[Listener]:
-    """Of telemetry; of one of several workers, for all of them."""
-    if app is None:
-        return []
-    from ostiary.telemetry.config import LISTEN  # noqa: PLC0415
-
-    if worker is not None:
-        from ostiary.telemetry.shared_endpoints import shared_telemetry_app  # noqa: PLC0415
-
-        app = shared_telemetry_app(worker.ask_all, app)
-    return [Listener(name=LISTEN, app=app, is_for_programs_alone=True)]
-
-
-def listener_for_workers(telemetry: ASGIApp | None, gateway: Gateway | None, worker: Worker) -> Listener:
+def listener_for_workers(telemetry: TelemetryApp | None, gateway: Gateway | None, worker: Worker) -> Listener:
     """What one of several workers answers the others."""
     return Listener(
         name=OWN,
-        app=ForWorkers(telemetry, worker.word),
+        app=ForWorkers(None if telemetry is None else telemetry(), worker.word),
         doors=None if gateway is None else gateway.doors_for_workers(),
         limits=Limits() if gateway is None or gateway.plan is None else gateway.plan.limits,
         proxies=TrustedProxies([ip_network("127.0.0.1/32")]),

@@ -21,6 +21,7 @@
     schema_walk       what a model expects at a place
     reference         the settings, as a page
     audit_reference   the audit's events, as a page
+    metrics_reference  the metrics, as a page
     store_reference   what the seals of the store's rows cover, as a page
     schema            the JSON Schema, for editors
 

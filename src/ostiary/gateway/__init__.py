@@ -2,6 +2,9 @@
 
 From the listener down, a floor a line; a room knows those below it alone:
 
+    state_metrics         gauges for Prometheus
+    merged_status         the same of several processes as one
+    status                how it stands with its servers, for operators
     gateway               puts it together on a listener
     one_server            the same without one, for a client in this process
     plan                  what is made of the settings: doors, documents, servers
@@ -15,6 +18,7 @@ From the listener down, a floor a line; a room knows those below it alone:
     policy                who may do what: Cedar policies, and what they decide
     error_response        whatever went wrong → a typed answer
     record                what operators read
+    observation           what they see of calls: counts, audit, traces
     live_settings         what of new settings a running gateway takes over
     call                  what is asked, and who asks
     seals                 what callers carry for us

@@ -18,10 +18,11 @@ class Call:
 
     principal: None where nobody has to say who they are; request: what brought it; session: the caller's
     own, where their era has one, whose state at a server is nobody else's; permitted: the action and the
-    server's own name of what policies have let through, where there are any.
+    server's own name of what policies have let through, where there are any; outcome: what became of a
+    streamed answer, in one word, once that is known.
     """
 
-    __slots__ = ("message", "permitted", "principal", "request", "session")
+    __slots__ = ("message", "outcome", "permitted", "principal", "request", "session")
 
     def __init__(
         self, message: Message, principal: Principal | None, request: Request, session: Hashable = None
@@ -31,6 +32,7 @@ class Call:
         self.request = request
         self.session = session
         self.permitted: tuple[str, str] | None = None
+        self.outcome: str | None = None
 
     @property
     def id(self) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from ostiary.gateway import record
 from ostiary.gateway.call import Call
+from ostiary.gateway.catalog.observed_call import follow_observed
 from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.error_response import JSON, error_response
 from ostiary.gateway.homes import Elsewhere
@@ -20,6 +22,7 @@ from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
 
 if TYPE_CHECKING:
     from ostiary.gateway.inbound.authentication import InboundAuth
+    from ostiary.gateway.observation.observer import Observer
     from ostiary.identity.principal import Principal
 
 ONLY_POST = b'{"error":"method_not_allowed","error_description":"MCP requests are POST requests"}'
@@ -28,27 +31,35 @@ AnsweredElsewhere = Callable[[Elsewhere, Request], InlineCoroutine[Answer | Stre
 Answered = Callable[["Principal | None", Request], InlineCoroutine[Answer | StreamedAnswer]]
 
 
+class Entry(NamedTuple):
+    """Who comes in at an endpoint."""
+
+    auth: InboundAuth | None = None
+    """None lets everybody in, as nobody."""
+    allowed_origins: frozenset[bytes] = frozenset()
+    elsewhere: AnsweredElsewhere | None = None
+    observer: Observer | None = None
+    """None where nobody wants to hear of calls."""
+
+    def refused(self, error: McpError, call: Call | None) -> None:
+        """A request came to this error. call: None before it was one, which is told of by itself."""
+        if call is None and self.observer is not None:
+            self.observer.turned_away(error)
+
+
 class Endpoint:
     """Answers the requests of one path: POST by a call, GET and DELETE of legacy sessions. Raises nothing."""
 
-    def __init__(
-        self,
-        auth: InboundAuth | None,
-        routes: Routes,
-        legacy: LegacyDoor,
-        allowed_origins: frozenset[bytes],
-        elsewhere: AnsweredElsewhere | None = None,
-    ) -> None:
-        """auth: None lets everybody in, as nobody; legacy: for clients of earlier revisions; elsewhere: by
-        other workers."""
-        self._elsewhere = elsewhere
-        self._auth = auth
-        self._routes = routes
+    def __init__(self, entry: Entry, routes: Routes, legacy: LegacyDoor) -> None:
+        """legacy: for clients of earlier revisions."""
+        self._entry = entry
+        self._auth, self._allowed_origins, self._elsewhere, observer = entry
+        self._follow = _follow(routes) if observer is None else partial(follow_observed, observer, routes)
         self._legacy = legacy
-        self._allowed_origins = allowed_origins
 
     async def __call__(self, request: Request) -> Answer | StreamedAnswer:
         message_id: bytes | None = None
+        call: Call | None = None
         answer: Answer | StreamedAnswer
         try:
             if b"origin" in request.headers:
@@ -70,9 +81,10 @@ class Endpoint:
                     answer = accepted()  # modern MCP has none that a caller must send over HTTP
                 else:
                     require_agreement(message, request.headers, request.repeated)
-                    route = self._routes.route(message)
-                    answer = await route.follow(Call(message, principal, request))
+                    call = Call(message, principal, request)
+                    answer = await self._follow(call)
         except McpError as error:
+            self._entry.refused(error, call)
             answer = error_response(error, message_id)
         except Exception as error:  # noqa: BLE001 - as below
             answer = await _answered_otherwise(error, request, self._elsewhere, message_id)
@@ -84,53 +96,40 @@ class Endpoint:
         """A legacy client wants to hear what it does not ask for."""
         if not is_of_session(request):
             return _only_post(request, self._allowed_origins)
-        return await _admitted(
-            request, self._auth, self._allowed_origins, self._legacy.listen, self._elsewhere
-        )
+        return await _admitted(request, self._entry, self._legacy.listen)
 
     async def end(self, request: Request) -> Answer | StreamedAnswer:
         """A legacy client is done with its session."""
         if not is_of_session(request):
             return _only_post(request, self._allowed_origins)
-        return await _admitted(request, self._auth, self._allowed_origins, self._legacy.end, self._elsewhere)
+        return await _admitted(request, self._entry, self._legacy.end)
 
 
 class SseEndpoint:
     """The same for clients of MCP 2024-11-05, at a path of its own."""
 
-    def __init__(
-        self,
-        auth: InboundAuth | None,
-        http_sse: HttpSse,
-        allowed_origins: frozenset[bytes],
-        elsewhere: AnsweredElsewhere | None = None,
-    ) -> None:
-        self._elsewhere = elsewhere
-        self._auth = auth
+    def __init__(self, entry: Entry, http_sse: HttpSse) -> None:
+        self._entry = entry
         self._http_sse = http_sse
-        self._allowed_origins = allowed_origins
 
     async def listen(self, request: Request) -> Answer | StreamedAnswer:
         """A session begins with its stream."""
-        return await _admitted(
-            request, self._auth, self._allowed_origins, self._http_sse.listen, self._elsewhere
-        )
+        return await _admitted(request, self._entry, self._http_sse.listen)
 
     async def __call__(self, request: Request) -> Answer | StreamedAnswer:
         async def post(principal: Principal | None, request: Request) -> Answer:
             return self._http_sse.post(await request.whole(), principal, request)
 
-        return await _admitted(request, self._auth, self._allowed_origins, post, self._elsewhere)
+        return await _admitted(request, self._entry, post)
 
 
-async def _admitted(
-    request: Request,
-    auth: InboundAuth | None,
-    allowed_origins: frozenset[bytes],
-    answered: Answered,
-    elsewhere: AnsweredElsewhere | None,
-) -> Answer | StreamedAnswer:
+def _follow(routes: Routes) -> Callable[[Call], InlineCoroutine[Answer | StreamedAnswer]]:
+    return lambda call: routes.route(call.message).follow(call)
+
+
+async def _admitted(request: Request, entry: Entry, answered: Answered) -> Answer | StreamedAnswer:
     """What is answered to a caller who may come in."""
+    auth, allowed_origins, elsewhere, _ = entry
     answer: Answer | StreamedAnswer
     try:
         if b"origin" in request.headers:
@@ -141,6 +140,7 @@ async def _admitted(
             request.caller = principal
         answer = await answered(principal, request)
     except McpError as error:
+        entry.refused(error, None)
         answer = error_response(error, None)
     except Exception as error:  # noqa: BLE001 - as below
         answer = await _answered_otherwise(error, request, elsewhere, None)

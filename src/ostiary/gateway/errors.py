@@ -32,11 +32,13 @@ from ostiary.mcp.errors import InvalidRequest, McpError
 class GatewayError(McpError):
     """An answer of the gateway itself.
 
-    headers: lines to send with it, each with its line break; step: how far the call to a server came.
+    headers: lines to send with it, each with its line break; step: how far the call to a server came;
+    reason: why a caller was turned away, in one word, where the kind of the error does not say.
     """
 
     headers: bytes = b""
     step: str = "answer"
+    reason: str = ""
 
 
 class Unauthorized(GatewayError):

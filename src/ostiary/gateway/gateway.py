@@ -26,6 +26,7 @@ from ostiary.transport.workers import Worker, doors_for_workers
 if TYPE_CHECKING:
     from ostiary.certificates.listener_tls import ListenerTls
     from ostiary.credentials.tokens.stored_tokens import StoredTokens
+    from ostiary.gateway.observation.observer import Observer
     from ostiary.gateway.upstreams.server import Server
     from ostiary.oauth.canonical_url import CanonicalUrl
     from ostiary.storage.config import StorageSettings
@@ -44,6 +45,7 @@ class Gateway:
     """A gateway with its connections, tokens and key sets. Use as an async context manager.
 
     storage: where it finds the tokens of its other replicas; worker: which of several processes it is in;
+    observer: hears of calls;
     proxies: by which its requests go, by default as the environment says; clock: seconds since the epoch.
     """
 
@@ -53,6 +55,7 @@ class Gateway:
         *,
         storage: StorageSettings | None = None,
         worker: Worker | None = None,
+        observer: Observer | None = None,
         proxies: Proxies | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -75,7 +78,9 @@ class Gateway:
             LiveSessions(settings.limits.caller_subscriptions),
             clock,
             worker,
+            observer,
         )
+        self.observer = observer
         self._worker = worker
         self._tls: ListenerTls | None = None
         self.plan: Plan | None = None
@@ -154,6 +159,21 @@ class Gateway:
                 tls=None if self._tls is None else self._tls.context,
             )
         ]
+
+    @property
+    def sessions(self) -> LiveSessions:
+        """Those of clients of earlier revisions."""
+        return self._means.sessions
+
+    @property
+    def fetches(self) -> Mapping[tuple[str, str], int]:
+        """Kind of credential and outcome → how many tokens were fetched for servers."""
+        return self._runtime.tokens.fetches
+
+    @property
+    def processes(self) -> int:
+        """How many programs of servers run."""
+        return self._means.processes
 
     def doors_for_workers(self) -> Doors:
         """What the other workers hand over, inside of its block."""

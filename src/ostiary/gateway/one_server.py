@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ostiary.credentials.headers.overheard import SentSecrets
+from ostiary.gateway.catalog.live_routes import LiveRoutes
 from ostiary.gateway.catalog.routes import SingleServer
 from ostiary.gateway.config import LimitSettings
-from ostiary.gateway.endpoint import Endpoint
+from ostiary.gateway.endpoint import Endpoint, Entry
 from ostiary.gateway.plan import Means, ServerMaking
 from ostiary.gateway.seals import Seals
 from ostiary.gateway.sessions.legacy_door import LegacyDoor
@@ -50,9 +51,9 @@ class OneServer:
 
     async def __aenter__(self) -> Self:
         server = ServerMaking(self._limits, self._means).server(self._name, self._settings, self.sent)
-        self._server, routes = server, SingleServer(server)
+        self._server, routes = server, LiveRoutes(SingleServer(server))
         legacy = LegacyDoor(routes, OnlySession(), self._means.sessions, self._means.clock)
-        self.endpoint = Endpoint(None, routes, legacy, frozenset())
+        self.endpoint = Endpoint(Entry(), routes, legacy)
         return self
 
     async def __aexit__(

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ostiary.credentials.headers.overheard import OverheardCredential, SentSecrets
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway.catalog.endpoints import FEDERATED, Endpoints, make_endpoints
-from ostiary.gateway.catalog.routes import LiveRoutes, Routes
+from ostiary.gateway.catalog.live_routes import LiveRoutes
+from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
-from ostiary.gateway.endpoint import AnsweredElsewhere, Endpoint, SseEndpoint
+from ostiary.gateway.endpoint import AnsweredElsewhere, Endpoint, Entry, SseEndpoint
 from ostiary.gateway.seals import Seals
 from ostiary.gateway.sessions.http_sse import SUFFIX, HttpSse
 from ostiary.gateway.sessions.legacy_door import LegacyDoor
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from ostiary.gateway.handover import Handover
     from ostiary.gateway.inbound.authentication import InboundAuth
     from ostiary.gateway.inbound.verification import Verification
+    from ostiary.gateway.observation.observer import Observer
     from ostiary.gateway.policy.authorizer import Authorizer
     from ostiary.gateway.policy.live_policies import LivePolicies
     from ostiary.gateway.upstreams.legacy.channel import OpenChannel
@@ -142,6 +144,8 @@ class Means:
     clock: Callable[[], float]
     worker: Worker | None = None
     """Which of several processes this is."""
+    observer: Observer | None = None
+    """Hears of calls, where somebody wants to."""
 
     @cached_property
     def handover(self) -> Handover | None:
@@ -165,6 +169,11 @@ class Means:
         from ostiary.transport.child_process import Children  # noqa: PLC0415 - few servers are
 
         return Children()
+
+    @property
+    def processes(self) -> int:
+        """How many of them run."""
+        return len(self.children) if "children" in self.__dict__ else 0
 
     def forget_unused(self, settings: GatewaySettings) -> None:
         """What these settings name no more is not kept."""
@@ -218,11 +227,12 @@ class _Planning:
         for path, routes in endpoints.routes.items():
             doors = sessions[path] = self._session_doors(path, routes)
             own = path.encode()
-            endpoint = Endpoint(auths[path], routes, doors.legacy, origins, self._elsewhere(own))
+            entry = Entry(auths[path], origins, self._elsewhere(own), self._means.observer)
+            endpoint = Endpoint(entry, routes, doors.legacy)
             posted[own], listened[own], ended[own] = endpoint, endpoint.listen, endpoint.end
             if doors.sse is not None:
                 own += SUFFIX.encode()
-                sse = SseEndpoint(auths[path], doors.sse, origins, self._elsewhere(own))
+                sse = SseEndpoint(entry._replace(elsewhere=self._elsewhere(own)), doors.sse)
                 posted[own], listened[own] = sse, sse.listen
         return Plan(
             doors={
@@ -278,7 +288,7 @@ class _Planning:
     def _session_doors(self, path: str, routes: Routes) -> SessionDoors:
         known = None if self._before is None else self._before.sessions.get(path)
         if known is None:
-            live = LiveRoutes(routes)
+            live = LiveRoutes(routes, self._means.observer)
             ids = SessionIds(path, self._means.seals)
             known = SessionDoors(live, LegacyDoor(live, ids, self._means.sessions, self._means.clock), None)
         if not self._settings.http_sse:

@@ -8,7 +8,8 @@
     floods             how many lines of one kind are told, and how many counted
     metrics            how much of it: counts
     merged_metrics     those of several processes, as one document
-    endpoints          what operators ask: healthz, readyz, metrics
+    endpoints          what operators ask: healthz, readyz, metrics, status
+    operators          who may see more than counts
     shared_endpoints   the same of several processes together
     redaction          what no line may hold: secrets, tokens, characters that forge a second line
 

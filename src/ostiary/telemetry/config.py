@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema, model_validator
 
-from ostiary.settings import Listen, ListenAddress, Settings, Switch, placed
+from ostiary.settings import Listen, ListenAddress, SecretField, Settings, Switch, placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,11 @@ class TelemetrySettings(Settings):
     """What operators see: health, metrics, and the audit."""
 
     listen: ListenAddress | None = None
-    """Where `/healthz`, `/readyz` and `/metrics` are answered, such as 127.0.0.1:9464. Default: nowhere."""
+    """Where `/healthz`, `/readyz`, `/metrics` and `/status` are answered, such as 127.0.0.1:9464. Default:
+    nowhere."""
+    status_token: SecretField | None = None
+    """What has to be shown at `/status`, as a bearer token, or as the password of any name. Without it,
+    `/status` is open on this machine, and closed to others."""
     insecure_public: Switch = False
     """Answer beyond this machine: whoever reaches the port reads how much is going on, and what fails."""
     audit: AuditFileField | None = None

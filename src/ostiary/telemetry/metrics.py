@@ -33,6 +33,13 @@ class Count(Collector):
         """One more."""
         self._values[labels] += 1
 
+    def of_one_label(self) -> dict[str, int]:
+        """How many, by the first label."""
+        counted: dict[str, int] = {}
+        for labels, value in sorted(self._values.items()):
+            counted[labels[0]] = counted.get(labels[0], 0) + value
+        return counted
+
     def collect(self) -> Iterator[Metric]:
         """As the library asks for it."""
         family = CounterMetricFamily(self.name, self.meaning, labels=self.labels)

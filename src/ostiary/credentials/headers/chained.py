@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import TYPE_CHECKING
+
+from ostiary.credentials.headers.headers import Dated
 
 if TYPE_CHECKING:
     from ostiary.credentials.headers.headers import CredentialHeaders, Headers, OutgoingRequest, ServerRefusal
+    from ostiary.credentials.tokens.held_token import TokenStatus
 
 
 class ChainHeaders:
@@ -40,6 +44,11 @@ class ChainHeaders:
         """Tell each part of its own headers."""
         for part, own in self._shares(headers):
             part.accepted(request, own)
+
+    def status(self) -> TokenStatus | None:
+        """Of the part that is worst off, or whose token ends first."""
+        known = [status for part, _ in self._parts if isinstance(part, Dated) if (status := part.status())]
+        return min(known, key=lambda one: (one.last_error is None, one.expires_at or inf), default=None)
 
     def _shares(self, headers: Headers) -> list[tuple[CredentialHeaders, Headers]]:
         return [

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ostiary.identity.principal import Principal
 from ostiary.oauth.canonical_url import CanonicalUrl
+
+if TYPE_CHECKING:
+    from ostiary.credentials.tokens.held_token import TokenStatus
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -49,6 +52,14 @@ class ServerRefusal:
     def is_none(status: int) -> bool:
         """Whether an answer with this status shows that the credential was good."""
         return status < 400
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """CredentialHeaders made of one token, which comes and ends."""
+
+    def status(self) -> TokenStatus | None:
+        """How it stands with the token; None before it was first needed."""
 
 
 class CredentialHeaders(Protocol):

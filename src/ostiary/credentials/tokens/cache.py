@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Self
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 MOST_TOKENS = 10_000
 PATIENCE = 1.0
 """Seconds for which a renewal is waited for while the token is still good."""
+
+OK, FAILED = "ok", "failed"
 
 logger = logging.getLogger("ostiary.credentials")
 
@@ -81,6 +84,8 @@ class TokenCache:
         self._shared = shared
         self._held: dict[Hashable, HeldToken] = {}
         self._fetches: set[asyncio.Task[Token]] = set()
+        self.fetches: Counter[tuple[str, str]] = Counter()
+        """(kind of credential, what became of it) → how many fetches."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -186,8 +191,10 @@ class TokenCache:
             token = await self._obtain(held)
             _require_some_life(token, held.source, self._clock())
             held.accept(token, self._clock())
+            self.fetches[held.source.credential, OK] += 1
         except CredentialError as failure:
             held.fail(failure, self._clock())
+            self.fetches[held.source.credential, FAILED] += 1
             raise
         finally:
             held.fetch = None

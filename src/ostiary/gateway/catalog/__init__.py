@@ -4,6 +4,8 @@ endpoints      which there are, and what they share
 routes         which server is meant, and by which name there; or which servers, for a list
 target         what a route leads to: server, kind and name
 forward_route  send a call on, translate the answer back
+live_routes    the same, whatever plan is in force
+observed_call  a call of which operators hear
 authorized_route  the same for whoever may, by the policies
 permitted      what callers see of lists and servers, by the same policies
 task_route     ask for a task that a call has become

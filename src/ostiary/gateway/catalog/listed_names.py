@@ -5,7 +5,7 @@ it was when it was pinned. It is remembered, and else the list is asked for, on 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +49,7 @@ class ListedNames:
         self._sound: OrderedDict[Hashable, float] = OrderedDict()
         self._learns_hints = learns_hints
         self._hints: OrderedDict[Hashable, Mapping[str, Hints]] = OrderedDict()
+        self._hidden: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
         self._learnt: OrderedDict[Hashable, None] = OrderedDict()
         self._parameters: OrderedDict[tuple[str, str], dict[ParameterPath, str]] = OrderedDict()
 
@@ -69,6 +70,8 @@ class ListedNames:
     def learn(self, call: Call, server: Server, kind: ListKind, own: OwnList) -> None:
         """Remember what this list, which has just come, tells of names."""
         view, whose = self.names.view(own.server), server.whose(call)
+        if own.hidden or (own.server, kind.items) in self._hidden:
+            _remember(self._hidden, (own.server, kind.items), tuple(own.hidden))
         for here, item in own.items.items():
             if is_short_form(here):
                 _remember(self._meant, (kind.items, here), item.own)
@@ -96,6 +99,12 @@ class ListedNames:
     def parameters(self, server: str, own: str) -> Mapping[ParameterPath, str]:
         """Which arguments a tool wants in headers too, as far as that was learnt."""
         return self._parameters.get((server, own), {})
+
+    def hidden_names(self) -> Iterator[tuple[str, str]]:
+        """Server and own name of what the lists that came last leave out."""
+        for (server, _), names in self._hidden.items():
+            for name in names:
+                yield server, name
 
     def meant(self, kind: str, name: str) -> str | None:
         """The server's own name, when it is known by now what this one stands for."""

@@ -64,6 +64,11 @@ class ChangeFeeds:
         if not self._of_caller[account]:
             del self._of_caller[account]
 
+    @property
+    def listeners(self) -> int:
+        """How often somebody listens."""
+        return self._of_caller.total()
+
     def of(self, server: Server, call: Call) -> ChangeFeed | None:
         """What tells this caller of this server; None when too many hear too different things of it."""
         key = server, server.whose(call)

@@ -65,31 +65,6 @@ class Routes(Protocol):
         """Others take their place: who listens here goes on there; None for who has no place any more."""
 
 
-class LiveRoutes:
-    """Those of one endpoint, whatever plan is in force: for sessions, which outlive plans."""
-
-    def __init__(self, routes: Routes) -> None:
-        self.current = routes
-
-    def route(self, message: Message) -> Route:
-        """By the routes of now."""
-        return self.current.route(message)
-
-    async def follow(self, call: Call) -> Answer | StreamedAnswer:
-        """Go where a call leads now. Raises McpError."""
-        return await self.current.route(call.message).follow(call)
-
-    def replace(self, routes: Routes) -> None:
-        """From now on by these."""
-        before, self.current = self.current, routes
-        if before is not routes:
-            before.hand_over(self.follow)
-
-    def hand_over(self, follow: Follow | None) -> None:
-        """As of every Routes."""
-        self.current.hand_over(follow)
-
-
 class SingleServer:
     """`/servers/{name}/mcp`: everything goes to one server, names untouched."""
 

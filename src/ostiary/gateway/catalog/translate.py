@@ -23,6 +23,8 @@ from ostiary.gateway.errors import (
     ServerBusy,
     ServerLimited,
 )
+from ostiary.gateway.observation.outcome import OK as OK_ANSWER
+from ostiary.gateway.observation.outcome import SERVER_ERROR, outcome_of
 from ostiary.gateway.upstreams.large_answers import in_pieces
 from ostiary.gateway.upstreams.server import Server
 from ostiary.inline_coroutines import as_future, next_turn
@@ -176,14 +178,15 @@ async def _events(
                     return
         if not stream.is_given_up:
             raise _bad(server, "its stream ended before its answer")
+        call.outcome = OK_ANSWER
         result = no_more(call.id, SERVER_INFO)
         yield write_event(write_answer(call.id, "result", result))
     except UpstreamFailed as error:
-        yield write_event(server.failure(error).to_json(call.id))
+        yield _told(server.failure(error), call)
     except EventTooLong:
-        yield write_event(_bad(server, "an event of its stream is too long").to_json(call.id))
+        yield _told(_bad(server, "an event of its stream is too long"), call)
     except GatewayError as error:
-        yield write_event(error.to_json(call.id))
+        yield _told(error, call)
     finally:
         stream.close()
 
@@ -202,6 +205,7 @@ async def _event(
     except McpError as error:
         raise _bad(server, error.message) from None
     server.troubles.answered_well()
+    call.outcome = OK_ANSWER if kind == "result" else SERVER_ERROR
     if kind == "result" and (may_ask(data) or call.message.meta.knows_tasks):
         value = _sealed(server, call, value)
     if rename is not None and kind == "result":
@@ -210,6 +214,12 @@ async def _event(
         else:
             value = _renamed(server, value, rename)
     return write_event(write_answer(call.id, kind, value)), True
+
+
+def _told(error: GatewayError, call: Call) -> bytes:
+    """The end of a stream that comes to an error."""
+    call.outcome = outcome_of(error)
+    return write_event(error.to_json(call.id))
 
 
 def _notification(server: Server, message: ServerMessage, message_id: bytes, caller_id: bytes) -> bytes:

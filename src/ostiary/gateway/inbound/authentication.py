@@ -70,6 +70,7 @@ class InboundAuth:
         record.refused(Refusal.NO_TOKEN, str(self._resource))
         raise self._challenged(
             Unauthorized(f"{self._resource} wants a bearer token, and none was sent"),
+            Refusal.NO_TOKEN,
             bearer_challenge(resource_metadata=self._metadata_url, scopes=self._scopes),
         )
 
@@ -78,11 +79,12 @@ class InboundAuth:
             record.refused(error.reason, str(self._resource), error.detail)
             later = TryLater(error.description)
             later.headers = b"retry-after: %d\r\n" % error.retry_after
+            later.reason = error.reason.value
             raise later from None
         reason = error.reason if isinstance(error, TokenRefused) else Refusal.NOT_PROVEN
         record.refused(reason, str(self._resource), error.detail)
         refusal = Forbidden(error.description) if error.status == 403 else Unauthorized(error.description)
-        raise self._challenged(refusal, self._challenge(error, reason, scheme)) from None
+        raise self._challenged(refusal, reason, self._challenge(error, reason, scheme)) from None
 
     def _challenge(self, error: OAuthError, reason: Refusal, scheme: bytes) -> str:
         if scheme == DPOP or reason is Refusal.NOT_PROVEN:
@@ -94,7 +96,8 @@ class InboundAuth:
             description=error.description,
         )
 
-    def _challenged(self, error: GatewayError, challenge: str) -> GatewayError:
+    def _challenged(self, error: GatewayError, reason: Refusal, challenge: str) -> GatewayError:
+        error.reason = reason.value
         error.headers = b"www-authenticate: %s\r\n" % challenge.encode("latin-1")
         return error
 

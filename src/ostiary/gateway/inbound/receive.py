@@ -11,7 +11,9 @@ from ostiary.transport.inline_http import Request
 def require_origin(request: Request, allowed: frozenset[bytes]) -> None:
     """Raise Forbidden for a browser's page that may not call (DNS rebinding, cross-site requests)."""
     if request.headers[b"origin"] not in allowed:
-        raise Forbidden("pages of this origin may not call: allow it under allowed_origins")
+        error = Forbidden("pages of this origin may not call: allow it under allowed_origins")
+        error.reason = "origin"
+        raise error
 
 
 def receive(request: Request, body: bytes) -> Message:

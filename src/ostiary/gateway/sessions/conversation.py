@@ -32,7 +32,7 @@ from ostiary.transport.inline_http import Answer, StreamedAnswer
 
 if TYPE_CHECKING:
     from ostiary.gateway.call import Call
-    from ostiary.gateway.catalog.routes import Routes
+    from ostiary.gateway.catalog.live_routes import LiveRoutes
     from ostiary.gateway.sessions.live_sessions import LiveSession, LiveSessions
     from ostiary.gateway.sessions.parameters import Parameters
     from ostiary.gateway.sessions.session import Session
@@ -48,7 +48,7 @@ class Conversation:
     def __init__(
         self,
         call: Call,
-        routes: Routes,
+        routes: LiveRoutes,
         parameters: Parameters,
         session: Session,
         live: LiveSession,
@@ -116,7 +116,7 @@ class Conversation:
         """What the route gives. Raises McpError, _Withdrawn."""
         if self._is_withdrawn:
             raise _Withdrawn
-        following = self._step = step(self._routes.route(call.message).follow(call))
+        following = self._step = step(self._routes.follow(call))
         try:
             return await following
         except (GeneratorExit, asyncio.CancelledError):

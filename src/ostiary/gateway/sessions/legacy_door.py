@@ -41,7 +41,7 @@ from ostiary.mcp.server_message import ServerMessage, read_server_message
 from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
 
 if TYPE_CHECKING:
-    from ostiary.gateway.catalog.routes import Routes
+    from ostiary.gateway.catalog.live_routes import LiveRoutes
     from ostiary.gateway.sessions.live_sessions import LiveSession, LiveSessions
     from ostiary.gateway.sessions.session import Session, SessionRegistry
     from ostiary.identity.principal import Principal
@@ -61,7 +61,7 @@ class LegacyDoor:
     """Of one endpoint. clock: seconds since the epoch."""
 
     def __init__(
-        self, routes: Routes, ids: SessionRegistry, sessions: LiveSessions, clock: Callable[[], float]
+        self, routes: LiveRoutes, ids: SessionRegistry, sessions: LiveSessions, clock: Callable[[], float]
     ) -> None:
         self._routes = routes
         self._ids = ids
@@ -180,7 +180,7 @@ class LegacyDoor:
         try:
             discover = asking(b"server/discover", sender_meta(session.introduction, UNASKED_LEVEL))
             call = Call(discover, principal, request, session.key)
-            answered = await self._routes.route(discover).follow(call)
+            answered = await self._routes.follow(call)
             kind, value = await whole_answer(answered, call.id)
             if kind == "result":
                 value = initialize_result(session.version, value, SERVER_INFO)

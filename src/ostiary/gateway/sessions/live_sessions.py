@@ -102,6 +102,11 @@ class LiveSessions:
     def __len__(self) -> int:
         return len(self._busy) + self._idle_count
 
+    @property
+    def streams(self) -> int:
+        """On which clients listen."""
+        return self._streams.total()
+
     def require(self, key: str) -> None:
         """Raise SessionUnknown for one that was ended."""
         if key in self._ended:

@@ -99,7 +99,8 @@ class Server:
         self.credential_type = settings.credential.type
         self.doctor = f"ostiary doctor {name if name == str(settings.url) else f'--server {name}'}"
         """The command that finds out what is wrong with it."""
-        self._is_per_caller = acts_for_callers(settings.credential)
+        self.is_per_caller = acts_for_callers(settings.credential)
+        """Whether each caller has a credential of their own there."""
         self.health = health
         self.troubles = Troubles(name, health.clock)
         self.large_answers = OneAtATime()
@@ -122,7 +123,7 @@ class Server:
             for name, value in call.request.headers.items()
             if name in self._carried and name not in ALWAYS_CARRIED
         )
-        if self._is_per_caller or told or call.session is not None:
+        if self.is_per_caller or told or call.session is not None:
             return call.account, call.session, told
         return None
 

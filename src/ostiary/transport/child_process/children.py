@@ -33,6 +33,10 @@ class Children:
         self._keeper: _Keeper | None = None
         self._is_closed = False
 
+    def __len__(self) -> int:
+        """How many run."""
+        return len(self._running)
+
     @hopping
     async def start(
         self, command: Command, hearer: Hearer, *, most_bytes: int, held: HeldAnswers, loop_share: LoopShare
