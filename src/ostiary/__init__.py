@@ -22,6 +22,7 @@
     crash_text          a bug of ours, as the log has it
     field_meanings      what is written below the fields of a class
     event_log           what happened, said to Python's logging
+    rates               how often somebody may ask: buckets that fill again
     inline_coroutines   coroutines driven by the bytes themselves, without a task
     unseen              records that hold something secret
 

@@ -6,6 +6,7 @@ written and refused alike everywhere in `ostiary.yaml`. Only `config/` knows the
     Settings        base model: unknown keys are errors, values are frozen
     Switch          true or false, and no word for either
     Duration        "30s", "15m", "12h", "30d" → timedelta
+    RateField       "10/s", "60/m", "1000/h" → Rate
     ConfiguredPath  a file, found relative to the configuration that names it
     ConfiguredFolder  the same for a folder
     SecretField     {env: NAME} or {file: PATH} → Secret, one line of text; an inline secret is refused
@@ -42,6 +43,7 @@ from pydantic_core import core_schema
 
 from ostiary.field_meanings import field_meanings
 from ostiary.oauth.canonical_url import CanonicalUrl, canonical_url
+from ostiary.rates import Rate, read_rate
 from ostiary.secrets import Secret
 
 if TYPE_CHECKING:
@@ -302,6 +304,12 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(read_duration),
     _schema("A duration with its unit: 30s, 15m, 12h, 30d", type="string", pattern="^[0-9]+(ms|s|m|h|d)$"),
+]
+RateField = Annotated[
+    Rate,
+    BeforeValidator(read_rate),
+    PlainSerializer(str),
+    _schema("A rate: 10/s, 60/m, 1000/h", type="string", pattern="^[1-9][0-9]*/(s|m|h)$"),
 ]
 ListenAddress = Annotated[
     Listen,

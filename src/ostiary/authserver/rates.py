@@ -1,32 +1,24 @@
-"""How often somebody may ask: a bucket each, that fills again.
-
-Kept in each process, so replicas allow their number times as much. A bucket is a few bytes, whatever its
-owner is called, and those unused for longest are forgotten: strangers of many addresses fill no memory.
+"""How often somebody may ask, and what they are told who ask more often. Kept in each process, so replicas
+allow their number times as much.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 
 import msgspec
 
-from ostiary.authserver.config.rate import Rate, read_rate
 from ostiary.authserver.config.settings import RateSettings
 from ostiary.oauth.server.errors import TooManyRequests
+from ostiary.rates import Buckets, Rate, read_rate
 from ostiary.transport.addresses import network_of
-
-MOST_BUCKETS = 5_000
-"""Buckets of one limit that are kept at once: more than ask in the minute in which most fill again."""
 
 
 class RateLimit:
-    """One limit."""
+    """One limit. A bucket's name is a digest, however long its owner's is."""
 
     def __init__(self, rate: Rate) -> None:
-        self._capacity = float(rate.count)
-        self._per_second = rate.count / rate.seconds
-        self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+        self.buckets = Buckets(rate)
 
     def take(self, *who: str, now: float) -> None:
         """One more request of theirs. Raises TooManyRequests."""
@@ -35,43 +27,30 @@ class RateLimit:
     def take_of_known(self, *who: str, now: float) -> bool:
         """The same, if they asked lately; whether they did. Raises TooManyRequests."""
         bucket = _bucket(who)
-        is_known = bucket in self._buckets
+        is_known = bucket in self.buckets
         if is_known:
             self._take(bucket, who, now)
         return is_known
 
     def check(self, *who: str, now: float) -> None:
         """Whether one more would be taken; nothing is. Raises TooManyRequests."""
-        if self._buckets:
-            self._room(_bucket(who), who, now)
+        if len(self.buckets):
+            self._require(_bucket(who), who, now)
 
     def give_back(self, *who: str, now: float) -> None:
         """One request of theirs, which was taken, is not to count."""
-        bucket = _bucket(who)
-        if bucket in self._buckets:
-            self._keep(bucket, min(self._capacity, self._level(bucket, now) + 1.0), now)
+        self.buckets.give_back(_bucket(who), now)
 
     def _take(self, bucket: bytes, who: tuple[str, ...], now: float) -> None:
-        self._keep(bucket, self._room(bucket, who, now) - 1.0, now)
+        self._require(bucket, who, now)
+        self.buckets.take(bucket, now)
 
-    def _room(self, bucket: bytes, who: tuple[str, ...], now: float) -> float:
-        level = self._level(bucket, now)
-        if level < 1.0:
-            wait = int((1.0 - level) / self._per_second) + 1
+    def _require(self, bucket: bytes, who: tuple[str, ...], now: float) -> None:
+        wait = self.buckets.wait(bucket, now)
+        if wait:
             raise TooManyRequests(
                 f"too many requests; try again in {wait} seconds", retry_after=wait, detail=" at ".join(who)
             )
-        return level
-
-    def _level(self, bucket: bytes, now: float) -> float:
-        level, since = self._buckets.get(bucket, (self._capacity, now))
-        return min(self._capacity, level + max(0.0, now - since) * self._per_second)
-
-    def _keep(self, bucket: bytes, level: float, now: float) -> None:
-        self._buckets[bucket] = (level, now)
-        self._buckets.move_to_end(bucket)
-        if len(self._buckets) > MOST_BUCKETS:
-            self._buckets.popitem(last=False)
 
 
 def _bucket(who: tuple[str, ...]) -> bytes:

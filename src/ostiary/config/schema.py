@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from ostiary.authserver.config.rate import Rate
 from ostiary.oauth.canonical_url import CanonicalUrl
+from ostiary.rates import Rate
 from ostiary.settings import Listen
 
 if TYPE_CHECKING:

@@ -19,9 +19,11 @@ From the listener down, a floor a line; a room knows those below it alone:
     error_response        whatever went wrong → a typed answer
     record                what operators read
     observation           what they see of calls: counts, audit, traces
+    rate_limits           how often each caller has asked
     live_settings         what of new settings a running gateway takes over
     call                  what is asked, and who asks
     seals                 what callers carry for us
+    rate_settings         how often callers may ask, in the settings
     homes                 which of several workers has what is in memory
     errors                what can go wrong between us and a server
     config                the `gateway:` part of ostiary.yaml

@@ -21,6 +21,7 @@ from ostiary.certificates.settings import CertificateSettings, TlsSettings
 from ostiary.credentials import Credential, NoCredential
 from ostiary.credentials.credential import upstream_tokens, with_upstream_tokens
 from ostiary.gateway.overrides import Overrides, VirtualServerSettings
+from ostiary.gateway.rate_settings import RateSettings, ServerRateSettings
 from ostiary.identity.inbound_settings import InboundSettings
 from ostiary.mcp.names import clashing_prefixes, default_prefix
 from ostiary.oauth.canonical_url import CanonicalUrl
@@ -126,6 +127,8 @@ class ServerSettings(EdgeSettings, Overrides):
     caller_connections: Annotated[int, Field(gt=0)] | None = None
     """How many of them may be one caller's. Default: `limits.caller_connections`; where `connections` is set
     here, an eighth of that."""
+    rates: ServerRateSettings = ServerRateSettings()
+    """How often callers may ask it."""
     circuit_breaker: CircuitBreakerSettings = CircuitBreakerSettings()
     """When calls are answered at once, as it cannot be reached."""
     compressed: Switch | None = None
@@ -312,6 +315,8 @@ class GatewaySettings(Settings):
     stops it has to wait longer; and at a server that this file, when it has changed, says otherwise of."""
     limits: LimitSettings = LimitSettings()
     """What one caller may make the gateway hold."""
+    rates: RateSettings = RateSettings()
+    """How often callers may ask, at all its endpoints together."""
 
     @property
     def listens(self) -> dict[str, Listen]:

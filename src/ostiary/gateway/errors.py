@@ -17,6 +17,7 @@ GatewayError
 │   ├── CircuitOpen                a server that cannot be reached, and is left alone for a while
 │   └── CredentialAway             whoever gives the server's credential is away
 ├── NotConnected -32016      403   the caller has to connect an account
+├── TooOften -32019          429   the caller asks more often than they may
 ├── ServerBusy -32018        503   the server takes no more calls for now
 │   └── ServerLimited        429   it takes no more of ours
 └── Unanswered -32017        200   the client did not say what the server wanted to know
@@ -118,6 +119,18 @@ class TryLater(GatewayError):
 
 class CircuitOpen(TryLater):
     """The server could not be reached again and again, and is left alone until `data` says; see `health`."""
+
+
+class TooOften(GatewayError):
+    """The caller asks more often than the operator lets them; `data` says which setting says so."""
+
+    code, status = -32019, 429
+    step = "rate"
+
+    def __init__(self, setting: str, rate: str, retry_after: int) -> None:
+        said = f"you ask more often than {setting} allows ({rate}): come again in {retry_after} s"
+        super().__init__(said, data={"limit": setting, "rate": rate, "retryAfter": retry_after})
+        self.headers = b"retry-after: %d\r\n" % retry_after
 
 
 class ServerBusy(GatewayError):

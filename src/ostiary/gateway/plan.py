@@ -17,6 +17,8 @@ from ostiary.gateway.catalog.live_routes import LiveRoutes
 from ostiary.gateway.catalog.routes import Routes
 from ostiary.gateway.config import GatewaySettings, LimitSettings, ServerSettings
 from ostiary.gateway.endpoint import AnsweredElsewhere, Endpoint, Entry, SseEndpoint
+from ostiary.gateway.rate_limits import RateLimits
+from ostiary.gateway.rate_settings import ServerRateSettings
 from ostiary.gateway.seals import Seals
 from ostiary.gateway.sessions.http_sse import SUFFIX, HttpSse
 from ostiary.gateway.sessions.legacy_door import LegacyDoor
@@ -27,6 +29,7 @@ from ostiary.gateway.upstreams.health import Health
 from ostiary.gateway.upstreams.legacy.pool import SESSIONS_OF_ONE, LegacySessions, Ways
 from ostiary.gateway.upstreams.legacy.sse import SseChannel
 from ostiary.gateway.upstreams.legacy.streamable_http import StreamableHttpChannel
+from ostiary.gateway.upstreams.rated_server import RatedServer
 from ostiary.gateway.upstreams.server import Server
 from ostiary.gateway.upstreams.streamable_http import StreamableHttp
 from ostiary.identity.inbound_settings import IntrospectionInbound, OidcInbound
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from ostiary.transport.child_process import Children
     from ostiary.transport.workers import Worker
 
+NO_RATES = ServerRateSettings()
 MOST_LISTENING = 1024
 """How many streams of what one server says unasked are open at once."""
 
@@ -77,6 +81,8 @@ class Plan:
     """By which callers may do what; None where everybody may do all."""
     authorizer: Callable[[str], Authorizer] | None
     """By these policies, at the endpoint of a path."""
+    rates: RateLimits | None
+    """How often callers may ask at all; None for as often as they like."""
 
     @property
     def servers(self) -> Mapping[str, Server]:
@@ -206,6 +212,7 @@ class _Planning:
         before = self._before
         making = ServerMaking(self._settings.limits, self._means)
         policies, authorizer = self._policies()
+        rates = self._rates()
         known = {} if before is None else before.made
         made = {
             name: making.made(name, server, known.get(name))
@@ -216,6 +223,7 @@ class _Planning:
             {name: one.server for name, one in made.items()},
             self._means.clock,
             authorizer,
+            rates,
             None if before is None else before.endpoints,
         )
         origins = frozenset(origin.encode() for origin in self._settings.origins)
@@ -253,6 +261,7 @@ class _Planning:
             loaded_at=self._means.clock(),
             policies=policies,
             authorizer=authorizer,
+            rates=rates,
         )
 
     def _policies(self) -> tuple[LivePolicies | None, Callable[[str], Authorizer] | None]:
@@ -270,6 +279,12 @@ class _Planning:
 
         policies = policies or LivePolicies(settings.policy.path)
         return policies, self._authorizers(policies)
+
+    def _rates(self) -> RateLimits | None:
+        before, settings = self._before, self._settings
+        if before is not None and before.settings.rates == settings.rates:
+            return before.rates  # who asked too often has still
+        return RateLimits.of(settings.rates, "gateway.rates", self._means.clock) or None
 
     def _authorizers(self, policies: LivePolicies) -> Callable[[str], Authorizer]:
         """What is asked at the endpoint of a path."""
@@ -361,7 +376,10 @@ class ServerMaking:
         """Connected to nobody yet. sent: is told of what proves to it who we are."""
         session = self._session(name, settings)
         credential = settings.credential.attach(session.url, runtime=self._means.runtime)
-        return Server(
+        kind: Callable[..., Server] = Server
+        if settings.rates != NO_RATES:
+            kind = partial(RatedServer, rates=settings.rates, clock=self._means.clock)
+        return kind(
             name,
             session,
             credential if sent is None else OverheardCredential(credential, sent),

@@ -16,7 +16,6 @@ from ostiary.authserver.clients.private_key_jwt import ClientAssertions
 from ostiary.authserver.clients.registry import ClientRegistry
 from ostiary.authserver.clients.workload_assertions import WorkloadAssertions
 from ostiary.authserver.config.certificate_names import is_certificate_of
-from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.rates import ClientRate, RateLimit
 from ostiary.oauth.server.client import Client
@@ -29,6 +28,7 @@ from ostiary.oauth.server.client_authentication import (
     subject_of_assertion,
 )
 from ostiary.oauth.server.errors import InvalidClient
+from ostiary.rates import read_rate
 from ostiary.telemetry.audit import Audit
 
 UNPROVEN = "the client is unknown or did not prove who it is"

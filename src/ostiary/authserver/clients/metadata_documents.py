@@ -25,7 +25,6 @@ from sqlalchemy import Connection, func, select
 from ostiary.authserver.clients.pending_fetches import PendingFetches
 from ostiary.authserver.clients.registration_limit import make_room
 from ostiary.authserver.clients.strangers_reach import check_keys_location, strangers_reach
-from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.config.settings import RegistrationSettings
 from ostiary.authserver.rates import RateLimit
 from ostiary.event_log import event_log
@@ -34,6 +33,7 @@ from ostiary.oauth.canonical_url import CanonicalUrl
 from ostiary.oauth.server.client import Client, ClientKind
 from ostiary.oauth.server.client_document import cache_lifetime, client_from_document
 from ostiary.oauth.server.errors import InvalidClient, RegistrationError, TooManyRequests, Unavailable
+from ostiary.rates import read_rate
 from ostiary.storage.errors import SealedOtherwise, StorageError
 from ostiary.storage.inserts import insert_or_ignore
 from ostiary.storage.schema import clients

@@ -8,7 +8,6 @@ internal           the listener for workloads
 clients            who was registered by the operator
 trusted_issuers    whose assertions are taken
 certificate_names  a client's certificate, by the name that was registered   RFC 8705 2.1
-rate               60/m
 """
 
 from ostiary.authserver.config.clients import ClientSettings

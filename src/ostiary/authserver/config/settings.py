@@ -15,12 +15,12 @@ from pydantic import (
 from ostiary.authserver.config.clients import ClientSettings, faults_of_clients
 from ostiary.authserver.config.idps import IdpSettings, McpIdp, OAuth2Idp, OidcIdp
 from ostiary.authserver.config.internal import INTERNAL_LISTEN, InternalSettings
-from ostiary.authserver.config.rate import Rate, RateField
 from ostiary.authserver.config.resources import ResourceSettings, Use
 from ostiary.authserver.config.trusted_issuers import TrustedIssuer, TrustedUse, check_together
 from ostiary.certificates.settings import CertificateSettings, TlsSettings
 from ostiary.identity.inbound_settings import Issuer, ScopeToken
 from ostiary.oauth.canonical_url import canonical_url
+from ostiary.rates import Rate
 from ostiary.settings import (
     ConfiguredPath,
     Duration,
@@ -28,6 +28,7 @@ from ostiary.settings import (
     Listen,
     ListenAddress,
     NetworkField,
+    RateField,
     Settings,
     Switch,
     Url,

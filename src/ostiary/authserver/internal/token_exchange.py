@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ostiary.authserver.audit_events import AuditEvent
-from ostiary.authserver.config.rate import read_rate
 from ostiary.authserver.http.form_request import FormRequest
 from ostiary.authserver.http.json_answer import json_answer
 from ostiary.authserver.idps.idp import GrantDead, IdpError, IdpUnavailable
@@ -35,6 +34,7 @@ from ostiary.oauth.server.upstream_exchange import (
     UpstreamExchangeRequest,
     read_upstream_exchange,
 )
+from ostiary.rates import read_rate
 from ostiary.storage.store import digest
 from ostiary.telemetry.audit import Audit
 from ostiary.transport.inline_http import Answer

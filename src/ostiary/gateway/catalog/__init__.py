@@ -2,6 +2,7 @@
 
 endpoints      which there are, and what they share
 routes         which server is meant, and by which name there; or which servers, for a list
+rated_routes   routes that callers may take so often and no more
 target         what a route leads to: server, kind and name
 forward_route  send a call on, translate the answer back
 live_routes    the same, whatever plan is in force

@@ -10,6 +10,7 @@ from ostiary.gateway.catalog.gathering import Memory
 from ostiary.gateway.catalog.last_answers import LastAnswers
 from ostiary.gateway.catalog.listen_route import ChangeFeeds
 from ostiary.gateway.catalog.merged_lists import ListSize, Shown
+from ostiary.gateway.catalog.rated_routes import RatedRoutes
 from ostiary.gateway.catalog.routes import Federation, Routes, SingleServer
 from ostiary.gateway.config import GatewaySettings
 from ostiary.gateway.upstreams.server import Server
@@ -18,6 +19,7 @@ from ostiary.mcp.views import View
 
 if TYPE_CHECKING:
     from ostiary.gateway.policy.authorizer import Authorizer
+    from ostiary.gateway.rate_limits import RateLimits
 
 FEDERATED = "/mcp"
 
@@ -64,16 +66,17 @@ def make_endpoints(
     servers: Mapping[str, Server],
     clock: Callable[[], float],
     authorizer: Callable[[str], Authorizer] | None = None,
+    rates: RateLimits | None = None,
     before: Endpoints | None = None,
 ) -> Endpoints:
     """All that the settings name. clock: seconds since the epoch; authorizer: of the endpoint at a path, the
-    same for the same; before: those whose place they take."""
+    same for the same; rates: of all endpoints together; before: those whose place they take."""
     if before is None:
         last = LastAnswers(kept_for=0, most_bytes=0, clock=clock)
         memory, feeds = Memory(last, 0, clock), ChangeFeeds(last, most_of_server=1, most_of_caller=1)
         before = Endpoints({}, memory, feeds)
         before.take_limits(settings)
-    making = _Making(settings, servers, before, authorizer)
+    making = _Making(settings, servers, before, authorizer, rates)
     made = {FEDERATED: making.federation(), **making.own(), **making.virtual()}
     return Endpoints(made, before.memory, before.feeds)
 
@@ -84,6 +87,7 @@ class _Making:
     servers: Mapping[str, Server]
     before: Endpoints
     authorizer: Callable[[str], Authorizer] | None
+    rates: RateLimits | None
 
     def federation(self) -> Made:
         """All servers."""
@@ -150,8 +154,10 @@ class _Making:
     def _made(
         self, path: str, servers: tuple[Server, ...], said: tuple[Any, ...], make: Callable[[], Routes]
     ) -> Made:
-        before, of = self.before.made.get(path), (servers, said)
-        return before if before is not None and before.of == of else Made(make(), of)
+        before, of = self.before.made.get(path), (servers, (self.rates, *said))
+        if before is not None and before.of == of:
+            return before
+        return Made(make() if self.rates is None else RatedRoutes(make(), self.rates), of)
 
     def _as_shown(self, instructions: str | None = None, *, is_searched: bool = False) -> Shown:
         limits = self.settings.limits

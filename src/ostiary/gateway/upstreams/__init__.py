@@ -1,6 +1,7 @@
 """The servers behind the gateway.
 
 server           one of them: the credential it wants, a second try after a 401, how it fares
+rated_server     one that callers may ask so often and no more
 session          what carries messages there, in whatever era and over whatever transport
 era              which era a server speaks, found out once
 streamable_http  over streamable HTTP, stateless: MCP 2026-07-28
