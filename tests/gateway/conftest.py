@@ -120,7 +120,7 @@ class Caller:
         """Give the gateway these settings in place of what it has of the same names."""
         assert self.gateway is not None
         before = self.gateway.settings
-        said = {"listen": str(before.listen), "drain_timeout": "100ms", **settings}
+        said = {"listen": str(before.listen), "drain_timeout": before.drain_timeout, **settings}
         if "inbound" not in said:
             said["allow_unauthenticated"] = True
         return self.gateway.reload(GatewaySettings.model_validate(said))

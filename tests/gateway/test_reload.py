@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from tests.gateway.test_troubles import failing
 
 from ostiary.gateway import gateway as gateway_module
 from ostiary.gateway.catalog import change_feed
+from ostiary.gateway.config import GatewaySettings, LimitSettings
+from ostiary.gateway.live_settings import taken_over
+from ostiary.gateway.plan import listener_limits
 from ostiary.gateway.sessions import listening as legacy_listening
 from ostiary.operator_error import OperatorError
 
@@ -62,10 +66,10 @@ async def test_a_call_under_way_ends_where_it_began_and_the_next_one_goes_to_the
     before, after = await start_server(), await start_server()
     before.reply = waiting = Waiting()
     after.reply = said("after")
-    caller = await start_gateway(servers={"s": {"url": before.url}})
+    caller = await start_gateway(servers={"s": {"url": before.url}}, drain_timeout="10s")
     calling = asyncio.create_task(caller.ask(*CALL))
     await until(lambda: bool(waiting.ports))
-    assert caller.reload(servers={"s": {"url": after.url}}, drain_timeout="10s") == []
+    assert caller.reload(servers={"s": {"url": after.url}}) == []
     assert (await caller.ask(*CALL)).json()["result"]["from"] == "after"
     waiting.go_on.set()
     assert (await calling).json()["result"]["from"] == "before"
@@ -78,10 +82,10 @@ async def test_a_call_that_does_not_end_at_a_server_that_is_gone_is_ended_in_tim
     start_gateway: StartGateway, server: McpServer
 ) -> None:
     server.reply = waiting = Waiting()
-    caller = await start_gateway(servers={"s": {"url": server.url}})
+    caller = await start_gateway(servers={"s": {"url": server.url}}, drain_timeout="50ms")
     calling = asyncio.create_task(caller.ask(*CALL))
     await until(lambda: bool(waiting.ports))
-    caller.reload(servers={}, drain_timeout="50ms")
+    caller.reload(servers={})
     assert (await calling).status_code == 502
     assert (await caller.ask(*CALL)).json()["error"]["code"] == -32602
     await server.left.wait()
@@ -244,3 +248,16 @@ async def test_what_wants_a_restart_is_named_and_the_rest_is_taken(
     assert (await caller.ask(*CALL)).json()["result"]["from"] == "s"
     assert caller.gateway is not None
     assert caller.gateway.settings.limits.list_items == 5
+
+
+@pytest.mark.parametrize("name", sorted(LimitSettings.model_fields))
+def test_a_limit_of_the_listener_is_named_when_it_changes(name: str) -> None:
+    running = GatewaySettings.model_validate({"allow_unauthenticated": True})
+    is_time = isinstance(getattr(running.limits, name), timedelta)
+    changed = {name: timedelta(seconds=1) if is_time else 1}
+    wanted = running.model_copy(update={"limits": running.limits.model_copy(update=changed)})
+    taken, stay = taken_over(running, wanted)
+    is_listeners = listener_limits(wanted) != listener_limits(running)
+    assert listener_limits(taken) == listener_limits(running)
+    assert not is_listeners or stay == [f"gateway.limits.{name}"]
+    assert (taken.limits == running.limits) is bool(stay)

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from ostiary.gateway.config import GatewaySettings
     from ostiary.settings import Settings
 
-_OF_THE_LISTENER = ("listen", "url", "tls", "trusted_proxies", "proxy_protocol")
+_OF_THE_LISTENER = ("listen", "url", "tls", "trusted_proxies", "proxy_protocol", "drain_timeout")
 _LIMITS_OF_THE_LISTENER = (
     *("body_bytes", "head_bytes", "header_count", "connections", "unproven_bytes", "caller_bytes"),
-    "remembered_tokens",
+    *("address_connections", "memory_bytes", "remembered_tokens"),
     *("head_timeout", "body_timeout", "write_timeout", "idle_timeout"),
 )
 
