@@ -75,7 +75,15 @@ def _can_be_run(command: list[str]) -> list[str]:
 
 _OF_A_PROGRAM = ("env", "cwd", "processes")
 _OF_A_URL = (
-    *("credential", "connect_timeout", "circuit_breaker", "forward_headers", "compressed", "transport"),
+    *(
+        "credential",
+        "connect_timeout",
+        "circuit_breaker",
+        "health",
+        "forward_headers",
+        "compressed",
+        "transport",
+    ),
     *("ca_file", "private_network", "insecure_allow_http"),
 )
 
@@ -88,6 +96,13 @@ class CircuitBreakerSettings(Settings):
     """After how many such failures in a row calls are answered 503 at once. 0 for never."""
     longest_pause: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=30)
     """How long it is left alone at most. The first pause is a second, and each one twice the one before."""
+
+
+class HealthCheckSettings(Settings):
+    """A question now and then whether a server is there."""
+
+    every: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(seconds=30)
+    """How often it is asked, with the credential that calls have."""
 
 
 class ServerSettings(EdgeSettings, Overrides):
@@ -127,6 +142,9 @@ class ServerSettings(EdgeSettings, Overrides):
     caller_connections: Annotated[int, Field(gt=0)] | None = None
     """How many of them may be one caller's. Default: `limits.caller_connections`; where `connections` is set
     here, an eighth of that."""
+    health: HealthCheckSettings | None = None
+    """Ask it now and then whether it is there, so that lists and calls know before they try. Not where each
+    caller has an account of their own there. Default: calls alone show it."""
     rates: ServerRateSettings = ServerRateSettings()
     """How often callers may ask it."""
     circuit_breaker: CircuitBreakerSettings = CircuitBreakerSettings()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from ostiary.credentials.runtime import Runtime
 from ostiary.gateway import record
+from ostiary.gateway.catalog.health_checks import HealthChecks
 from ostiary.gateway.config import LISTEN, GatewaySettings
 from ostiary.gateway.live_settings import taken_over
 from ostiary.gateway.metadata_application import LiveApplication, metadata_application
@@ -89,6 +90,7 @@ class Gateway:
         self._doors_for_workers: dict[bytes, Mapping[bytes, Door]] = {}
         self._pages = LiveApplication()
         self._retiring: set[asyncio.Task[None]] = set()
+        self._checks = HealthChecks()
 
     async def __aenter__(self) -> Self:
         """Raises CertificateUnusable."""
@@ -104,6 +106,7 @@ class Gateway:
     ) -> None:
         if self._tls is not None:
             self._tls.close()
+        self._checks.close()
         for retiring in self._retiring:
             retiring.cancel()
         if self.plan is not None:
@@ -181,6 +184,7 @@ class Gateway:
 
     def _open(self, plan: Plan) -> None:
         self._doors.update(plan.doors)
+        self._checks.check(plan.checked)
         if self._worker is not None:
             self._doors_for_workers.update(doors_for_workers(plan.doors, self._worker.word))
         paths = [path.decode() for path in plan.doors[b"POST"]]

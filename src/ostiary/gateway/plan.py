@@ -89,6 +89,12 @@ class Plan:
         """By name."""
         return {name: made.server for name, made in self.made.items()}
 
+    @property
+    def checked(self) -> Mapping[Server, float]:
+        """Servers that are asked now and then whether they are there → once in how many seconds."""
+        asked = {name: one.health for name, one in self.settings.servers.items() if one.health is not None}
+        return {self.made[name].server: health.every.total_seconds() for name, health in asked.items()}
+
     def take_the_place_of(self, before: Plan) -> list[Server]:
         """Have those go on here who listen there: the servers that nobody calls from now on.
 

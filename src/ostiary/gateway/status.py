@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ostiary.credentials.headers.headers import Dated
+from ostiary.gateway.catalog.rated_routes import RatedRoutes
 from ostiary.gateway.catalog.routes import Federation
 from ostiary.gateway.observation.outcome import failures
 from ostiary.mcp.eras import MODERN
@@ -49,7 +50,8 @@ class ServerState:
     """`modern`, `legacy`, or `unknown` until somebody has called it."""
     version: str | None
     health: str
-    """`up`; `unreachable`, which lists leave out; `troubled`, which answers some calls; `unknown`."""
+    """`up`; `unreachable`, which lists leave out; `troubled`, which answers some calls; `needs_user`, which
+    nobody with an account of their own there has called yet; `unknown`."""
     step: str | None
     """Where a call to it fails."""
     since: float | None
@@ -120,8 +122,10 @@ def _server_state(server: Server, place: str, calls: int, unanswered: int) -> Se
         health, step = "unreachable", away.step
     elif trouble is not None:
         health, step = "troubled", trouble[1]
+    elif version is None:
+        health, step = ("needs_user" if server.is_per_caller else "unknown"), None
     else:
-        health, step = ("unknown" if version is None else "up"), None
+        health, step = "up", None
     return ServerState(
         name=server.name,
         place=place,
@@ -175,6 +179,8 @@ def _counted(metrics: CallMetrics | None) -> tuple[Counter[str], Counter[str]]:
 def _hidden(gateway: Gateway) -> Iterator[dict[str, str]]:
     assert gateway.plan is not None  # noqa: S101 - for the type checker
     routes = gateway.plan.endpoints.routes["/mcp"]
+    if isinstance(routes, RatedRoutes):
+        routes = routes.within
     if isinstance(routes, Federation):
         for number, (server, name) in enumerate(routes.listed.hidden_names()):
             if number < MOST_HIDDEN:

@@ -16,6 +16,7 @@ change_feed    what one server tells of changes, to all who may hear the same
 tool_search    two tools instead of hundreds: one finds, one calls
 tool_index     which tools are about what somebody looks for
 merged_lists   many servers' lists as one
+health_checks  asks servers now and then whether they are there
 gathering      ask several servers at once, and wait for none longer than the others need
 listed_names   what only a list tells of a name: what a short form stands for, what is as it was pinned
 questions      what one server is asked on behalf of one caller

@@ -20,16 +20,16 @@ class RatedRoutes:
     """Those of an endpoint, each call counted."""
 
     def __init__(self, routes: Routes, limits: RateLimits) -> None:
-        self._routes = routes
+        self.within = routes
         self._limits = limits
 
     def route(self, message: Message) -> Route:
         """As of every Routes."""
-        return _RatedRoute(self._routes.route(message), self._limits)
+        return _RatedRoute(self.within.route(message), self._limits)
 
     def hand_over(self, follow: Follow | None) -> None:
         """As of every Routes."""
-        self._routes.hand_over(follow)
+        self.within.hand_over(follow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,12 @@ class Health:
         if self.state is not None:
             self.state, self._pause, self._failures, self._is_tried = None, FIRST_PAUSE, 0, False
 
-    def failed(self, step: str) -> None:
-        """It did not, at this step. Each pause is twice the one before."""
-        if step not in OWN_STEPS:
+    def failed(self, step: str, *, is_check: bool = False) -> None:
+        """It did not, at this step. Each pause is twice the one before.
+
+        is_check: whether it was asked what every server answers at once.
+        """
+        if step not in OWN_STEPS and not is_check:
             return
         self._failures += 1
         if self._rests() and not self._is_tried:
