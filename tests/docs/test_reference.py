@@ -18,6 +18,7 @@ from ostiary.config.reference import FILES, reference_page
 from ostiary.config.store_reference import store_page
 from ostiary.gateway import errors as gateway_errors
 from ostiary.gateway.errors import GatewayError
+from ostiary.gateway.observation.audit_events import GatewayEvent
 from ostiary.mcp import errors as mcp_errors
 from ostiary.mcp.errors import McpError
 from ostiary.oauth.server import errors as server_errors
@@ -54,7 +55,8 @@ def test_every_audit_event_is_in_the_reference() -> None:
     assert (ROOT / "docs" / "reference" / "audit.md").read_text("utf-8") == audit_page(), (
         "draw it again: python -m ostiary.config.audit_reference > docs/reference/audit.md"
     )
-    assert [event for event, meaning in meanings(AuditEvent) if meaning] == list(AuditEvent)
+    for events in (AuditEvent, GatewayEvent):
+        assert [event for event, meaning in meanings(events) if meaning] == list(events)
 
 
 def test_every_metric_is_in_the_reference() -> None:

@@ -34,7 +34,7 @@ def what_runs(file: OstiaryFile) -> Iterator[Row]:
             "/healthz, /readyz, /metrics, /status",
             "everybody",
         )
-    if file.authserver is not None and file.telemetry.audit is not None:
+    if parts and file.telemetry.audit is not None:
         yield _row("audit", str(file.telemetry.audit.path), "a line of JSON each event", "nobody")
 
 

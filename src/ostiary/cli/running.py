@@ -13,7 +13,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from ostiary.cli.telemetry_listener import observer, telemetry_app_for, telemetry_listeners
+from ostiary.cli.telemetry_listener import observing, telemetry_app_for, telemetry_listeners
 from ostiary.transport.forwarded import TrustedProxies
 from ostiary.transport.limits import Limits
 from ostiary.transport.listeners import Listener, answering
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ostiary.cli.telemetry_listener import TelemetryApp
     from ostiary.config import OstiaryFile
     from ostiary.gateway import Gateway
+    from ostiary.gateway.observation.observer import Observer
     from ostiary.transport.access_records import Hear
 
 OWN = "worker"
@@ -52,7 +53,8 @@ async def running(file: OstiaryFile, worker: Worker | None = None) -> AsyncItera
         }
         if worker is not None:
             sockets[OWN] = worker.own
-        authserver, gateway = _authserver(file), _gateway(file, worker)
+        authserver = _authserver(file)
+        gateway = _gateway(file, worker, await stack.enter_async_context(observing(file)))
         telemetry = telemetry_app_for(file, authserver, gateway)
         await stack.enter_async_context(answering(telemetry_listeners(file, telemetry, worker), sockets))
         hear = await _opened_access_log(file, stack)
@@ -121,7 +123,7 @@ def _proxies(file: OstiaryFile) -> Proxies:
     return proxies_of(file.proxy, os.environ)
 
 
-def _gateway(file: OstiaryFile, worker: Worker | None) -> Gateway | None:
+def _gateway(file: OstiaryFile, worker: Worker | None, observer: Observer | None) -> Gateway | None:
     if file.gateway is None:
         return None
     from ostiary.gateway import Gateway  # noqa: PLC0415
@@ -130,7 +132,7 @@ def _gateway(file: OstiaryFile, worker: Worker | None) -> Gateway | None:
         file.gateway,
         storage=file.storage,
         worker=worker,
-        observer=observer(file.telemetry),
+        observer=observer,
         proxies=_proxies(file),
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from ostiary.config import OstiaryFile
     from ostiary.gateway import Gateway
     from ostiary.gateway.observation.observer import Observer
-    from ostiary.telemetry.config import TelemetrySettings
     from ostiary.telemetry.endpoints import Check
     from ostiary.transport.workers import Worker
 
@@ -24,14 +25,31 @@ if TYPE_CHECKING:
     """What the telemetry listener answers. operators: who may see more than counts, if not everybody."""
 
 
-def observer(telemetry: TelemetrySettings) -> Observer | None:
-    """Who hears of calls; nobody where nobody asks."""
-    if telemetry.listen is None:
-        return None
-    from ostiary.gateway.observation.call_metrics import CallMetrics  # noqa: PLC0415
+@contextlib.asynccontextmanager
+async def observing(file: OstiaryFile) -> AsyncIterator[Observer | None]:
+    """Who hears of calls of the gateway; nobody where nobody asks. Raises AuditUnusable."""
+    telemetry = file.telemetry
+    if file.gateway is None or (telemetry.listen is None and telemetry.audit is None):
+        yield None
+        return
     from ostiary.gateway.observation.observer import Observer  # noqa: PLC0415
 
-    return Observer(CallMetrics())
+    metrics = None
+    if telemetry.listen is not None:
+        from ostiary.gateway.observation.call_metrics import CallMetrics  # noqa: PLC0415 - a library of its own
+
+        metrics = CallMetrics()
+    if telemetry.audit is None:
+        yield Observer(metrics)
+        return
+    from ostiary.gateway.observation.audit_events import GatewayEvent  # noqa: PLC0415
+    from ostiary.gateway.observation.call_audit import CallAudit  # noqa: PLC0415
+    from ostiary.telemetry.queued_audit import QueuedAudit  # noqa: PLC0415
+    from ostiary.transport.addresses import network_of  # noqa: PLC0415
+
+    counted = [GatewayEvent.CALLER_REFUSED]
+    async with QueuedAudit(telemetry.audit.path, time.time, counted=counted, source=network_of) as audit:
+        yield Observer(metrics, CallAudit(audit, has_arguments=telemetry.audit_arguments))
 
 
 def telemetry_app_for(
@@ -45,7 +63,7 @@ def telemetry_app_for(
 
     counts: list[Collector] = []
     checks: dict[str, Check] = {} if gateway is None else {**gateway.readiness()}
-    if gateway is not None and gateway.observer is not None:
+    if gateway is not None and gateway.observer is not None and gateway.observer.metrics is not None:
         from ostiary.gateway.state_metrics import StateMetrics  # noqa: PLC0415
         from ostiary.gateway.status import gateway_state  # noqa: PLC0415
 

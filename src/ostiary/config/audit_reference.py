@@ -10,25 +10,33 @@ import inspect
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
+from types import ModuleType
 
 from ostiary.authserver import audit_events
 from ostiary.authserver.audit_events import AuditEvent
+from ostiary.gateway.observation import audit_events as gateway_events
+from ostiary.gateway.observation.audit_events import GatewayEvent
 
 _HEAD = """\
 # Audit events
 
-Drawn from the code by `python -m ostiary.config.audit_reference`. With `telemetry: {audit: audit.jsonl}` each
-event is a line of JSON in that file, appended and never changed; without it, a line of the log. No line holds
-a secret.
-
+Drawn from the code by `python -m ostiary.config.audit_reference`. With `telemetry: {audit: audit.jsonl}`
+each event is a line of JSON in that file, appended and never changed; without it, a line of the log, and
+calls of a gateway are none. No line holds a secret.
 """
 
 
 def audit_page() -> str:
     """The page as Markdown."""
-    about = inspect.cleandoc(audit_events.__doc__ or "")
-    rows = [f"| `{event.value}` | {meaning} |" for event, meaning in meanings(AuditEvent)]
-    return "\n".join([f"{_HEAD}{about}", "", "| event | what happened |", "|---|---|", *rows]) + "\n"
+    of_authserver = _section("Of an authorization server", audit_events, AuditEvent)
+    of_gateway = _section("Of a gateway", gateway_events, GatewayEvent)
+    return "\n".join([_HEAD, *of_authserver, "", *of_gateway, ""])
+
+
+def _section(title: str, declared: ModuleType, events: type[StrEnum]) -> list[str]:
+    about = inspect.cleandoc(declared.__doc__ or "")
+    rows = [f"| `{event.value}` | {meaning} |" for event, meaning in meanings(events)]
+    return [f"## {title}", "", about, "", "| event | what happened |", "|---|---|", *rows]
 
 
 def meanings(events: type[StrEnum]) -> Iterator[tuple[StrEnum, str]]:

@@ -41,10 +41,10 @@ class Entry(NamedTuple):
     observer: Observer | None = None
     """None where nobody wants to hear of calls."""
 
-    def refused(self, error: McpError, call: Call | None) -> None:
+    def refused(self, error: McpError, call: Call | None, request: Request) -> None:
         """A request came to this error. call: None before it was one, which is told of by itself."""
         if call is None and self.observer is not None:
-            self.observer.turned_away(error)
+            self.observer.turned_away(error, request)
 
 
 class Endpoint:
@@ -84,7 +84,7 @@ class Endpoint:
                     call = Call(message, principal, request)
                     answer = await self._follow(call)
         except McpError as error:
-            self._entry.refused(error, call)
+            self._entry.refused(error, call, request)
             answer = error_response(error, message_id)
         except Exception as error:  # noqa: BLE001 - as below
             answer = await _answered_otherwise(error, request, self._elsewhere, message_id)
@@ -140,7 +140,7 @@ async def _admitted(request: Request, entry: Entry, answered: Answered) -> Answe
             request.caller = principal
         answer = await answered(principal, request)
     except McpError as error:
-        entry.refused(error, None)
+        entry.refused(error, None, request)
         answer = error_response(error, None)
     except Exception as error:  # noqa: BLE001 - as below
         answer = await _answered_otherwise(error, request, elsewhere, None)

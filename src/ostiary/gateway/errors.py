@@ -14,6 +14,7 @@ GatewayError
 │   └── ForPeopleAlone             it is the caller's account, and the caller is a program
 ├── CredentialRefused -32014 502   the server refused the credential: never the caller's own 401
 ├── TryLater -32015          503   not now
+│   ├── AuditAway                  calls are audited, and that cannot be written
 │   ├── CircuitOpen                a server that cannot be reached, and is left alone for a while
 │   └── CredentialAway             whoever gives the server's credential is away
 ├── NotConnected -32016      403   the caller has to connect an account
@@ -52,6 +53,8 @@ class Forbidden(GatewayError):
     """The caller is known and may not, or calls from an origin that may not."""
 
     code, status = -32003, 403
+    policies: tuple[str, ...] | None = None
+    """Those that decided so; None where none was asked."""
 
 
 class NotPermitted(Forbidden):
@@ -148,6 +151,10 @@ class ServerLimited(ServerBusy):
     """The server takes no more calls of ours, of which there were too many."""
 
     status = 429
+
+
+class AuditAway(TryLater):
+    """Calls are written down here, and none can be now."""
 
 
 class CredentialAway(TryLater):

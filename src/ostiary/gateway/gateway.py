@@ -196,7 +196,10 @@ class Gateway:
         async def tls() -> str | None:
             return None if self._tls is None else await self._tls.unusable()
 
-        return {"gateway.tls": tls} if self.settings.tls is not None else {}
+        checks: dict[str, Check] = {"gateway.tls": tls} if self.settings.tls is not None else {}
+        if self.observer is not None and self.observer.audit is not None:
+            checks["gateway.audit"] = self.observer.audit.unusable
+        return checks
 
 
 async def _retire(server: Server, seconds: float) -> None:

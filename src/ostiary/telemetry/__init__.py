@@ -4,6 +4,7 @@
     logs               one line an event, to standard error; readable on a terminal, JSON elsewhere
     access_log         who asked what, one line of JSON a request
     audit              what was granted, refused and ended: one line of JSON an event, kept
+    queued_audit       the same of what happens many times a second
     counting_handler   where log lines go, and which of a flood of them
     floods             how many lines of one kind are told, and how many counted
     metrics            how much of it: counts

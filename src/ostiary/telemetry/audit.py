@@ -100,7 +100,7 @@ class Audit:
             log.info(event, **said)
 
     def _appended(self, descriptor: int, event: str, said: Mapping[str, Any]) -> bool:
-        line = _line({"time": in_words(self._clock()), "event": event, **said})
+        line = audit_line(self._clock(), event, said)
         try:
             whole = os.write(descriptor, line) == len(line)
         except OSError as error:
@@ -127,7 +127,10 @@ def _second(now: int) -> str:
     return dt.datetime.fromtimestamp(now, dt.UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
-def _line(said: dict[str, Any]) -> bytes:
+def audit_line(now: float, event: str, particulars: Mapping[str, Any]) -> bytes:
+    """One line, in which nothing is secret."""
+    said = {"time": in_words(now), "event": event}
+    said.update((name, value) for name, value in particulars.items() if value is not None)
     try:
         line = msgspec.json.encode(said)
     except TypeError:  # such as a Secret, which `redacted` knows

@@ -77,7 +77,10 @@ class TelemetrySettings(Settings):
     insecure_public: Switch = False
     """Answer beyond this machine: whoever reaches the port reads how much is going on, and what fails."""
     audit: AuditFileField | None = None
-    """Where audit events go, a line of JSON each; the file is made when it is missing. Default: the log."""
+    """Where audit events go, a line of JSON each; the file is made when it is missing. While it cannot be
+    written, the gateway makes no call. Default: calls are not audited, other events are in the log."""
+    audit_arguments: Switch = False
+    """Whether the audit has what calls are called with, which may be private: as far as it is short."""
     access_log: AccessLogField = None
     """A line of JSON for each request to gateway and authorization server: who, what, how it ended, how long
     it took; without what stands behind a question mark, and without tokens. A file, which is begun anew when

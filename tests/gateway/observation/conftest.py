@@ -26,6 +26,7 @@ async def caller(start_gateway: StartGateway, server: McpServer, observer: Obser
 
 def counted(observer: Observer, metric: str) -> dict[str, float]:
     """What is exposed of one metric: labels → value."""
+    assert observer.metrics is not None
     lines = Metrics(observer.metrics.all).exposition().decode().splitlines()
     found = [line.rpartition(" ") for line in lines if line.startswith((f"{metric}{{", f"{metric} "))]
     return {labels.removeprefix(metric): float(value) for labels, _, value in found}

@@ -10,14 +10,17 @@ from ostiary.gateway.catalog.forward_route import ForwardRoute
 from ostiary.gateway.catalog.listed_names import ListedRoute
 from ostiary.gateway.catalog.task_route import TaskRoute
 from ostiary.gateway.homes import Elsewhere
-from ostiary.gateway.observation.outcome import CRASHED, NO_SERVER, OK, SERVER_ERROR, WITHDRAWN
+from ostiary.gateway.observation.call_audit import Ended
+from ostiary.gateway.observation.outcome import CRASHED, NO_SERVER, OK, SERVER_ERROR, WITHDRAWN, outcome_of
 from ostiary.mcp.errors import McpError
+from ostiary.mcp.messages import read_name
 from ostiary.transport.inline_http import Answer, StreamedAnswer
 
 if TYPE_CHECKING:
     from ostiary.gateway.call import Call
     from ostiary.gateway.catalog.routes import Route, Routes
     from ostiary.gateway.observation.observer import Observer
+    from ostiary.gateway.upstreams.server import Server
     from ostiary.mcp.messages import Message
 
 _ERROR = b',"error":'
@@ -26,63 +29,85 @@ _BEFORE_ID = len(b'{"jsonrpc":"2.0","id":')
 
 async def follow_observed(observer: Observer, routes: Routes, call: Call) -> Answer | StreamedAnswer:
     """The caller's answer. Raises McpError. To be awaited inline."""
-    began = perf_counter()
-    route: Route | None = None
+    told = _Told(observer, call)
     try:
-        route = routes.route(call.message)
+        if observer.audit is not None:
+            observer.audit.require()
+        route = told.route = routes.route(call.message)
         answer = await route.follow(call)
     except McpError as error:
-        observer.failed(_server(route, call.message), call.message.method, error, perf_counter() - began)
+        told.ended(outcome_of(error), error)
         raise
     except Elsewhere:
         raise  # the worker that answers it tells of it
     except Exception:
-        observer.ended(_server(route, call.message), call.message.method, CRASHED, perf_counter() - began)
+        told.ended(CRASHED)
         raise
     except BaseException:
-        observer.ended(_server(route, call.message), call.message.method, WITHDRAWN, perf_counter() - began)
+        told.ended(WITHDRAWN)
         raise
     if isinstance(answer, StreamedAnswer):
-        answer.close = _Ending(answer, route, call, observer, began)
+        answer.close = told.closing(answer)
     else:
         is_error = answer.body.startswith(_ERROR, _BEFORE_ID + len(call.id))
-        outcome = SERVER_ERROR if is_error else OK
-        observer.ended(_server(route, call.message), call.message.method, outcome, perf_counter() - began)
+        told.ended(SERVER_ERROR if is_error else OK)
     return answer
 
 
-class _Ending:
-    """Closes a streamed answer, and tells of its end the first time."""
+class _Told:
+    """What is told of one call, once."""
 
-    __slots__ = ("_began", "_call", "_close", "_is_standing", "_observer", "_route")
+    __slots__ = ("_began", "_call", "_observer", "route")
 
-    def __init__(
-        self, answer: StreamedAnswer, route: Route, call: Call, observer: Observer, began: float
-    ) -> None:
-        self._close: Callable[[], None] = answer.close
-        self._is_standing = answer.is_standing
-        self._route = route
-        self._call = call
+    def __init__(self, observer: Observer, call: Call) -> None:
         self._observer: Observer | None = observer
-        self._began = began
+        self._call = call
+        self._began = perf_counter()
+        self.route: Route | None = None
 
-    def __call__(self) -> None:
-        self._close()
+    def ended(self, outcome: str, error: McpError | None = None) -> None:
+        """It did."""
         observer, self._observer = self._observer, None
         if observer is None:
             return
-        message = self._call.message
-        outcome = self._call.outcome or (OK if self._is_standing else WITHDRAWN)
-        observer.ended(_server(self._route, message), message.method, outcome, perf_counter() - self._began)
+        seconds, call, route = perf_counter() - self._began, self._call, self.route
+        server = _server(route)
+        name = _server_name(route, call.message) if server is None else server.name
+        observer.ended(name, call.message.method, outcome, seconds, error)
+        if observer.audit is not None:
+            credential = None if server is None else server.credential_type
+            meant = _meant(route, call.message)
+            observer.audit.ended(Ended(call, name, meant, credential, outcome, seconds, error))
+
+    def closing(self, answer: StreamedAnswer) -> Callable[[], None]:
+        """What closes a streamed answer, and tells of its end."""
+        close, usual = answer.close, OK if answer.is_standing else WITHDRAWN
+
+        def closed() -> None:
+            close()
+            self.ended(self._call.outcome or usual)
+
+        return closed
 
 
-def _server(route: Route | None, message: Message) -> str:
-    """The name of the one that was meant."""
-    if isinstance(route, ForwardRoute | TaskRoute | ListedRoute):
-        return route.server.name
+def _server(route: Route | None) -> Server | None:
+    return route.server if isinstance(route, ForwardRoute | TaskRoute | ListedRoute) else None
+
+
+def _server_name(route: Route | None, message: Message) -> str:
     if route is None:
         return NO_SERVER
     try:
         return route.target(message).server or NO_SERVER
     except McpError:  # such as arguments that name no tool
         return NO_SERVER
+
+
+def _meant(route: Route | None, message: Message) -> str | None:
+    """The name of the tool, prompt or resource: the server's own, or as the caller said it."""
+    try:
+        if route is not None:
+            return route.target(message).name
+        return None if message.name is None else read_name(message.name)
+    except McpError:
+        return None

@@ -8,32 +8,39 @@ from ostiary.gateway.errors import GatewayError
 from ostiary.gateway.observation.outcome import outcome_of
 
 if TYPE_CHECKING:
+    from ostiary.gateway.observation.call_audit import CallAudit
     from ostiary.gateway.observation.call_metrics import CallMetrics
     from ostiary.mcp.errors import McpError
+    from ostiary.transport.inline_http import Request
 
 TURNED_AWAY = frozenset({401, 403, 429, 503})
 """With these an error says that the caller may not, or not now; with others, that something went wrong."""
 
 
 class Observer:
-    """Of one gateway."""
+    """Of one gateway. metrics, audit: None where nobody wants them."""
 
-    def __init__(self, metrics: CallMetrics) -> None:
+    def __init__(self, metrics: CallMetrics | None = None, audit: CallAudit | None = None) -> None:
         self.metrics = metrics
+        self.audit = audit
 
-    def ended(self, server: str, method: bytes, outcome: str, seconds: float) -> None:
-        """A call was answered, or the caller left."""
+    def ended(
+        self, server: str, method: bytes, outcome: str, seconds: float, error: McpError | None = None
+    ) -> None:
+        """Count a call. error: what it came to."""
+        if self.metrics is None:
+            return
         self.metrics.count(server, method, outcome, seconds)
-
-    def failed(self, server: str, method: bytes, error: McpError, seconds: float) -> None:
-        """A call came to this error."""
-        self.metrics.count(server, method, outcome_of(error), seconds)
         if isinstance(error, GatewayError) and error.status in TURNED_AWAY:
             self.metrics.refusals.add(reason_of(error))
 
-    def turned_away(self, error: McpError) -> None:
+    def turned_away(self, error: McpError, request: Request) -> None:
         """A request was refused before it was a call."""
-        self.metrics.refusals.add(reason_of(error))
+        reason = reason_of(error)
+        if self.metrics is not None:
+            self.metrics.refusals.add(reason)
+        if self.audit is not None:
+            self.audit.turned_away(reason, request)
 
 
 def reason_of(error: McpError) -> str:

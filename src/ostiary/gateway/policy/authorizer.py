@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ostiary.gateway import record
 from ostiary.gateway.call import Call
-from ostiary.gateway.errors import GatewayError, NotPermitted, ScopesLacking
+from ostiary.gateway.errors import Forbidden, NotPermitted, ScopesLacking
 from ostiary.gateway.policy.access import USES, Access, Action, Kind
 from ostiary.gateway.policy.decisions import Decisions
 from ostiary.gateway.policy.live_policies import LivePolicies
@@ -104,7 +104,12 @@ class Authorizer:
             self._decisions.keep(decided, access, decision)
         return decision
 
-    def _refusal(self, access: Access, decision: Decision, policies: PolicySet) -> GatewayError:
+    def _refusal(self, access: Access, decision: Decision, policies: PolicySet) -> Forbidden:
+        error = self._told(access, decision, policies)
+        error.policies = tuple(decision.policies)
+        return error
+
+    def _told(self, access: Access, decision: Decision, policies: PolicySet) -> Forbidden:
         detail = decision.fault or ("" if decision.policies else "no policy permits it")
         record.not_permitted(access.action, access.server, decision.policies, detail)
         if decision.scopes and self._challenge is not None:
