@@ -28,6 +28,7 @@ from tests.gateway.legacy.test_programs import OFFICIAL
 from tests.gateway.legacy.tools import add_tools_that_ask, add_tools_that_tell
 from tests.gateway.programs import program
 from tests.gateway.sessions.conftest import Name, ask_name
+from tests.loopback import HANGS_UP
 
 from ostiary.transport.serving import address_of, bind, serving
 
@@ -43,7 +44,7 @@ async def modern_server(running: AsyncExitStack, _: Path) -> list[str]:
         return name.name
 
     sock = bind(ANYWHERE)
-    await running.enter_async_context(serving(server.streamable_http_app(), sock))
+    await running.enter_async_context(serving(server.streamable_http_app(), sock, limits=HANGS_UP))
     return [f"http://{address_of(sock)}/mcp"]
 
 
@@ -59,7 +60,7 @@ async def sse_server(running: AsyncExitStack, _: Path) -> list[str]:
     add_tools_that_tell(server)
     add_tools_that_ask(server, None)  # type: ignore[arg-type]  # whose page is not opened here
     sock = bind(ANYWHERE)
-    await running.enter_async_context(serving(server.sse_app(), sock))
+    await running.enter_async_context(serving(server.sse_app(), sock, limits=HANGS_UP))
     return [f"http://{address_of(sock)}/sse"]
 
 
@@ -157,7 +158,10 @@ RESULTS: dict[str, dict[str, Any]] = {
 async def before(server: Particular) -> AsyncIterator[Process]:
     """A bridge in front of it."""
     sock = bind(ANYWHERE)
-    async with serving(server, sock), bridged(f"http://{address_of(sock)}/mcp", "--no-credential") as bridge:
+    async with (
+        serving(server, sock, limits=HANGS_UP),
+        bridged(f"http://{address_of(sock)}/mcp", "--no-credential") as bridge,
+    ):
         yield bridge
 
 

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from tests.cli.conftest import Ostiary, in_background
 from tests.gateway.legacy.conftest import ANYWHERE
+from tests.loopback import HANGS_UP
 
 from ostiary.transport.serving import address_of, bind, serving
 
@@ -57,7 +58,7 @@ def started(app: ASGIApp) -> Iterator[str]:
     sock = bind(ANYWHERE)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("ostiary.transport.serving.DRAIN_SECONDS", 0.1)
-        with in_background(serving(app, sock)):
+        with in_background(serving(app, sock, limits=HANGS_UP)):
             yield f"http://{address_of(sock)}/sse"
 
 

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 from tests.gateway.conftest import Caller, StartGateway
+from tests.loopback import HANGS_UP
 
 from ostiary.config import OstiaryFile, load
 from ostiary.config.schema import file_schema
@@ -92,7 +93,7 @@ class Servers:
 
     async def serve(self, app: ASGIApp) -> str:
         sock = bind(Listen("127.0.0.1", 0))
-        await self._running.enter_async_context(serving(app, sock))
+        await self._running.enter_async_context(serving(app, sock, limits=HANGS_UP))
         return f"http://{address_of(sock)}"
 
 

@@ -16,6 +16,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, ToolsListChanged
 from tests.gateway.conftest import request_for
 from tests.gateway.test_federation import answering, tools
+from tests.loopback import HANGS_UP
 
 from ostiary.gateway.catalog import change_feed
 from ostiary.mcp.subscriptions import MOST_RESOURCES
@@ -389,7 +390,7 @@ async def test_what_the_official_sdks_server_publishes_its_client_hears_through_
     server: MCPServer[None] = MCPServer("notes", subscriptions=bus, log_level="WARNING")
     server.add_tool(lambda: "one", name="first")
     sock = bind(Listen("127.0.0.1", 0))
-    async with serving(server.streamable_http_app(stateless_http=True), sock):
+    async with serving(server.streamable_http_app(stateless_http=True), sock, limits=HANGS_UP):
         caller = await start_gateway(servers={"notes": {"url": f"http://{address_of(sock)}/mcp"}})
         async with (
             asyncio.timeout(SECONDS),

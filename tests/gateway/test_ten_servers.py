@@ -16,6 +16,7 @@ from tests.gateway.conftest import result
 from tests.gateway.programs import program
 from tests.gateway.test_federation import answering, tools
 from tests.gateway.test_overrides import having
+from tests.loopback import HANGS_UP
 from tests.peers.mcp_server.eras import Forgetful, legacy_alone, modern_alone
 
 from ostiary.settings import Listen
@@ -70,7 +71,7 @@ async def ten(start_server: StartServer, tmp_path: Path) -> AsyncIterator[Ten]:
 
         async def served(app: ASGIApp, path: str = "/mcp") -> dict[str, Any]:
             sock = bind(Listen("127.0.0.1", 0))
-            await running.enter_async_context(serving(app, sock))
+            await running.enter_async_context(serving(app, sock, limits=HANGS_UP))
             return {"url": f"http://{address_of(sock)}{path}"}
 
         quick, hanging, users = [await start_server() for _ in range(3)]

@@ -27,6 +27,7 @@ from tests.gateway.legacy.tools import (
     add_tools_that_wait,
     add_what_is_noted,
 )
+from tests.loopback import HANGS_UP
 
 from ostiary.mcp.headers import encode_value
 from ostiary.settings import Listen
@@ -99,7 +100,7 @@ class OldServer:
         self._at = address_of(sock)
         self.url = f"http://{address_of(sock)}/mcp"
         self._running = AsyncExitStack()
-        await self._running.enter_async_context(serving(self._noting(self._app()), sock))
+        await self._running.enter_async_context(serving(self._noting(self._app()), sock, limits=HANGS_UP))
 
     async def stop(self) -> None:
         await self._running.aclose()

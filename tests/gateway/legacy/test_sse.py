@@ -19,6 +19,7 @@ from tests.gateway.legacy.tools import (
     add_tools_that_ask,
     add_tools_that_tell,
 )
+from tests.loopback import HANGS_UP
 
 from ostiary.transport.serving import address_of, bind, serving
 
@@ -32,7 +33,7 @@ async def official() -> AsyncIterator[str]:
     add_tools_that_ask(server, None)  # type: ignore[arg-type]  # whose page is not opened here
     add_resources_and_prompts(server)
     sock = bind(ANYWHERE)
-    async with serving(server.sse_app(), sock):
+    async with serving(server.sse_app(), sock, limits=HANGS_UP):
         yield f"http://{address_of(sock)}/sse"
 
 

@@ -19,7 +19,7 @@ from mcp.server.mcpserver import Context, Elicit, ListRoots, MCPServer, Resolve,
 from pydantic import BaseModel, FileUrl
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
-from tests.loopback import TRUSTING_NOBODY
+from tests.loopback import HANGS_UP, TRUSTING_NOBODY
 
 from ostiary.settings import Listen
 from ostiary.transport.application import exact
@@ -146,7 +146,7 @@ async def workshop(era: str) -> AsyncIterator[Workshop]:
     app: ASGIApp = exact(server.streamable_http_app(stateless_http=era == "modern"))
     if era != "either":
         app = of_one_era(app, is_modern=era == "modern")
-    async with serving(app, sock):
+    async with serving(app, sock, limits=HANGS_UP):
         workshop.url = f"http://{address_of(sock)}/mcp"
         yield workshop
 

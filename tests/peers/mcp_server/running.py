@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp
+from tests.loopback import HANGS_UP
 from tests.peers.mcp_server.replay import KeptEvents
 from tests.peers.mcp_server.server import FixtureServer
 
@@ -20,7 +21,7 @@ RETRY = 100
 async def listening(app: ASGIApp) -> AsyncIterator[str]:
     """Serve an application; its origin."""
     sock = bind(Listen("127.0.0.1", 0))
-    async with serving(app, sock):
+    async with serving(app, sock, limits=HANGS_UP):
         yield f"http://{address_of(sock)}"
 
 
