@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -72,6 +72,8 @@ class Settings(BaseModel):
         arbitrary_types_allowed=True,
         defer_build=True,  # most models of a process are never used
     )
+    variables: ClassVar[Mapping[str, Place]] = {}
+    """Of a whole file: variables of the environment, and the settings that they say."""
 
     @classmethod
     def __get_pydantic_json_schema__(

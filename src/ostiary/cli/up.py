@@ -31,7 +31,9 @@ class Part(StrEnum):
 def up(
     config: options.Config = None,
     only: Annotated[Part | None, typer.Option(help="Run this part of the file alone.")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes share the work.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, envvar="OSTIARY_WORKERS", help="How many processes share the work.")
+    ] = 1,
 ) -> None:
     """Run what ostiary.yaml names; without a file, the secured zoo as a demo."""
     from ostiary.config import OstiaryFile  # noqa: PLC0415

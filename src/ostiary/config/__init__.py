@@ -4,6 +4,7 @@
     cross_checks      what the parts of one file have to agree on
     load              read, check, and give the model; or every fault at once
     document          what a text says: plain values, and the line on which each stands
+    environment       what differs between machines, over what the file says
     yaml_reader       YAML → that
     faults            pydantic's errors → "ostiary.yaml:12: gateway.credental is not a setting ..."
     patterns          what a pattern asks for, in words

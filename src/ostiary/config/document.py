@@ -28,9 +28,16 @@ class YamlDocument:
     """The line of each value's key (or of the list entry itself)."""
     repeated: list[tuple[Place, int]] = field(default_factory=list)
     """Keys that stand a second time, each with the line of the repetition."""
+    variables: dict[Place, str] = field(default_factory=dict)
+    """By which variable of the environment a value was given."""
 
     def line_of(self, place: Place) -> int | None:
         """The line of a value, or of the nearest thing around it that is written down."""
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place)
+
+    def said_by(self, place: Place) -> str:
+        """For the end of a sentence about a value: by which variable it was given, if by one."""
+        variable = self.variables.get(place[:2])
+        return "" if variable is None else f" (as {variable} says)"

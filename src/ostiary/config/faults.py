@@ -49,17 +49,17 @@ def dotted(place: Place) -> str:
 
 def explained(
     errors: Sequence[ErrorDetails], document: YamlDocument, shape: Shape
-) -> Iterator[tuple[int | None, str]]:
-    """Line and sentence for each of pydantic's errors."""
+) -> Iterator[tuple[Place, str]]:
+    """Place and sentence for each of pydantic's errors."""
     for error in errors:
         place, value, at = _located(error, document.values, shape)
         several = error.get("ctx", {}).get("error")
         if isinstance(several, Faults):
             for inside, said in several.faults:
                 at_fault = (*place, *inside)
-                yield document.line_of(at_fault), f"{dotted(at_fault)}: {said}"
+                yield at_fault, f"{dotted(at_fault)}: {said}"
         else:
-            yield document.line_of(place), _sentence(error, place, value, at)
+            yield place, _sentence(error, place, value, at)
 
 
 def _located(error: ErrorDetails, value: Any, shape: Shape) -> tuple[Place, Any, Shape]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -12,7 +13,7 @@ from ostiary.config.cross_checks import (
     with_upstream_token_urls,
 )
 from ostiary.credentials.credential import upstream_tokens
-from ostiary.settings import OnUse, Proxy, Settings, Switch
+from ostiary.settings import OnUse, Place, Proxy, Settings, Switch
 from ostiary.telemetry.config import TelemetrySettings
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ class OstiaryFile(Settings):
     """What one `ostiary up` runs."""
 
     default_name: ClassVar[str] = "ostiary.yaml"
+    variables: ClassVar[Mapping[str, Place]] = {
+        "OSTIARY_GATEWAY_LISTEN": ("gateway", "listen"),
+        "OSTIARY_GATEWAY_URL": ("gateway", "url"),
+        "OSTIARY_AUTHSERVER_LISTEN": ("authserver", "listen"),
+        "OSTIARY_AUTHSERVER_ISSUER": ("authserver", "issuer"),
+        "OSTIARY_STORAGE_URL": ("storage", "url"),
+        "OSTIARY_TELEMETRY_LISTEN": ("telemetry", "listen"),
+    }
 
     gateway: GatewaySettings | None = None
     """The broker: one guarded endpoint in front of many MCP servers."""

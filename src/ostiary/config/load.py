@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Generic, TypeVar
 from pydantic import ValidationError
 
 from ostiary.config.document import MAX_BYTES, NotYaml, YamlDocument
+from ostiary.config.environment import take_over
 from ostiary.config.faults import ConfigurationError, FileFault, dotted, explained
 from ostiary.config.file import OstiaryFile
 from ostiary.config.schema_walk import Shape
@@ -30,7 +32,7 @@ class Loaded(Generic[M]):
 
     def fault(self, place: Place, what: str) -> FileFault:
         """A fault at one place of this file."""
-        return FileFault(self.file, self.document.line_of(place), f"{dotted(place)}: {what}")
+        return _fault(self.file, self.document, place, f"{dotted(place)}: {what}")
 
 
 def load(file: Path, *, unnamed_issuers: bool = False) -> OstiaryFile:
@@ -62,6 +64,7 @@ def parse(
         raise ConfigurationError([FileFault(file, refused.line, str(refused))]) from None
     faults = list(_repetitions(file, document))
     values = {} if document.values is None else document.values
+    document.variables = take_over(values, model.variables, os.environ)
     inline = isinstance(values, dict) and values.get(INLINE_SECRETS) is True
     context = {BASE_DIRECTORY: directory, INLINE_SECRETS: inline, UNNAMED_ISSUERS: unnamed_issuers}
     try:
@@ -71,10 +74,14 @@ def parse(
 
         shape = Shape.of_file(file_schema(model))
         found = explained(invalid.errors(include_url=False, include_input=False), document, shape)
-        faults += [FileFault(file, line, what) for line, what in found]
+        faults += [_fault(file, document, place, what) for place, what in found]
     if faults:
         raise ConfigurationError(faults)
     return Loaded(file, settings, document)
+
+
+def _fault(file: Path, document: YamlDocument, place: Place, what: str) -> FileFault:
+    return FileFault(file, document.line_of(place), what + document.said_by(place))
 
 
 def _content(file: Path) -> bytes:

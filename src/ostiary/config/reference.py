@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ostiary.cloudrun.emulator import EmulatorSettings
+from ostiary.config.faults import dotted
 from ostiary.config.file import OstiaryFile
 from ostiary.config.schema import file_schema
 from ostiary.gateway.policy.cases import PolicyCases
-from ostiary.settings import Settings
+from ostiary.settings import Place, Settings
 from ostiary.transport.reach import EdgeSettings
 
 FILES: Mapping[str, type[Settings]] = {
@@ -49,7 +50,8 @@ _WORDS = {
 
 def reference_page(name: str) -> str:
     """The page as Markdown."""
-    return _Page(file_schema(FILES[name])).drawn(name)
+    model = FILES[name]
+    return _Page(file_schema(model)).drawn(name, model.variables)
 
 
 class _Page:
@@ -57,8 +59,9 @@ class _Page:
         self._schema = schema
         self._definitions: Mapping[str, Mapping[str, Any]] = schema.get("$defs", {})
 
-    def drawn(self, name: str) -> str:
+    def drawn(self, name: str, variables: Mapping[str, Place]) -> str:
         lines = [_HEAD.format(name=name), *self._section("The file", self._schema)]
+        lines += _of_environment(variables)
         for title, definition in self._definitions.items():
             if "properties" in definition:
                 lines += self._section(_title(title), definition)
@@ -135,6 +138,22 @@ def _title(name: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.removesuffix("Settings")).lower().split()
     text = " ".join(_WORDS.get(word, word) for word in words)
     return text[:1].upper() + text[1:]
+
+
+def _of_environment(variables: Mapping[str, Place]) -> list[str]:
+    if not variables:
+        return []
+    return [
+        "## Variables of the environment",
+        "",
+        "What differs between machines stands over what the file says, where the file has the part at all.",
+        "An empty one says nothing. `OSTIARY_WORKERS` is `--workers` of `ostiary up`.",
+        "",
+        "| variable | setting |",
+        "|---|---|",
+        *(f"| `{variable}` | `{dotted(place)}` |" for variable, place in variables.items()),
+        "",
+    ]
 
 
 def _default(field: Mapping[str, Any]) -> str:
