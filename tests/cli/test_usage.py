@@ -25,6 +25,8 @@ import pytest
          "--credential: credential.type 'google_id_tokn' does not exist; did you mean google_id_token?"),
         (["token", "http://127.0.0.1:1/mcp"],
          "http://127.0.0.1:1/mcp is sent no token: its credential is none (none was found for this URL)"),
+        (["status"], "ostiary.yaml: there is no such file; name another with -c FILE"),
+        (["status", "nonsense"], "nonsense is no URL to ask: it is not an absolute http or https URL"),
         (["up", "--only", "gateway"], "--only chooses from a file: name one with -c FILE, or write"),
     ],
 )  # fmt: skip
@@ -39,7 +41,7 @@ def test_without_a_word_the_commands_are_listed() -> None:
     listed = subprocess.run([sys.executable, "-m", "ostiary"], capture_output=True, text=True, check=True)
     commands = [line.split()[0] for line in listed.stdout.partition("Commands:\n")[2].splitlines()]
     assert commands == [
-        *("up", "check", "call", "tools", "token", "doctor", "explain", "bridge", "client-config"),
+        *("up", "check", "status", "call", "tools", "token", "doctor", "explain", "bridge", "client-config"),
         *("login", "logout", "zoo", "config", "keys", "sessions", "clients", "pki", "policy", "cloudrun"),
     ]
 

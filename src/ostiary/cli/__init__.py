@@ -5,6 +5,7 @@
     running                   the parts of a file on their listeners
     telemetry_listener        what operators see of them
     reloading                 the same by what the file says now
+    status, status_table      how it stands with what runs
     call, tools, token        talk to one MCP server
     login, logout             sign a person in at a server, forget it again
     doctor, explain           why a call is refused; what a token says

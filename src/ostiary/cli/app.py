@@ -25,6 +25,7 @@ from ostiary.cli import (
     pki,
     policy,
     sessions,
+    status,
     token,
     tools,
     up,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command()(up.up)
 app.command()(check.check)
+app.command()(status.status)
 app.command()(call.call)
 app.command()(tools.tools)
 app.command()(token.token)
