@@ -14,7 +14,16 @@ from typing import Any
 
 import pytest
 
-from ostiary.inline_coroutines import InlineFuture, InlineRunner, InlineStep, as_future, hopping, step
+from ostiary.inline_coroutines import (
+    InlineFuture,
+    InlineRunner,
+    InlineStep,
+    as_future,
+    hopping,
+    kept_if_awaited,
+    step,
+    taken,
+)
 
 
 class Outcome:
@@ -360,3 +369,31 @@ async def test_what_a_coroutine_held_is_free_when_it_ends() -> None:
             assert is_there() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+async def test_what_comes_after_an_inline_coroutine_has_left_is_let_go(is_left: bool) -> None:
+    come: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    let_go: list[str] = []
+    future = as_future(kept_if_awaited(_awaiting(come), let_go.append))
+    await asyncio.sleep(0)
+    if is_left:
+        future.cancel()
+    come.set_result("what is open")
+    await asyncio.wait([future])
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert (future.cancelled(), let_go) == ((True, ["what is open"]) if is_left else (False, []))
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+async def test_what_comes_in_the_turn_of_a_cancellation_is_let_go(is_left: bool) -> None:
+    come: InlineFuture[str] = InlineFuture()
+    let_go: list[str] = []
+    task = asyncio.create_task(taken(_awaiting(come), let_go.append))
+    await asyncio.sleep(0)
+    come.set("what is open")
+    if is_left:
+        task.cancel()
+    await asyncio.wait([task])
+    assert (task.cancelled(), let_go) == ((True, ["what is open"]) if is_left else (False, []))

@@ -162,6 +162,38 @@ def in_task(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     return task
 
 
+async def kept_if_awaited(coroutine: Coroutine[Any, Any, T], let_go: Callable[[T], None]) -> T:
+    """What a coroutine gives that goes on in a task. For an inline coroutine, which may be cancelled.
+
+    let_go: given what comes when nobody waits for it any more.
+    """
+    task = in_task(coroutine)
+    try:
+        return await task
+    except GeneratorExit:
+        task.add_done_callback(lambda done: _let_go(done, let_go))
+        raise
+
+
+async def taken(coroutine: InlineCoroutine[T], let_go: Callable[[T], None]) -> T:
+    """What an inline coroutine gives, for somebody who awaits in a task, which may be cancelled.
+
+    let_go: given what came in the very turn of the cancellation.
+    """
+    future = as_future(coroutine)
+    try:
+        return await future
+    except asyncio.CancelledError:
+        if not future.cancel():
+            _let_go(future, let_go)
+        raise
+
+
+def _let_go(done: asyncio.Future[T], let_go: Callable[[T], None]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        let_go(done.result())
+
+
 class _Outcome(asyncio.Future[T]):
     """Of an inline coroutine. Cancelling stops it at once, or what comes in the same turn would wake it."""
 

@@ -107,6 +107,12 @@ class StreamedAnswer:
     is_standing: bool = False
 
 
+def close_stream(answer: Answer | StreamedAnswer) -> None:
+    """Let go of an answer that nobody reads."""
+    if isinstance(answer, StreamedAnswer):
+        answer.close()
+
+
 Door = Callable[[Request], InlineCoroutine[Answer | StreamedAnswer]]
 """What answers one kind of request of one path. It raises nothing: whatever goes wrong is an Answer."""
 Doors = Mapping[bytes, Mapping[bytes, Door]]

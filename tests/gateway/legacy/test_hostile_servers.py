@@ -468,6 +468,31 @@ async def test_who_listens_is_told_when_their_credential_is_refused_and_calls_go
     assert text_of(await caller.call("x")) == "hello"
 
 
+async def test_whoever_leaves_before_the_server_lets_them_listen_leaves_nothing_behind(
+    caller: Modern, hostile: Hostile
+) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: web.Request, _body: Any) -> web.StreamResponse:
+        asked.set()
+        await go_on.wait()
+        return web.Response(status=405)
+
+    hostile.listen = slow
+    hostile.agreed = {**AGREED, "capabilities": {"tools": {}}}
+    params = {"notifications": {"toolsListChanged": True}}
+    leaving = [asyncio.create_task(caller.ask("subscriptions/listen", params)) for _ in range(16)]
+    await asked.wait()
+    await asyncio.sleep(0.1)
+    for one in leaving:
+        one.cancel()
+    await asyncio.gather(*leaving, return_exceptions=True)
+    go_on.set()
+    for _ in range(2):
+        async with caller.streaming("subscriptions/listen", params) as told:
+            assert (await anext(told))["method"] == "notifications/subscriptions/acknowledged"
+
+
 async def test_a_redirect_is_not_followed(caller: Modern, hostile: Hostile) -> None:
     async def elsewhere(_: web.Request, _body: Any) -> web.StreamResponse:
         return web.Response(status=307, headers={"location": "http://127.0.0.1:1/stolen"})

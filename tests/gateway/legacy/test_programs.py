@@ -204,6 +204,28 @@ async def test_a_program_that_tells_of_progress_and_then_hangs_times_out(start: 
     assert [one.get("error", {}).get("code") for one in told] == [None, None, None, -32011]
 
 
+async def test_a_process_that_is_given_up_before_it_has_begun_is_ended(
+    start: Start, tmp_path: Path, log: list[Any]
+) -> None:
+    modern = await start(
+        f"""
+    if os.path.exists({str(tmp_path / "first")!r}): time.sleep(600)
+    open({str(tmp_path / "first")!r}, "w")
+    """
+        + REFUSES
+        + PID,
+        timeout="1s",
+    )
+    await modern.call("x")
+    other = neighbour(modern)
+    failed = await other.ask("tools/call", {"name": "x", "arguments": {}})
+    await other.caller.http.aclose()
+    assert failed.status_code == 504
+    async with asyncio.timeout(20):
+        while not any(one.get("event") == "server_ended" for one in log):  # noqa: ASYNC110 - another's doing
+            await asyncio.sleep(0.05)
+
+
 async def test_a_program_that_floods_between_calls_is_ended(start: Start, log: list[Any]) -> None:
     modern = await start(
         REFUSES

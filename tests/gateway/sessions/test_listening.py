@@ -71,6 +71,37 @@ async def test_whoever_listened_first_may_leave(single: RawClient, gateway: Call
         assert UPDATED in [await events.next(), await events.next()]
 
 
+async def test_those_who_leave_at_once_leave_nobody_listening(
+    server: McpServer, start_gateway: StartGateway
+) -> None:
+    async def tell(answer: web.StreamResponse) -> None:
+        try:
+            await answer.write(b":\n\n")
+            began.set()
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    began, ended = asyncio.Event(), asyncio.Event()
+    await listening_server(server, tell)
+    caller = await start_gateway(servers={"s": {"url": server.url}})
+    host, port = caller.origin.removeprefix("http://").split(":")
+    sockets = []
+    for _ in range(2):
+        raw = RawClient(caller, path="/servers/s/mcp")
+        await raw.initialize()
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"GET {raw.path} HTTP/1.1\r\nhost: {host}:{port}\r\nmcp-session-id: {raw.session}\r\n\r\n"
+        writer.write(head.encode())
+        await reader.readuntil(b":\n\n")
+        sockets.append(writer)
+    await began.wait()
+    for writer in sockets:
+        writer.close()  # in one turn of the event loop
+    async with asyncio.timeout(5):
+        await ended.wait()
+
+
 async def test_a_second_stream_takes_the_place_of_the_first(single: RawClient) -> None:
     async with single.listening() as first, single.listening() as second:
         assert await first.next() is None

@@ -19,7 +19,7 @@ from ostiary.gateway.catalog.last_answers import AnswerKey, LastAnswers
 from ostiary.gateway.catalog.listed_names import ListedNames
 from ostiary.gateway.catalog.questions import listening_stream, whole_list
 from ostiary.gateway.upstreams.server import Server
-from ostiary.inline_coroutines import as_future
+from ostiary.inline_coroutines import as_future, taken
 from ostiary.mcp.change_notices import LISTS, Change, read_change, whole_and_parts
 from ostiary.mcp.errors import InvalidRequest, McpError, MethodNotFound
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong
@@ -172,7 +172,9 @@ class ChangeFeed:
 
     async def _hear(self, hearing: _Hearing, call: Call) -> _Hearing:
         try:
-            stream = await as_future(listening_stream(call, self._server, hearing.subscription))
+            stream = await taken(
+                listening_stream(call, self._server, hearing.subscription), lambda stream: stream.close()
+            )
             stream.may_be_silent()
             try:
                 reader = EventReader(LONGEST_NOTICE)

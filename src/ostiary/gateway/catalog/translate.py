@@ -155,8 +155,7 @@ def _read_whole(server: Server, answer: UpstreamAnswer, message_id: bytes) -> tu
 def _require_plain(server: Server, answer: UpstreamAnswer) -> None:
     coding = compression(answer.headers.get(b"content-encoding", b"").decode("latin-1"))
     if coding is not None:
-        if answer.stream is not None:
-            answer.stream.close()
+        answer.close()
         raise _bad(server, refusal(coding))
 
 

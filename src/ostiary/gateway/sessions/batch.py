@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from ostiary.gateway.catalog.translate import STREAM_HEADERS
-from ostiary.inline_coroutines import InlineCoroutine, as_future
+from ostiary.inline_coroutines import InlineCoroutine, taken
 from ostiary.mcp.errors import InvalidRequest, ParseError
 from ostiary.mcp.events import write_event
 from ostiary.mcp.raw_object import read_items
-from ostiary.transport.inline_http import Answer, StreamedAnswer
+from ostiary.transport.inline_http import Answer, StreamedAnswer, close_stream
 
 VERSION = "2025-03-26"
 MOST_MESSAGES = 100
@@ -45,7 +45,7 @@ class Batch:
 
     async def _events(self) -> AsyncIterator[bytes]:
         for message in self._messages:
-            answer = await as_future(self._take(message))
+            answer = await taken(self._take(message), close_stream)
             if isinstance(answer, Answer):
                 if answer.body:
                     yield write_event(answer.body)

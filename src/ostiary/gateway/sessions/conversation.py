@@ -28,7 +28,7 @@ from ostiary.mcp.legacy_client.questions import (
 from ostiary.mcp.messages import read_answer, write_answer
 from ostiary.mcp.raw_object import Raw, read_members
 from ostiary.mcp.server_message import read_server_message
-from ostiary.transport.inline_http import Answer, StreamedAnswer
+from ostiary.transport.inline_http import Answer, StreamedAnswer, close_stream
 
 if TYPE_CHECKING:
     from ostiary.gateway.call import Call
@@ -249,9 +249,4 @@ def _stop(following: InlineStep[Answer | StreamedAnswer] | asyncio.Future[Answer
     if isinstance(following, InlineStep):
         following.cancel()
     elif not following.cancel() and not following.cancelled() and following.exception() is None:
-        _close(following.result())  # it came in the very turn in which nobody waits for it any more
-
-
-def _close(answer: Answer | StreamedAnswer) -> None:
-    if isinstance(answer, StreamedAnswer):
-        answer.close()
+        close_stream(following.result())  # it came in the very turn in which nobody waits for it any more

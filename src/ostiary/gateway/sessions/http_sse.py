@@ -16,14 +16,14 @@ from ostiary.gateway.homes import ONE_PROCESS, Homes
 from ostiary.gateway.sessions.legacy_door import LegacyDoor, accepted, refused
 from ostiary.gateway.sessions.listen_stream import ListenStream
 from ostiary.gateway.sessions.session import Session
-from ostiary.inline_coroutines import InlineCoroutine, as_future, in_task
+from ostiary.inline_coroutines import InlineCoroutine, as_future, in_task, taken
 from ostiary.mcp.errors import InvalidRequest, McpError, NotOneRequest
 from ostiary.mcp.events import write_event
 from ostiary.mcp.legacy_client.handshake import read_introduction
 from ostiary.mcp.legacy_client.requests import asking
 from ostiary.mcp.messages import Message, read_message
 from ostiary.mcp.server_message import read_server_message
-from ostiary.transport.inline_http import Answer, Request, StreamedAnswer
+from ostiary.transport.inline_http import Answer, Request, StreamedAnswer, close_stream
 
 if TYPE_CHECKING:
     from ostiary.gateway.sessions.live_sessions import LiveSession, LiveSessions
@@ -146,7 +146,7 @@ class _Channel:
 
     async def _told(self, answered: InlineCoroutine[Answer | StreamedAnswer]) -> None:
         try:
-            answer = await as_future(answered)
+            answer = await taken(answered, close_stream)
             if isinstance(answer, Answer):
                 if answer.body:
                     await self._stream.send(write_event(answer.body))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ostiary.gateway.errors import ServerTimedOut
 from ostiary.gateway.sessions.listen_stream import ListenStream
-from ostiary.inline_coroutines import as_future
+from ostiary.inline_coroutines import taken
 from ostiary.mcp.change_notices import Change
 from ostiary.mcp.errors import McpError, MethodNotFound
 from ostiary.mcp.events import KEEP_ALIVE, EventReader
@@ -30,7 +30,7 @@ from ostiary.mcp.messages import read_answer
 from ostiary.mcp.raw_object import Raw
 from ostiary.mcp.server_message import ServerMessage, read_server_message
 from ostiary.mcp.subscriptions import LISTEN
-from ostiary.transport.inline_http import StreamedAnswer
+from ostiary.transport.inline_http import StreamedAnswer, close_stream
 
 if TYPE_CHECKING:
     from ostiary.gateway.call import Call
@@ -123,6 +123,7 @@ class _Ear:
         before, self._owner = self._task, owner
         self._resources = frozenset(uri for stream in self._streams for uri in stream.resources)
         self._task = loop.create_task(self._listen(owner.call, self._streams[owner], heard))
+        self._task.add_done_callback(lambda _: _settle(heard))  # a task that never began settles nothing
         if before is not None:
             heard.add_done_callback(lambda _: before.cancel())  # until then it hears what happens
         return heard
@@ -161,7 +162,7 @@ class _Ear:
         """What the servers tell. Raises McpError."""
         wanted = whole_subscription(self._resources).written()
         message = asking(LISTEN, sender, {"notifications": wanted})
-        answer = await as_future(self._routes.route(message).follow(call.about(message)))
+        answer = await taken(self._routes.route(message).follow(call.about(message)), close_stream)
         if not isinstance(answer, StreamedAnswer):
             _refuse(*read_answer(answer.body, message.id or b""))
             return

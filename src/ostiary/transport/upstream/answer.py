@@ -65,6 +65,11 @@ class UpstreamAnswer:
         self.room: Room | None = None
         self.stream: Stream | None = None
 
+    def close(self) -> None:
+        """Read no more of it."""
+        if self.stream is not None:
+            self.stream.close()
+
 
 class Stream:
     """The body of an event stream, as it comes. Read to its end it frees the connection; `close` drops it.

@@ -19,7 +19,7 @@ from ostiary.gateway.upstreams.legacy.calls import whole_answer
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost
 from ostiary.gateway.upstreams.legacy.conversation import Conversation, Means
 from ostiary.gateway.upstreams.legacy.listeners import LISTENERS, Listener, wanted_resources
-from ostiary.inline_coroutines import in_task
+from ostiary.inline_coroutines import in_task, kept_if_awaited
 from ostiary.mcp.elicitation import ASKING_METHODS
 from ostiary.mcp.eras import LOG_LEVEL_KEY
 from ostiary.mcp.handshake import discovery
@@ -217,7 +217,8 @@ class LegacySession:
         if len(self._listeners) >= LISTENERS:
             raise CallerBusy(self._means.server)
         wanted = read_subscription(message)
-        return await in_task(self._listening(conversation, message.id or b"null", wanted, postage))
+        listening = self._listening(conversation, message.id or b"null", wanted, postage)
+        return await kept_if_awaited(listening, UpstreamAnswer.close)
 
     async def _listening(
         self, conversation: Conversation, message_id: bytes, wanted: Subscription, postage: Postage

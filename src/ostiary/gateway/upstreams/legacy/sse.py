@@ -58,8 +58,7 @@ class SseChannel:
         answer = await self._calls.exchange(
             self._post(await self._endpoint, message, postage), postage.account, postage.most_bytes
         )
-        if answer.stream is not None:
-            answer.stream.close()
+        answer.close()
         if answer.status in GONE and self._version_line:
             self.close()
             raise ConversationLost

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from ostiary import __version__
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost, Postage, Receiver, RequestId
-from ostiary.inline_coroutines import as_future, in_task
+from ostiary.inline_coroutines import as_future, in_task, taken
 from ostiary.mcp.events import KEEP_ALIVE, EventReader, EventTooLong
 from ostiary.mcp.lost_session import is_session_lost
 from ostiary.transport.content_coding import compression, refusal
-from ostiary.transport.upstream import LARGE, CallerBusy, CallStep, Room, UpstreamFailed
+from ostiary.transport.upstream import LARGE, CallerBusy, CallStep, Room, UpstreamAnswer, UpstreamFailed
 
 if TYPE_CHECKING:
-    from ostiary.transport.upstream import Stream, Upstream, UpstreamAnswer
+    from ostiary.transport.upstream import Stream, Upstream
 
 SESSION_HEADER = b"mcp-session-id"
 ACCEPTED = 202
@@ -177,9 +177,8 @@ class StreamableHttpChannel:
     async def _say_farewell(self, postage: Postage) -> None:
         request = b"DELETE%s%s\r\n" % (self._own_lines, self._lines(postage))
         with contextlib.suppress(UpstreamFailed, CallerBusy):
-            answer = await as_future(_answer(self._calls, request, postage))
-            if answer.stream is not None:
-                answer.stream.close()
+            answer = await _answer(self._calls, request, postage)
+            answer.close()
 
     # what comes back
 
@@ -192,8 +191,7 @@ class StreamableHttpChannel:
                 raise ConversationLost
             return answer
         if request is None:
-            if answer.stream is not None:
-                answer.stream.close()
+            answer.close()
             return None
         if not self._session_lines and SESSION_HEADER in answer.headers:
             self._session_id = self._read_session_id(answer)
@@ -211,8 +209,7 @@ class StreamableHttpChannel:
     def _read_session_id(self, answer: UpstreamAnswer) -> bytes:
         session_id = answer.headers[SESSION_HEADER]
         if _SESSION_ID.fullmatch(session_id) is None:
-            if answer.stream is not None:
-                answer.stream.close()
+            answer.close()
             raise self._calls.failed(CallStep.ANSWER, "the session id that it gave is none")
         return session_id
 
@@ -249,7 +246,7 @@ class StreamableHttpChannel:
     async def _resumed(self, after: bytes, postage: Postage) -> Stream | None:
         """The stream as it goes on after this event; None where it does not."""
         try:
-            answer = await as_future(_answer(self._calls, self._get(postage, after), postage))
+            answer = await _answer(self._calls, self._get(postage, after), postage)
         except (UpstreamFailed, CallerBusy):
             return None
         return answer.stream
@@ -305,7 +302,7 @@ class StreamableHttpChannel:
                 answer = None
                 with contextlib.suppress(UpstreamFailed, CallerBusy):
                     request = self._get(postage, after)
-                    answer = await as_future(_answer(self._listening, request, postage))
+                    answer = await _answer(self._listening, request, postage)
                 _done(heard)
                 pause = next(pauses)
                 if answer is not None and answer.stream is not None:
@@ -334,7 +331,12 @@ class StreamableHttpChannel:
 
 
 async def _answer(pool: Upstream, request: bytes, postage: Postage) -> UpstreamAnswer:
-    return await pool.exchange(request, postage.account, postage.most_bytes, postage.timeout)
+    """For somebody in a task."""
+
+    async def exchange() -> UpstreamAnswer:
+        return await pool.exchange(request, postage.account, postage.most_bytes, postage.timeout)
+
+    return await taken(exchange(), UpstreamAnswer.close)
 
 
 async def _see_out(stream: Stream) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ostiary.gateway import record
 from ostiary.gateway.upstreams.legacy.channel import ConversationLost
 from ostiary.gateway.upstreams.stdio.beginning import LINE_COSTS, STRAY_BYTES
+from ostiary.inline_coroutines import kept_if_awaited
 from ostiary.transport.upstream import CallerBusy, CallStep
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class StdioChannel:
         self._program.watch()
         if self._child is None and not self._has_ended:
             self._restarts = self._program.restarts_of(postage.account)
-            begun = await self._program.begin(self, is_asked=not self._program.is_modern)
+            beginning = self._program.begin(self, is_asked=not self._program.is_modern)
+            begun = await kept_if_awaited(beginning, lambda begun: begun.child.stop(OVER))
             self._child = begun.child
             self._restarts.started()
         child = self._child
