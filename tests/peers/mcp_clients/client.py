@@ -10,7 +10,9 @@ Each registers dynamically, or names a Client ID Metadata Document, in which its
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -22,6 +24,9 @@ OpenUrl = Callable[[str], Awaitable[None]]
 
 PATIENCE = 60
 """Seconds that a client may take for a call, with all that a person does meanwhile."""
+
+NEVER_EPHEMERAL = 20_000, 32_000
+"""Ports below those that Linux gives to whoever asks for any."""
 
 
 class Session(Protocol):
@@ -65,6 +70,8 @@ def _aged(value: Any) -> Any:
 
 
 def free_port() -> int:
-    """A port at which nobody listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """A port at which nobody listens now, and which the system gives to no connection meanwhile."""
+    while True:
+        port = random.randrange(*NEVER_EPHEMERAL)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
